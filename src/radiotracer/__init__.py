@@ -1,0 +1,71 @@
+"""Find tampered training examples by gradient tracing.
+
+Importing this package imports no torch: every public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from radiotracer.data import Examples as Examples
+    from radiotracer.data import open_data as open_data
+    from radiotracer.detectors import Rule as Rule
+    from radiotracer.errors import DataError as DataError
+    from radiotracer.errors import InputError as InputError
+    from radiotracer.errors import NotFiniteError as NotFiniteError
+    from radiotracer.errors import RadiotracerError as RadiotracerError
+    from radiotracer.errors import RunError as RunError
+    from radiotracer.errors import StorageError as StorageError
+    from radiotracer.influence import Tracer as Tracer
+    from radiotracer.recipes import Manifest as Manifest
+    from radiotracer.recipes import random_flip as random_flip
+    from radiotracer.recipes import targeted_flip as targeted_flip
+    from radiotracer.runs import Recording as Recording
+    from radiotracer.runs import Run as Run
+    from radiotracer.runs import record as record
+    from radiotracer.scanning import Scan as Scan
+    from radiotracer.scanning import scan as scan
+    from radiotracer.scanning import write_scan as write_scan
+
+__version__ = version("radiotracer")
+
+_HOMES = {
+    "DataError": "errors",
+    "Examples": "data",
+    "InputError": "errors",
+    "Manifest": "recipes",
+    "NotFiniteError": "errors",
+    "RadiotracerError": "errors",
+    "Recording": "runs",
+    "Rule": "detectors",
+    "Run": "runs",
+    "RunError": "errors",
+    "Scan": "scanning",
+    "StorageError": "errors",
+    "Tracer": "influence",
+    "open_data": "data",
+    "random_flip": "recipes",
+    "record": "runs",
+    "scan": "scanning",
+    "targeted_flip": "recipes",
+    "write_scan": "scanning",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'radiotracer' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"radiotracer.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, loaded or not."""
+    return __all__

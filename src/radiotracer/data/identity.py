@@ -1,0 +1,170 @@
+"""Whether data are the data that a run was trained on: ids, one digest per example, labels."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data.examples import Examples, Labels, dataset_digest
+from radiotracer.data.npz import numbered
+from radiotracer.errors import DataError, NotFiniteError
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """What makes a data set this one; row ``i`` of every array is the same example.
+
+    Args:
+        ids: Unique texts, shape (n,).
+        digests: SHA-256 of each input, hexadecimal, shape (n,).
+        labels: int64, shape (n,).
+    """
+
+    ids: NDArray[np.str_]
+    digests: NDArray[np.str_]
+    labels: Labels
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        return len(self.ids)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """One SHA-256 over every id, digest and label, in order, hexadecimal."""
+        return dataset_digest(self.ids, self.digests, self.labels)
+
+
+def identify(data: object) -> Identity:
+    """The identity of a data set.
+
+    Args:
+        data: `Examples` (their ids; the digests of their pixels), or one of these, whose ids are
+            ``"00042"`` and whose digests are over dtype, shape and bytes of each input:
+            a pair (inputs, labels) of tensors or arrays with equal first lengths, or
+            a map-style data set, `data[i]` giving (input, label), the input a tensor, an array or
+            a PIL image. Every example is read once.
+
+    Raises:
+        DataError: None of these, or an item that is no pair, or a label that is no integer.
+        NotFiniteError: An input holds NaN or infinity; the text names the first such id.
+    """
+    if isinstance(data, Examples):
+        return Identity(data.ids, data.digests, data.labels)
+    if isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(x, "shape") for x in data):
+        pairs: Iterable[tuple[Any, Any]] = _rows(*data)
+        n = len(data[0])
+    elif hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        n = len(data)
+        pairs = _items(data, n)
+    else:
+        raise DataError(
+            expected="Examples, a pair (inputs, labels) of tensors, or a data set with a length "
+            "and numbered items",
+            came=type(data).__name__,
+            do="wrap the data, for example in torch.utils.data.TensorDataset",
+        )
+    ids = numbered("", n)
+    digests = np.empty(n, dtype="U64")
+    labels = np.empty(n, dtype=np.int64)
+    for row, (one, label) in enumerate(pairs):
+        digests[row] = _digest(one, str(ids[row]))
+        labels[row] = _label(label, str(ids[row]))
+    return Identity(ids, digests, labels)
+
+
+def differences(expected: Identity, found: Identity) -> str | None:
+    """One line on how `found` differs from `expected`, or None when it does not.
+
+    Counts missing ids, extra ids, changed images and changed labels, each with one example; when
+    there is none of these, says where the order differs.
+    """
+    if expected.digest == found.digest:
+        return None
+    before = {name: row for row, name in enumerate(expected.ids.tolist())}
+    after = {name: row for row, name in enumerate(found.ids.tolist())}
+    shared = [name for name in before if name in after]
+    rows = np.array([before[name] for name in shared], dtype=np.int64)
+    found_rows = np.array([after[name] for name in shared], dtype=np.int64)
+    names = np.array(shared, dtype=object)
+    kinds = (
+        ("missing", [name for name in before if name not in after]),
+        ("extra", [name for name in after if name not in before]),
+        ("changed image", names[expected.digests[rows] != found.digests[found_rows]]),
+        ("changed label", names[expected.labels[rows] != found.labels[found_rows]]),
+    )
+    parts = [f"{len(which)} {kind} (e.g. {which[0]!a})" for kind, which in kinds if len(which)]
+    if not parts:
+        first = int(np.flatnonzero(expected.ids != found.ids)[0])
+        parts = [f"another order (from row {first}: {str(found.ids[first])!a})"]
+    return ", ".join(parts)
+
+
+def _rows(inputs: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
+    if len(inputs.shape) < 1 or tuple(labels.shape) != (len(inputs),):
+        raise DataError(
+            expected="inputs of shape (n, ...) and labels of shape (n,)",
+            came=f"shapes {tuple(inputs.shape)} and {tuple(labels.shape)}",
+            do="give one class number per input",
+        )
+    return zip(inputs, labels, strict=True)
+
+
+def _items(data: Any, n: int) -> Iterator[tuple[Any, Any]]:
+    for row in range(n):
+        item = data[row]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise DataError(
+                expected="items (input, label)",
+                came=f"{type(item).__name__} at {row}",
+                do="wrap the data set so that data[i] is a pair",
+            )
+        yield item[0], item[1]
+
+
+def _digest(one: Any, name: str) -> str:
+    dtype, array = _as_array(one)
+    if array.dtype.kind not in "biufc":
+        raise DataError(
+            expected="inputs that are arrays of numbers",
+            came=f"{type(one).__name__} at {name}",
+            do="turn each input into one tensor",
+        )
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        raise NotFiniteError(
+            expected="finite inputs",
+            came=f"NaN or infinity in the input {name}",
+            do="repair or remove it",
+        )
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    whole = hashlib.sha256(f"{dtype} {list(array.shape)}\n".encode())
+    whole.update(array.tobytes())
+    return whole.hexdigest()
+
+
+def _as_array(one: Any) -> tuple[str, NDArray[Any]]:
+    if hasattr(one, "detach"):
+        tensor = one.detach().cpu()
+        name = str(tensor.dtype).removeprefix("torch.")
+        # NumPy has no bfloat16 or 8-bit floats; float32 holds each of their values exactly.
+        array = (tensor.float() if "float8" in name or name == "bfloat16" else tensor).numpy()
+        return name, array
+    array = np.asarray(one)
+    return array.dtype.name, array
+
+
+def _label(label: Any, name: str) -> int:
+    try:
+        return operator.index(label.item() if getattr(label, "shape", None) == () else label)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            expected="an integer label",
+            came=f"{type(label).__name__} at {name}",
+            do="give class numbers",
+        ) from error

@@ -1,0 +1,46 @@
+"""One way to rank examples per file, all behind the `Detector` protocol; higher = more suspicious."""
+
+from radiotracer.detectors.baselines import GradientNorm, Loss, Margin, Random
+from radiotracer.detectors.decide import Decision as Decision
+from radiotracer.detectors.decide import Rule as Rule
+from radiotracer.detectors.decide import Tail as Tail
+from radiotracer.detectors.decide import calibrated as calibrated
+from radiotracer.detectors.decide import decide as decide
+from radiotracer.detectors.influence import (
+    SelfInfluence,
+    SelfInfluenceLastLayer,
+    TracInCP,
+    TracInLastLayer,
+)
+from radiotracer.detectors.label_posterior import LabelPosterior
+from radiotracer.detectors.metrics import Decided as Decided
+from radiotracer.detectors.metrics import Detection as Detection
+from radiotracer.detectors.metrics import decided as decided
+from radiotracer.detectors.metrics import detection as detection
+from radiotracer.detectors.protocol import Detector as Detector
+from radiotracer.detectors.protocol import Need as Need
+from radiotracer.detectors.protocol import Observation as Observation
+from radiotracer.detectors.protocol import Ranking as Ranking
+from radiotracer.detectors.protocol import Trace as Trace
+
+DETECTORS: dict[str, Detector] = {
+    detector.name: detector
+    for detector in (
+        LabelPosterior(),
+        TracInCP(),
+        TracInLastLayer(),
+        SelfInfluenceLastLayer(),
+        SelfInfluence(),
+        Loss(),
+        Margin(),
+        GradientNorm(),
+        Random(),
+    )
+}
+"""Every detector by name, in the order of tables."""
+
+DEFAULT_DETECTOR = "label-posterior"
+"""The detector that decides when none is named; it always runs."""
+
+BASELINES = tuple(name for name, detector in DETECTORS.items() if detector.baseline)
+"""Yardsticks; they always run."""

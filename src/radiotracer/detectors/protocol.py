@@ -1,0 +1,113 @@
+"""What a detector is: one way to rank examples, written as two small pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radiotracer.gradients import LastLayerGradients, LastLayerSum
+
+
+class Need(Enum):
+    """What a detector reads beyond one forward pass of the training examples."""
+
+    QUERIES = "trusted queries"
+    COMPARISON = "what queries look like, where there are any"
+    HEAD = "a network whose output is a linear layer's output"
+    DIRECTION = "a Jacobian-vector product along the queries' summed gradient"
+    DENSE = "every example's gradient in full"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a scan sees of n examples at one checkpoint; a detector picks what it reads.
+
+    Args:
+        labels: Given labels, int64, shape (n,).
+        losses: Shape (n,).
+        outputs: Logits, shape (n, classes).
+        last_layer: Factors of the last layer's gradients, if some detector needs a head.
+        query_sum: The queries' summed last-layer gradient, if some detector needs both.
+        influence: ``eta <g_i, sum_j g_j>`` over the traced parameters, shape (n,), if needed.
+        square_norm: ``eta ||g_i||^2`` over the traced parameters, shape (n,), if needed.
+    """
+
+    labels: Tensor
+    losses: Tensor
+    outputs: Tensor
+    last_layer: LastLayerGradients | None = None
+    query_sum: LastLayerSum | None = None
+    influence: Tensor | None = None
+    square_norm: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A detector's observations, summed over the checkpoints, in float64.
+
+    Args:
+        train: Shape (n, k), for the training examples.
+        labels: Their given labels, shape (n,).
+        queries: Shape (m, k), for the trusted queries; None when there are none, or when the
+            detector needs no comparison.
+        query_labels: Their labels, shape (m,); None likewise.
+        classes: How many classes.
+        checkpoints: How many checkpoints were summed over.
+        seed: The scan's seed.
+    """
+
+    train: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    queries: NDArray[np.float64] | None
+    query_labels: NDArray[np.int64] | None
+    classes: int
+    checkpoints: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores, shape (n,), float64: by convention the higher, the more suspicious.
+
+    `suggested` holds the class each example more likely belongs to, shape (n,), for detectors
+    that know.
+    """
+
+    scores: NDArray[np.float64]
+    suggested: NDArray[np.int64] | None = None
+
+
+class Detector(Protocol):
+    """One way to rank training examples by suspicion.
+
+    `observe` is called with every batch of training examples at every checkpoint (and, for those
+    that need a comparison, of queries); what it returns is summed over the checkpoints. `rank`
+    turns the sums into scores.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name on the command line."""
+
+    @property
+    def summary(self) -> str:
+        """One line for tables and reports."""
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What `observe` reads beyond a forward pass."""
+
+    @property
+    def baseline(self) -> bool:
+        """Whether this is a yardstick rather than a method."""
+
+    def observe(self, seen: Observation) -> Tensor:
+        """This checkpoint's contribution, shape (n, k), any fixed k >= 1."""
+
+    def rank(self, trace: Trace) -> Ranking:
+        """Scores from the sums over all checkpoints."""

@@ -1,0 +1,65 @@
+"""Data in any of the forms that people keep it, in batches and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from radiotracer.data import Examples
+from radiotracer.data.tensors import ImageTensors
+from radiotracer.errors import DataError, NotFiniteError
+from radiotracer.gradients.objective import Batch
+
+Data = Examples | tuple[Tensor, Tensor] | Dataset[tuple[Tensor, Tensor]]
+"""`Examples`, a pair of tensors (inputs, targets), or a map-style data set of such pairs."""
+
+
+def count(data: Data) -> int:
+    """How many examples there are."""
+    if isinstance(data, tuple):
+        return len(data[0])
+    return len(cast(Sized, data))
+
+
+def in_batches(data: Data, batch_size: int) -> Iterator[Batch]:
+    """The examples in order, `batch_size` at a time (the last batch may be smaller).
+
+    Raises:
+        DataError: There is no example.
+        NotFiniteError: An input holds NaN or infinity.
+    """
+    if count(data) == 0:
+        raise DataError(expected="at least one example", came="none", do="check the data")
+    start = 0
+    for inputs, targets in _pairs(data, batch_size):
+        if inputs.is_floating_point() and not torch.isfinite(inputs).all():
+            bad = (~torch.isfinite(inputs)).flatten(1).any(dim=1).nonzero()[0]
+            raise NotFiniteError(
+                expected="finite inputs",
+                came=f"NaN or infinity in row {start + int(bad)}",
+                do="repair or remove that example",
+            )
+        yield Batch(inputs, targets)
+        start += len(inputs)
+
+
+def first_input(data: Data) -> Tensor:
+    """A batch of the first input alone, shape (1, ...)."""
+    return next(in_batches(data, 1)).inputs
+
+
+def _pairs(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    if isinstance(data, tuple):
+        inputs, targets = data
+        for start in range(0, len(inputs), batch_size):
+            yield inputs[start : start + batch_size], targets[start : start + batch_size]
+    elif isinstance(data, Examples):
+        tensors = ImageTensors(data)
+        for start in range(0, len(data), batch_size):
+            yield tensors[range(start, min(start + batch_size, len(data)))]
+    else:
+        yield from DataLoader(data, batch_size=batch_size)

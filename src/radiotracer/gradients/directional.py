@@ -1,0 +1,77 @@
+"""How fast each example's loss changes along one direction: a Jacobian-vector product.
+
+For losses ``l_i(theta)`` with gradients ``g_i`` and a direction ``v`` in parameter space,
+``<g_i, v>`` for a whole batch is one forward-mode pass. No per-example gradient ever exists, every
+kind of parameter is covered, and memory stays at about twice that of inference (each activation
+carries its tangent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+
+
+@dataclass(frozen=True)
+class Directional(Evaluation):
+    """A forward pass together with ``<g_i, v>``, shape (n,)."""
+
+    derivatives: Tensor
+
+
+def directional(objective: Objective, batch: Batch, direction: Parameters) -> Directional:
+    """``<g_i, v>`` for every example of the batch, and the forward pass that it took.
+
+    Args:
+        objective: Network and loss at the loaded checkpoint.
+        batch: n examples.
+        direction: ``v``: one tensor for each traced parameter, of its shape and dtype.
+
+    Returns:
+        Derivatives of shape (n,): positive where a small step along ``+v`` raises the loss.
+    """
+
+    def evaluate(parameters: Parameters) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+        evaluation = objective.evaluate(batch, parameters)
+        return evaluation.losses, (evaluation.outputs, evaluation.features)
+
+    point = objective.parameters()
+    tangent = {name: direction[name] for name in point}
+    # Nothing is differentiated backwards here, so no graph is kept.
+    with torch.no_grad():
+        losses, derivatives, (outputs, features) = jvp(evaluate, (point,), (tangent,), has_aux=True)
+    return Directional(losses, outputs, features, derivatives)
+
+
+def summed_gradient(
+    objective: Objective,
+    batches: Iterable[Batch],
+    watch: Callable[[Batch, Evaluation], None] | None = None,
+) -> dict[str, Tensor]:
+    """``sum_j g_j`` over every example of the batches: one ordinary backward pass each.
+
+    Args:
+        objective: Network and loss at the loaded checkpoint.
+        batches: The examples.
+        watch: Called with each batch and its forward pass, which is made anyway.
+
+    Returns:
+        One tensor per traced parameter; zeros where there is no example.
+    """
+    total = {name: torch.zeros_like(value) for name, value in objective.parameters().items()}
+    for batch in batches:
+        point = {name: value.requires_grad_() for name, value in objective.parameters().items()}
+        evaluation = objective.evaluate(batch, point)
+        if watch is not None:
+            watch(batch, evaluation)
+        gradients = torch.autograd.grad(evaluation.losses.sum(), list(point.values()), allow_unused=True)
+        for name, gradient in zip(point, gradients, strict=True):
+            if gradient is not None:
+                total[name] += gradient
+    return total

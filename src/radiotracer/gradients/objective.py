@@ -1,0 +1,196 @@
+"""The loss of every example in a batch, as a function of chosen parameters.
+
+Every engine in this folder differentiates the same thing: the vector of losses
+``l_1(theta), ..., l_n(theta)`` of a network in evaluation mode (batch normalisation fixed, no
+dropout), so that no example's gradient depends on its neighbours in the batch.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from radiotracer.errors import InputError, NotFiniteError
+from radiotracer.runs import put_weights
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+"""Network outputs (n, ...) and targets (n, ...) to one loss per example, shape (n,)."""
+
+Parameters = Mapping[str, Tensor]
+"""Tensors by parameter name: a point, a gradient or a direction in parameter space."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs, shape (n, ...), and targets, shape (n, ...), of the same n examples."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy per example in nats: logits (n, classes), int64 targets (n,) to (n,)."""
+    return F.cross_entropy(outputs, targets, reduction="none")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one forward pass of a batch tells.
+
+    Args:
+        losses: Shape (n,).
+        outputs: What the network returned, shape (n, ...).
+        features: What the head (the last linear layer) was given, shape (n, d); None when the
+            network has no head.
+    """
+
+    losses: Tensor
+    outputs: Tensor
+    features: Tensor | None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A private copy of a network, in evaluation mode, with a loss per example.
+
+    Args:
+        model: The copy; nobody else holds it, so its weights may be replaced.
+        loss: One loss per example.
+        traced: Names of the parameters that influence is traced through.
+        head: Name of the last linear layer, if the network's output is that layer's output.
+    """
+
+    model: nn.Module
+    loss: LossFunction
+    traced: tuple[str, ...]
+    head: str | None
+
+    @staticmethod
+    def of(
+        model: nn.Module,
+        loss: LossFunction = cross_entropy,
+        *,
+        example: Tensor,
+        layers: Sequence[str] = (),
+        trained: Collection[str] | None = None,
+        memory_format: torch.memory_format = torch.preserve_format,
+    ) -> Objective:
+        """Copy `model` and choose the parameters to trace; the caller's network is left as it is.
+
+        Args:
+            model: Any network.
+            loss: One loss per example.
+            example: A batch of one input, shape (1, ...), to find the head with.
+            layers: Shell-style patterns of parameter names (``"stage4.*"``, ``"head.*"``); empty
+                means every trained parameter.
+            trained: Names that the optimiser trained; None means every parameter.
+            memory_format: How convolutions should lay out their weights.
+
+        Raises:
+            InputError: A pattern matches no trained parameter.
+        """
+        private = copy.deepcopy(model).eval().to(memory_format=memory_format)
+        names = [
+            name
+            for name, _ in private.named_parameters()
+            if trained is None or name in trained
+        ]
+        if not names:
+            raise InputError(
+                expected="a network with trained parameters",
+                came="none that the run's optimiser trained",
+                do="pass the network that was recorded",
+            )
+        traced = names
+        if layers:
+            for pattern in layers:
+                if not fnmatch.filter(names, pattern):
+                    raise InputError(
+                        expected="layer patterns that match trained parameters",
+                        came=f"{pattern!r}, which matches none of {', '.join(names[:8])}, …",
+                        do="name parameters or patterns such as 'head.*'",
+                    )
+            traced = [name for name in names if any(fnmatch.fnmatch(name, p) for p in layers)]
+        return Objective(private, loss, tuple(traced), find_head(private, example))
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Put a checkpoint's weights into the private copy; `RunError` if they do not fit."""
+        put_weights(self.model, state)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The traced parameters at the loaded checkpoint, detached."""
+        own = dict(self.model.named_parameters())
+        return {name: own[name].detach() for name in self.traced}
+
+    def evaluate(self, batch: Batch, parameters: Parameters | None = None) -> Evaluation:
+        """One forward pass; differentiable in `parameters` when they are given.
+
+        Raises:
+            InputError: The loss is not one number per example.
+        """
+        caught: list[Tensor] = []
+        hook = None
+        if self.head is not None:
+            layer = self.model.get_submodule(self.head)
+            hook = layer.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
+        try:
+            outputs = functional_call(self.model, dict(parameters or {}), (batch.inputs,))
+        finally:
+            if hook is not None:
+                hook.remove()
+        losses = self.loss(outputs, batch.targets)
+        if losses.shape != (len(batch.inputs),):
+            raise InputError(
+                expected=f"a loss per example, shape ({len(batch.inputs)},)",
+                came=f"shape {tuple(losses.shape)}",
+                do="use reduction='none' in the loss",
+            )
+        return Evaluation(losses, outputs, caught[0] if caught else None)
+
+
+def find_head(model: nn.Module, example: Tensor) -> str | None:
+    """The name of the linear layer whose output is the network's output, or None.
+
+    Args:
+        model: A network in evaluation mode.
+        example: A batch of one input, shape (1, ...).
+    """
+    outputs_of: dict[str, Tensor] = {}
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if inputs[0].dim() == 2:
+                outputs_of[name] = output
+
+        return hook
+
+    hooks = [
+        module.register_forward_hook(note(name))
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and name
+    ]
+    try:
+        with torch.no_grad():
+            final = model(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return next((name for name, output in outputs_of.items() if output is final), None)
+
+
+def require_finite_losses(losses: Tensor, *, where: str) -> None:
+    """Raise `NotFiniteError` when a loss is NaN or infinite."""
+    bad = ~torch.isfinite(losses)
+    if bad.any():
+        raise NotFiniteError(
+            expected=f"finite losses at {where}",
+            came=f"{int(bad.sum())} NaN or infinite, first at row {int(bad.nonzero()[0])} of a batch",
+            do="check the inputs and the weights, or lower the learning rate and train again",
+        )

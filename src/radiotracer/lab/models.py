@@ -1,0 +1,151 @@
+"""Reference networks: ResNet-18 for 28x28 and 32x32 images, and a small CNN for quick runs.
+
+Every network takes images as float tensors in [0, 1], shape (n, channels, height, width), and gives
+logits, shape (n, classes). Input normalisation is a part of the network (two buffers), so that a
+checkpoint says by itself how its inputs are scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from radiotracer.data import Examples
+from radiotracer.errors import InputError
+from radiotracer.runs import ModelSpec
+
+
+class Normalise(nn.Module):
+    """Subtract a mean and divide by a standard deviation, per channel."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Shape (n, channels, height, width) in and out."""
+        return (inputs - self.mean) / self.std
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut (He et al. 2016, figure 2)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Shape (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        hidden = F.relu(self.norm1(self.conv1(inputs)))
+        return F.relu(self.norm2(self.conv2(hidden)) + self.shortcut(inputs))
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 with its usual stem (7x7 convolution and max-pooling), at a chosen width.
+
+    Args:
+        channels: 1 or 3.
+        classes: How many logits.
+        width: Channels of the first stage; 64 is the standard network (11.2 million parameters),
+            16 the quarter-width one (0.7 million) that trains on a laptop's processor.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int = 64) -> None:
+        super().__init__()
+        self.normalise = Normalise(channels)
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
+        )
+        self.stage1 = _stage(width, width, stride=1)
+        self.stage2 = _stage(width, 2 * width, stride=2)
+        self.stage3 = _stage(2 * width, 4 * width, stride=2)
+        self.stage4 = _stage(4 * width, 8 * width, stride=2)
+        self.head = nn.Linear(8 * width, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Images in [0, 1], shape (n, channels, h, w), to logits, shape (n, classes)."""
+        hidden = self.stem(self.normalise(inputs))
+        hidden = self.stage4(self.stage3(self.stage2(self.stage1(hidden))))
+        logits: Tensor = self.head(hidden.mean(dim=(2, 3)))
+        return logits
+
+
+class SmallCNN(nn.Module):
+    """Three 3x3 convolutions, batch-normalised and pooled: seconds per epoch on a processor."""
+
+    def __init__(self, channels: int, classes: int, width: int = 16) -> None:
+        super().__init__()
+        self.normalise = Normalise(channels)
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((channels, width), (width, 2 * width), (2 * width, 4 * width)):
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Images in [0, 1], shape (n, channels, h, w), to logits, shape (n, classes)."""
+        logits: Tensor = self.head(self.features(self.normalise(inputs)).mean(dim=(2, 3)))
+        return logits
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"resnet18": ResNet18, "small-cnn": SmallCNN}
+"""Reference networks by the name that `radiotracer train --model` takes."""
+
+
+def build_model(spec: ModelSpec) -> nn.Module:
+    """Make the network that `spec` names, with fresh weights drawn from torch's global generator.
+
+    Raises:
+        InputError: The name is not a reference network, or the options do not fit it.
+    """
+    factory = MODELS.get(spec.name)
+    if factory is None:
+        raise InputError(
+            expected=f"a reference network ({', '.join(MODELS)})",
+            came=repr(spec.name),
+            do="pass --factory module:function to build a network of your own",
+        )
+    try:
+        return factory(**spec.options)
+    except TypeError as error:
+        raise InputError(
+            expected=f"options that {spec.name} takes", came=f"{spec.options}", do=str(error)
+        ) from error
+
+
+def normalise_like(model: nn.Module, examples: Examples) -> None:
+    """Set the network's input normalisation to the mean and spread of `examples`, per channel."""
+    pixels = examples.images.reshape(-1, examples.images.shape[3]) / 255.0
+    for module in model.modules():
+        if isinstance(module, Normalise):
+            module.mean.copy_(torch.from_numpy(pixels.mean(axis=0)).view(-1, 1, 1))
+            # A constant channel has no spread; leave it unscaled rather than divide by zero.
+            std = torch.from_numpy(pixels.std(axis=0)).view(-1, 1, 1)
+            module.std.copy_(torch.where(std > 0, std, 1.0))
+
+
+def _stage(inputs: int, outputs: int, *, stride: int) -> nn.Sequential:
+    return nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1))

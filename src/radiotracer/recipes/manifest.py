@@ -1,0 +1,81 @@
+"""The ground truth of a tampered data set: which labels were changed, and what they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from radiotracer.data import Examples, Labels
+from radiotracer.errors import DataError
+from radiotracer.files import atomic_file
+
+MANIFEST_FILE = "manifest.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """Row ``i`` of every array is the same example, in the order of the data set.
+
+    Args:
+        ids: Shape (n,).
+        original_labels: Labels before, int64, shape (n,).
+        labels: Labels after, int64, shape (n,).
+        recipe: Name of the recipe.
+        is_tampered: bool, shape (n,).
+    """
+
+    ids: NDArray[np.str_]
+    original_labels: Labels
+    labels: Labels
+    recipe: str
+    is_tampered: NDArray[np.bool_]
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.parquet`` into `folder`, atomically."""
+        columns = {
+            "id": self.ids,
+            "original_label": self.original_labels,
+            "label": self.labels,
+            "recipe": np.where(self.is_tampered, self.recipe, ""),
+            "is_tampered": self.is_tampered,
+        }
+        with atomic_file(folder / MANIFEST_FILE) as temporary:
+            pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+    @staticmethod
+    def read(folder: Path, examples: Examples) -> Manifest | None:
+        """The manifest in `folder`, or None when there is none.
+
+        Raises:
+            DataError: It cannot be read, or does not speak of these examples.
+        """
+        path = folder / MANIFEST_FILE
+        if not path.is_file():
+            return None
+        try:
+            table = pq.read_table(path)
+            names = [name for name in table["recipe"].unique().to_pylist() if name]
+            manifest = Manifest(
+                ids=table["id"].to_numpy().astype(str),
+                original_labels=table["original_label"].to_numpy(),
+                labels=table["label"].to_numpy(),
+                recipe=", ".join(sorted(names)),
+                is_tampered=table["is_tampered"].to_numpy(),
+            )
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(
+                expected=f"a manifest at {path}", came=str(error), do="restore or remove it"
+            ) from error
+        same = np.array_equal(manifest.ids, examples.ids)
+        if not same or not np.array_equal(manifest.labels, examples.labels):
+            raise DataError(
+                expected=f"a manifest that belongs to the data in {folder}",
+                came="other ids" if not same else "other labels",
+                do="restore or remove it",
+            )
+        return manifest

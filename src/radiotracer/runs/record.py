@@ -1,0 +1,316 @@
+"""Record a training from inside anybody's loop, in three added lines.
+
+    with record("runs/mine", model, optimizer, data) as recording:      # 1
+        for epoch in range(epochs):
+            for inputs, labels in recording.batches(loader):            # 2
+                ...
+        # a checkpoint is written after every pass; recording.checkpoint() writes one at will
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from radiotracer.data import Examples, identify
+from radiotracer.errors import InputError
+from radiotracer.files import atomic_file, require_new_folder, storage_errors, write_text
+from radiotracer.runs.schema import (
+    Checkpoint,
+    DataSpec,
+    ModelSpec,
+    OptimizerSpec,
+    RunInfo,
+    Scalar,
+)
+from radiotracer.runs.weights import save_weights
+
+Batch = TypeVar("Batch")
+
+
+def record(
+    out: str | Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    data: Any,
+    *,
+    every: int = 1,
+    seed: int | None = None,
+    model_spec: ModelSpec | None = None,
+    settings: dict[str, Scalar] | None = None,
+    overwrite: bool = False,
+) -> Recording:
+    """Record a training into the folder `out`: use it as a context manager around the loop.
+
+    Written, each file whole or not at all: ``run.json``; ``examples.parquet`` (id, SHA-256 and
+    label of every example); ``checkpoints/*.safetensors``; ``steps/*.parquet`` (for every optimiser
+    step the rows of its batch and the learning rate of each parameter group, as the scheduler had
+    set it).
+
+    Args:
+        out: A new folder.
+        model: The network in training. It is only read.
+        optimizer: Its optimiser. A step hook is registered and removed again at the end.
+        data: The training examples: `Examples`, a map-style dataset of ``(input, label)``, or a
+            pair of tensors. Row ``i`` must be what index ``i`` of the loader's sampler means.
+        every: Passes over the data between checkpoints; 0 leaves checkpoints to the caller.
+        seed: The seed of the training, if it had one; only noted.
+        model_spec: How to build the network again (reference networks know this by themselves).
+        settings: Further settings worth noting.
+        overwrite: Replace an earlier recording in `out`.
+
+    Raises:
+        InputError: `out` holds something already; `data` is of a kind that has no identity.
+        NotFiniteError: The inputs, or at a checkpoint the weights, hold NaN or infinity.
+        StorageError: The disk refused.
+    """
+    return Recording(
+        Path(out),
+        model,
+        optimizer,
+        data,
+        every=every,
+        seed=seed,
+        model_spec=model_spec,
+        settings=settings or {},
+        overwrite=overwrite,
+    )
+
+
+class Recording:
+    """A training being recorded; made by `record`."""
+
+    def __init__(
+        self,
+        out: Path,
+        model: nn.Module,
+        optimizer: Optimizer,
+        data: Any,
+        *,
+        every: int,
+        seed: int | None,
+        model_spec: ModelSpec | None,
+        settings: dict[str, Scalar],
+        overwrite: bool,
+    ) -> None:
+        self.folder = out
+        self._model = model
+        self._optimizer = optimizer
+        self._every = every
+        self._step = 0
+        self._epoch = 0
+        self._pending: list[int] = []
+        self._log: list[tuple[int, int, list[int], list[float]]] = []
+        self._loaders: dict[int, DataLoader[Any]] = {}
+        if every < 0:
+            raise InputError(
+                expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
+            )
+        identity = identify(data)
+        known = data if isinstance(data, Examples) else None
+        self._info = RunInfo(
+            status="recording",
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            versions={
+                "python": platform.python_version(),
+                "radiotracer": version("radiotracer"),
+                "torch": version("torch"),
+            },
+            command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            seed=seed,
+            settings=settings,
+            model=model_spec or _describe(model),
+            data=DataSpec(
+                source=known.source if known else None,
+                queries=known.queries if known else None,
+                examples=len(identity.ids),
+                digest=identity.digest,
+                class_names=known.class_names if known else None,
+            ),
+            optimizer=OptimizerSpec(
+                name=type(optimizer).__name__, groups=_parameter_groups(model, optimizer)
+            ),
+        )
+        require_new_folder(out, marker="run.json", overwrite=overwrite)
+        with storage_errors(out):
+            if out.exists():
+                shutil.rmtree(out)
+            out.mkdir(parents=True)
+        self._write_table(
+            {"id": identity.ids, "sha256": identity.digests, "label": identity.labels},
+            out / "examples.parquet",
+        )
+        self._write_info()
+        self._hook = optimizer.register_step_post_hook(self._after_step)
+
+    def __enter__(self) -> Recording:
+        """The recording itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish: the run is `complete` unless the loop raised."""
+        self._hook.remove()
+        if kind is None and self._log:
+            self.checkpoint()
+        status = "complete" if kind is None else "interrupted"
+        self._info = self._info.model_copy(update={"status": status})
+        self._write_info()
+
+    def batches(self, loader: Iterable[Batch]) -> Iterator[Batch]:
+        """The loader's batches, unchanged and in order, noting which examples each one holds.
+
+        The end of the loader ends a pass over the data: every `every` passes a checkpoint follows.
+
+        Args:
+            loader: A `DataLoader` over the recorded data (any sampler, any number of workers).
+
+        Raises:
+            InputError: `loader` is something else, whose order cannot be seen.
+        """
+        rows: deque[list[int]] = deque()
+        for batch in self._observed(loader, rows):
+            self.batch(rows.popleft())
+            yield batch
+        self._epoch += 1
+        if self._every and self._epoch % self._every == 0:
+            self.checkpoint()
+
+    def batch(self, rows: Sequence[int]) -> None:
+        """Say which rows of the data the next optimiser step learns from.
+
+        Only for loops without a `DataLoader`; calls before one step add up.
+        """
+        self._pending.extend(int(row) for row in rows)
+
+    def checkpoint(self) -> Checkpoint:
+        """Write the weights as they are now, and the steps since the last checkpoint.
+
+        Raises:
+            InputError: No optimiser step has been taken since the last checkpoint.
+        """
+        if not self._log:
+            raise InputError(
+                expected="an optimiser step before each checkpoint",
+                came=f"none since step {self._step}",
+                do="call optimizer.step() of the recorded optimiser, then checkpoint()",
+            )
+        file = f"checkpoints/{self._step:08d}.safetensors"
+        checkpoint = Checkpoint(
+            file=file,
+            sha256=save_weights(self._model, self.folder / file),
+            step=self._step,
+            epoch=self._epoch,
+            learning_rates=tuple(self._log[-1][3]),
+        )
+        steps, epochs, rows, rates = zip(*self._log, strict=True)
+        self._write_table(
+            {
+                "step": pa.array(steps, pa.int64()),
+                "epoch": pa.array(epochs, pa.int32()),
+                "batch": pa.array(rows, pa.list_(pa.int64())),
+                "learning_rates": pa.array(rates, pa.list_(pa.float64())),
+            },
+            self.folder / f"steps/{self._step:08d}.parquet",
+        )
+        self._log.clear()
+        self._info = self._info.model_copy(
+            update={"checkpoints": (*self._info.checkpoints, checkpoint)}
+        )
+        self._write_info()
+        return checkpoint
+
+    def _after_step(self, *_: object) -> None:
+        # The learning rates are read after the step and before any scheduler moves them on.
+        rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+        self._step += 1
+        self._log.append((self._step, self._epoch, self._pending, rates))
+        self._pending = []
+
+    def _observed(self, loader: Iterable[Batch], rows: deque[list[int]]) -> Iterable[Batch]:
+        """A copy of the loader whose sampler notes what it hands out."""
+        if not isinstance(loader, DataLoader):
+            raise InputError(
+                expected="a torch DataLoader",
+                came=f"a {type(loader).__name__}, whose order cannot be seen",
+                do="call recording.batch(rows) before each optimizer.step() instead",
+            )
+        # With automatic batching the batch sampler yields the rows of a batch; without it
+        # (batch_size=None) the sampler itself does.
+        sampler = loader.batch_sampler or loader.sampler
+        common = {
+            "num_workers": loader.num_workers,
+            "collate_fn": loader.collate_fn,
+            "pin_memory": loader.pin_memory,
+            "timeout": loader.timeout,
+            "worker_init_fn": loader.worker_init_fn,
+            "multiprocessing_context": loader.multiprocessing_context,
+            "generator": loader.generator,
+            "prefetch_factor": loader.prefetch_factor,
+        }
+        noting = _NotingSampler(sampler, rows)
+        if loader.batch_sampler is not None:
+            return DataLoader(loader.dataset, batch_sampler=noting, **common)
+        return DataLoader(loader.dataset, sampler=noting, batch_size=None, **common)
+
+    def _write_info(self) -> None:
+        write_text(self.folder / "run.json", self._info.model_dump_json(indent=2) + "\n")
+
+    @staticmethod
+    def _write_table(columns: dict[str, Any], path: Path) -> None:
+        with atomic_file(path) as temporary:
+            pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+class _NotingSampler:
+    """A sampler that notes each batch of rows it hands out."""
+
+    def __init__(self, sampler: Iterable[Any], rows: deque[list[int]]) -> None:
+        self._sampler = sampler
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._sampler:
+            self._rows.append([item] if isinstance(item, int) else list(item))
+            yield item
+
+    def __len__(self) -> int:
+        return len(self._sampler)  # type: ignore[arg-type]
+
+
+def _describe(model: nn.Module) -> ModelSpec:
+    kind = type(model)
+    return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
+
+
+def _parameter_groups(model: nn.Module, optimizer: Optimizer) -> tuple[tuple[str, ...], ...]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = tuple(
+        tuple(names[id(p)] for p in group["params"] if id(p) in names)
+        for group in optimizer.param_groups
+    )
+    if not any(groups):
+        raise InputError(
+            expected="an optimiser of this network's parameters",
+            came="one that holds none of them",
+            do="pass the optimiser that trains the network",
+        )
+    return groups

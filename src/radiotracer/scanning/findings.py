@@ -1,0 +1,212 @@
+"""A finished scan in the words of the report."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve as all_points
+
+from radiotracer import report
+from radiotracer.data import Examples, identify
+from radiotracer.detectors import DETECTORS
+from radiotracer.gradients import Data
+from radiotracer.influence import last_layer_pairs
+from radiotracer.scanning.pictures import picture
+from radiotracer.scanning.scan import Scan
+
+SHOWN = 60
+"""Suspects in the report's gallery."""
+
+SHOWN_FALSE_POSITIVES = 24
+"""Examples in the gallery of what was flagged but not tampered with."""
+
+OPPONENTS = 4
+"""Opponents shown beside each suspect."""
+
+
+def describe(scan: Scan, command: str) -> report.Findings:
+    """Everything that the report says about a scan."""
+    order = np.argsort(scan.decision.ranks)
+    flagged = order[: int(scan.decision.suspects.sum())]
+    shown = flagged[:SHOWN]
+    truth = None if scan.manifest is None else scan.manifest.is_tampered
+    wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
+    opponents = _opponents(scan, np.union1d(shown, wrongly))
+    names = scan.class_names
+    pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
+    return report.Findings(
+        title=f"{_name(scan)}: which training examples look tampered with",
+        dataset=report.Dataset(
+            name=_name(scan), examples=len(scan.scores), class_names=scan.class_names
+        ),
+        queries=_queries(scan),
+        tampered=None if truth is None else int(truth.sum()),
+        decision=report.Decision(
+            detector=scan.detector,
+            rule=scan.decision.words,
+            flagged=len(flagged),
+            threshold=scan.decision.threshold,
+        ),
+        detectors=tuple(_row(scan, name) for name in scan.rankings),
+        suspects=tuple(_suspect(scan, row, opponents) for row in shown),
+        false_positives=tuple(_suspect(scan, row, opponents) for row in wrongly),
+        label_flow=report.label_flow(pairs),
+        distribution=report.score_distribution(
+            scan.scores,
+            axis_title=DETECTORS[scan.detector].summary,
+            threshold=scan.decision.threshold,
+            is_suspect=scan.decision.suspects,
+            is_tampered=truth,
+        ),
+        curves=_curves(scan),
+        provenance=_provenance(scan, command),
+        notes=_notes(scan),
+    )
+
+
+def _name(scan: Scan) -> str:
+    return (scan.run.info.data.source or "your data").rstrip("/").rpartition("/")[2]
+
+
+def _queries(scan: Scan) -> report.Queries | None:
+    if scan.queries is None:
+        return None
+    known = isinstance(scan.queries, Examples)
+    ids = identify(scan.queries).ids
+    return report.Queries(count=len(ids), source=scan.queries.source if known else "your queries")
+
+
+def _row(scan: Scan, name: str) -> report.DetectorRow:
+    quality = scan.quality(name)
+    row = report.DetectorRow(
+        name=name,
+        description=DETECTORS[name].summary,
+        seconds=scan.seconds[name],
+        is_default=name == scan.detector,
+        is_baseline=DETECTORS[name].baseline,
+    )
+    if quality is None:
+        return row
+    ranked, decided = quality
+    return row.model_copy(
+        update={
+            "auroc": ranked.auroc,
+            "auprc": ranked.auprc,
+            "tpr_at_fpr_0_01": ranked.tpr_at_fpr_01,
+            "tpr_at_fpr_0_001": ranked.tpr_at_fpr_001,
+            "precision": decided.precision,
+            "recall": decided.recall,
+            "false_positive_rate": decided.false_positive_rate,
+        }
+    )
+
+
+def _suspect(
+    scan: Scan, row: int, opponents: dict[int, tuple[report.Opponent, ...]]
+) -> report.Suspect:
+    names = scan.class_names
+    manifest = scan.manifest
+    return report.Suspect(
+        rank=int(scan.decision.ranks[row]),
+        id=str(scan.identity.ids[row]),
+        thumbnail=report.png_uri(picture(scan.train, row)),
+        label=names[scan.identity.labels[row]],
+        score=float(scan.scores[row]),
+        suggested_label=names[scan.suggested[row]],
+        is_suspect=bool(scan.decision.suspects[row]),
+        is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
+        original_label=None if manifest is None else names[manifest.original_labels[row]],
+        opponents=opponents.get(int(row), ()),
+    )
+
+
+def _opponents(
+    scan: Scan, rows: NDArray[np.int64]
+) -> dict[int, tuple[report.Opponent, ...]]:
+    """The queries that each example hurt most, by last-layer TracInCP."""
+    if scan.queries is None or scan.tracing.objective.head is None or not len(rows):
+        return {}
+    influence = last_layer_pairs(scan.tracing, _take(scan.train, rows), scan.queries).numpy()
+    queries = identify(scan.queries)
+    found = {}
+    for row, scores in zip(rows.tolist(), influence, strict=True):
+        worst = np.argsort(scores, kind="stable")[:OPPONENTS]
+        found[row] = tuple(
+            report.Opponent(
+                id=str(queries.ids[query]),
+                thumbnail=report.png_uri(picture(scan.queries, int(query))),
+                label=scan.class_names[queries.labels[query]],
+                influence=float(scores[query]),
+            )
+            for query in worst
+            if scores[query] < 0
+        )
+    return found
+
+
+def _take(data: Data, rows: NDArray[np.int64]) -> Data:
+    if isinstance(data, Examples):
+        return data.take(rows)
+    if isinstance(data, tuple):
+        return data[0][rows], data[1][rows]
+    from torch.utils.data import Subset
+
+    return Subset(data, rows.tolist())
+
+
+def _curves(scan: Scan) -> tuple[report.Curve, ...]:
+    if scan.manifest is None or scan.quality(scan.detector) is None:
+        return ()
+    curves = []
+    for name, ranking in scan.rankings.items():
+        precision, recall, _ = all_points(scan.manifest.is_tampered, ranking.scores)
+        curves.append(report.precision_recall_curve(name, recall, precision))
+    return tuple(curves)
+
+
+def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
+    info = scan.run.info
+    rates = [format(max(c.learning_rates), ".4g") for c in info.checkpoints]
+    traced = scan.tracing.objective.traced
+    parameters = sum(value.numel() for value in scan.tracing.objective.parameters().values())
+    rows = [
+        ("Command", command),
+        ("Training command", info.command),
+        ("Training data", f"{info.data.source or 'given in Python'}, {info.data.examples} examples"),
+        ("Data SHA-256", info.data.digest),
+        ("Network", f"{info.model.name} {info.model.options or ''}".strip()),
+        ("Traced", f"{len(traced)} tensors, {parameters:,} parameters"),
+        ("Optimiser", info.optimizer.name),
+        ("Training settings", ", ".join(f"{k}={v}" for k, v in info.settings.items()) or "unknown"),
+        ("Training seed", str(info.seed)),
+        ("Scan seed", str(scan.seed)),
+        ("Checkpoints", ", ".join(f"step {c.step}" for c in info.checkpoints)),
+        ("Learning rates", ", ".join(rates)),
+        ("Last checkpoint SHA-256", info.checkpoints[-1].sha256),
+        ("Trained with", ", ".join(f"{k} {v}" for k, v in info.versions.items())),
+        ("Scanned with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
+    ]
+    if scan.manifest is not None:
+        rows.insert(4, ("Tampering", scan.manifest.recipe))
+    return tuple(rows)
+
+
+def _notes(scan: Scan) -> tuple[str, ...]:
+    notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
+    if scan.run.info.status != "complete":
+        notes.append("The training did not end; the checkpoints that it left were used.")
+    if scan.queries is None:
+        notes.append(
+            "Without trusted queries, honest confusion between classes counts as suspicious."
+        )
+    if isinstance(scan.train, Examples) and scan.train.quarantined:
+        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.quarantined[:5])
+        notes.append(f"{len(scan.train.quarantined)} files were left out as unreadable. {shown}")
+    if not scan.run.info.optimizer.name.startswith("SGD"):
+        notes.append(
+            "TracIn's derivation is for plain gradient descent; the run used "
+            f"{scan.run.info.optimizer.name}, whose steps differ from learning rate x gradient."
+        )
+    return tuple(notes)

@@ -1,0 +1,98 @@
+"""A finished scan as files: suspects.parquet, scores.parquet, summary.json, report.html."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from radiotracer.files import atomic_folder
+from radiotracer.report import render
+from radiotracer.scanning.findings import describe
+from radiotracer.scanning.scan import Scan
+
+SUMMARY_FILE = "summary.json"
+
+
+def write_scan(scan: Scan, out: Path, *, command: str, overwrite: bool = False) -> dict[str, Any]:
+    """Write a scan into a new folder, whole or not at all; return what summary.json holds.
+
+    ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
+    p_value, q_value, is_suspect, suggested_label`` (p- and q-values are null: this decision states
+    no error rate). ``scores.parquet`` has every detector's score, in the order of the data.
+
+    Args:
+        scan: The scan.
+        out: A new folder.
+        command: What the user typed, for the report.
+        overwrite: Replace an earlier scan in `out`.
+    """
+    summary = summarise(scan)
+    with atomic_folder(out, marker=SUMMARY_FILE, overwrite=overwrite) as folder:
+        _write(_suspects(scan), folder / "suspects.parquet")
+        _write(_scores(scan), folder / "scores.parquet")
+        (folder / "report.html").write_text(render(describe(scan, command)), encoding="utf-8")
+        (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return summary
+
+
+def summarise(scan: Scan) -> dict[str, Any]:
+    """The contents of summary.json; metric keys only where a manifest says what is true."""
+    detectors = {}
+    for name in scan.rankings:
+        row: dict[str, float | None] = {}
+        quality = scan.quality(name)
+        if quality is not None:
+            ranked, decided = quality
+            row = {
+                "auroc": ranked.auroc,
+                "auprc": ranked.auprc,
+                "tpr_at_fpr_0.01": ranked.tpr_at_fpr_01,
+                "tpr_at_fpr_0.001": ranked.tpr_at_fpr_001,
+                "precision": decided.precision,
+                "recall": decided.recall,
+                "false_positive_rate": decided.false_positive_rate,
+            }
+        detectors[name] = {**row, "seconds": round(scan.seconds[name], 3)}
+    return {
+        "examples": len(scan.scores),
+        "flagged": int(scan.decision.suspects.sum()),
+        "detector": scan.detector,
+        "rule": scan.decision.words,
+        "seed": scan.seed,
+        "data_digest": scan.identity.digest,
+        "left_out": dict(scan.left_out),
+        "detectors": detectors,
+    }
+
+
+def _suspects(scan: Scan) -> pa.Table:
+    order = np.argsort(scan.decision.ranks)
+    names = np.array(scan.class_names)
+    n = len(order)
+    return pa.table(
+        {
+            "id": scan.identity.ids[order],
+            "label": names[scan.identity.labels[order]],
+            "score": scan.scores[order],
+            "rank": scan.decision.ranks[order],
+            "p_value": pa.nulls(n, pa.float64()),
+            "q_value": pa.nulls(n, pa.float64()),
+            "is_suspect": scan.decision.suspects[order],
+            "suggested_label": names[scan.suggested[order]],
+        }
+    )
+
+
+def _scores(scan: Scan) -> pa.Table:
+    columns: dict[str, Any] = {"id": scan.identity.ids}
+    columns |= {name: ranking.scores for name, ranking in scan.rankings.items()}
+    return pa.table(columns)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")

@@ -1,0 +1,26 @@
+"""A picture of an example, for reports."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data import Examples
+from radiotracer.gradients import Data
+
+
+def picture(data: Data, row: int) -> NDArray[np.uint8]:
+    """Row `row` of the data as uint8, shape (height, width, 1 or 3).
+
+    The pixels themselves where they are known (`Examples`). Else an input of shape (1 or 3, height,
+    width) stretched to 0..255; any other input becomes an image one pixel high.
+    """
+    if isinstance(data, Examples):
+        return data.images[row]
+    inputs = data[0][row] if isinstance(data, tuple) else data[row][0]
+    values = np.asarray(inputs.detach().cpu().double())
+    low, high = values.min(), values.max()
+    stretched = np.round(255 * (values - low) / (high - low if high > low else 1)).astype(np.uint8)
+    if stretched.ndim == 3 and stretched.shape[0] in (1, 3):
+        return np.ascontiguousarray(stretched.transpose(1, 2, 0))
+    return stretched.reshape(1, -1, 1)

@@ -1,0 +1,230 @@
+"""From a recorded run to a list of suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from radiotracer.data import Identity, differences, identify
+from radiotracer.detectors import (
+    BASELINES,
+    DEFAULT_DETECTOR,
+    DETECTORS,
+    Decided,
+    Decision,
+    Detection,
+    Ranking,
+    Rule,
+    calibrated,
+    decide,
+    decided,
+    detection,
+)
+from radiotracer.errors import DataError, InputError
+from radiotracer.gradients import Data, LossFunction, cross_entropy, first_input
+from radiotracer.influence import Tracing
+from radiotracer.recipes import Manifest
+from radiotracer.runs import Run
+from radiotracer.scanning.walk import Progress, rank_by_all
+
+DEFAULT_DETECTORS = tuple(name for name in DETECTORS if name != "self-influence")
+"""What runs when no detector is named: all but the exact self-influence, which is slow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A finished scan; every array has one row per training example, in the run's order.
+
+    Args:
+        run: The recorded training.
+        tracing: The private copy of its network, for further questions.
+        train: The training examples.
+        identity: Their ids, digests and labels.
+        queries: The trusted examples, or None.
+        class_names: One per class.
+        manifest: The ground truth, where there is one.
+        rankings: By detector name.
+        seconds: By detector name.
+        left_out: Detectors that could not run, with what they lack.
+        detector: The one that decides.
+        decision: Its suspects.
+        suggested: The class that each example more likely belongs to, shape (n,).
+        seed: The scan's seed.
+    """
+
+    run: Run
+    tracing: Tracing
+    train: Data
+    identity: Identity
+    queries: Data | None
+    class_names: tuple[str, ...]
+    manifest: Manifest | None
+    rankings: Mapping[str, Ranking]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, str]
+    detector: str
+    decision: Decision
+    suggested: NDArray[np.int64]
+    seed: int
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The deciding detector's scores, shape (n,)."""
+        return self.rankings[self.detector].scores
+
+    def quality(self, name: str) -> tuple[Detection, Decided] | None:
+        """How well a detector's ranking and its decision do, where a manifest says what is true.
+
+        Every detector is judged at as many suspects as the deciding one flagged.
+        """
+        if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
+            return None
+        truth = self.manifest.is_tampered
+        scores = self.rankings[name].scores
+        suspects = (
+            self.decision.suspects
+            if name == self.detector
+            else decide(scores, Rule(top=int(self.decision.suspects.sum()))).suspects
+        )
+        return detection(scores, truth), decided(suspects, truth)
+
+
+def scan(
+    model: nn.Module,
+    run: Run,
+    train: Data,
+    queries: Data | None = None,
+    *,
+    manifest: Manifest | None = None,
+    detectors: Sequence[str] = (),
+    rule: Rule | None = None,
+    layers: Sequence[str] = (),
+    loss: LossFunction = cross_entropy,
+    batch_size: int = 256,
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Scan:
+    """Rank the training examples of a run by suspicion and decide which are suspects.
+
+    Args:
+        model: The network that was trained; copied, never touched.
+        run: Its recording.
+        train: What it was trained on: the same examples in the same order.
+        queries: Trusted examples of the same kind, not trained on (a test split); without them
+            the detectors that ask about influence on others are left out.
+        manifest: The ground truth, to judge detectors by; never read by a detector.
+        detectors: Names; the first one decides. `label-posterior` and the baselines always run.
+        rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
+        layers: Patterns of parameter names to trace; empty means all that were trained.
+        loss: One loss per example.
+        batch_size: Examples per pass; scores do not depend on it.
+        seed: For what is random.
+        progress: Told how far it is.
+
+    Raises:
+        DataError: `train` is not what the run was trained on, or a label is outside the classes.
+        InputError: An unknown detector, or the deciding one cannot run.
+        RunError: The network and the checkpoints do not fit each other.
+        NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
+    """
+    names = _chosen(detectors)
+    identity = identify(train)
+    difference = differences(run.identity(), identity)
+    if difference is not None:
+        raise DataError(
+            expected=f"the data that {run.folder} was trained on",
+            came=f"other data: {difference}",
+            do="pass the same data, or train again on these",
+        )
+    tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
+    class_names = _class_names(tracing, run, train, queries, identity)
+    ranked = rank_by_all(
+        tracing,
+        train,
+        queries,
+        [DETECTORS[name] for name in names],
+        classes=len(class_names),
+        seed=seed,
+        progress=progress,
+    )
+    detector = names[0]
+    if detector in ranked.left_out:
+        raise InputError(
+            expected=f"what {detector} needs: {ranked.left_out[detector]}",
+            came="none",
+            do="pass --queries, or choose another --detector",
+        )
+    posterior = ranked.by_name[DEFAULT_DETECTOR]
+    assert posterior.suggested is not None  # noqa: S101
+    scores = ranked.by_name[detector].scores
+    return Scan(
+        run=run,
+        tracing=tracing,
+        train=train,
+        identity=identity,
+        queries=queries,
+        class_names=class_names,
+        manifest=manifest,
+        rankings=ranked.by_name,
+        seconds=ranked.seconds,
+        left_out=ranked.left_out,
+        detector=detector,
+        decision=decide(scores, rule or calibrated(detector, posterior.scores)),
+        suggested=posterior.suggested,
+        seed=seed,
+    )
+
+
+def _chosen(detectors: Sequence[str]) -> list[str]:
+    for name in detectors:
+        if name not in DETECTORS:
+            raise InputError(
+                expected=f"a detector ({', '.join(DETECTORS)})",
+                came=repr(name),
+                do="check the spelling",
+            )
+    names = list(detectors) or list(DEFAULT_DETECTORS)
+    return list(dict.fromkeys([*names, DEFAULT_DETECTOR, *BASELINES]))
+
+
+def _class_names(
+    tracing: Tracing, run: Run, train: Data, queries: Data | None, identity: Identity
+) -> tuple[str, ...]:
+    """The classes, as many as the network has outputs; labels beyond them are an error."""
+    classes = _outputs(tracing, train)
+    names = run.info.data.class_names
+    if names is not None and len(names) != classes:
+        raise DataError(
+            expected=f"a network with {len(names)} outputs, one per class",
+            came=f"one with {classes}",
+            do="pass the network that was trained",
+        )
+    sides = {"training examples": identity.labels}
+    if queries is not None:
+        sides["queries"] = identify(queries).labels
+    for side, labels in sides.items():
+        outside = (labels < 0) | (labels >= classes)
+        if outside.any():
+            raise DataError(
+                expected=f"labels from 0 to {classes - 1} in the {side}",
+                came=f"{int(outside.sum())} outside them, first {labels[outside][0]}",
+                do="repair the labels",
+            )
+    return names or tuple(str(label) for label in range(classes))
+
+
+def _outputs(tracing: Tracing, train: Data) -> int:
+    with torch.no_grad():
+        outputs = tracing.objective.model(first_input(train))
+    if outputs.dim() != 2:
+        raise InputError(
+            expected="a classifier with outputs of shape (n, classes)",
+            came=f"outputs of shape (n, {', '.join(map(str, outputs.shape[1:]))})",
+            do="scan a classifier, or use radiotracer.Tracer with a loss of your own",
+        )
+    return int(outputs.shape[1])

@@ -1,0 +1,271 @@
+"""Every detector in one walk over the checkpoints, sharing the passes that they read."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radiotracer.detectors import Detector, Need, Observation, Ranking, Trace
+from radiotracer.errors import InputError, NotFiniteError
+from radiotracer.gradients import (
+    DENSE_BATCH,
+    Batch,
+    Data,
+    Evaluation,
+    LastLayerSum,
+    count,
+    directional,
+    in_batches,
+    last_layer_gradients,
+    per_example_gradients,
+    require_finite_losses,
+    summed_gradient,
+    weighted_square_norm,
+)
+from radiotracer.influence import Tracing, scale
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many examples are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """What every detector that could run says of every example.
+
+    Args:
+        by_name: By detector name; row ``i`` is training example ``i``.
+        seconds: By detector name: the passes that it read and its own arithmetic. A pass that
+            several detectors share counts for each of them.
+        left_out: Detectors that could not run, with the reason.
+    """
+
+    by_name: Mapping[str, Ranking]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, str]
+
+
+def rank_by_all(
+    tracing: Tracing,
+    train: Data,
+    queries: Data | None,
+    detectors: Sequence[Detector],
+    *,
+    classes: int,
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Rankings:
+    """Rank the training examples by every detector.
+
+    The checkpoints are the outer loop, and each file is read once. Per checkpoint: one forward
+    pass over the queries (with a backward pass if a detector needs the direction), and one pass
+    over the training examples (a Jacobian-vector product if a detector needs it, else forward).
+
+    Args:
+        tracing: The run, its network and what to trace.
+        train: The n training examples, in the run's order.
+        queries: Trusted examples, or None.
+        detectors: What to rank by.
+        classes: How many classes.
+        seed: For what is random.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: No detector can run.
+        NotFiniteError: A loss, or in the end a score, is NaN or infinite.
+    """
+    chosen, left_out = _runnable(detectors, tracing, queries)
+    if not chosen:
+        raise InputError(
+            expected="a detector that can run",
+            came="; ".join(f"{name} needs {why}" for name, why in left_out.items()),
+            do="give --queries or choose another --detector",
+        )
+    state = _State(tracing, chosen, classes)
+    for number, (checkpoint, rates) in enumerate(tracing.checkpoints(), start=1):
+        where = f"checkpoint {number} of {len(tracing.run.checkpoints)}"
+        state.visit(checkpoint.file, rates)
+        if queries is not None:
+            state.see_queries(queries, lambda done, of, w=where: progress(f"{w}: queries", done, of))
+        state.see_train(train, lambda done, of, w=where: progress(f"{w}: examples", done, of))
+    return state.rankings(len(tracing.run.checkpoints), seed, left_out)
+
+
+class _State:
+    """Sums over the checkpoints, and what the present checkpoint has told so far."""
+
+    def __init__(self, tracing: Tracing, detectors: Sequence[Detector], classes: int) -> None:
+        self.tracing = tracing
+        self.detectors = detectors
+        self.classes = classes
+        self.needs = frozenset().union(*(detector.needs for detector in detectors))
+        self.sums: dict[tuple[str, str], np.ndarray] = {}
+        self.labels: dict[str, np.ndarray] = {}
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def visit(self, where: str, rates: dict[str, float]) -> None:
+        """Begin a checkpoint."""
+        self.where = where
+        self.rates = rates
+        self.direction: dict[str, Tensor] | None = None
+        self.query_sum: LastLayerSum | None = None
+
+    def see_queries(self, queries: Data, tell: Callable[[int, int], None]) -> None:
+        """One pass over the queries: their comparison, their summed gradients."""
+        if not self.needs & {Need.QUERIES, Need.COMPARISON}:
+            return
+        started = time.perf_counter()
+        observed = _Rows(count(queries), tell)
+
+        def watch(batch: Batch, evaluation: Evaluation) -> None:
+            seen = self._observe(batch, evaluation)
+            if seen.last_layer is not None:
+                part = seen.last_layer.sum()
+                self.query_sum = part if self.query_sum is None else self.query_sum + part
+            for detector in self.detectors:
+                if Need.COMPARISON in detector.needs:
+                    observed.put(detector.name, detector.observe(seen))
+            observed.put("labels", batch.targets.unsqueeze(1))
+            observed.advance(len(batch.inputs))
+
+        batches = in_batches(queries, self.tracing.batch_size)
+        if Need.DIRECTION in self.needs:
+            gradient = summed_gradient(self.tracing.objective, batches, watch)
+            self.direction = scale(gradient, self.rates)
+        else:
+            for batch in batches:
+                with torch.no_grad():
+                    watch(batch, self.tracing.objective.evaluate(batch))
+        self._add("queries", observed)
+        elapsed = time.perf_counter() - started
+        for detector in self.detectors:
+            if detector.needs & {Need.QUERIES, Need.COMPARISON}:
+                self.seconds[detector.name] += elapsed
+
+    def see_train(self, train: Data, tell: Callable[[int, int], None]) -> None:
+        """One pass over the training examples, and a dense one if asked for."""
+        observed = _Rows(count(train), tell)
+        dense = Need.DENSE in self.needs
+        for batch in in_batches(train, DENSE_BATCH if dense else self.tracing.batch_size):
+            started = time.perf_counter()
+            influence = None
+            if self.direction is not None:
+                found = directional(self.tracing.objective, batch, self.direction)
+                influence, evaluation = found.derivatives, found
+            else:
+                with torch.no_grad():
+                    evaluation = self.tracing.objective.evaluate(batch)
+            seen = self._observe(batch, evaluation, influence)
+            shared = time.perf_counter() - started
+            if dense:
+                gradients = per_example_gradients(self.tracing.objective, batch)
+                norms = weighted_square_norm(gradients, self.rates)
+                seen = Observation(**{**vars(seen), "square_norm": norms})
+            with_dense = time.perf_counter() - started
+            for detector in self.detectors:
+                began = time.perf_counter()
+                observed.put(detector.name, detector.observe(seen))
+                own = time.perf_counter() - began
+                passes = with_dense if Need.DENSE in detector.needs else shared
+                self.seconds[detector.name] += own + passes
+            observed.put("labels", batch.targets.unsqueeze(1))
+            observed.advance(len(batch.inputs))
+        self._add("train", observed)
+
+    def rankings(self, checkpoints: int, seed: int, left_out: Mapping[str, str]) -> Rankings:
+        """Rank by every detector, once every checkpoint has been seen."""
+        by_name: dict[str, Ranking] = {}
+        for detector in self.detectors:
+            started = time.perf_counter()
+            ranking = detector.rank(
+                Trace(
+                    train=self.sums["train", detector.name],
+                    labels=self.labels["train"],
+                    queries=self.sums.get(("queries", detector.name)),
+                    query_labels=self.labels.get("queries"),
+                    classes=self.classes,
+                    checkpoints=checkpoints,
+                    seed=seed,
+                )
+            )
+            self.seconds[detector.name] += time.perf_counter() - started
+            if not np.isfinite(ranking.scores).all():
+                raise NotFiniteError(
+                    expected=f"finite scores from {detector.name}",
+                    came=f"{int((~np.isfinite(ranking.scores)).sum())} NaN or infinite",
+                    do="check the run's losses, or leave the detector out",
+                )
+            by_name[detector.name] = ranking
+        return Rankings(by_name, dict(self.seconds), left_out)
+
+    def _observe(
+        self, batch: Batch, evaluation: Evaluation, influence: Tensor | None = None
+    ) -> Observation:
+        evaluation = Evaluation(
+            evaluation.losses.detach(),
+            evaluation.outputs.detach(),
+            None if evaluation.features is None else evaluation.features.detach(),
+        )
+        require_finite_losses(evaluation.losses, where=self.where)
+        factors = None
+        if Need.HEAD in self.needs:
+            factors = last_layer_gradients(
+                self.tracing.objective, evaluation, batch.targets, self.rates
+            )
+        return Observation(
+            labels=batch.targets,
+            losses=evaluation.losses,
+            outputs=evaluation.outputs,
+            last_layer=factors,
+            query_sum=self.query_sum,
+            influence=influence,
+        )
+
+    def _add(self, side: str, observed: _Rows) -> None:
+        self.labels[side] = observed.columns.pop("labels")[:, 0].astype(np.int64)
+        for name, values in observed.columns.items():
+            self.sums[side, name] = self.sums.get((side, name), 0.0) + values
+
+
+class _Rows:
+    """Columns filled batch by batch, in float64."""
+
+    def __init__(self, rows: int, tell: Callable[[int, int], None]) -> None:
+        self.rows = rows
+        self.done = 0
+        self.tell = tell
+        self.columns: dict[str, np.ndarray] = {}
+
+    def put(self, name: str, values: Tensor) -> None:
+        """The present batch's values, shape (b, k)."""
+        if name not in self.columns:
+            self.columns[name] = np.zeros((self.rows, values.shape[1]))
+        self.columns[name][self.done : self.done + len(values)] = values.detach().double().numpy()
+
+    def advance(self, examples: int) -> None:
+        """Go on to the next batch."""
+        self.done += examples
+        self.tell(self.done, self.rows)
+
+
+def _runnable(
+    detectors: Sequence[Detector], tracing: Tracing, queries: Data | None
+) -> tuple[list[Detector], dict[str, str]]:
+    missing: set[Need] = set()
+    if queries is None:
+        missing.add(Need.QUERIES)
+    if tracing.objective.head is None:
+        missing.add(Need.HEAD)
+    chosen, left_out = [], {}
+    for detector in detectors:
+        lacking = sorted(need.value for need in detector.needs & missing)
+        if lacking:
+            left_out[detector.name] = " and ".join(lacking)
+        else:
+            chosen.append(detector)
+    return chosen, left_out
