@@ -1,8 +1,10 @@
 """From a recorded run to suspects, and to the files that tell of them."""
 
+from radiotracer.scanning.outputs import REPORT_FILE as REPORT_FILE
 from radiotracer.scanning.outputs import SUMMARY_FILE as SUMMARY_FILE
 from radiotracer.scanning.outputs import summarise as summarise
 from radiotracer.scanning.outputs import write_scan as write_scan
+from radiotracer.scanning.outputs import write_scan_files as write_scan_files
 from radiotracer.scanning.scan import Scan as Scan
 from radiotracer.scanning.scan import scan as scan
 from radiotracer.scanning.walk import Progress as Progress

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.files import atomic_folder
+from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.report import render
 from radiotracer.scanning.findings import describe
 from radiotracer.scanning.scan import Scan
 
 SUMMARY_FILE = "summary.json"
+REPORT_FILE = "report.html"
 
 
 def write_scan(scan: Scan, out: Path, *, command: str, overwrite: bool = False) -> dict[str, Any]:
@@ -31,12 +32,17 @@ def write_scan(scan: Scan, out: Path, *, command: str, overwrite: bool = False) 
         command: What the user typed, for the report.
         overwrite: Replace an earlier scan in `out`.
     """
-    summary = summarise(scan)
     with atomic_folder(out, marker=SUMMARY_FILE, overwrite=overwrite) as folder:
-        _write(_suspects(scan), folder / "suspects.parquet")
-        _write(_scores(scan), folder / "scores.parquet")
-        (folder / "report.html").write_text(render(describe(scan, command)), encoding="utf-8")
-        (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        return write_scan_files(scan, folder, command=command)
+
+
+def write_scan_files(scan: Scan, folder: Path, *, command: str) -> dict[str, Any]:
+    """The same into a folder that exists: each file whole, ``summary.json`` last."""
+    summary = summarise(scan)
+    _write(_suspects(scan), folder / "suspects.parquet")
+    _write(_scores(scan), folder / "scores.parquet")
+    write_text(folder / REPORT_FILE, render(describe(scan, command)))
+    write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     return summary
 
 
@@ -95,4 +101,5 @@ def _scores(scan: Scan) -> pa.Table:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd")
+    with atomic_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

@@ -1,0 +1,120 @@
+"""What people and scripts see: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from radiotracer.data import Examples
+from radiotracer.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# Labels and file names are data, not markup: nothing is highlighted or interpreted.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+class Reporter:
+    """Progress bars on a terminal; elsewhere one line for each finished stage."""
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """`done` of `of` examples of the stage `what` are done."""
+        if self._bars is None:
+            if done >= of and what not in self._tasks:
+                self._tasks[what] = None
+                err.print(f"{what}: {of:,} done")
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=of)
+        self._bars.update(self._tasks[what], completed=done)
+
+    def line(self, text: str) -> None:
+        """A line of its own."""
+        err.print(text)
+
+
+@contextmanager
+def progress() -> Iterator[Reporter]:
+    """Report progress on standard error."""
+    if not err.is_terminal:
+        yield Reporter(None)
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    ) as bars:
+        yield Reporter(bars)
+
+
+def emit(value: Mapping[str, Any] | list[Any]) -> None:
+    """One machine-readable object on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def detector_table(summary: Mapping[str, Any]) -> Table:
+    """Detectors side by side; metric columns only where a manifest says what is true."""
+    rows: Mapping[str, Mapping[str, Any]] = summary["detectors"]
+    metrics = {
+        "auroc": "AUROC",
+        "auprc": "AUPRC",
+        "tpr_at_fpr_0.01": "TPR at\n1 % FPR",
+        "tpr_at_fpr_0.001": "TPR at\n0.1 % FPR",
+        "recall": "recall,\nas flagged",
+        "false_positive_rate": "FPR,\nas flagged",
+    }
+    shown = {key: title for key, title in metrics.items() if any(key in r for r in rows.values())}
+    table = Table(box=None, pad_edge=False)
+    table.add_column("detector")
+    for title in (*shown.values(), "seconds"):
+        table.add_column(title, justify="right")
+    for name, row in rows.items():
+        mark = " *" if name == summary["detector"] else ""
+        cells = [f"{row[key]:.4f}" if row.get(key) is not None else "-" for key in shown]
+        table.add_row(name + mark, *cells, f"{row['seconds']:.1f}")
+    return table
+
+
+def settings(kind: type[Model], **values: Any) -> Model:
+    """Make a config from command-line options; a value out of range is one line that names it."""
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
+        raise InputError(
+            expected=f"{option}: {first['msg'].removeprefix('Input should be ')}",
+            came=repr(first["input"]),
+            do="change it",
+        ) from error
+
+
+def tell_quarantined(examples: Examples) -> None:
+    """Name the files that were left out (the first few) and count them."""
+    for file in examples.quarantined[:5]:
+        err.print(f"left out {file.path}: {file.reason}")
+    if examples.quarantined:
+        err.print(f"{len(examples.quarantined)} files left out, {len(examples):,} examples go on")

@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+Out = Annotated[Path, Parameter(help="Folder to write; it must be new.")]
+Overwrite = Annotated[
+    bool, Parameter(negative="", help="Replace what an earlier run of this command left there.")
+]
+Json = Annotated[
+    bool, Parameter(name="--json", negative="", help="Print one JSON object instead of text.")
+]
+Seed = Annotated[int, Parameter(help="Everything random follows from it.")]
+ImageSize = Annotated[
+    int | None, Parameter(help="Resize the images of a folder to this height and width.")
+]
+Data = Annotated[
+    str,
+    Parameter(
+        help="mnist, fashion-mnist, a folder with one folder of images per class, a folder with "
+        "the four IDX files, an .npz file, or a folder that `tamper` wrote; :train or :test "
+        "behind it chooses a split."
+    ),
+]

@@ -1,0 +1,188 @@
+"""``radiotracer scan``: rank a run's training examples by suspicion and report the suspects."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from cyclopts import Parameter
+from torch import nn
+
+from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
+from radiotracer.cli.options import Json, Out, Overwrite, Seed
+from radiotracer.data import Examples, open_data
+from radiotracer.detectors import Rule, Tail
+from radiotracer.errors import InputError, RunError
+from radiotracer.files import require_new_folder
+from radiotracer.lab.models import build_model
+from radiotracer.recipes import Manifest
+from radiotracer.runs import Run
+from radiotracer.scanning import REPORT_FILE, SUMMARY_FILE, write_scan
+from radiotracer.scanning import scan as scan_run
+
+
+def scan(
+    run: Annotated[Path, Parameter(help="A folder that `train` or radiotracer.record wrote.")],
+    *,
+    folder: Annotated[Out, Parameter(name="--out")],
+    data: Annotated[
+        str | None, Parameter(help="The training data; by default what the run recorded.")
+    ] = None,
+    queries: Annotated[
+        str | None,
+        Parameter(
+            help="Trusted data that were not trained on; by default the test split that belongs "
+            "to the training data, if there is one. 'none' for none."
+        ),
+    ] = None,
+    detector: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Detector to run, once for each; the first one decides. By default all but the "
+            "slow self-influence, and label-posterior decides."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, Parameter(help="Flag scores of at least this (gamma); see --tail.")
+    ] = None,
+    top: Annotated[int | None, Parameter(help="Flag this many, the most suspicious first.")] = None,
+    tail: Annotated[
+        Tail,
+        Parameter(
+            help="upper: score >= G (high scores are suspicious); lower: score <= -G; both. For "
+            "tracin-cp the score is minus the influence on the queries, so upper means opponents."
+        ),
+    ] = "upper",
+    layers: Annotated[
+        list[str] | None,
+        Parameter(help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable."),
+    ] = None,
+    factory: Annotated[
+        str | None,
+        Parameter(
+            help="module:function that builds the network, for runs of your own networks. This "
+            "code is executed."
+        ),
+    ] = None,
+    batch_size: Annotated[int, Parameter(help="Examples per pass.")] = 256,
+    allow_interrupted: Annotated[
+        bool, Parameter(negative="", help="Use a training that did not end.")
+    ] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> int:
+    """Rank a recorded run's training examples by suspicion and report the suspects.
+
+    Writes suspects.parquet, scores.parquet, summary.json and report.html. Without --threshold or
+    --top, an example is flagged when its label is more likely changed than not.
+
+    Example: radiotracer scan run --out scan
+    """
+    require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
+    rule = _rule(threshold, top, tail)
+    if batch_size < 1:
+        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
+    recorded = Run.open(run, allow_interrupted=allow_interrupted)
+    source = data or recorded.info.data.source
+    if source is None:
+        raise RunError(
+            expected="a run that knows where its training data are",
+            came="one recorded from data in memory",
+            do="pass --data",
+        )
+    examples = _open(source, recorded)
+    tell_quarantined(examples)
+    trusted = queries or recorded.info.data.queries
+    query_examples = None if trusted in (None, "none") else _open(str(trusted), recorded)
+    with progress() as reporter:
+        found = scan_run(
+            _network(recorded, factory),
+            recorded,
+            examples,
+            query_examples,
+            manifest=_manifest(examples),
+            detectors=detector or (),
+            rule=rule,
+            layers=layers or (),
+            batch_size=batch_size,
+            seed=seed,
+            progress=reporter,
+        )
+    command = " ".join(["radiotracer", *sys.argv[1:]])
+    summary = write_scan(found, folder, command=command, overwrite=overwrite)
+    if json:
+        emit(summary)
+    else:
+        tell(summary, folder)
+    return 1 if summary["flagged"] else 0
+
+
+def tell(summary: dict[str, Any], folder: Path) -> None:
+    """Print a scan's table and where its files are."""
+    out.print(detector_table(summary))
+    out.print(f"* decides: {summary['rule']}")
+    for name, why in summary["left_out"].items():
+        out.print(f"{name} was left out: it needs {why}")
+    out.print()
+    flagged, examples = summary["flagged"], summary["examples"]
+    out.print(f"{flagged:,} of {examples:,} training examples look tampered with.")
+    out.print(f"report    {folder / REPORT_FILE}")
+    out.print(f"suspects  {folder / 'suspects.parquet'}")
+    out.print(f"summary   {folder / SUMMARY_FILE}")
+
+
+def _open(source: str, run: Run) -> Examples:
+    size = run.info.settings.get("image_size")
+    built_in_or_file = not Path(source.rpartition(":")[0] or source).is_dir()
+    if size is None or built_in_or_file:
+        return open_data(source, report=err.print)
+    return open_data(source, image_size=int(size), report=err.print)
+
+
+def _manifest(examples: Examples) -> Manifest | None:
+    folder = Path(examples.source)
+    return Manifest.read(folder, examples) if folder.is_dir() else None
+
+
+def _rule(threshold: float | None, top: int | None, tail: Tail) -> Rule | None:
+    if threshold is None and top is None:
+        if tail != "upper":
+            raise InputError(
+                expected="--threshold or --top beside --tail",
+                came=f"--tail {tail} alone",
+                do="the calibrated default looks at the upper tail: pass --threshold or --top",
+            )
+        return None
+    if top is not None and top < 1:
+        raise InputError(expected="--top of at least 1", came=str(top), do="pass, say, --top 100")
+    return Rule(threshold=threshold, top=top, tail=tail)
+
+
+def _network(run: Run, factory: str | None) -> nn.Module:
+    """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
+    with torch.random.fork_rng(devices=[]):
+        if factory is None:
+            return build_model(run.info.model)
+        module, _, function = factory.partition(":")
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            model = getattr(importlib.import_module(module), function)()
+        except (ImportError, AttributeError, ValueError) as error:
+            raise InputError(
+                expected="--factory module:function that can be imported",
+                came=f"{factory!r}: {error}",
+                do="check the names, and that the module lies in this folder or is installed",
+            ) from error
+        finally:
+            sys.path.pop(0)
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            expected="a factory that returns a torch.nn.Module",
+            came=type(model).__name__,
+            do="return the network",
+        )
+    return model

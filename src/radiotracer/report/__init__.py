@@ -1,0 +1,18 @@
+"""Findings become one JSON-able model, and that model becomes one offline HTML file."""
+
+from radiotracer.report.findings import Curve as Curve
+from radiotracer.report.findings import Dataset as Dataset
+from radiotracer.report.findings import Decision as Decision
+from radiotracer.report.findings import DetectorRow as DetectorRow
+from radiotracer.report.findings import Distribution as Distribution
+from radiotracer.report.findings import Findings as Findings
+from radiotracer.report.findings import Group as Group
+from radiotracer.report.findings import LabelFlow as LabelFlow
+from radiotracer.report.findings import Opponent as Opponent
+from radiotracer.report.findings import Queries as Queries
+from radiotracer.report.findings import Suspect as Suspect
+from radiotracer.report.render import render as render
+from radiotracer.report.summaries import label_flow as label_flow
+from radiotracer.report.summaries import precision_recall_curve as precision_recall_curve
+from radiotracer.report.summaries import score_distribution as score_distribution
+from radiotracer.report.thumbnails import png_uri as png_uri
