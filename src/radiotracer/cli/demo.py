@@ -21,7 +21,7 @@ def demo(
     ] = Path("radiotracer-demo"),
     quick: Annotated[
         bool,
-        Parameter(negative="", help="A sixth of the data: about a minute on two cores."),
+        Parameter(negative="", show_default=False, help="A sixth of the data: about a minute on two cores."),
     ] = False,
     recipe: Annotated[
         Literal["random-flip", "targeted-flip"],
@@ -30,13 +30,7 @@ def demo(
     seed: Seed = 0,
     json: Json = False,
 ) -> int:
-    """See the whole of it: get MNIST, tamper with labels, train ResNet-18 on them, scan, report.
-
-    The network is a ResNet-18 at a quarter of its usual width, so that two processor cores train
-    it in minutes; the data are all 60,000 images (--quick: 10,000).
-
-    Example: radiotracer demo --quick
-    """
+    """Run the command; return its exit status."""
     config = settings(DemoConfig, recipe=recipe, seed=seed, **(QUICK if quick else {}))
     command = " ".join(["radiotracer", *sys.argv[1:]])
     with progress() as reporter:

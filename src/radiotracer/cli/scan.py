@@ -13,7 +13,9 @@ from torch import nn
 
 from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
 from radiotracer.cli.options import Json, Out, Overwrite, Seed
-from radiotracer.data import Examples, open_data
+from radiotracer.data import BUILT_INS, Examples, open_data
+from radiotracer.data.idx import has_idx_split
+from radiotracer.data.saved import is_saved
 from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError, RunError
 from radiotracer.files import require_new_folder
@@ -26,6 +28,7 @@ from radiotracer.scanning import scan as scan_run
 
 def scan(
     run: Annotated[Path, Parameter(help="A folder that `train` or radiotracer.record wrote.")],
+    /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     data: Annotated[
@@ -35,12 +38,14 @@ def scan(
         str | None,
         Parameter(
             help="Trusted data that were not trained on; by default the test split that belongs "
-            "to the training data, if there is one. 'none' for none."
+            "to the training data, if there is one. 'none' for none. A folder of images is "
+            "resized to the size of the training images."
         ),
     ] = None,
     detector: Annotated[
         list[str] | None,
         Parameter(
+            negative="",
             help="Detector to run, once for each; the first one decides. By default all but the "
             "slow self-influence, and label-posterior decides."
         ),
@@ -58,7 +63,10 @@ def scan(
     ] = "upper",
     layers: Annotated[
         list[str] | None,
-        Parameter(help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable."),
+        Parameter(
+            negative="",
+            help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable.",
+        ),
     ] = None,
     factory: Annotated[
         str | None,
@@ -67,21 +75,15 @@ def scan(
             "code is executed."
         ),
     ] = None,
-    batch_size: Annotated[int, Parameter(help="Examples per pass.")] = 256,
+    batch_size: Annotated[int, Parameter(help="Examples per pass.")] = 512,
     allow_interrupted: Annotated[
-        bool, Parameter(negative="", help="Use a training that did not end.")
+        bool, Parameter(negative="", show_default=False, help="Use a training that did not end.")
     ] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Rank a recorded run's training examples by suspicion and report the suspects.
-
-    Writes suspects.parquet, scores.parquet, summary.json and report.html. Without --threshold or
-    --top, an example is flagged when its label is more likely changed than not.
-
-    Example: radiotracer scan run --out scan
-    """
+    """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
     rule = _rule(threshold, top, tail)
     if batch_size < 1:
@@ -94,10 +96,14 @@ def scan(
             came="one recorded from data in memory",
             do="pass --data",
         )
-    examples = _open(source, recorded)
+    size = recorded.info.settings.get("image_size")
+    examples = _open(source, None if size is None else int(size))
     tell_quarantined(examples)
     trusted = queries or recorded.info.data.queries
-    query_examples = None if trusted in (None, "none") else _open(str(trusted), recorded)
+    query_examples = None
+    if trusted not in (None, "none"):
+        _, height, width, _ = examples.images.shape
+        query_examples = _open(str(trusted), height if height == width else None)
     with progress() as reporter:
         found = scan_run(
             _network(recorded, factory),
@@ -135,17 +141,23 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
     out.print(f"summary   {folder / SUMMARY_FILE}")
 
 
-def _open(source: str, run: Run) -> Examples:
-    size = run.info.settings.get("image_size")
-    built_in_or_file = not Path(source.rpartition(":")[0] or source).is_dir()
-    if size is None or built_in_or_file:
-        return open_data(source, report=err.print)
-    return open_data(source, image_size=int(size), report=err.print)
+def _open(source: str, image_size: int | None) -> Examples:
+    """Open a DATA argument; a folder of images is resized, as the training images were."""
+    split = next((end for end in (":train", ":test") if source.endswith(end)), "")
+    folder = Path(source if Path(source).exists() else source.removesuffix(split))
+    images = (
+        str(folder) not in BUILT_INS
+        and folder.is_dir()
+        and not is_saved(folder)
+        and not any(has_idx_split(folder, each) for each in ("train", "test"))
+    )
+    return open_data(source, image_size=image_size if images else None, report=err.print)
 
 
 def _manifest(examples: Examples) -> Manifest | None:
     folder = Path(examples.source)
-    return Manifest.read(folder, examples) if folder.is_dir() else None
+    is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path
+    return Manifest.read(folder, examples) if is_path else None
 
 
 def _rule(threshold: float | None, top: int | None, tail: Tail) -> Rule | None:
@@ -171,10 +183,10 @@ def _network(run: Run, factory: str | None) -> nn.Module:
         sys.path.insert(0, str(Path.cwd()))
         try:
             model = getattr(importlib.import_module(module), function)()
-        except (ImportError, AttributeError, ValueError) as error:
+        except Exception as error:  # it runs code of the user's
             raise InputError(
-                expected="--factory module:function that can be imported",
-                came=f"{factory!r}: {error}",
+                expected="--factory module:function that can be imported and called",
+                came=f"{factory!r}: {type(error).__name__}: {error}",
                 do="check the names, and that the module lies in this folder or is installed",
             ) from error
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -17,6 +16,7 @@ from radiotracer.recipes import MANIFEST_FILE, random_flip, require_fraction, ta
 
 def tamper(
     data: Data,
+    /,
     *,
     recipe: Annotated[Literal["random-flip", "targeted-flip"], Parameter(help="How to tamper.")],
     fraction: Annotated[
@@ -35,20 +35,15 @@ def tamper(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Tamper with a data set by a recipe; the manifest says what was done.
-
-    The folder holds the tampered data (a DATA argument for the other commands) and
-    manifest.parquet.
-
-    Example: radiotracer tamper mnist --recipe targeted-flip --from-class 3 --to-class 9
-    --fraction 0.1 --out tampered
-    """
+    """Run the command; return its exit status."""
     require_fraction(fraction)
     targeted = recipe == "targeted-flip"
+    both = {"--from-class": from_class, "--to-class": to_class}
+    given = [f"{option} {name}" for option, name in both.items() if name is not None]
     if targeted != (from_class is not None) or targeted != (to_class is not None):
         raise InputError(
             expected="--from-class and --to-class with targeted-flip, and only with it",
-            came=f"{recipe} with --from-class {from_class} and --to-class {to_class}",
+            came=f"{recipe} with {' and '.join(given) or 'neither'}",
             do="add or remove them",
         )
     examples = open_data(data, image_size=image_size, report=err.print)

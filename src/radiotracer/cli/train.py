@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -16,6 +15,7 @@ from radiotracer.lab.train import train as train_and_record
 
 def train(
     data: Data,
+    /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     model: Annotated[
@@ -37,10 +37,7 @@ def train(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Train a reference network and record the training.
-
-    Example: radiotracer train mnist --model resnet18 --width 16 --epochs 4 --out run
-    """
+    """Run the command; return its exit status."""
     config = settings(
         TrainConfig,
         model=model,

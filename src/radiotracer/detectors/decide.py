@@ -51,7 +51,8 @@ class Rule:
 class Decision:
     """Suspects, bool, shape (n,); ranks, 1 = most suspicious, shape (n,); the rule in words.
 
-    `threshold` is the rule's, for plots, where it has one.
+    `threshold` is the score from which examples are suspects, for plots; None when the rule has
+    none or looks at another tail than the upper one.
     """
 
     suspects: NDArray[np.bool_]
@@ -98,4 +99,4 @@ def decide(scores: NDArray[np.float64], rule: Rule) -> Decision:
         words = f"the {rule.top} {ends} scores"
     if rule.because:
         words = f"{words} ({rule.because})"
-    return Decision(suspects, ranks, words, rule.threshold)
+    return Decision(suspects, ranks, words, rule.threshold if rule.tail == "upper" else None)

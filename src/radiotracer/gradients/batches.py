@@ -29,7 +29,7 @@ def in_batches(data: Data, batch_size: int) -> Iterator[Batch]:
     """The examples in order, `batch_size` at a time (the last batch may be smaller).
 
     Raises:
-        DataError: There is no example.
+        DataError: There is no example, or not one target for each input.
         NotFiniteError: An input holds NaN or infinity.
     """
     if count(data) == 0:
@@ -37,7 +37,7 @@ def in_batches(data: Data, batch_size: int) -> Iterator[Batch]:
     start = 0
     for inputs, targets in _pairs(data, batch_size):
         if inputs.is_floating_point() and not torch.isfinite(inputs).all():
-            bad = (~torch.isfinite(inputs)).flatten(1).any(dim=1).nonzero()[0]
+            bad = (~torch.isfinite(inputs)).reshape(len(inputs), -1).any(dim=1).nonzero()[0]
             raise NotFiniteError(
                 expected="finite inputs",
                 came=f"NaN or infinity in row {start + int(bad)}",
@@ -55,6 +55,12 @@ def first_input(data: Data) -> Tensor:
 def _pairs(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     if isinstance(data, tuple):
         inputs, targets = data
+        if len(inputs) != len(targets):
+            raise DataError(
+                expected="one target for each input",
+                came=f"{len(inputs)} inputs and {len(targets)} targets",
+                do="check the data",
+            )
         for start in range(0, len(inputs), batch_size):
             yield inputs[start : start + batch_size], targets[start : start + batch_size]
     elif isinstance(data, Examples):
@@ -62,4 +68,5 @@ def _pairs(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(data), batch_size):
             yield tensors[range(start, min(start + batch_size, len(data)))]
     else:
-        yield from DataLoader(data, batch_size=batch_size)
+        # With a generator of its own, the loader leaves torch's global one alone.
+        yield from DataLoader(data, batch_size=batch_size, generator=torch.Generator())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
@@ -24,9 +25,11 @@ def per_example_gradients(objective: Objective, batch: Batch) -> dict[str, Tenso
         one = Batch(inputs.unsqueeze(0), target.unsqueeze(0))
         return objective.evaluate(one, parameters).losses[0]
 
-    gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
-        objective.parameters(), batch.inputs, batch.targets
-    )
+    # This switches off the graph of second derivatives, which untraced parameters would ask for.
+    with torch.no_grad():
+        gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
+            objective.parameters(), batch.inputs, batch.targets
+        )
     return gradients
 
 
@@ -41,7 +44,7 @@ def weighted_inner(
         weights: A factor per parameter, such as its learning rate.
     """
     terms = [
-        weights[name] * left[name].flatten(1).double() @ right[name].flatten(1).double().T
+        weights[name] * _as_rows(left[name]) @ _as_rows(right[name]).T
         for name in left
     ]
     return sum(terms[1:], start=terms[0])
@@ -50,7 +53,12 @@ def weighted_inner(
 def weighted_square_norm(gradients: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """``sum_p w_p ||g_i^p||^2`` over parameters p, shape (n,), float64."""
     terms = [
-        weights[name] * gradient.flatten(1).double().square().sum(dim=1)
+        weights[name] * _as_rows(gradient).square().sum(dim=1)
         for name, gradient in gradients.items()
     ]
     return sum(terms[1:], start=terms[0])
+
+
+def _as_rows(gradients: Tensor) -> Tensor:
+    # Not flatten(1), which refuses the gradients of a parameter that is a single number.
+    return gradients.reshape(len(gradients), -1).double()

@@ -94,9 +94,11 @@ class Objective:
             memory_format: How convolutions should lay out their weights.
 
         Raises:
-            InputError: A pattern matches no trained parameter.
+            InputError: A pattern matches no trained parameter, or a batch normalisation keeps no
+                running statistics.
         """
         private = copy.deepcopy(model).eval().to(memory_format=memory_format)
+        _require_fixed_statistics(private)
         names = [
             name
             for name, _ in private.named_parameters()
@@ -158,31 +160,61 @@ class Objective:
 def find_head(model: nn.Module, example: Tensor) -> str | None:
     """The name of the linear layer whose output is the network's output, or None.
 
+    Only a layer whose gradient is the outer product of one output gradient and one input counts:
+    its output is used as it is, it is called once, and its weights are its own.
+
     Args:
         model: A network in evaluation mode.
         example: A batch of one input, shape (1, ...).
     """
-    outputs_of: dict[str, Tensor] = {}
+    calls: list[tuple[str, Tensor, int]] = []
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if inputs[0].dim() == 2:
-                outputs_of[name] = output
+            # The version counts changes in place: a ReLU may return this tensor, altered.
+            calls.append((name if inputs[0].dim() == 2 else "", output, output._version))
 
         return hook
 
     hooks = [
         module.register_forward_hook(note(name))
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name
+        if isinstance(module, nn.Linear) and name and _is_plain(module)
     ]
     try:
-        with torch.no_grad():
+        # Tensors of inference mode have no versions.
+        with torch.inference_mode(False), torch.no_grad():
             final = model(example)
     finally:
         for hook in hooks:
             hook.remove()
-    return next((name for name, output in outputs_of.items() if output is final), None)
+    head = next((name for name, output, made in calls if output is final and name), None)
+    uses = [made for name, _, made in calls if name == head]
+    if head is None or uses != [final._version] or _is_tied(model, head):
+        return None
+    return head
+
+
+def _is_plain(layer: nn.Linear) -> bool:
+    """Whether the layer computes W h + b with its own weight (no parametrisation, no override)."""
+    return type(layer).forward is nn.Linear.forward and layer._parameters.get("weight") is not None
+
+
+def _is_tied(model: nn.Module, head: str) -> bool:
+    own = {id(p) for p in model.get_submodule(head).parameters()}
+    names = [n for n, p in model.named_parameters(remove_duplicate=False) if id(p) in own]
+    return len(names) > len(own)
+
+
+def _require_fixed_statistics(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            raise InputError(
+                expected="batch normalisation with running statistics",
+                came=f"{name or 'one'} with track_running_stats=False, "
+                "where an example's loss depends on its batch",
+                do="train with track_running_stats=True or another normalisation",
+            )
 
 
 def require_finite_losses(losses: Tensor, *, where: str) -> None:

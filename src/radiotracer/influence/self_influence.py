@@ -10,7 +10,7 @@ from torch import Tensor
 
 from radiotracer.gradients import DENSE_BATCH, Data, count, in_batches, per_example_gradients
 from radiotracer.gradients import weighted_square_norm as square_norm
-from radiotracer.influence.tracing import Tracing
+from radiotracer.influence.tracing import Tracing, require_finite_scores
 
 
 def self_influence(tracing: Tracing, train: Data) -> Tensor:
@@ -20,10 +20,11 @@ def self_influence(tracing: Tracing, train: Data) -> Tensor:
         float64, shape (n_train,), never negative.
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
-    for _, rates in tracing.checkpoints():
+    for checkpoint, rates in tracing.checkpoints():
         start = 0
         for batch in in_batches(train, min(tracing.batch_size, DENSE_BATCH)):
             gradients = per_example_gradients(tracing.objective, batch)
             scores[start : start + len(batch.inputs)] += square_norm(gradients, rates)
             start += len(batch.inputs)
+        require_finite_scores(scores, where=checkpoint.file)
     return scores

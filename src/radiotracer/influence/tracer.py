@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from radiotracer.errors import InputError
@@ -47,7 +48,7 @@ class Tracer:
         *,
         layers: Sequence[str] = (),
         last_layer_only: bool = False,
-        batch_size: int = 256,
+        batch_size: int = 512,
     ) -> None:
         if layers and last_layer_only:
             raise InputError(
@@ -73,17 +74,19 @@ class Tracer:
         Returns:
             float64, shape (n_train, n_queries), or (n_train,) with ``reduce="sum"``.
         """
-        tracing = self._tracing(train)
         if self.last_layer_only:
             formula = last_layer_sum if reduce == "sum" else last_layer_pairs
         else:
             formula = tracin_cp_sum if reduce == "sum" else tracin_cp_pairs
-        return formula(tracing, train, queries)
+        # The caller may be in inference mode, where nothing can be differentiated.
+        with torch.inference_mode(False):
+            return formula(self._tracing(train), train, queries)
 
     def self_influence(self, train: Data) -> Tensor:
         """Influence of each example on itself: float64, shape (n_train,), never negative."""
         formula = last_layer_self_influence if self.last_layer_only else self_influence
-        return formula(self._tracing(train), train)
+        with torch.inference_mode(False):
+            return formula(self._tracing(train), train)
 
     def _tracing(self, data: Data) -> Tracing:
         return Tracing.of(

@@ -25,7 +25,7 @@ from radiotracer.gradients import (
     summed_gradient,
     weighted_inner,
 )
-from radiotracer.influence.tracing import Tracing
+from radiotracer.influence.tracing import Tracing, require_finite_scores
 
 
 def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
@@ -47,6 +47,7 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
             require_finite_losses(found.losses, where=checkpoint.file)
             scores[start : start + len(batch.inputs)] += found.derivatives.double()
             start += len(batch.inputs)
+        require_finite_scores(scores, where=checkpoint.file)
     return scores
 
 
@@ -60,7 +61,7 @@ def tracin_cp_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
     size = min(tracing.batch_size, DENSE_BATCH)
-    for _, rates in tracing.checkpoints():
+    for checkpoint, rates in tracing.checkpoints():
         column = 0
         for query_batch in in_batches(queries, size):
             right = per_example_gradients(tracing.objective, query_batch)
@@ -72,6 +73,7 @@ def tracin_cp_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
                 scores[rows, columns] += weighted_inner(left, right, rates)
                 row = rows.stop
             column = columns.stop
+        require_finite_scores(scores, where=checkpoint.file)
     return scores
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from radiotracer.errors import NotFiniteError
 from radiotracer.gradients import Data, LossFunction, Objective, cross_entropy, first_input
 from radiotracer.runs import Checkpoint, Run
 
@@ -31,7 +32,7 @@ class Tracing:
         *,
         loss: LossFunction = cross_entropy,
         layers: Sequence[str] = (),
-        batch_size: int = 256,
+        batch_size: int = 512,
     ) -> Tracing:
         """Prepare to trace; the caller's network is copied and never touched.
 
@@ -59,3 +60,14 @@ class Tracing:
         for checkpoint in self.run.checkpoints:
             self.objective.load(self.run.weights(checkpoint))
             yield checkpoint, self.run.learning_rates(checkpoint)
+
+
+def require_finite_scores(scores: Tensor, *, where: str) -> None:
+    """Raise `NotFiniteError` when a score is NaN or infinite: a loss or a gradient overflowed."""
+    bad = ~torch.isfinite(scores)
+    if bad.any():
+        raise NotFiniteError(
+            expected=f"finite influence at {where}",
+            came=f"{int(bad.sum())} NaN or infinite of {bad.numel()}",
+            do="check the scale of the inputs, or lower the learning rate and train again",
+        )

@@ -25,7 +25,7 @@ def random_flip(examples: Examples, *, fraction: float, seed: int) -> tuple[Exam
     classes = len(examples.class_names)
     if classes < 2:
         raise InputError(expected="two classes or more", came="one", do="choose other data")
-    generator = np.random.default_rng(seed)
+    generator = _generator(seed)
     rows = _choose(np.arange(len(examples)), fraction, generator)
     labels = examples.labels.copy()
     # A shift by 1 to classes - 1 can never lead back to the same label.
@@ -47,7 +47,7 @@ def targeted_flip(
 
     Raises:
         InputError: The fraction is outside (0, 1) or too small to change anything; the classes
-            are the same, or unknown.
+            are the same, unknown, or the source class has no example.
     """
     for option, label in (("--from-class", source), ("--to-class", target)):
         if not 0 <= label < len(examples.class_names):
@@ -59,11 +59,17 @@ def targeted_flip(
     if source == target:
         raise InputError(
             expected="two different classes",
-            came=f"--from-class {source} --to-class {target}",
+            came=f"{examples.class_names[source]!r} for both",
             do="choose another --to-class",
         )
-    generator = np.random.default_rng(seed)
-    rows = _choose(np.flatnonzero(examples.labels == source), fraction, generator)
+    candidates = np.flatnonzero(examples.labels == source)
+    if not len(candidates):
+        raise InputError(
+            expected="a --from-class with examples",
+            came=f"{examples.class_names[source]!r}, which has none",
+            do="choose another --from-class",
+        )
+    rows = _choose(candidates, fraction, _generator(seed))
     labels = examples.labels.copy()
     labels[rows] = target
     return _flipped(examples, labels, "targeted-flip")
@@ -75,6 +81,14 @@ def require_fraction(fraction: float) -> None:
         raise InputError(
             expected="a fraction in (0, 1)", came=f"{fraction:g}", do="pass, say, --fraction 0.1"
         )
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise InputError(
+            expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0"
+        )
+    return np.random.default_rng(seed)
 
 
 def _choose(

@@ -67,6 +67,7 @@ class Manifest:
                 recipe=", ".join(sorted(names)),
                 is_tampered=table["is_tampered"].to_numpy(),
             )
+            _require_kinds(manifest, len(examples.class_names))
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
                 expected=f"a manifest at {path}", came=str(error), do="restore or remove it"
@@ -79,3 +80,15 @@ class Manifest:
                 do="restore or remove it",
             )
         return manifest
+
+
+def _require_kinds(manifest: Manifest, classes: int) -> None:
+    """Raise `ValueError` when a column has another type, holds nulls, or names unknown classes."""
+    kinds = {"original_label": manifest.original_labels, "label": manifest.labels}
+    for name, values in kinds.items():
+        if values.dtype.kind not in "iu":
+            raise ValueError(f"{name} is no column of class numbers")
+        if ((values < 0) | (values >= classes)).any():
+            raise ValueError(f"{name} holds numbers outside 0 to {classes - 1}")
+    if manifest.is_tampered.dtype != np.bool_:
+        raise ValueError("is_tampered is no column of truth values")

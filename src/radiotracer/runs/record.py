@@ -9,8 +9,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import datetime
 import platform
+import random
 import shutil
 import sys
 from collections import deque
@@ -20,14 +23,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from radiotracer.data import Examples, identify
-from radiotracer.errors import InputError
+from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, require_new_folder, storage_errors, write_text
 from radiotracer.runs.schema import (
     Checkpoint,
@@ -115,12 +120,17 @@ class Recording:
         self._epoch = 0
         self._pending: list[int] = []
         self._log: list[tuple[int, int, list[int], list[float]]] = []
-        self._loaders: dict[int, DataLoader[Any]] = {}
+        # Workers that outlive a pass belong to one loader, so its copy outlives the pass too.
+        self._persistent: dict[DataLoader[Any], DataLoader[Any]] = {}
         if every < 0:
             raise InputError(
                 expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
             )
-        identity = identify(data)
+        # A data set that augments its examples draws random numbers whenever it is read.
+        with _random_state_kept():
+            identity = identify(data)
+        if not len(identity):
+            raise DataError(expected="at least one example", came="none", do="check the data")
         known = data if isinstance(data, Examples) else None
         self._info = RunInfo(
             status="recording",
@@ -145,11 +155,17 @@ class Recording:
                 name=type(optimizer).__name__, groups=_parameter_groups(model, optimizer)
             ),
         )
+        self._groups = self._info.optimizer.groups
+        self._trained: set[str] = set()
         require_new_folder(out, marker="run.json", overwrite=overwrite)
         with storage_errors(out):
-            if out.exists():
-                shutil.rmtree(out)
-            out.mkdir(parents=True)
+            # The folder itself stays: it may be a mount point or a link to another disk.
+            out.mkdir(parents=True, exist_ok=True)
+            for child in out.iterdir():
+                if child.is_dir() and not child.is_symlink():
+                    shutil.rmtree(child)
+                else:
+                    child.unlink()
         self._write_table(
             {"id": identity.ids, "sha256": identity.digests, "label": identity.labels},
             out / "examples.parquet",
@@ -169,11 +185,15 @@ class Recording:
     ) -> None:
         """Finish: the run is `complete` unless the loop raised."""
         self._hook.remove()
-        if kind is None and self._log:
-            self.checkpoint()
-        status = "complete" if kind is None else "interrupted"
-        self._info = self._info.model_copy(update={"status": status})
-        self._write_info()
+        status = "interrupted"
+        try:
+            if kind is None:
+                if self._log:
+                    self.checkpoint()
+                status = "complete"
+        finally:
+            self._info = self._info.model_copy(update={"status": status})
+            self._write_info()
 
     def batches(self, loader: Iterable[Batch]) -> Iterator[Batch]:
         """The loader's batches, unchanged and in order, noting which examples each one holds.
@@ -188,10 +208,13 @@ class Recording:
         """
         rows: deque[list[int]] = deque()
         for batch in self._observed(loader, rows):
+            if not rows:
+                raise _unseen_order(loader)
             self.batch(rows.popleft())
             yield batch
         self._epoch += 1
-        if self._every and self._epoch % self._every == 0:
+        # No step since the last checkpoint: nothing has changed that a checkpoint could hold.
+        if self._every and self._epoch % self._every == 0 and self._log:
             self.checkpoint()
 
     def batch(self, rows: Sequence[int]) -> None:
@@ -232,8 +255,15 @@ class Recording:
             self.folder / f"steps/{self._step:08d}.parquet",
         )
         self._log.clear()
+        # An optimiser may hold frozen parameters; it trains those that get a gradient.
+        groups = tuple(
+            tuple(name for name in names if name in self._trained) for names in self._groups
+        )
         self._info = self._info.model_copy(
-            update={"checkpoints": (*self._info.checkpoints, checkpoint)}
+            update={
+                "checkpoints": (*self._info.checkpoints, checkpoint),
+                "optimizer": self._info.optimizer.model_copy(update={"groups": groups}),
+            }
         )
         self._write_info()
         return checkpoint
@@ -241,35 +271,38 @@ class Recording:
     def _after_step(self, *_: object) -> None:
         # The learning rates are read after the step and before any scheduler moves them on.
         rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+        if len(rates) != len(self._groups):
+            raise InputError(
+                expected="the parameter groups that the optimiser had when recording began",
+                came=f"{len(rates)} groups where there were {len(self._groups)}",
+                do="add every group before record(); a group that rests has learning rate 0",
+            )
+        self._trained.update(
+            name for name, p in self._model.named_parameters() if p.grad is not None
+        )
         self._step += 1
         self._log.append((self._step, self._epoch, self._pending, rates))
         self._pending = []
 
     def _observed(self, loader: Iterable[Batch], rows: deque[list[int]]) -> Iterable[Batch]:
         """A copy of the loader whose sampler notes what it hands out."""
-        if not isinstance(loader, DataLoader):
-            raise InputError(
-                expected="a torch DataLoader",
-                came=f"a {type(loader).__name__}, whose order cannot be seen",
-                do="call recording.batch(rows) before each optimizer.step() instead",
-            )
+        if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
+            raise _unseen_order(loader)
         # With automatic batching the batch sampler yields the rows of a batch; without it
         # (batch_size=None) the sampler itself does.
-        sampler = loader.batch_sampler or loader.sampler
-        common = {
-            "num_workers": loader.num_workers,
-            "collate_fn": loader.collate_fn,
-            "pin_memory": loader.pin_memory,
-            "timeout": loader.timeout,
-            "worker_init_fn": loader.worker_init_fn,
-            "multiprocessing_context": loader.multiprocessing_context,
-            "generator": loader.generator,
-            "prefetch_factor": loader.prefetch_factor,
-        }
-        noting = _NotingSampler(sampler, rows)
-        if loader.batch_sampler is not None:
-            return DataLoader(loader.dataset, batch_sampler=noting, **common)
-        return DataLoader(loader.dataset, sampler=noting, batch_size=None, **common)
+        name = "sampler" if loader.batch_sampler is None else "batch_sampler"
+        if loader in self._persistent:
+            observed = self._persistent[loader]
+            getattr(observed, name).rows = rows
+            return observed
+        observed = copy.copy(loader)
+        # A loader lets nobody assign a sampler once it is made, hence __dict__.
+        observed.__dict__[name] = _NotingSampler(getattr(loader, name), rows)
+        observed.__dict__["in_order"] = True
+        observed.__dict__["_iterator"] = None
+        if loader.persistent_workers:
+            self._persistent[loader] = observed
+        return observed
 
     def _write_info(self) -> None:
         write_text(self.folder / "run.json", self._info.model_dump_json(indent=2) + "\n")
@@ -285,11 +318,12 @@ class _NotingSampler:
 
     def __init__(self, sampler: Iterable[Any], rows: deque[list[int]]) -> None:
         self._sampler = sampler
-        self._rows = rows
+        self.rows = rows
 
     def __iter__(self) -> Iterator[Any]:
+        rows = self.rows
         for item in self._sampler:
-            self._rows.append([item] if isinstance(item, int) else list(item))
+            rows.append([int(row) for row in np.atleast_1d(np.asarray(item))])
             yield item
 
     def __len__(self) -> int:
@@ -299,6 +333,25 @@ class _NotingSampler:
 def _describe(model: nn.Module) -> ModelSpec:
     kind = type(model)
     return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
+
+
+def _unseen_order(loader: object) -> InputError:
+    return InputError(
+        expected="a torch DataLoader over numbered examples",
+        came=f"a {type(loader).__name__}, whose order cannot be seen",
+        do="call recording.batch(rows) before each optimizer.step() instead",
+    )
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
 
 
 def _parameter_groups(model: nn.Module, optimizer: Optimizer) -> tuple[tuple[str, ...], ...]:

@@ -71,11 +71,18 @@ class Run:
     def identity(self) -> Identity:
         """Ids, digests and labels of the examples that the run was trained on, in their order."""
         table = self._table("examples.parquet")
-        identity = Identity(
-            ids=table["id"].to_numpy().astype(str),
-            digests=table["sha256"].to_numpy().astype(str),
-            labels=table["label"].to_numpy(),
-        )
+        try:
+            identity = Identity(
+                ids=table["id"].to_numpy().astype(str),
+                digests=table["sha256"].to_numpy().astype(str),
+                labels=table["label"].to_numpy(),
+            )
+        except (KeyError, ValueError, pa.ArrowException) as error:
+            raise RunError(
+                expected=f"ids, digests and labels in {self.folder}/examples.parquet",
+                came=str(error),
+                do="record the run again",
+            ) from error
         if identity.digest != self.info.data.digest:
             raise RunError(
                 expected=f"examples.parquet with the digest that {self.folder}/run.json names",
@@ -109,7 +116,7 @@ class Run:
         path = self.folder / file
         try:
             return pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise RunError(
                 expected=f"a Parquet file at {path}", came=str(error), do="record the run again"
             ) from error

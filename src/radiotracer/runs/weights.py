@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from radiotracer.errors import NotFiniteError, RunError
-from radiotracer.files import atomic_file, sha256_file
+from radiotracer.files import atomic_file
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
@@ -28,10 +28,11 @@ def save_weights(model: nn.Module, path: Path) -> str:
         for name, tensor in model.state_dict().items()
     }
     require_finite_weights(state, where="the network in training")
+    # safetensors' own file writer hides the disk's refusals in an error of another kind.
+    content = save(state)
     with atomic_file(path) as temporary:
-        save_file(state, temporary)
-        digest = sha256_file(temporary)
-    return digest
+        temporary.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:

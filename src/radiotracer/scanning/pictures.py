@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from radiotracer.data import Examples
@@ -18,7 +19,8 @@ def picture(data: Data, row: int) -> NDArray[np.uint8]:
     if isinstance(data, Examples):
         return data.images[row]
     inputs = data[0][row] if isinstance(data, tuple) else data[row][0]
-    values = np.asarray(inputs.detach().cpu().double())
+    # A tensor, or an array as data sets may give them.
+    values = torch.as_tensor(inputs).detach().cpu().double().numpy()
     low, high = values.min(), values.max()
     stretched = np.round(255 * (values - low) / (high - low if high > low else 1)).astype(np.uint8)
     if stretched.ndim == 3 and stretched.shape[0] in (1, 3):

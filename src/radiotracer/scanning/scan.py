@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Identity, differences, identify
+from radiotracer.data import Examples, Identity, differences, identify
 from radiotracer.detectors import (
     BASELINES,
     DEFAULT_DETECTOR,
@@ -29,7 +30,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import Data, LossFunction, cross_entropy, first_input
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
-from radiotracer.runs import Run
+from radiotracer.runs import Run, put_weights
 from radiotracer.scanning.walk import Progress, rank_by_all
 
 DEFAULT_DETECTORS = tuple(name for name in DETECTORS if name != "self-influence")
@@ -105,7 +106,7 @@ def scan(
     rule: Rule | None = None,
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
-    batch_size: int = 256,
+    batch_size: int = 512,
     seed: int = 0,
     progress: Progress = lambda *_: None,
 ) -> Scan:
@@ -127,12 +128,15 @@ def scan(
         progress: Told how far it is.
 
     Raises:
-        DataError: `train` is not what the run was trained on, or a label is outside the classes.
-        InputError: An unknown detector, or the deciding one cannot run.
+        DataError: `train` is not what the run was trained on, a label is outside the classes, or
+            `queries` have other classes or shapes.
+        InputError: An unknown detector, the deciding one cannot run, a setting out of range, or a
+            network that is no classifier.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
     names = _chosen(detectors)
+    _require_settings(batch_size, seed)
     identity = identify(train)
     difference = differences(run.identity(), identity)
     if difference is not None:
@@ -141,6 +145,9 @@ def scan(
             came=f"other data: {difference}",
             do="pass the same data, or train again on these",
         )
+    _require_same_kind(train, queries)
+    # Before anything is asked of the network: another one may not even take these inputs.
+    put_weights(copy.deepcopy(model), run.weights(run.checkpoints[0]))
     tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
     class_names = _class_names(tracing, run, train, queries, identity)
     ranked = rank_by_all(
@@ -157,7 +164,9 @@ def scan(
         raise InputError(
             expected=f"what {detector} needs: {ranked.left_out[detector]}",
             came="none",
-            do="pass --queries, or choose another --detector",
+            do="pass --queries, or choose another --detector"
+            if queries is None
+            else "choose another --detector",
         )
     posterior = ranked.by_name[DEFAULT_DETECTOR]
     assert posterior.suggested is not None  # noqa: S101
@@ -192,6 +201,46 @@ def _chosen(detectors: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*names, DEFAULT_DETECTOR, *BASELINES]))
 
 
+def _require_settings(batch_size: int, seed: int) -> None:
+    if batch_size < 1:
+        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
+    if seed < 0:
+        raise InputError(
+            expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0"
+        )
+
+
+def _require_same_kind(train: Data, queries: Data | None) -> None:
+    """Queries that know their shape and classes must have those of the training examples."""
+    if not (isinstance(train, Examples) and isinstance(queries, Examples)):
+        return
+    shape, other = (str(_input_shape(each)) for each in (train, queries))
+    if shape != other:
+        raise DataError(
+            expected=f"queries of the training examples' shape {shape}",
+            came=other,
+            do="pass queries of the same kind, or resize them",
+        )
+    pairs = zip(train.class_names, queries.class_names, strict=False)
+    # Where nobody named the classes they are called by their numbers, which fit every name.
+    numbers = (str(number) for number in range(len(train.class_names)))
+    if any(
+        name != asked and number not in (name, asked)
+        for (name, asked), number in zip(pairs, numbers, strict=False)
+    ):
+        raise DataError(
+            expected=f"queries of the classes {', '.join(train.class_names[:10])}",
+            came=", ".join(queries.class_names[:10]),
+            do="give the classes of the queries the same names in the same order",
+        )
+
+
+def _input_shape(examples: Examples) -> tuple[int, ...]:
+    """The shape of an input: (channels, height, width)."""
+    _, height, width, channels = examples.images.shape
+    return channels, height, width
+
+
 def _class_names(
     tracing: Tracing, run: Run, train: Data, queries: Data | None, identity: Identity
 ) -> tuple[str, ...]:
@@ -221,9 +270,9 @@ def _class_names(
 def _outputs(tracing: Tracing, train: Data) -> int:
     with torch.no_grad():
         outputs = tracing.objective.model(first_input(train))
-    if outputs.dim() != 2:
+    if outputs.dim() != 2 or outputs.shape[1] < 2:
         raise InputError(
-            expected="a classifier with outputs of shape (n, classes)",
+            expected="a classifier with outputs of shape (n, classes), two classes or more",
             came=f"outputs of shape (n, {', '.join(map(str, outputs.shape[1:]))})",
             do="scan a classifier, or use radiotracer.Tracer with a loss of your own",
         )
