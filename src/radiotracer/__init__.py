@@ -54,7 +54,7 @@ _HOMES = {
     "write_scan": "scanning",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -51,5 +51,5 @@ class StorageError(InputError):
 
 
 def _one_line(text: str) -> str:
-    """File names and labels may hold line breaks and terminal escapes: show them, do not obey them."""
+    """Names may hold line breaks and terminal escapes: show them, do not obey them."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

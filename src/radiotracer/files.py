@@ -90,7 +90,9 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
     with storage_errors(path):
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        temporary = Path(
+            tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+        )
         try:
             temporary.chmod(0o755)
             yield temporary

@@ -31,9 +31,7 @@ class _Plain(Console):
     """Labels and file names are data, not markup: nothing is highlighted, wrapped or obeyed."""
 
     def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(
-            stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
-        )
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, with control characters in texts made visible."""

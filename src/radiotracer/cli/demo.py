@@ -21,7 +21,11 @@ def demo(
     ] = Path("radiotracer-demo"),
     quick: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="A sixth of the data: about a minute on two cores."),
+        Parameter(
+            negative="",
+            show_default=False,
+            help="A sixth of the data: about a minute on two cores.",
+        ),
     ] = False,
     recipe: Annotated[
         Literal["random-flip", "targeted-flip"],

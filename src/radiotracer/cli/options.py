@@ -9,10 +9,21 @@ from cyclopts import Parameter
 
 Out = Annotated[Path, Parameter(help="Folder to write; it must be new.")]
 Overwrite = Annotated[
-    bool, Parameter(negative="", show_default=False, help="Replace what an earlier run of this command left there.")
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Replace what an earlier run of this command left there.",
+    ),
 ]
 Json = Annotated[
-    bool, Parameter(name="--json", negative="", show_default=False, help="Print one JSON object instead of text.")
+    bool,
+    Parameter(
+        name="--json",
+        negative="",
+        show_default=False,
+        help="Print one JSON object instead of text.",
+    ),
 ]
 Seed = Annotated[int, Parameter(help="Everything random follows from it.")]
 ImageSize = Annotated[

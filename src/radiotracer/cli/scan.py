@@ -47,7 +47,7 @@ def scan(
         Parameter(
             negative="",
             help="Detector to run, once for each; the first one decides. By default all but the "
-            "slow self-influence, and label-posterior decides."
+            "slow self-influence, and label-posterior decides.",
         ),
     ] = None,
     threshold: Annotated[

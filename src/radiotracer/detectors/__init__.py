@@ -1,4 +1,4 @@
-"""One way to rank examples per file, all behind the `Detector` protocol; higher = more suspicious."""
+"""One way to rank examples per file, all behind one protocol; higher = more suspicious."""
 
 from radiotracer.detectors.baselines import GradientNorm, Loss, Margin, Random
 from radiotracer.detectors.decide import Decision as Decision

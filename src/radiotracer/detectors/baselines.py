@@ -52,7 +52,7 @@ class Margin:
 
 @dataclass(frozen=True)
 class GradientNorm:
-    """Norm of the last layer's gradient, averaged: what self-influence is without learning rates."""
+    """Norm of the last layer's gradient, averaged: self-influence without learning rates."""
 
     name: str = "norm"
     summary: str = "norm of the last layer's gradient"

@@ -44,7 +44,9 @@ class Rule:
                 expected="a finite --threshold", came=str(self.threshold), do="pass a number"
             )
         if self.top is not None and self.top < 0:
-            raise InputError(expected="--top of at least 0", came=str(self.top), do="pass --top 100")
+            raise InputError(
+                expected="--top of at least 0", came=str(self.top), do="pass --top 100"
+            )
 
 
 @dataclass(frozen=True)

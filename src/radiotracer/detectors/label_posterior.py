@@ -34,55 +34,59 @@ from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
 CALIBRATED_THRESHOLD = float(np.log(0.5))
 """Score at and above which an example is a suspect: the posterior is at least one half."""
 
-_HONEST_ERROR_RATE = 0.003
-"""epsilon; chosen on development seeds of MNIST, of the order of its known label errors."""
-
-_SMOOTHING = 0.5
-"""Pseudo-count per class pair, in units of the average pair's excess (and at least half an example):
-keeps a pair that is unlucky in the queries from being ruled out. Chosen on development seeds."""
-
 
 @dataclass(frozen=True)
 class LabelPosterior:
-    """Log posterior probability that the label was changed; see the module's text."""
+    """Log posterior probability that the label was changed; see the module's text.
+
+    The two constants were chosen on development seeds (docs/decisions/0003-default-detector.md).
+
+    Args:
+        honest_error_rate: epsilon: the rate at which honest labels are wrong anyway, of the order
+            of MNIST's known label errors.
+        smoothing: Pseudo-count per class pair, in units of the average pair's excess (plus half an
+            example): keeps a pair that is unlucky in the queries from being ruled out.
+    """
 
     name: str = "label-posterior"
     summary: str = "log posterior probability that the label was changed"
     needs: frozenset[Need] = frozenset({Need.COMPARISON})
     baseline: bool = False
+    honest_error_rate: float = 0.003
+    smoothing: float = 0.5
 
     def observe(self, seen: Observation) -> Tensor:
         """This checkpoint's class probabilities, shape (n, classes)."""
         return seen.outputs.double().softmax(dim=1)
 
     def rank(self, trace: Trace) -> Ranking:
-        """Log posteriors (any real number; log(1/2) is the calibrated threshold) and likely classes."""
+        """Log posteriors (log(1/2) is the calibrated threshold) and the likely classes."""
         prediction = trace.train / trace.checkpoints
-        rates = flip_rates(
-            _counts(prediction, trace.labels, trace.classes), _honest_counts(trace)
-        )
+        counts = _counts(prediction, trace.labels, trace.classes)
+        rates = flip_rates(counts, _honest_counts(trace), self.smoothing)
         rows = np.arange(len(prediction))
         # [i, t]: example i is really of class t and its label was changed to the one given.
         changed = prediction * rates[:, trace.labels].T
-        own = prediction[rows, trace.labels] + _HONEST_ERROR_RATE
+        own = prediction[rows, trace.labels] + self.honest_error_rate
         scores = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny)) - np.log(own)
         return Ranking(scores, suggested=changed.argmax(axis=1))
 
 
 def flip_rates(
-    counts: NDArray[np.float64], honest: NDArray[np.float64] | None
+    counts: NDArray[np.float64], honest: NDArray[np.float64] | None, smoothing: float = 0.5
 ) -> NDArray[np.float64]:
     """How often class t was relabelled y, beyond honest confusion: R[t, y], zero on the diagonal.
 
     Args:
         counts: N[t, y] of the training examples, shape (classes, classes).
         honest: M[t, y], expected from trusted queries; None takes no confusion for honest.
+        smoothing: See `LabelPosterior`.
     """
     excess = np.maximum(counts - (0.0 if honest is None else honest), 0.0)
     off_diagonal = ~np.eye(len(counts), dtype=bool)
-    smoothing = _SMOOTHING * excess[off_diagonal].mean() + 0.5
+    pseudo_count = smoothing * excess[off_diagonal].mean() + 0.5
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-    rates: NDArray[np.float64] = np.where(off_diagonal, (excess + smoothing) / totals, 0.0)
+    rates: NDArray[np.float64] = np.where(off_diagonal, (excess + pseudo_count) / totals, 0.0)
     return rates
 
 

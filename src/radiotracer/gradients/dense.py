@@ -1,4 +1,4 @@
-"""Every example's gradient in full: slow, memory-hungry and exact. The oracle of the faster engines.
+"""Every example's gradient in full: slow, memory-hungry, exact: the oracle of the other engines.
 
 Costs, in units of one forward pass of the batch: about 100 (a vectorised backward pass), and
 n x parameters numbers of memory, so batches here are small.
@@ -43,10 +43,7 @@ def weighted_inner(
         right: Per-example gradients, one tensor (n_right, ...) per parameter.
         weights: A factor per parameter, such as its learning rate.
     """
-    terms = [
-        weights[name] * _as_rows(left[name]) @ _as_rows(right[name]).T
-        for name in left
-    ]
+    terms = [weights[name] * _as_rows(left[name]) @ _as_rows(right[name]).T for name in left]
     return sum(terms[1:], start=terms[0])
 
 

@@ -39,10 +39,9 @@ def directional(objective: Objective, batch: Batch, direction: Parameters) -> Di
     Returns:
         Derivatives of shape (n,): positive where a small step along ``+v`` raises the loss.
     """
-
     _load_torch_rules()
-    # Nothing is differentiated backwards here, so no graph is kept. (Dual tensors are used directly:
-    # `torch.func.jvp` gives the same, with several times the overhead per layer.)
+    # Nothing is differentiated backwards here, so no graph is kept. Dual tensors are used directly,
+    # because `torch.func.jvp` gives the same with several times the overhead per layer.
     with torch.no_grad(), forward_rules(objective.model), dual_level():
         point = {
             name: make_dual(value, direction[name])
@@ -95,7 +94,7 @@ def summed_gradient(
 
 @functools.cache
 def _load_torch_rules() -> None:
-    """torch loads some of its forward-mode rules on first use, and then warns about its own code."""
+    """torch loads some rules on first use, and warns about its own code when it does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with dual_level():

@@ -13,7 +13,7 @@ element-wise passes over the activations, and convolve a tangent of zeros where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,9 @@ class _ConvForward:
         self.layer = layer
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        output: Tensor = _Conv.apply(inputs, self.layer.weight, self.layer.bias, self.layer)
+        output: Tensor = _Conv.apply(  # type: ignore[no-untyped-call]
+            inputs, self.layer.weight, self.layer.bias, self.layer
+        )
         return output
 
 
@@ -63,7 +65,7 @@ class _BatchNormForward:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         layer = self.layer
-        output: Tensor = _BatchNorm.apply(
+        output: Tensor = _BatchNorm.apply(  # type: ignore[no-untyped-call]
             inputs, layer.weight, layer.bias, layer.running_mean, layer.running_var, layer.eps
         )
         return output
@@ -88,22 +90,25 @@ class _Conv(torch.autograd.Function):
         ctx: Any, d_inputs: Tensor | None, d_weight: Tensor | None, d_bias: Tensor | None, _: Any
     ) -> Tensor:
         inputs, weight = ctx.saved_tensors
-        parts = []
-        if d_weight is not None:
-            parts.append(ctx.layer._conv_forward(inputs, d_weight, d_bias))
-        if d_inputs is not None:
-            parts.append(ctx.layer._conv_forward(d_inputs, weight, None))
-        if d_weight is None and d_bias is not None:
-            zero = torch.zeros_like(weight)
-            parts.append(ctx.layer._conv_forward(inputs, zero, d_bias))
-        return _sum(parts)
+
+        def by_parameters(values: Tensor) -> Tensor:
+            slope = torch.zeros_like(weight) if d_weight is None else d_weight
+            tangent: Tensor = ctx.layer._conv_forward(values, slope, d_bias)
+            return tangent
+
+        if d_inputs is None:
+            return by_parameters(inputs)
+        total: Tensor = ctx.layer._conv_forward(d_inputs, weight, None)
+        if d_weight is not None or d_bias is not None:
+            _add_in_parts(total, inputs, by_parameters)
+        return total
 
 
 class _BatchNorm(torch.autograd.Function):
     """Forward mode only: reverse mode goes through the layer itself."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917
         inputs: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float
     ) -> Tensor:
         return F.batch_norm(inputs, mean, variance, weight, bias, eps=eps)
@@ -119,19 +124,25 @@ class _BatchNorm(torch.autograd.Function):
         ctx: Any, d_inputs: Tensor | None, d_weight: Tensor | None, d_bias: Tensor | None, *_: Any
     ) -> Tensor:
         inputs, weight, mean, variance = ctx.saved_tensors
-        parts = []
+
+        def by_parameters(values: Tensor) -> Tensor:
+            slope = torch.zeros_like(weight) if d_weight is None else d_weight
+            return F.batch_norm(values, mean, variance, slope, d_bias, eps=ctx.eps)
+
+        if d_inputs is None:
+            return by_parameters(inputs)
+        zero = torch.zeros_like(mean)
+        total = F.batch_norm(d_inputs, zero, variance, weight, None, eps=ctx.eps)
         if d_weight is not None or d_bias is not None:
-            scale = torch.zeros_like(weight) if d_weight is None else d_weight
-            parts.append(F.batch_norm(inputs, mean, variance, scale, d_bias, eps=ctx.eps))
-        if d_inputs is not None:
-            zero = torch.zeros_like(mean)
-            parts.append(F.batch_norm(d_inputs, zero, variance, weight, None, eps=ctx.eps))
-        return _sum(parts)
+            _add_in_parts(total, inputs, by_parameters)
+        return total
 
 
-def _sum(parts: list[Tensor]) -> Tensor:
-    """Add up tensors that nobody else holds."""
-    total = parts[0]
-    for part in parts[1:]:
-        total += part
-    return total
+def _add_in_parts(total: Tensor, inputs: Tensor, term: Callable[[Tensor], Tensor]) -> None:
+    """Add ``term(inputs)`` to `total` in place, a quarter of the batch at a time.
+
+    So the two terms of a tangent never lie in memory side by side as a whole.
+    """
+    parts = 4 if len(total) == len(inputs) else 1  # else the input has no batch axis
+    for here, values in zip(total.chunk(parts), inputs.chunk(parts), strict=True):
+        here.add_(term(values))

@@ -97,12 +97,11 @@ class Objective:
             InputError: A pattern matches no trained parameter, or a batch normalisation keeps no
                 running statistics.
         """
-        private = copy.deepcopy(model).eval().to(memory_format=memory_format)
+        private = copy.deepcopy(model).eval()
+        private = private.to(memory_format=memory_format)  # type: ignore[call-overload]
         _require_fixed_statistics(private)
         names = [
-            name
-            for name, _ in private.named_parameters()
-            if trained is None or name in trained
+            name for name, _ in private.named_parameters() if trained is None or name in trained
         ]
         if not names:
             raise InputError(
@@ -219,10 +218,10 @@ def _require_fixed_statistics(model: nn.Module) -> None:
 
 def require_finite_losses(losses: Tensor, *, where: str) -> None:
     """Raise `NotFiniteError` when a loss is NaN or infinite."""
-    bad = ~torch.isfinite(losses)
-    if bad.any():
+    bad = (~torch.isfinite(losses)).nonzero()
+    if len(bad):
         raise NotFiniteError(
             expected=f"finite losses at {where}",
-            came=f"{int(bad.sum())} NaN or infinite, first at row {int(bad.nonzero()[0])} of a batch",
+            came=f"{len(bad)} NaN or infinite, first at row {int(bad[0])} of a batch",
             do="check the inputs and the weights, or lower the learning rate and train again",
         )

@@ -61,9 +61,7 @@ class Tracer:
         self.last_layer_only = last_layer_only
         self.batch_size = batch_size
 
-    def influence(
-        self, train: Data, queries: Data, reduce: Literal["sum"] | None = None
-    ) -> Tensor:
+    def influence(self, train: Data, queries: Data, reduce: Literal["sum"] | None = None) -> Tensor:
         """TracInCP of training examples on queries.
 
         Args:

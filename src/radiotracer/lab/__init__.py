@@ -1,0 +1,1 @@
+"""What reproduces the papers: reference networks, the training loop, the demo."""

@@ -67,9 +67,10 @@ def run_demo(
 ) -> Demo:
     """Get MNIST, tamper, train ResNet-18 on the tampered labels, scan, and write everything.
 
-    `out` gets the scan's files, ``data/`` (the tampered data and their manifest) and ``run/``.
+    `out` gets the scan's files, ``mnist-RECIPE/`` (the tampered data, their manifest) and ``run/``.
     An earlier demo in `out` is replaced; a folder with anything else in it is refused.
     """
+    data = out / f"mnist-{config.recipe}"
     require_new_folder(out, marker=DEMO_FILE, overwrite=True)
     clock = _Clock()
     clean = _part(open_data("mnist", report=report), config.examples, config.seed)
@@ -78,7 +79,7 @@ def run_demo(
     with storage_errors(out):
         if out.exists():
             shutil.rmtree(out)
-        (out / "data").mkdir(parents=True)
+        data.mkdir(parents=True)
     write_text(out / DEMO_FILE, config.model_dump_json(indent=2) + "\n")
     if config.recipe == "random-flip":
         tampered, manifest = random_flip(clean, fraction=0.1, seed=config.seed)
@@ -87,15 +88,13 @@ def run_demo(
             clean, fraction=0.1, seed=config.seed, source=3, target=9
         )
     provenance = {"source": clean.source, "fraction": 0.1, **config.model_dump()}
-    save_examples(tampered, out / "data", provenance=provenance)
-    manifest.write(out / "data")
-    tampered = open_data(str(out / "data"))
+    save_examples(tampered, data, provenance=provenance)
+    manifest.write(data)
+    tampered = open_data(str(data))
     clock.lap("tampering")
     run, model = train(
         tampered,
-        TrainConfig(
-            model="resnet18", width=config.width, epochs=config.epochs, seed=config.seed
-        ),
+        TrainConfig(model="resnet18", width=config.width, epochs=config.epochs, seed=config.seed),
         out / "run",
         progress=progress,
     )

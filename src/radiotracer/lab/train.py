@@ -94,9 +94,11 @@ def train(
         settings["image_size"] = image_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build_model(spec).to(memory_format=torch.channels_last)
+        model = build_model(spec).to(  # type: ignore[call-overload]
+            memory_format=torch.channels_last
+        )
         normalise_like(model, examples)
-        sampler = RandomSampler(examples.ids)  # type: ignore[arg-type]
+        sampler = RandomSampler(examples.ids)
         loader = DataLoader(
             ImageTensors(examples),
             sampler=BatchSampler(sampler, config.batch_size, drop_last=True),
@@ -129,7 +131,7 @@ def train(
                     loss = F.cross_entropy(model(inputs), labels)
                     _require_finite(loss, epoch)
                     optimizer.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     optimizer.step()
                     scheduler.step()
                     done += len(labels)
@@ -143,7 +145,7 @@ def _rate(step: int, steps: int) -> float:
     warm = max(1.0, 0.15 * steps)
     if step < warm:
         return (step + 1) / (warm + 1)
-    return max(0.02, 1 - (step - warm) / (steps - warm))
+    return max(0.02, 1 - (step - warm) / max(1.0, steps - warm))
 
 
 def _require_finite(loss: torch.Tensor, epoch: int) -> None:

@@ -85,9 +85,7 @@ def require_fraction(fraction: float) -> None:
 
 def _generator(seed: int) -> np.random.Generator:
     if seed < 0:
-        raise InputError(
-            expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0"
-        )
+        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
     return np.random.default_rng(seed)
 
 

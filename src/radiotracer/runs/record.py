@@ -1,10 +1,10 @@
 """Record a training from inside anybody's loop, in three added lines.
 
-    with record("runs/mine", model, optimizer, data) as recording:      # 1
-        for epoch in range(epochs):
-            for inputs, labels in recording.batches(loader):            # 2
-                ...
-        # a checkpoint is written after every pass; recording.checkpoint() writes one at will
+with record("runs/mine", model, optimizer, data) as recording:      # 1
+    for epoch in range(epochs):
+        for inputs, labels in recording.batches(loader):            # 2
+            ...
+    # a checkpoint is written after every pass; recording.checkpoint() writes one at will
 """
 
 from __future__ import annotations

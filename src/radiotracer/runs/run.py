@@ -49,7 +49,9 @@ class Run:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise RunError(
-                expected=f"a valid {path}", came=f"{where}: {first['msg']}", do="record the run again"
+                expected=f"a valid {path}",
+                came=f"{where}: {first['msg']}",
+                do="record the run again",
             ) from error
         if info.status != "complete" and not allow_interrupted:
             raise RunError(
@@ -93,10 +95,12 @@ class Run:
 
     def steps(self) -> pa.Table:
         """Every recorded optimiser step: step, epoch, batch (rows), learning_rates (per group)."""
-        return pa.concat_tables([self._table(f"steps/{c.step:08d}.parquet") for c in self.checkpoints])
+        return pa.concat_tables(
+            [self._table(f"steps/{c.step:08d}.parquet") for c in self.checkpoints]
+        )
 
     def weights(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
-        """Parameters and buffers at `checkpoint`, on the CPU; bytes checked against their digest."""
+        """Parameters and buffers at `checkpoint`, on the CPU; the bytes are checked."""
         return load_weights(self.folder / checkpoint.file, checkpoint.sha256)
 
     def learning_rates(self, checkpoint: Checkpoint) -> dict[str, float]:

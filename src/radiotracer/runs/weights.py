@@ -58,7 +58,9 @@ def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:
         state = load(content)
     except SafetensorError as error:
         raise RunError(
-            expected=f"a safetensors file at {path}", came=str(error), do="restore it or train again"
+            expected=f"a safetensors file at {path}",
+            came=str(error),
+            do="restore it or train again",
         ) from error
     require_finite_weights(state, where=str(path))
     return state

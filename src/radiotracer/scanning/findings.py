@@ -11,10 +11,10 @@ from sklearn.metrics import precision_recall_curve as all_points
 from radiotracer import report
 from radiotracer.data import Examples, identify
 from radiotracer.detectors import DETECTORS
-from radiotracer.gradients import Data
+from radiotracer.gradients import Data, count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.scanning.pictures import picture
-from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.suspects import Scan
 
 SHOWN = 60
 """Suspects in the report's gallery."""
@@ -73,9 +73,8 @@ def _name(scan: Scan) -> str:
 def _queries(scan: Scan) -> report.Queries | None:
     if scan.queries is None:
         return None
-    known = isinstance(scan.queries, Examples)
-    ids = identify(scan.queries).ids
-    return report.Queries(count=len(ids), source=scan.queries.source if known else "your queries")
+    source = scan.queries.source if isinstance(scan.queries, Examples) else "given in Python"
+    return report.Queries(count=count(scan.queries), source=source)
 
 
 def _row(scan: Scan, name: str) -> report.DetectorRow:
@@ -122,9 +121,7 @@ def _suspect(
     )
 
 
-def _opponents(
-    scan: Scan, rows: NDArray[np.int64]
-) -> dict[int, tuple[report.Opponent, ...]]:
+def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Opponent, ...]]:
     """The queries that each example hurt most, by last-layer TracInCP."""
     if scan.queries is None or scan.tracing.objective.head is None or not len(rows):
         return {}
@@ -174,7 +171,10 @@ def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
     rows = [
         ("Command", command),
         ("Training command", info.command),
-        ("Training data", f"{info.data.source or 'given in Python'}, {info.data.examples} examples"),
+        (
+            "Training data",
+            f"{info.data.source or 'given in Python'}, {info.data.examples} examples",
+        ),
         ("Data SHA-256", info.data.digest),
         ("Network", f"{info.model.name} {info.model.options or ''}".strip()),
         ("Traced", f"{len(traced)} tensors, {parameters:,} parameters"),

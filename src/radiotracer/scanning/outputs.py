@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.report import render
 from radiotracer.scanning.findings import describe
-from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.suspects import Scan
 
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report.html"
 
 
-def write_scan(scan: Scan, out: Path, *, command: str, overwrite: bool = False) -> dict[str, Any]:
+def write_scan(
+    scan: Scan, out: str | Path, *, command: str, overwrite: bool = False
+) -> dict[str, Any]:
     """Write a scan into a new folder, whole or not at all; return what summary.json holds.
 
     ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
@@ -32,7 +34,7 @@ def write_scan(scan: Scan, out: Path, *, command: str, overwrite: bool = False) 
         command: What the user typed, for the report.
         overwrite: Replace an earlier scan in `out`.
     """
-    with atomic_folder(out, marker=SUMMARY_FILE, overwrite=overwrite) as folder:
+    with atomic_folder(Path(out), marker=SUMMARY_FILE, overwrite=overwrite) as folder:
         return write_scan_files(scan, folder, command=command)
 
 

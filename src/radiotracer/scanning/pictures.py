@@ -17,12 +17,16 @@ def picture(data: Data, row: int) -> NDArray[np.uint8]:
     width) stretched to 0..255; any other input becomes an image one pixel high.
     """
     if isinstance(data, Examples):
-        return data.images[row]
+        image: NDArray[np.uint8] = data.images[row]
+        return image
     inputs = data[0][row] if isinstance(data, tuple) else data[row][0]
     # A tensor, or an array as data sets may give them.
-    values = torch.as_tensor(inputs).detach().cpu().double().numpy()
+    values: NDArray[np.float64] = torch.as_tensor(inputs).detach().cpu().double().numpy()
     low, high = values.min(), values.max()
-    stretched = np.round(255 * (values - low) / (high - low if high > low else 1)).astype(np.uint8)
+    stretched: NDArray[np.uint8] = np.round(
+        255 * (values - low) / (high - low if high > low else 1)
+    ).astype(np.uint8)
     if stretched.ndim == 3 and stretched.shape[0] in (1, 3):
         return np.ascontiguousarray(stretched.transpose(1, 2, 0))
-    return stretched.reshape(1, -1, 1)
+    flat: NDArray[np.uint8] = stretched.reshape(1, -1, 1)
+    return flat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -91,8 +92,8 @@ def rank_by_all(
         where = f"checkpoint {number} of {len(tracing.run.checkpoints)}"
         state.visit(checkpoint.file, rates)
         if queries is not None:
-            state.see_queries(queries, lambda done, of, w=where: progress(f"{w}: queries", done, of))
-        state.see_train(train, lambda done, of, w=where: progress(f"{w}: examples", done, of))
+            state.see_queries(queries, functools.partial(progress, f"{where}: queries"))
+        state.see_train(train, functools.partial(progress, f"{where}: examples"))
     return state.rankings(len(tracing.run.checkpoints), seed, left_out)
 
 
@@ -153,7 +154,8 @@ class _State:
         dense = Need.DENSE in self.needs
         for batch in in_batches(train, DENSE_BATCH if dense else self.tracing.batch_size):
             started = time.perf_counter()
-            influence = None
+            influence: Tensor | None = None
+            evaluation: Evaluation
             if self.direction is not None:
                 found = directional(self.tracing.objective, batch, self.direction)
                 influence, evaluation = found.derivatives, found

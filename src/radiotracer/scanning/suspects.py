@@ -205,9 +205,7 @@ def _require_settings(batch_size: int, seed: int) -> None:
     if batch_size < 1:
         raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
     if seed < 0:
-        raise InputError(
-            expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0"
-        )
+        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
 
 
 def _require_same_kind(train: Data, queries: Data | None) -> None:

@@ -1,0 +1,234 @@
+"""What commands do when all is well: exit status, both outputs, one JSON object each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import radiotracer.cli.scan
+from radiotracer.data import open_data
+from tiny_world import World
+
+FEW = ["--model", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
+
+
+def process(*arguments: object, code: str = "", **environment: str) -> Any:
+    start = code + "\nimport sys; from radiotracer.cli import main; main(sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-c", start, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_whole_of_it(cli: Any, archive: Path) -> None:
+    """tamper, train, scan: each prints where its output is and what to do next."""
+    flip = ["--recipe", "targeted-flip", "--from-class", "low", "--to-class", "top"]
+    done = cli("tamper", archive, *flip, "--fraction", "0.25", "--seed", "3", "--out", "data")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "8 of 96 labels changed; written to data",
+        "next: radiotracer train data --out run",
+    ]
+    table = pq.read_table("data/manifest.parquet").to_pylist()
+    changed = [row for row in table if row["is_tampered"]]
+    assert len(changed) == 8
+    assert {(row["original_label"], row["label"]) for row in changed} == {(0, 2)}
+    done = cli("train", "data", *FEW, "--out", "run")
+    assert done.status == 0
+    assert done.out.splitlines() == [
+        "2 checkpoints in run",
+        "next: radiotracer scan run --out scan",
+    ]
+    assert done.err.splitlines() == ["epoch 1 of 2: 96 done", "epoch 2 of 2: 96 done"]
+    done = cli("scan", "run", "--out", "scan", "--top", "4", "--tail", "both")
+    assert done.status == 1
+    lines = [line.rstrip() for line in done.out.splitlines()]
+    assert "* decides: the 4 largest absolute scores" in lines
+    assert "4 of 96 training examples look tampered with." in lines
+    assert lines[-3:] == [
+        "report    scan/report.html",
+        "suspects  scan/suspects.parquet",
+        "summary   scan/summary.json",
+    ]
+    assert "label-posterior *" in done.out and "AUPRC" in done.out
+    assert "checkpoint 2 of 2: examples: 96 done" in done.err
+
+
+def test_one_json_object_each(cli: Any, archive: Path) -> None:
+    flip = ["--recipe", "random-flip", "--fraction", "0.1", "--seed", "7"]
+    done = cli("tamper", archive, *flip, "--out", "data", "--json")
+    assert done.status == 0
+    assert json.loads(done.out) == {
+        "examples": 96,
+        "tampered": 10,
+        "out": "data",
+        "source": str(archive),
+        "source_digest": open_data(str(archive)).digest,
+        "recipe": "random-flip",
+        "fraction": 0.1,
+        "seed": 7,
+    }
+    done = cli("train", "data", *FEW, "--out", "run", "--json")
+    info = json.loads(done.out)
+    assert done.status == 0 and info["status"] == "complete" and len(info["checkpoints"]) == 2
+    done = cli("scan", "run", "--out", "scan", "--json")
+    summary = json.loads(done.out)
+    assert summary == json.loads(Path("scan/summary.json").read_text())
+    assert done.status == (1 if summary["flagged"] else 0)
+    done = cli("data", "list", "--json")
+    listed = json.loads(done.out)
+    assert done.status == 0 and done.err == ""
+    assert [row["name"] for row in listed["datasets"]] == ["mnist", "fashion-mnist"]
+    assert list(listed["datasets"][0]) == [
+        "name", "title", "licence", "examples", "bytes", "cached",
+    ]  # fmt: skip
+
+
+def test_data_get(cli: Any, mnist: Any) -> None:
+    done = cli("data", "get", "mnist", "--out", "files", "--json")
+    found = json.loads(done.out)
+    assert done.status == 0 and found == {"name": "mnist", "route": "cache", "folder": "files"}
+    assert len(open_data("files:test")) == 10_000
+    done = cli("data", "get", "mnist")
+    assert done.status == 0 and done.out.startswith("mnist is in ")
+    assert done.out.endswith("(by cache)\n") and done.out.count("\n") == 1
+
+
+def test_nothing_found_is_0(cli: Any, tiny: World) -> None:
+    done = cli("scan", tiny.folder, "--threshold", "1e9", "--out", "scan")
+    assert done.status == 0
+    assert "0 of 96 training examples look tampered with." in done.out
+
+
+def test_without_queries(cli: Any, tiny: World) -> None:
+    done = cli("scan", tiny.folder, "--queries", "none", "--out", "scan")
+    assert "tracin-cp was left out: it needs trusted queries" in done.out
+    done = cli("scan", tiny.folder, "--queries", f"{tiny.archive}:test", "--out", "other", "--json")
+    assert json.loads(done.out)["left_out"] == {}
+
+
+def test_detectors_by_name(cli: Any, tiny: World) -> None:
+    some = ["--detector", "tracin-cp", "--detector", "self-influence", "--layers", "head.*"]
+    done = cli("scan", tiny.folder, *some, "--out", "scan", "--json")
+    summary = json.loads(done.out)
+    assert summary["detector"] == "tracin-cp"
+    assert list(summary["detectors"])[:3] == ["tracin-cp", "self-influence", "label-posterior"]
+
+
+def test_long_paths_are_not_broken(cli: Any, tiny: World) -> None:
+    folder = "a-very-long-name/" * 8 + "scan"
+    done = cli("scan", tiny.folder, "--out", folder)
+    assert f"report    {folder}/report.html" in done.out.splitlines()
+
+
+def test_a_name_with_escapes_is_shown_and_not_obeyed(cli: Any, archive: Path) -> None:
+    flip = ["--recipe", "random-flip", "--fraction", "0.1"]
+    done = cli("tamper", archive, *flip, "--out", "o\x1b[31mut\n")
+    assert done.status == 0 and "written to o\\x1b[31mut\\n" in done.out
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_an_internal_error_is_3(
+    cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch, debug: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug\nwith\x1b[31m lines")
+
+    monkeypatch.setattr(radiotracer.cli.scan, "scan_run", fail)
+    monkeypatch.setenv("RADIOTRACER_DEBUG", debug)
+    if debug:
+        with pytest.raises(RuntimeError):
+            cli("scan", tiny.folder, "--out", "scan")
+        return
+    done = cli("scan", tiny.folder, "--out", "scan")
+    assert (done.status, done.out) == (3, "")
+    assert done.err.splitlines()[-1] == (
+        "radiotracer: internal error: RuntimeError: a bug with\\x1b[31m lines; "
+        "set RADIOTRACER_DEBUG=1 to see where, and please report it"
+    )
+    assert not Path("scan").exists()
+
+
+def test_an_interruption_is_130(cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(radiotracer.cli.scan, "scan_run", stop)
+    done = cli("scan", tiny.folder, "--out", "scan")
+    assert (done.status, done.out) == (130, "") and done.err.endswith("radiotracer: interrupted\n")
+
+
+def test_in_a_process_of_its_own(tiny: World, tmp_path: Path) -> None:
+    """Statuses 1 and 2, and nothing but the object on standard output."""
+    done = process("scan", tiny.folder, "--top", "3", "--out", tmp_path / "scan", "--json")
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["flagged"] == 3
+    assert "Warning" not in done.stderr and "checkpoint 1 of 2" in done.stderr
+    page = (tmp_path / "scan" / "report.html").read_text()
+    assert f"radiotracer scan {tiny.folder} --top 3" in page
+    done = process("scan", tmp_path, "--out", tmp_path / "other", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("radiotracer: expected a recorded run")
+
+
+def test_a_reader_that_goes_away() -> None:
+    """`radiotracer data list --json | true` ends quietly."""
+    code = "import sys; from radiotracer.cli import main; main(sys.argv[1:])"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "data", "list", "--json"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.parametrize("command", ["tamper", "train", "scan"])
+def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -> None:
+    arguments: dict[str, list[object]] = {
+        "tamper": ["tamper", archive, "--recipe", "random-flip", "--fraction", "0.1"],
+        "train": ["train", archive, *FEW],
+        "scan": ["scan", tiny.folder],
+    }
+    out = tmp_path / "deep" / "out"
+    done = process(*arguments[command], "--out", out, code=LIMITED.format(limit=1000))
+    last = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert last.startswith("radiotracer: expected to write ")
+    assert "a refusal: the file size limit is reached" in last
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.partial")) and not list(tmp_path.rglob(".*"))
+    if command != "train":
+        assert not out.exists()
+
+
+def test_a_disk_that_fills_up_at_a_checkpoint(archive: Path, tmp_path: Path) -> None:
+    """run.json and the examples fit, the weights do not: the run says that it was interrupted."""
+    out = tmp_path / "out"
+    wide = ["--model", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
+    done = process("train", archive, *wide, "--out", out, code=LIMITED.format(limit=20_000))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"radiotracer: expected to write {out}/checkpoints/")
+    assert not list(out.rglob(".*")) and not list(out.glob("checkpoints/*"))
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"

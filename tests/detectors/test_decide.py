@@ -1,0 +1,127 @@
+"""From scores to suspects: tails, ties, budgets, the calibrated default."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radiotracer.detectors import DETECTORS, Rule, Tail, calibrated, decide
+from radiotracer.detectors.label_posterior import CALIBRATED_THRESHOLD
+from radiotracer.errors import InputError
+
+SCORES = np.array([0.5, -3.0, 2.0, 0.5, -0.1])
+values = st.floats(-5, 5) | st.sampled_from([0.0, 1.0, -1.0])
+score_lists = st.lists(values, min_size=1, max_size=30).map(np.array)
+tails = st.sampled_from(["upper", "lower", "both"])
+
+
+@pytest.mark.parametrize(
+    ("tail", "flagged", "ranks", "words", "threshold"),
+    [
+        ("upper", [1, 0, 1, 1, 0], [2, 5, 1, 3, 4], "score >= 0.5", 0.5),
+        ("lower", [0, 1, 0, 0, 0], [3, 1, 5, 4, 2], "score <= -0.5", None),
+        ("both", [1, 1, 1, 1, 0], [3, 1, 2, 4, 5], "score >= 0.5 or score <= -0.5", None),
+    ],
+)
+def test_a_threshold(
+    tail: Tail, flagged: list[int], ranks: list[int], words: str, threshold: float | None
+) -> None:
+    decision = decide(SCORES, Rule(threshold=0.5, tail=tail))
+    assert decision.suspects.tolist() == [bool(each) for each in flagged]
+    assert decision.suspects.dtype == np.bool_ and decision.ranks.dtype == np.int64
+    assert decision.ranks.tolist() == ranks
+    assert decision.words == words
+    assert decision.threshold == threshold
+
+
+@pytest.mark.parametrize(
+    ("tail", "flagged", "words"),
+    [
+        ("upper", [1, 0, 1, 0, 0], "the 2 highest scores"),
+        ("lower", [0, 1, 0, 0, 1], "the 2 lowest scores"),
+        ("both", [0, 1, 1, 0, 0], "the 2 largest absolute scores"),
+    ],
+)
+def test_a_budget(tail: Tail, flagged: list[int], words: str) -> None:
+    decision = decide(SCORES, Rule(top=2, tail=tail))
+    assert decision.suspects.tolist() == [bool(each) for each in flagged]
+    assert (decision.words, decision.threshold) == (words, None)
+
+
+def test_the_reason_is_told() -> None:
+    assert decide(SCORES, Rule(top=1, because="a reason")).words == (
+        "the 1 highest scores (a reason)"
+    )
+
+
+def test_equal_scores_stay_in_the_order_of_the_data() -> None:
+    decision = decide(np.zeros(6), Rule(top=2))
+    assert decision.ranks.tolist() == [1, 2, 3, 4, 5, 6]
+    assert decision.suspects.tolist() == [True, True, False, False, False, False]
+
+
+def test_budgets_of_nothing_and_of_too_much() -> None:
+    assert not decide(SCORES, Rule(top=0)).suspects.any()
+    assert decide(SCORES, Rule(top=99)).suspects.all()
+
+
+@given(scores=score_lists, tail=tails, top=st.integers(0, 40))
+def test_properties_of_a_budget(scores: np.ndarray, tail: Tail, top: int) -> None:
+    decision = decide(scores, Rule(top=top, tail=tail))
+    suspicion = {"upper": scores, "lower": -scores, "both": abs(scores)}[tail]
+    assert sorted(decision.ranks.tolist()) == list(range(1, len(scores) + 1))
+    assert (np.diff(suspicion[np.argsort(decision.ranks)]) <= 0).all()
+    assert decision.suspects.sum() == min(top, len(scores))
+    np.testing.assert_array_equal(decision.suspects, decision.ranks <= top)
+
+
+@given(scores=score_lists, tail=tails, threshold=values, shift=st.floats(0, 3))
+def test_properties_of_a_threshold(
+    scores: np.ndarray, tail: Tail, threshold: float, shift: float
+) -> None:
+    decision = decide(scores, Rule(threshold=threshold, tail=tail))
+    count = int(decision.suspects.sum())
+    # Suspects are always the first ranks, and a higher threshold never flags more.
+    np.testing.assert_array_equal(decision.suspects, decision.ranks <= count)
+    stricter = decide(scores, Rule(threshold=threshold + shift, tail=tail))
+    assert not (stricter.suspects & ~decision.suspects).any()
+    mirrored = decide(-scores, Rule(threshold=threshold, tail=tail))
+    if tail == "both":
+        np.testing.assert_array_equal(mirrored.suspects, decision.suspects)
+    else:
+        other: Tail = "lower" if tail == "upper" else "upper"
+        swapped = decide(scores, Rule(threshold=threshold, tail=other))
+        np.testing.assert_array_equal(mirrored.suspects, swapped.suspects)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "expected either --threshold or --top; got neither; pass one of them"),
+        (
+            {"threshold": 1.0, "top": 1},
+            "expected either --threshold or --top; got both; pass one of them",
+        ),
+        ({"threshold": float("nan")}, "expected a finite --threshold; got nan; pass a number"),
+        ({"threshold": -float("inf")}, "expected a finite --threshold; got -inf; pass a number"),
+        ({"top": -1}, "expected --top of at least 0; got -1; pass --top 100"),
+    ],
+)
+def test_rules_that_are_none(options: dict[str, float], text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Rule(**options)  # type: ignore[arg-type]
+    assert str(caught.value) == text
+
+
+def test_the_calibrated_default() -> None:
+    posterior = np.log([0.9, 0.5, 0.49, 0.1])
+    rule = calibrated("label-posterior", posterior)
+    assert rule.threshold == CALIBRATED_THRESHOLD and rule.tail == "upper"
+    assert decide(posterior, rule).suspects.tolist() == [True, True, False, False]
+    for name in DETECTORS.keys() - {"label-posterior"}:
+        rule = calibrated(name, posterior)
+        assert (rule.top, rule.threshold, rule.tail) == (2, None, "upper")
+        assert "label-posterior" in rule.because
+    assert calibrated("loss", np.log([0.1, 0.2])).top == 0

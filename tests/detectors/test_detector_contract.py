@@ -1,0 +1,236 @@
+"""What every detector promises, checked on every entry of the registry."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from radiotracer.detectors import (
+    BASELINES,
+    DEFAULT_DETECTOR,
+    DETECTORS,
+    Detector,
+    Need,
+    Observation,
+    Ranking,
+    Trace,
+    detection,
+)
+from radiotracer.gradients import LastLayerGradients
+
+CLASSES, FEATURES, N, M, CHECKPOINTS = 4, 5, 60, 40, 2
+FLIPPED = np.arange(N) < 8
+
+everyone = pytest.mark.parametrize("name", list(DETECTORS))
+
+
+def world(checkpoint: int) -> tuple[Observation, Observation]:
+    """Examples and queries at one checkpoint: confident predictions, the first labels wrong.
+
+    A wrong label costs loss and gradient; its influence on honest queries is negative.
+    """
+    generator = torch.Generator().manual_seed(checkpoint)
+
+    def draw(n: int, flipped: np.ndarray) -> Observation:
+        truth = torch.arange(n) % CLASSES
+        labels = torch.where(torch.from_numpy(flipped), (truth + 1) % CLASSES, truth)
+        outputs = torch.randn(n, CLASSES, generator=generator)
+        outputs[torch.arange(n), truth] += 4.0
+        errors = outputs.softmax(dim=1) - torch.nn.functional.one_hot(labels, CLASSES)
+        # Features that tell the classes apart, as those of a trained network do.
+        features = torch.randn(n, FEATURES, generator=generator) * 0.3
+        features[torch.arange(n), truth] += 2.0
+        return Observation(
+            labels=labels,
+            losses=torch.nn.functional.cross_entropy(outputs, labels, reduction="none"),
+            outputs=outputs,
+            last_layer=LastLayerGradients(errors, features, weight_rate=0.1, bias_rate=0.1),
+        )
+
+    train, queries = draw(N, FLIPPED), draw(M, np.zeros(M, dtype=bool))
+    assert queries.last_layer is not None and train.last_layer is not None
+    total = queries.last_layer.sum()
+    influence = train.last_layer.inner_with_sum(total)
+    norms = train.last_layer.square_norm()
+    return (
+        dataclasses.replace(train, query_sum=total, influence=influence, square_norm=norms),
+        queries,
+    )
+
+
+def rows_of(seen: Observation, rows: np.ndarray) -> Observation:
+    index = torch.from_numpy(rows)
+    last = seen.last_layer
+    assert last is not None
+
+    def take(values: torch.Tensor | None) -> torch.Tensor | None:
+        return None if values is None else values[index]
+
+    return Observation(
+        labels=seen.labels[index],
+        losses=seen.losses[index],
+        outputs=seen.outputs[index],
+        last_layer=dataclasses.replace(
+            last, errors=last.errors[index], features=last.features[index]
+        ),
+        query_sum=seen.query_sum,
+        influence=take(seen.influence),
+        square_norm=take(seen.square_norm),
+    )
+
+
+def trace(
+    detector: Detector, order: np.ndarray, batches: int = 1, *, queries: bool = True
+) -> Trace:
+    train = np.zeros(0)
+    compared = np.zeros(0)
+    for checkpoint in range(CHECKPOINTS):
+        seen, asked = world(checkpoint)
+        parts = [
+            detector.observe(rows_of(seen, part)).double().numpy()
+            for part in np.array_split(order, batches)
+        ]
+        train = train + np.concatenate(parts) if checkpoint else np.concatenate(parts)
+        if Need.COMPARISON in detector.needs:
+            found = detector.observe(asked).double().numpy()
+            compared = compared + found if checkpoint else found
+    told = Need.COMPARISON in detector.needs
+    return Trace(
+        train=train,
+        labels=seen.labels.numpy()[order],
+        queries=compared if told else None,
+        query_labels=asked.labels.numpy() if told else None,
+        classes=CLASSES,
+        checkpoints=CHECKPOINTS,
+        seed=5,
+    )
+
+
+def test_the_registry() -> None:
+    assert all(name == detector.name for name, detector in DETECTORS.items())
+    summaries = [detector.summary for detector in DETECTORS.values()]
+    assert len(set(summaries)) == len(summaries)
+    assert all(text and "\n" not in text and text.isprintable() for text in summaries)
+    assert next(iter(DETECTORS)) == DEFAULT_DETECTOR
+    assert BASELINES == ("loss", "margin", "norm", "random")
+    assert {name: detector.needs for name, detector in DETECTORS.items()} == {
+        "label-posterior": {Need.COMPARISON},
+        "tracin-cp": {Need.QUERIES, Need.DIRECTION},
+        "tracin-last-layer": {Need.QUERIES, Need.HEAD},
+        "self-influence-last-layer": {Need.HEAD},
+        "self-influence": {Need.DENSE},
+        "loss": set(),
+        "margin": set(),
+        "norm": {Need.HEAD},
+        "random": set(),
+    }
+
+
+@everyone
+def test_the_default_detector_needs_nothing_that_may_lack(name: str) -> None:
+    if name in (DEFAULT_DETECTOR, "loss", "margin", "random"):
+        assert not DETECTORS[name].needs & {Need.QUERIES, Need.HEAD}
+
+
+@everyone
+def test_higher_is_more_suspicious(name: str) -> None:
+    detector = DETECTORS[name]
+    scores = detector.rank(trace(detector, np.arange(N))).scores
+    assert scores.shape == (N,) and scores.dtype == np.float64 and np.isfinite(scores).all()
+    if name != "random":
+        assert detection(scores, FLIPPED).auroc > 0.9
+
+
+@everyone
+def test_it_observes_one_row_per_example(name: str) -> None:
+    found = DETECTORS[name].observe(world(0)[0])
+    assert found.dim() == 2 and found.shape[0] == N and found.shape[1] >= 1
+    assert not found.requires_grad
+
+
+@everyone
+def test_scores_follow_the_examples_when_they_are_reordered(name: str) -> None:
+    detector = DETECTORS[name]
+    order = np.random.default_rng(0).permutation(N)
+    plain, moved = (detector.rank(trace(detector, o)) for o in (np.arange(N), order))
+    if name == "random":  # its order belongs to the rows, and must not
+        np.testing.assert_array_equal(moved.scores, plain.scores)
+        return
+    np.testing.assert_allclose(moved.scores, plain.scores[order], rtol=1e-9, atol=1e-12)
+    if plain.suggested is not None and moved.suggested is not None:
+        np.testing.assert_array_equal(moved.suggested, plain.suggested[order])
+
+
+@everyone
+@pytest.mark.parametrize("batches", [2, 7, N])
+def test_scores_do_not_depend_on_the_batches(name: str, batches: int) -> None:
+    detector = DETECTORS[name]
+    whole, split = (detector.rank(trace(detector, np.arange(N), b)) for b in (1, batches))
+    np.testing.assert_allclose(split.scores, whole.scores, rtol=1e-6, atol=1e-7)
+
+
+@everyone
+def test_observing_and_ranking_change_nothing(name: str) -> None:
+    detector = DETECTORS[name]
+    seen, _ = world(0)
+    before = copy.deepcopy(seen)
+    detector.observe(seen)
+    assert torch.equal(seen.outputs, before.outputs) and torch.equal(seen.labels, before.labels)
+    assert torch.equal(seen.losses, before.losses)
+    assert seen.last_layer is not None and before.last_layer is not None
+    assert torch.equal(seen.last_layer.errors, before.last_layer.errors)
+    assert torch.equal(seen.last_layer.features, before.last_layer.features)
+    given = trace(detector, np.arange(N))
+    kept = copy.deepcopy(given)
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    first, second = detector.rank(given), detector.rank(given)
+    np.testing.assert_array_equal(first.scores, second.scores)
+    for field in ("train", "labels", "queries", "query_labels"):
+        np.testing.assert_array_equal(getattr(given, field), getattr(kept, field))
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+@everyone
+def test_suggestions_are_other_classes(name: str) -> None:
+    detector = DETECTORS[name]
+    given = trace(detector, np.arange(N))
+    ranking = detector.rank(given)
+    assert isinstance(ranking, Ranking)
+    assert (ranking.suggested is not None) == (name == DEFAULT_DETECTOR)
+    if ranking.suggested is not None:
+        assert ranking.suggested.shape == (N,)
+        assert ((ranking.suggested >= 0) & (ranking.suggested < CLASSES)).all()
+        assert (ranking.suggested != given.labels).all()
+        assert (ranking.suggested[FLIPPED] == (np.arange(N) % CLASSES)[FLIPPED]).all()
+
+
+def test_the_formulas_of_the_baselines() -> None:
+    outputs = torch.tensor([[2.0, 1.0, -1.0], [0.0, 3.0, 5.0]])
+    labels = torch.tensor([0, 1])
+    last = LastLayerGradients(
+        errors=torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 2.0]]),
+        features=torch.tensor([[1.0, 2.0], [0.0, 0.0]]),
+        weight_rate=0.1,
+        bias_rate=0.1,
+    )
+    seen = Observation(labels, losses=torch.tensor([0.5, 2.0]), outputs=outputs, last_layer=last)
+    expected = {"loss": [0.5, 2.0], "margin": [-1.0, 2.0], "norm": [5 * 6**0.5, 2.0]}
+    for name, values in expected.items():
+        detector = DETECTORS[name]
+        sums = 4 * detector.observe(seen).double().numpy()
+        given = Trace(sums, labels.numpy(), None, None, classes=3, checkpoints=4, seed=0)
+        np.testing.assert_allclose(detector.rank(given).scores, values, rtol=1e-6)
+
+
+def test_random_follows_the_seed_alone() -> None:
+    detector = DETECTORS["random"]
+    given = trace(detector, np.arange(N))
+    other = dataclasses.replace(given, seed=6)
+    assert (detector.rank(given).scores != detector.rank(other).scores).any()
+    same = dataclasses.replace(given, train=given.train + 1, labels=given.labels[::-1])
+    np.testing.assert_array_equal(detector.rank(given).scores, detector.rank(same).scores)
