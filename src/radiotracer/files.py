@@ -112,6 +112,13 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
 
 def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> None:
     """Raise `InputError` unless `path` may be made (or, with `overwrite`, made anew)."""
+    file = next((parent for parent in path.parents if parent.is_file()), None)
+    if file is not None:
+        raise InputError(
+            expected=f"a folder to make {path.name} in",
+            came=f"the file {file}",
+            do="choose another --out",
+        )
     if not path.exists():
         return
     if not path.is_dir():

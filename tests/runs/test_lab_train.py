@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from pathlib import Path
@@ -105,10 +106,14 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.xfail(
-    raises=ZeroDivisionError, reason="lab.train._rate divides by steps - warm, which is zero here"
-)
 def test_a_training_of_one_step(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 1, "batch_size": N})
     run, _ = train(examples(), config, tmp_path / "run")
     assert [c.step for c in run.checkpoints] == [1]
+
+
+def test_images_too_small_for_the_network(tmp_path: Path) -> None:
+    tiny = dataclasses.replace(examples(), images=examples().images[:, :4, :4])
+    with pytest.raises(DataError, match="large enough for the network; got 4 x 4 pixels"):
+        train(tiny, CONFIG.model_copy(update={"model": "small-cnn"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

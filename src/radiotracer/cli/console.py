@@ -118,9 +118,9 @@ def settings(kind: type[Model], **values: Any) -> Model:
         first = error.errors()[0]
         option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
         raise InputError(
-            expected=f"{option}: {first['msg'].removeprefix('Input should be ')}",
+            expected=f"{option} {first['msg'].removeprefix('Input should be ')}",
             came=repr(first["input"]),
-            do="change it",
+            do="choose another value",
         ) from error
 
 

@@ -104,10 +104,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         DataError: Not an archive, damaged, or holding Python objects (which would be unpickled).
     """
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array, not an archive of named ones")
-        with archive:
+        # Opened here, so that the file is closed even when it is no archive.
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array, not an archive of named ones")
             return {name: archive[name] for name in archive.files}
     except _ANYTHING_NUMPY_RAISES as error:
         reason = str(error) or type(error).__name__

@@ -64,7 +64,8 @@ class GradientNorm:
         assert seen.last_layer is not None  # noqa: S101
         squares = seen.last_layer.errors.double().square().sum(dim=1)
         features = seen.last_layer.features.double().square().sum(dim=1)
-        return (squares * (features + 1.0)).sqrt().unsqueeze(1)
+        bias = 1.0 if seen.last_layer.bias_rate else 0.0
+        return (squares * (features + bias)).sqrt().unsqueeze(1)
 
     def rank(self, trace: Trace) -> Ranking:
         """The mean over the checkpoints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from radiotracer.errors import NotFiniteError
 from radiotracer.gradients import Data, LossFunction, Objective, cross_entropy, first_input
-from radiotracer.runs import Checkpoint, Run
+from radiotracer.runs import Checkpoint, Run, put_weights
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,21 @@ class Tracing:
             loss: One loss per example.
             layers: Patterns of parameter names to trace; empty means all that were trained.
             batch_size: Examples per pass; scores do not depend on it.
+
+        Raises:
+            RunError: The network and the first checkpoint do not fit each other.
         """
+        # The weights come first: a network of another architecture may not even take the inputs.
+        first = run.checkpoints[0]
+        trained = copy.deepcopy(model)
+        put_weights(trained, run.weights(first))
         example = first_input(data)
         objective = Objective.of(
-            model,
+            trained,
             loss,
             example=example,
             layers=layers,
-            trained=set(run.learning_rates(run.checkpoints[0])),
+            trained=set(run.learning_rates(first)),
             memory_format=torch.channels_last if example.dim() == 4 else torch.preserve_format,
         )
         return Tracing(run, objective, batch_size)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler
 
 from radiotracer.data import Examples
-from radiotracer.data.tensors import ImageTensors
+from radiotracer.data.tensors import ImageTensors, to_inputs
 from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.lab.models import build_model, normalise_like
 from radiotracer.runs import ModelSpec, Run, record
@@ -98,6 +98,7 @@ def train(
             memory_format=torch.channels_last
         )
         normalise_like(model, examples)
+        _require_fit(model, examples)
         sampler = RandomSampler(examples.ids)
         loader = DataLoader(
             ImageTensors(examples),
@@ -112,6 +113,7 @@ def train(
             nesterov=config.momentum > 0,
         )
         steps = config.epochs * len(loader)
+        per_epoch = len(loader) * config.batch_size  # the last, smaller batch is left out
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
         with record(
             out,
@@ -135,9 +137,22 @@ def train(
                     optimizer.step()
                     scheduler.step()
                     done += len(labels)
-                    progress(f"epoch {epoch} of {config.epochs}", done, len(examples))
+                    progress(f"epoch {epoch} of {config.epochs}", done, per_epoch)
     model.eval()
     return Run.open(out), model
+
+
+def _require_fit(model: nn.Module, examples: Examples) -> None:
+    try:
+        with torch.no_grad():
+            model.eval()(to_inputs(examples.images[:1]))
+    except RuntimeError as error:
+        _, height, width, _ = examples.images.shape
+        raise DataError(
+            expected="images large enough for the network",
+            came=f"{height} x {width} pixels",
+            do="pass a larger --image-size, or another --model",
+        ) from error
 
 
 def _rate(step: int, steps: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import Data, LossFunction, cross_entropy, first_input
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
-from radiotracer.runs import Run, put_weights
+from radiotracer.runs import Run
 from radiotracer.scanning.walk import Progress, rank_by_all
 
 DEFAULT_DETECTORS = tuple(name for name in DETECTORS if name != "self-influence")
@@ -146,8 +145,6 @@ def scan(
             do="pass the same data, or train again on these",
         )
     _require_same_kind(train, queries)
-    # Before anything is asked of the network: another one may not even take these inputs.
-    put_weights(copy.deepcopy(model), run.weights(run.checkpoints[0]))
     tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
     class_names = _class_names(tracing, run, train, queries, identity)
     ranked = rank_by_all(
