@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from detection import RECIPES, result
 from radiotracer.data import open_data
-from radiotracer.detectors import DETECTORS, Detector, Need, Observation, Ranking, Trace, detection
+from radiotracer.detectors import DETECTORS, Detector, Observation, Summed, detection
 from radiotracer.detectors.label_posterior import LabelPosterior
 from radiotracer.influence import Tracing
 from radiotracer.lab.models import build_model
@@ -28,22 +28,13 @@ from radiotracer.runs import Run
 from radiotracer.scanning.walk import rank_by_all
 
 
-@dataclass(frozen=True)
-class Minimum:
-    """The smallest loss over the checkpoints: a label that was never believed."""
+def believed(seen: Observation) -> Tensor:
+    """A soft minimum of the loss over the checkpoints: was the label ever believed?
 
-    name: str = "smallest loss over the checkpoints"
-    summary: str = ""
-    needs: frozenset[Need] = frozenset()
-    baseline: bool = True
-
-    def observe(self, seen: Observation) -> Tensor:
-        # Sums over checkpoints are what a trace holds: a high power of the probability makes the
-        # sum follow its largest term.
-        return (-8.0 * seen.losses.double()).exp().unsqueeze(1)
-
-    def rank(self, trace: Trace) -> Ranking:
-        return Ranking(-trace.train[:, 0])
+    Sums over the checkpoints are what a detector gets; with a high power of the probability, the
+    sum follows its largest term.
+    """
+    return -(-8.0 * seen.losses.double()).exp()
 
 
 def variants() -> list[Detector]:
@@ -58,7 +49,7 @@ def variants() -> list[Detector]:
         replace(default, name="twice the smoothing", smoothing=1.0),
         DETECTORS["loss"],
         DETECTORS["margin"],
-        Minimum(),
+        Summed("smallest loss over the checkpoints", "", believed),
         DETECTORS["self-influence-last-layer"],
     ]
 

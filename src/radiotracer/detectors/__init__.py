@@ -1,16 +1,16 @@
 """One way to rank examples per file, all behind one protocol; higher = more suspicious."""
 
-from radiotracer.detectors.baselines import GradientNorm, Loss, Margin, Random
+from radiotracer.detectors.baselines import LOSS, MARGIN, NORM, Random
 from radiotracer.detectors.decide import Decision as Decision
 from radiotracer.detectors.decide import Rule as Rule
 from radiotracer.detectors.decide import Tail as Tail
 from radiotracer.detectors.decide import calibrated as calibrated
 from radiotracer.detectors.decide import decide as decide
 from radiotracer.detectors.influence import (
-    SelfInfluence,
-    SelfInfluenceLastLayer,
-    TracInCP,
-    TracInLastLayer,
+    SELF_INFLUENCE,
+    SELF_INFLUENCE_LAST_LAYER,
+    TRACIN_CP,
+    TRACIN_LAST_LAYER,
 )
 from radiotracer.detectors.label_posterior import LabelPosterior
 from radiotracer.detectors.metrics import Decided as Decided
@@ -22,18 +22,19 @@ from radiotracer.detectors.protocol import Need as Need
 from radiotracer.detectors.protocol import Observation as Observation
 from radiotracer.detectors.protocol import Ranking as Ranking
 from radiotracer.detectors.protocol import Trace as Trace
+from radiotracer.detectors.summed import Summed as Summed
 
 DETECTORS: dict[str, Detector] = {
     detector.name: detector
     for detector in (
         LabelPosterior(),
-        TracInCP(),
-        TracInLastLayer(),
-        SelfInfluenceLastLayer(),
-        SelfInfluence(),
-        Loss(),
-        Margin(),
-        GradientNorm(),
+        TRACIN_CP,
+        TRACIN_LAST_LAYER,
+        SELF_INFLUENCE_LAST_LAYER,
+        SELF_INFLUENCE,
+        LOSS,
+        MARGIN,
+        NORM,
         Random(),
     )
 }

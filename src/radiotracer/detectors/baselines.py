@@ -9,67 +9,51 @@ import torch
 from torch import Tensor
 
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
+from radiotracer.detectors.summed import Summed
 
 
-@dataclass(frozen=True)
-class Loss:
-    """The loss, averaged over the checkpoints."""
-
-    name: str = "loss"
-    summary: str = "loss on the given label"
-    needs: frozenset[Need] = frozenset()
-    baseline: bool = True
-
-    def observe(self, seen: Observation) -> Tensor:
-        """The losses, shape (n, 1)."""
-        return seen.losses.unsqueeze(1)
-
-    def rank(self, trace: Trace) -> Ranking:
-        """The mean over the checkpoints."""
-        return Ranking(trace.train[:, 0] / trace.checkpoints)
+def _loss(seen: Observation) -> Tensor:
+    return seen.losses
 
 
-@dataclass(frozen=True)
-class Margin:
-    """Largest other logit minus the given label's, averaged (Pleiss et al. 2020, negated)."""
-
-    name: str = "margin"
-    summary: str = "largest other logit minus the given label's"
-    needs: frozenset[Need] = frozenset()
-    baseline: bool = True
-
-    def observe(self, seen: Observation) -> Tensor:
-        """The margins, shape (n, 1)."""
-        labels = seen.labels.unsqueeze(1)
-        own = seen.outputs.gather(1, labels)
-        others = seen.outputs.scatter(1, labels, -torch.inf)
-        return others.amax(dim=1, keepdim=True) - own
-
-    def rank(self, trace: Trace) -> Ranking:
-        """The mean over the checkpoints."""
-        return Ranking(trace.train[:, 0] / trace.checkpoints)
+def _margin(seen: Observation) -> Tensor:
+    labels = seen.labels.unsqueeze(1)
+    others = seen.outputs.scatter(1, labels, -torch.inf)
+    return others.amax(dim=1) - seen.outputs.gather(1, labels)[:, 0]
 
 
-@dataclass(frozen=True)
-class GradientNorm:
-    """Norm of the last layer's gradient, averaged: self-influence without learning rates."""
+def _norm(seen: Observation) -> Tensor:
+    assert seen.last_layer is not None  # noqa: S101
+    errors = seen.last_layer.errors.double().square().sum(dim=1)
+    features = seen.last_layer.features.double().square().sum(dim=1)
+    bias = 1.0 if seen.last_layer.bias_rate else 0.0
+    return (errors * (features + bias)).sqrt()
 
-    name: str = "norm"
-    summary: str = "norm of the last layer's gradient"
-    needs: frozenset[Need] = frozenset({Need.HEAD})
-    baseline: bool = True
 
-    def observe(self, seen: Observation) -> Tensor:
-        """The norms, shape (n, 1)."""
-        assert seen.last_layer is not None  # noqa: S101
-        squares = seen.last_layer.errors.double().square().sum(dim=1)
-        features = seen.last_layer.features.double().square().sum(dim=1)
-        bias = 1.0 if seen.last_layer.bias_rate else 0.0
-        return (squares * (features + bias)).sqrt().unsqueeze(1)
+LOSS = Summed(
+    name="loss",
+    summary="loss on the given label",
+    suspicion=_loss,
+    baseline=True,
+    average=True,
+)
 
-    def rank(self, trace: Trace) -> Ranking:
-        """The mean over the checkpoints."""
-        return Ranking(trace.train[:, 0] / trace.checkpoints)
+MARGIN = Summed(
+    name="margin",  # Pleiss et al. 2020, area under the margin, negated
+    summary="largest other logit minus the given label's",
+    suspicion=_margin,
+    baseline=True,
+    average=True,
+)
+
+NORM = Summed(
+    name="norm",  # what self-influence is without learning rates
+    summary="norm of the last layer's gradient",
+    suspicion=_norm,
+    needs=frozenset({Need.HEAD}),
+    baseline=True,
+    average=True,
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ Bayes' rule. With the checkpoints' mean prediction q(k | x),
 The denominator is the probability of the label y under what the network learned *on the tampered
 labels*, so it already holds the changed ones; epsilon is the rate at which honest labels are wrong
 anyway, and keeps a single impossible label from outranking a pattern. The score is the logarithm;
-posterior >= 1/2 is the calibrated decision.
+posterior >= 1/2 is the calibrated decision. (A ratio of two estimates can exceed one, so the score
+can exceed zero.)
 
 Related: class-conditional label noise and its transition matrix (Patrini et al. 2017; Northcutt et
 al. 2021, confident learning). Differs from these in: the excess over trusted queries' confusion, so
@@ -49,7 +50,7 @@ class LabelPosterior:
     """
 
     name: str = "label-posterior"
-    summary: str = "log posterior probability that the label was changed"
+    summary: str = "log of the estimated posterior probability that the label was changed"
     needs: frozenset[Need] = frozenset({Need.COMPARISON})
     baseline: bool = False
     honest_error_rate: float = 0.003

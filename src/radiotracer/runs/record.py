@@ -10,13 +10,11 @@ with record("runs/mine", model, optimizer, data) as recording:      # 1
 from __future__ import annotations
 
 import contextlib
-import copy
 import datetime
 import platform
 import random
 import shutil
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,11 +27,11 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, IterableDataset
 
 from radiotracer.data import Examples, identify
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, require_new_folder, storage_errors, write_text
+from radiotracer.runs.order import BatchOrder
 from radiotracer.runs.schema import (
     Checkpoint,
     DataSpec,
@@ -120,8 +118,7 @@ class Recording:
         self._epoch = 0
         self._pending: list[int] = []
         self._log: list[tuple[int, int, list[int], list[float]]] = []
-        # Workers that outlive a pass belong to one loader, so its copy outlives the pass too.
-        self._persistent: dict[DataLoader[Any], DataLoader[Any]] = {}
+        self._order = BatchOrder()
         if every < 0:
             raise InputError(
                 expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
@@ -206,11 +203,8 @@ class Recording:
         Raises:
             InputError: `loader` is something else, whose order cannot be seen.
         """
-        rows: deque[list[int]] = deque()
-        for batch in self._observed(loader, rows):
-            if not rows:
-                raise _unseen_order(loader)
-            self.batch(rows.popleft())
+        for rows, batch in self._order.watch(loader):
+            self.batch(rows)
             yield batch
         self._epoch += 1
         # No step since the last checkpoint: nothing has changed that a checkpoint could hold.
@@ -284,26 +278,6 @@ class Recording:
         self._log.append((self._step, self._epoch, self._pending, rates))
         self._pending = []
 
-    def _observed(self, loader: Iterable[Batch], rows: deque[list[int]]) -> Iterable[Batch]:
-        """A copy of the loader whose sampler notes what it hands out."""
-        if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
-            raise _unseen_order(loader)
-        # With automatic batching the batch sampler yields the rows of a batch; without it
-        # (batch_size=None) the sampler itself does.
-        name = "sampler" if loader.batch_sampler is None else "batch_sampler"
-        if loader in self._persistent:
-            observed = self._persistent[loader]
-            getattr(observed, name).rows = rows
-            return observed
-        observed = copy.copy(loader)
-        # A loader lets nobody assign a sampler once it is made, hence __dict__.
-        observed.__dict__[name] = _NotingSampler(getattr(loader, name), rows)
-        observed.__dict__["in_order"] = True
-        observed.__dict__["_iterator"] = None
-        if loader.persistent_workers:
-            self._persistent[loader] = observed
-        return observed
-
     def _write_info(self) -> None:
         write_text(self.folder / "run.json", self._info.model_dump_json(indent=2) + "\n")
 
@@ -313,34 +287,9 @@ class Recording:
             pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-class _NotingSampler:
-    """A sampler that notes each batch of rows it hands out."""
-
-    def __init__(self, sampler: Iterable[Any], rows: deque[list[int]]) -> None:
-        self._sampler = sampler
-        self.rows = rows
-
-    def __iter__(self) -> Iterator[Any]:
-        rows = self.rows
-        for item in self._sampler:
-            rows.append([int(row) for row in np.atleast_1d(np.asarray(item))])
-            yield item
-
-    def __len__(self) -> int:
-        return len(self._sampler)  # type: ignore[arg-type]
-
-
 def _describe(model: nn.Module) -> ModelSpec:
     kind = type(model)
     return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
-
-
-def _unseen_order(loader: object) -> InputError:
-    return InputError(
-        expected="a torch DataLoader over numbered examples",
-        came=f"a {type(loader).__name__}, whose order cannot be seen",
-        do="call recording.batch(rows) before each optimizer.step() instead",
-    )
 
 
 @contextlib.contextmanager
