@@ -6,7 +6,6 @@ Importing this package imports no torch: every public name is loaded when it is 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from radiotracer.scanning import Scan as Scan
     from radiotracer.scanning import scan as scan
     from radiotracer.scanning import write_scan as write_scan
-
-__version__ = version("radiotracer")
 
 _HOMES = {
     "DataError": "errors",
@@ -59,6 +56,11 @@ __all__ = list(_HOMES)
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its home, once."""
+    if name == "__version__":
+        # Not at import: reading the package's metadata is a third of the time of `--help`.
+        from importlib.metadata import version
+
+        return version("radiotracer")
     if name not in _HOMES:
         raise AttributeError(f"module 'radiotracer' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"radiotracer.{_HOMES[name]}"), name)

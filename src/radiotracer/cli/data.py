@@ -21,13 +21,15 @@ def list_(*, json: Json = False) -> int:
         emit({"datasets": [vars(row) for row in rows]})
         return 0
     table = Table(box=None, pad_edge=False)
-    for title in ("name", "title", "examples", "size", "in the cache", "licence"):
-        table.add_column(title)
+    for title in ("name", "examples", "size", "in the cache"):
+        table.add_column(title, no_wrap=True)
     for row in rows:
         size = f"{row.bytes / 1e6:.0f} MB"
         cached = "yes" if row.cached else "no"
-        table.add_row(row.name, row.title, f"{row.examples:,}", size, cached, row.licence)
+        table.add_row(row.name, f"{row.examples:,}", size, cached)
     out.print(table)
+    for row in rows:
+        out.print(f"{row.name}: {row.title}; licence: {row.licence}")
     return 0
 
 
