@@ -87,7 +87,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10,000 images each")
     options = parser.parse_args()
     for recipe in options.recipes:
-        found = [judge(recipe, seed, options.runs / f"{recipe}-{seed}") for seed in options.seeds]
+        found = [
+            judge(recipe, seed, options.quick, options.runs / f"{recipe}-{seed}")
+            for seed in options.seeds
+        ]
         print(f"\n## {recipe}: average precision / recall at 0.1 % false positives\n")
         table(options.seeds, found)
 

@@ -4,7 +4,8 @@
 
 Each run is a `radiotracer demo`: 60,000 images (--quick: 10,000), tampered labels, ResNet-18 at a
 quarter of its width trained on them for 4 epochs, 10,000 trusted queries. A run that is finished is
-not done again, so the benchmark can be stopped and started. The settings of every detector were
+not done again, so the benchmark can be stopped and started; delete a run's summary.json to have it
+scanned again. The settings of every detector were
 chosen on seeds 100 to 103; seeds 0 to 2 only judge.
 
 Prints, per recipe and detector, the mean over the seeds with the smallest and the largest value,
@@ -19,7 +20,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from radiotracer.lab.demo import QUICK, DemoConfig, run_demo
+import torch
+
+from radiotracer.data import open_data
+from radiotracer.lab.demo import QUICK, DemoConfig, run_demo, sample
+from radiotracer.lab.models import build_model
+from radiotracer.recipes import Manifest
+from radiotracer.runs import Run
+from radiotracer.scanning import Scan, scan, write_scan_files
 
 RECIPES = ("random-flip", "targeted-flip")
 METRICS = {
@@ -36,10 +44,25 @@ GOALS = {"auprc": 0.997, "tpr_at_fpr_0.001": 0.97}
 def result(recipe: str, seed: int, quick: bool, out: Path) -> dict[str, Any]:
     config = DemoConfig(recipe=recipe, seed=seed, **(QUICK if quick else {}))
     summary = out / "summary.json"
-    if not summary.exists():
+    command = f"benchmarks/detection.py, {recipe}, seed {seed}"
+    if not (out / "run" / "run.json").exists():
         print(f"running {recipe}, seed {seed} …", flush=True)
-        run_demo(config, out, command=f"benchmarks/detection.py, {recipe}, seed {seed}")
+        run_demo(config, out, command=command)
+    elif not summary.exists():
+        print(f"scanning {recipe}, seed {seed} again …", flush=True)
+        write_scan_files(rescan(out, config), out, command=command)
     return json.loads(summary.read_text())
+
+
+def rescan(out: Path, config: DemoConfig) -> Scan:
+    """Scan a demo's training again, with the detectors as they are now."""
+    run = Run.open(out / "run")
+    train = open_data(str(run.info.data.source))
+    queries = sample(open_data("mnist:test"), config.queries, config.seed)
+    manifest = Manifest.read(Path(train.source), train)
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(run.info.model)
+    return scan(model, run, train, queries, manifest=manifest, seed=config.seed)
 
 
 def cell(values: list[float]) -> str:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from radiotracer.detectors import DETECTORS, Trace, detection
+from radiotracer.detectors import DETECTORS, Observation, Trace, detection
 from radiotracer.detectors.label_posterior import CALIBRATED_THRESHOLD, LabelPosterior, flip_rates
 
 EPSILON = 0.003
+
+
+def observed(prediction: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the detector makes of one checkpoint's predictions."""
+    logits = torch.from_numpy(np.log(np.maximum(prediction, 1e-300)))
+    given = torch.from_numpy(labels)
+    seen = Observation(labels=given, losses=torch.zeros(len(labels)), outputs=logits)
+    return LabelPosterior().observe(seen).numpy()
 
 
 def posterior(
@@ -20,9 +29,9 @@ def posterior(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     ranking = LabelPosterior().rank(
         Trace(
-            train=prediction * checkpoints,
+            train=checkpoints * observed(prediction, labels),
             labels=labels,
-            queries=None if queries is None else queries[0] * checkpoints,
+            queries=None if queries is None else checkpoints * observed(*queries),
             query_labels=None if queries is None else queries[1],
             classes=prediction.shape[1],
             checkpoints=checkpoints,
@@ -71,6 +80,24 @@ def test_the_posterior_by_hand(checkpoints: int) -> None:
     queries = (np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1]))
     scores, _ = posterior(prediction, labels, queries, checkpoints)
     np.testing.assert_allclose(scores[2], np.log(0.7 * (0.5 / 3) / (0.3 + EPSILON)), rtol=1e-12)
+
+
+def test_two_checkpoints_average_the_logarithms() -> None:
+    first, second = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.5, 0.5], [0.4, 0.6]])
+    labels = np.array([0, 1])
+    trace = Trace(
+        train=observed(first, labels) + observed(second, labels),
+        labels=labels,
+        queries=None,
+        query_labels=None,
+        classes=2,
+        checkpoints=2,
+        seed=0,
+    )
+    # Nothing is predicted otherwise than labelled: R is the smoothing alone, 0.5 / 1.
+    own = (np.log(0.9 + EPSILON) + np.log(0.5 + EPSILON)) / 2
+    scores = LabelPosterior().rank(trace).scores
+    np.testing.assert_allclose(scores[0], np.log(0.3 * 0.5) - own, rtol=1e-12)
 
 
 def test_the_threshold_is_even_odds() -> None:

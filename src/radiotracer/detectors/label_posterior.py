@@ -3,18 +3,19 @@
 A large loss alone does not tell a changed label from a hard example: "a 9 that looks like a 4"
 has one too. But changed labels leave a second trace, in the population: more examples that look
 like class t carry the label y than honest confusion explains. This detector puts both together by
-Bayes' rule. With the checkpoints' mean prediction q(k | x),
+Bayes' rule. With q_c(k | x) the prediction at checkpoint c and q(k | x) the mean of these,
 
     counts     N[t, y]  training examples predicted t and labelled y
                M[t, y]  the same among trusted queries, scaled up to the training set's size
     flip rate  R[t, y] = (max(N - M, 0) + smoothing) / N[t, .]    for t != y, else 0
-    posterior  P(changed | x, y) = sum_t q(t | x) R[t, y] / (q(y | x) + epsilon)
+    score      log sum_t q(t | x) R[t, y]  -  mean_c log(q_c(y | x) + epsilon)
 
-The denominator is the probability of the label y under what the network learned *on the tampered
-labels*, so it already holds the changed ones; epsilon is the rate at which honest labels are wrong
-anyway, and keeps a single impossible label from outranking a pattern. The score is the logarithm;
-posterior >= 1/2 is the calibrated decision. (A ratio of two estimates can exceed one, so the score
-can exceed zero.)
+The first term is how probable the label is if somebody changed it, the second how probable it is
+under what the network learned *on the tampered labels*, changed ones included: the loss averaged
+over the checkpoints, with a floor. Their difference is the logarithm of the posterior probability
+P(changed | x, y), and posterior >= 1/2 is the calibrated decision. (It is a ratio of two estimates,
+so it can exceed one.) epsilon is the rate at which honest labels are wrong anyway, and keeps a
+single impossible label from outranking a pattern.
 
 Related: class-conditional label noise and its transition matrix (Patrini et al. 2017; Northcutt et
 al. 2021, confident learning). Differs from these in: the excess over trusted queries' confusion, so
@@ -27,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -57,20 +59,21 @@ class LabelPosterior:
     smoothing: float = 0.5
 
     def observe(self, seen: Observation) -> Tensor:
-        """This checkpoint's class probabilities, shape (n, classes)."""
-        return seen.outputs.double().softmax(dim=1)
+        """Class probabilities and the log of the given label's, shape (n, classes + 1)."""
+        prediction = seen.outputs.double().softmax(dim=1)
+        own = prediction.gather(1, seen.labels.unsqueeze(1))
+        return torch.cat([prediction, (own + self.honest_error_rate).log()], dim=1)
 
     def rank(self, trace: Trace) -> Ranking:
         """Log posteriors (log(1/2) is the calibrated threshold) and the likely classes."""
-        prediction = trace.train / trace.checkpoints
+        prediction = trace.train[:, :-1] / trace.checkpoints
+        log_own = trace.train[:, -1] / trace.checkpoints
         counts = _counts(prediction, trace.labels, trace.classes)
         rates = flip_rates(counts, _honest_counts(trace), self.smoothing)
-        rows = np.arange(len(prediction))
         # [i, t]: example i is really of class t and its label was changed to the one given.
         changed = prediction * rates[:, trace.labels].T
-        own = prediction[rows, trace.labels] + self.honest_error_rate
-        scores = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny)) - np.log(own)
-        return Ranking(scores, suggested=changed.argmax(axis=1))
+        log_changed = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny))
+        return Ranking(log_changed - log_own, suggested=changed.argmax(axis=1))
 
 
 def flip_rates(
@@ -94,7 +97,7 @@ def flip_rates(
 def _honest_counts(trace: Trace) -> NDArray[np.float64] | None:
     if trace.queries is None or trace.query_labels is None:
         return None
-    counts = _counts(trace.queries, trace.query_labels, trace.classes)
+    counts = _counts(trace.queries[:, :-1], trace.query_labels, trace.classes)
     return counts * (len(trace.train) / len(trace.queries))
 
 

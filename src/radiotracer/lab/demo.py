@@ -73,8 +73,8 @@ def run_demo(
     data = out / f"mnist-{config.recipe}"
     require_new_folder(out, marker=DEMO_FILE, overwrite=True)
     clock = _Clock()
-    clean = _part(open_data("mnist", report=report), config.examples, config.seed)
-    queries = _part(open_data("mnist:test", report=report), config.queries, config.seed)
+    clean = sample(open_data("mnist", report=report), config.examples, config.seed)
+    queries = sample(open_data("mnist:test", report=report), config.queries, config.seed)
     clock.lap("data")
     with storage_errors(out):
         if out.exists():
@@ -108,7 +108,7 @@ def run_demo(
     return Demo(found, summary, clock.laps)
 
 
-def _part(examples: Examples, size: int | None, seed: int) -> Examples:
+def sample(examples: Examples, size: int | None, seed: int) -> Examples:
     """A random part of the examples, in their own order."""
     if size is None or size >= len(examples):
         return examples
