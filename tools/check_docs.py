@@ -14,7 +14,7 @@ from pathlib import Path
 from cyclopts import CycloptsError
 
 import radiotracer
-from radiotracer.cli import app
+from radiotracer.cli.app import app
 from radiotracer.cli.help import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,44 +1,18 @@
-"""The command line: parse, call, print. Commands are imported only when they run."""
+"""The command line: parse, call, print."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
-
-from radiotracer.cli.help import COMMANDS, DATA, EPILOGUE, ROOT
+from radiotracer.cli.help import root_help
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError, RadiotracerError
 
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("radiotracer")
-
-
-app = App(
-    name="radiotracer",
-    help=ROOT,
-    help_epilogue=EPILOGUE,
-    help_format="plaintext",
-    version=_version,
-    print_error=False,
-    exit_on_error=False,
-    suppress_keyboard_interrupt=False,
-    result_action="return_value",
-)
-app["--help"].group = app["--version"].group = "Options"
-_FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
-_data = App(name="data", help=DATA)
-app.command(_data)
-for _command, _help in COMMANDS.items():
-    _home, _, _name = _command.rpartition(" ")
-    (_data if _home else app).command(
-        f"radiotracer.cli.{_home or _name}:{_FUNCTIONS.get(_name, _name)}", name=_name, help=_help
-    )
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,6 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit status."""
+    if list(arguments) in ([], ["--help"], ["-h"]):
+        # The first thing that a newcomer types should not wait for the parser to be imported.
+        sys.stdout.write(root_help())
+        return 0
+    return _run_command(arguments)
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    from cyclopts import CycloptsError
+
+    from radiotracer.cli.app import app
+
     try:
         status = app(list(arguments))
         sys.stdout.flush()  # a reader that has gone is noticed here, not at the very end
@@ -78,6 +64,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _usage(error: CycloptsError) -> str:
     """A usage error in one line, with where to look."""
+    from cyclopts import UnusedCliTokensError
+
     chain = [str(part) for part in error.command_chain or ()]
     text = _line(error).rstrip(".")
     if isinstance(error, UnusedCliTokensError):

@@ -1,5 +1,9 @@
 """Help texts of the commands, here so that ``radiotracer --help`` imports no command."""
 
+from __future__ import annotations
+
+import textwrap
+
 ROOT = """\
 Find tampered training examples by gradient tracing.
 
@@ -57,3 +61,29 @@ COMMANDS = {
         "Example: radiotracer data get mnist"
     ),
 }
+
+
+def root_help(width: int = 80) -> str:
+    """What ``radiotracer --help`` prints."""
+    rows = [(name, text.partition("\n")[0]) for name, text in COMMANDS.items()]
+    column = max(len(name) for name, _ in rows) + 4
+    listed = [
+        textwrap.fill(
+            text, width, initial_indent=f"  {name:<{column - 2}}", subsequent_indent=" " * column
+        )
+        for name, text in rows
+    ]
+    return "\n".join(
+        [
+            "Usage: radiotracer COMMAND",
+            "",
+            *(textwrap.fill(paragraph, width) + "\n" for paragraph in ROOT.split("\n\n")),
+            "Commands:",
+            *listed,
+            "",
+            "Each command has --help with an example; --version prints the version.",
+            "",
+            textwrap.fill(EPILOGUE, width),
+            "",
+        ]
+    )

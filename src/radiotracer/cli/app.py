@@ -1,0 +1,35 @@
+"""The commands, each imported only when it runs."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from radiotracer.cli.help import COMMANDS, DATA, EPILOGUE, ROOT
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("radiotracer")
+
+
+app = App(
+    name="radiotracer",
+    help=ROOT,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=_version,
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+app["--help"].group = app["--version"].group = "Options"
+_FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
+_data = App(name="data", help=DATA)
+app.command(_data)
+for _command, _help in COMMANDS.items():
+    _home, _, _name = _command.rpartition(" ")
+    (_data if _home else app).command(
+        f"radiotracer.cli.{_home or _name}:{_FUNCTIONS.get(_name, _name)}", name=_name, help=_help
+    )
