@@ -20,11 +20,13 @@ from radiotracer.errors import NotFiniteError
 from radiotracer.gradients import (
     Batch,
     Evaluation,
+    Objective,
     directional,
     in_batches,
     require_finite_losses,
     summed_gradient,
 )
+from radiotracer.lab.models import ResNet18
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -193,3 +195,15 @@ def test_frozen_in_the_callers_network_is_traced_all_the_same() -> None:
     model.requires_grad_(False)
     found: dict[str, Tensor] = summed_gradient(objective_of(model, batch), [batch])
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_large_inputs_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = ResNet18(1, 10, width=4).double()
+    batch = Batch(torch.rand(9, 1, 28, 28, dtype=torch.float64), torch.arange(9) % 10)
+    objective = Objective.of(model, example=batch.inputs[:1])
+    direction = summed_gradient(objective, [batch])
+    whole = directional(objective, batch, direction).derivatives
+    monkeypatch.setattr("radiotracer.gradients.forward_rules._LARGE", 1)
+    in_parts = directional(objective, batch, direction).derivatives
+    torch.testing.assert_close(in_parts, whole, rtol=1e-10, atol=0)

@@ -138,11 +138,16 @@ class _BatchNorm(torch.autograd.Function):
         return total
 
 
-def _add_in_parts(total: Tensor, inputs: Tensor, term: Callable[[Tensor], Tensor]) -> None:
-    """Add ``term(inputs)`` to `total` in place, a quarter of the batch at a time.
+_LARGE = 2**20
+"""Numbers in a layer's input from which on a second term beside the first is worth avoiding."""
 
-    So the two terms of a tangent never lie in memory side by side as a whole.
+
+def _add_in_parts(total: Tensor, inputs: Tensor, term: Callable[[Tensor], Tensor]) -> None:
+    """Add ``term(inputs)`` to `total` in place; for large inputs a quarter of the batch at a time.
+
+    So the two terms of a large tangent never lie in memory side by side as a whole.
     """
-    parts = 4 if len(total) == len(inputs) else 1  # else the input has no batch axis
+    # An input of another length than its output has no batch axis.
+    parts = 4 if inputs.numel() >= _LARGE and len(total) == len(inputs) else 1
     for here, values in zip(total.chunk(parts), inputs.chunk(parts), strict=True):
         here.add_(term(values))
