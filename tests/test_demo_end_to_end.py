@@ -95,7 +95,8 @@ def test_the_same_folder_again(mnist: Any, small: Path, capsys: pytest.CaptureFi
     assert f"  radiotracer scan {small}/run --detector tracin-cp --top 100" in text
     from radiotracer.data import open_data
 
-    manifest = Manifest.read(small / "data", open_data(str(small / "data")))
+    data = small / "mnist-targeted-flip"
+    manifest = Manifest.read(data, open_data(str(data)))
     assert manifest is not None and manifest.recipe == "targeted-flip"
     assert set(manifest.labels[manifest.is_tampered]) == {9}
     assert set(manifest.original_labels[manifest.is_tampered]) == {3}
