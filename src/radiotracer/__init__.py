@@ -57,7 +57,7 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     """Load a public name from its home, once."""
     if name == "__version__":
-        # Not at import: reading the package's metadata is a third of the time of `--help`.
+        # Not at import: reading the package's metadata would slow down `--help`.
         from importlib.metadata import version
 
         return version("radiotracer")

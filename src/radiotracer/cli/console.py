@@ -60,10 +60,6 @@ class Reporter:
             self._tasks[what] = self._bars.add_task(what, total=of)
         self._bars.update(self._tasks[what], completed=done)
 
-    def line(self, text: str) -> None:
-        """A line of its own."""
-        err.print(text)
-
 
 @contextmanager
 def progress() -> Iterator[Reporter]:

@@ -86,8 +86,6 @@ def scan(
     """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
     rule = _rule(threshold, top, tail)
-    if batch_size < 1:
-        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     source = data or recorded.info.data.source
     if source is None:

@@ -25,7 +25,7 @@ def train(
         int | None,
         Parameter(
             help="Channels of the first stage; by default 64 for resnet18 (the standard network) "
-            "and 16 for small-cnn. On a processor, --width 16 trains resnet18 ten times faster."
+            "and 16 for small-cnn. On a processor, --width 16 trains resnet18 several times faster."
         ),
     ] = None,
     epochs: Annotated[int, Parameter(help="Passes over the data.")] = 4,

@@ -5,7 +5,7 @@ engine             returns                                     cost, in forward 
 =================  ==========================================  =================================
 `directional`      ``<g_i, v>``, shape (n,)                    about 3, memory of 2 inferences
 `last_layer`       factors of the last layer's gradients       1
-`dense`            ``g_i`` in full, shape (n, parameters)      about 100: the oracle
+`dense`            ``g_i`` in full, shape (n, parameters)      about 50: the oracle
 =================  ==========================================  =================================
 """
 

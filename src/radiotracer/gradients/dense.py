@@ -1,6 +1,6 @@
 """Every example's gradient in full: slow, memory-hungry, exact: the oracle of the other engines.
 
-Costs, in units of one forward pass of the batch: about 100 (a vectorised backward pass), and
+Costs, in units of one forward pass of the batch: about 50 (a vectorised backward pass), and
 n x parameters numbers of memory, so batches here are small.
 """
 

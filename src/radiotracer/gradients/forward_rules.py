@@ -8,7 +8,7 @@ layer itself, applied twice:
 
 PyTorch's own rules give the same numbers, but spell batch normalisation out in about ten
 element-wise passes over the activations, and convolve a tangent of zeros where the input has none
-(the network's first layer): together about a third of a small ResNet's Jacobian-vector product.
+(the network's first layer).
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
 def tracin_cp_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """``TracInCP(z_i, z'_j)`` for every pair, from dense per-example gradients.
 
-    Exact and slow (about 100 forward passes for each example and query): for small sets.
+    Exact and slow (about 50 forward passes for each example and query): for small sets.
 
     Returns:
         float64, shape (n_train, n_queries); positive means a proponent of the query.

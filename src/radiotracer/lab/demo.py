@@ -44,7 +44,7 @@ class DemoConfig(BaseModel):
     epochs: int = 4
 
 
-QUICK = {"examples": 10_000, "queries": 2_000, "epochs": 4}
+QUICK = {"examples": 10_000, "queries": 2_000}
 """Settings of ``demo --quick``: a sixth of the data."""
 
 
