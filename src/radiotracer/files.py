@@ -72,6 +72,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def empty_folder(path: Path) -> None:
+    """Make the folder, or empty it; it stays itself: it may be a mount point or a link."""
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        for child in path.iterdir():
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            else:
+                child.unlink()
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it becomes `path`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -127,6 +127,7 @@ def objective_of(model: nn.Module, batch: Batch, **options: Any) -> Objective:
 
 def brute_force(objective: Objective, batch: Batch) -> dict[str, Tensor]:
     """One ordinary backward pass per example, each in a batch of one."""
+    objective.model.requires_grad_(True)
     named = {
         name: parameter
         for name, parameter in objective.model.named_parameters()
@@ -142,6 +143,7 @@ def brute_force(objective: Objective, batch: Batch) -> dict[str, Tensor]:
                 for g, p in zip(found, named.values(), strict=True)
             ]
         )
+    objective.model.requires_grad_(False)
     return {name: torch.stack([row[column] for row in rows]) for column, name in enumerate(named)}
 
 
@@ -230,3 +232,30 @@ def squared(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 LOSSES = {"cross-entropy": cross_entropy, "squared": squared}
+
+
+def kernel_settings() -> dict[str, Any]:
+    """Which kernels the caller allows torch to take."""
+    return {
+        "attention": [
+            torch.backends.cuda.flash_sdp_enabled(),
+            torch.backends.cuda.mem_efficient_sdp_enabled(),
+            torch.backends.cuda.cudnn_sdp_enabled(),
+            torch.backends.cuda.math_sdp_enabled(),
+        ],
+        "fast path": torch.backends.mha.get_fastpath_enabled(),
+        "libraries": [torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled],
+        "precision": torch.get_float32_matmul_precision(),
+    }
+
+
+def all_along(
+    objective: Objective, batch: Batch, directions: Sequence[dict[str, Tensor]]
+) -> Tensor:
+    """``<g_i, v_k>``, shape (n, K), by brute force, whether or not the private copy is frozen."""
+    before = {p: p.requires_grad for p in objective.model.parameters()}
+    objective.model.requires_grad_(True)
+    gradients = brute_force(objective, batch)
+    for parameter, wanted in before.items():
+        parameter.requires_grad_(wanted)
+    return torch.stack([along(gradients, direction) for direction in directions], dim=1)

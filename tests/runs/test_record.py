@@ -134,6 +134,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert files_in(tmp_path / "run") == [
         *(f"checkpoints/0000000{i}.safetensors" for i in (1, 2, 3)),
         "examples.parquet",
+        "initial.safetensors",
         "run.json",
         *(f"steps/0000000{i}.parquet" for i in (1, 2, 3)),
     ]
@@ -143,12 +144,14 @@ def test_what_is_written(tmp_path: Path) -> None:
         "status",
         "created",
         "versions",
+        "threads",
         "command",
         "seed",
         "settings",
         "model",
         "data",
         "optimizer",
+        "initial",
         "checkpoints",
     ]
     assert content["schema_version"] == 1
@@ -164,7 +167,8 @@ def test_what_is_written(tmp_path: Path) -> None:
         "class_names": None,
     }
     names = ["0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "2.bias"]
-    assert content["optimizer"] == {"name": "SGD", "groups": [names]}
+    assert content["optimizer"]["name"] == "SGD"
+    assert content["optimizer"]["groups"] == [names]
     assert content["versions"]["torch"] == torch.__version__
     assert content["checkpoints"][1] == {
         "file": "checkpoints/00000002.safetensors",
@@ -242,6 +246,7 @@ def test_weights_that_are_not_finite(tmp_path: Path, bad: float, by_hand: bool) 
     assert files_in(out) == [
         "checkpoints/00000001.safetensors",
         "examples.parquet",
+        "initial.safetensors",
         "run.json",
         "steps/00000001.parquet",
     ]
@@ -303,7 +308,7 @@ def test_folders_that_exist(tmp_path: Path) -> None:
     assert {name: (out / name).read_bytes() for name in files_in(out)} == before
     run = small_run(out, steps=1, overwrite=True)
     assert [c.step for c in run.checkpoints] == [1]
-    assert len(files_in(out)) == 4
+    assert len(files_in(out)) == 5
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").write_text("x")

@@ -18,6 +18,7 @@ from radiotracer.runs import Run
 FIRST = [
     "checkpoints/00000001.safetensors",
     "examples.parquet",
+    "initial.safetensors",
     "run.json",
     "steps/00000001.parquet",
 ]

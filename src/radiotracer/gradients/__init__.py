@@ -1,12 +1,15 @@
 """How one example moves the weights: the engines that every influence formula stands on.
 
-=================  ==========================================  =================================
-engine             returns                                     cost, in forward passes
-=================  ==========================================  =================================
-`directional`      ``<g_i, v>``, shape (n,)                    about 3, memory of 2 inferences
-`last_layer`       factors of the last layer's gradients       1
-`dense`            ``g_i`` in full, shape (n, parameters)      about 50: the oracle
-=================  ==========================================  =================================
+==================  ===========================================  =================================
+engine              returns                                     cost, in forward passes
+==================  ===========================================  =================================
+`directional`       ``<g_i, v>``, shape (n,)                    about 3, memory of 2 inferences
+`directional_many`  ``<g_i, v_k>``, shape (n, K)                2 to 3, and 1 for each direction
+`square_norm`       ``||g_i||^2``, shape (n,)                   2 to 3: forward, backward
+`inner`             ``<g_i, g_j>``, shape (n, m)                the same, and little per pair
+`last_layer`        factors of the last layer's gradients       1
+`dense`             ``g_i`` in full, shape (n, parameters)      about 50: the oracle
+==================  ===========================================  =================================
 """
 
 from radiotracer.gradients.batches import Data as Data
@@ -17,9 +20,27 @@ from radiotracer.gradients.dense import DENSE_BATCH as DENSE_BATCH
 from radiotracer.gradients.dense import per_example_gradients as per_example_gradients
 from radiotracer.gradients.dense import weighted_inner as weighted_inner
 from radiotracer.gradients.dense import weighted_square_norm as weighted_square_norm
-from radiotracer.gradients.directional import Directional as Directional
-from radiotracer.gradients.directional import directional as directional
-from radiotracer.gradients.directional import summed_gradient as summed_gradient
+from radiotracer.gradients.derivatives import Directional as Directional
+from radiotracer.gradients.derivatives import Route as Route
+from radiotracer.gradients.derivatives import RouteName as RouteName
+from radiotracer.gradients.derivatives import directional as directional
+from radiotracer.gradients.derivatives import directional_many as directional_many
+from radiotracer.gradients.derivatives import route_of as route_of
+from radiotracer.gradients.ghost import Form as Form
+from radiotracer.gradients.ghost import Full as Full
+from radiotracer.gradients.ghost import Geometry as Geometry
+from radiotracer.gradients.ghost import Kept as Kept
+from radiotracer.gradients.ghost import NoRule as NoRule
+from radiotracer.gradients.ghost import Outer as Outer
+from radiotracer.gradients.ghost import Patches as Patches
+from radiotracer.gradients.ghost import Plan as Plan
+from radiotracer.gradients.ghost import Rows as Rows
+from radiotracer.gradients.ghost import inner as inner
+from radiotracer.gradients.ghost import keep as keep
+from radiotracer.gradients.ghost import plan_for as plan_for
+from radiotracer.gradients.ghost import register_rule as register_rule
+from radiotracer.gradients.ghost import square_norm as square_norm
+from radiotracer.gradients.ghost import walk as walk
 from radiotracer.gradients.last_layer import LastLayerGradients as LastLayerGradients
 from radiotracer.gradients.last_layer import LastLayerSum as LastLayerSum
 from radiotracer.gradients.last_layer import last_layer_gradients as last_layer_gradients
@@ -30,3 +51,7 @@ from radiotracer.gradients.objective import Objective as Objective
 from radiotracer.gradients.objective import Parameters as Parameters
 from radiotracer.gradients.objective import cross_entropy as cross_entropy
 from radiotracer.gradients.objective import require_finite_losses as require_finite_losses
+from radiotracer.gradients.project import ProjectionConfig as ProjectionConfig
+from radiotracer.gradients.project import feature_widths as feature_widths
+from radiotracer.gradients.project import project as project
+from radiotracer.gradients.summed import summed_gradient as summed_gradient

@@ -6,31 +6,68 @@ n x parameters numbers of memory, so batches here are small.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
 from radiotracer.gradients.objective import Batch, Objective, Parameters
+from radiotracer.gradients.unfused import unfused
 
 DENSE_BATCH = 32
 """Examples per pass: n x parameters numbers are held at once, so dense batches stay small."""
 
 
-def per_example_gradients(objective: Objective, batch: Batch) -> dict[str, Tensor]:
-    """``g_i`` of every example: for each traced parameter a tensor of shape (n, *its shape)."""
+def per_example_gradients(
+    objective: Objective, batch: Batch, names: Collection[str] | None = None
+) -> dict[str, Tensor]:
+    """``g_i`` of every example: for each traced parameter a tensor of shape (n, *its shape).
+
+    Args:
+        objective: Network and loss at the loaded checkpoint.
+        batch: n examples.
+        names: Which of the traced parameters; None for all.
+    """
+    wanted = {
+        name: value
+        for name, value in objective.parameters().items()
+        if names is None or name in names
+    }
 
     def loss_of_one(parameters: Parameters, inputs: Tensor, target: Tensor) -> Tensor:
         one = Batch(inputs.unsqueeze(0), target.unsqueeze(0))
         return objective.evaluate(one, parameters).losses[0]
 
-    # This switches off the graph of second derivatives, which untraced parameters would ask for.
-    with torch.no_grad():
-        gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
-            objective.parameters(), batch.inputs, batch.targets
-        )
+    try:
+        # no_grad: no graph of second derivatives is wanted. Fused kernels cannot be vectorised.
+        with torch.no_grad(), unfused(objective.model):
+            gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
+                wanted, batch.inputs, batch.targets
+            )
+    except (RuntimeError, NotImplementedError, ValueError):
+        # Operations that cannot be vectorised; an error of the network itself comes again here.
+        return _one_by_one(objective, batch, wanted)
     return gradients
+
+
+def _one_by_one(objective: Objective, batch: Batch, wanted: Parameters) -> dict[str, Tensor]:
+    """One ordinary backward pass for each example."""
+    found = {
+        name: value.new_zeros(len(batch.inputs), *value.shape) for name, value in wanted.items()
+    }
+    for row in range(len(batch.inputs)):
+        point = {name: value.detach().requires_grad_() for name, value in wanted.items()}
+        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
+        with torch.enable_grad():
+            loss = objective.evaluate(one, point).losses.sum()
+        if not loss.requires_grad:
+            continue
+        gradients = torch.autograd.grad(loss, list(point.values()), allow_unused=True)
+        for name, gradient in zip(point, gradients, strict=True):
+            if gradient is not None:
+                found[name][row] = gradient
+    return found
 
 
 def weighted_inner(

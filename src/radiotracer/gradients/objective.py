@@ -99,6 +99,8 @@ class Objective:
         """
         private = copy.deepcopy(model).eval()
         private = private.to(memory_format=memory_format)  # type: ignore[call-overload]
+        # Engines ask for the gradients they want; the weights themselves ask for none.
+        private.requires_grad_(False)
         _require_fixed_statistics(private)
         names = [
             name for name, _ in private.named_parameters() if trained is None or name in trained

@@ -14,17 +14,15 @@ import torch
 from torch import Tensor
 
 from radiotracer.gradients import (
-    DENSE_BATCH,
     Data,
     Parameters,
     count,
     directional,
     in_batches,
-    per_example_gradients,
     require_finite_losses,
     summed_gradient,
-    weighted_inner,
 )
+from radiotracer.influence.pairs import products_with, query_blocks
 from radiotracer.influence.tracing import Tracing, require_finite_scores
 
 
@@ -52,27 +50,21 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
 
 
 def tracin_cp_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
-    """``TracInCP(z_i, z'_j)`` for every pair, from dense per-example gradients.
+    """``TracInCP(z_i, z'_j)`` for every pair, over all layers.
 
-    Exact and slow (about 50 forward passes for each example and query): for small sets.
+    Per checkpoint one forward and one backward pass over the queries, and one over the training
+    examples for each block of queries; the gradients of single examples are never written out
+    where their inner products can do without.
 
     Returns:
         float64, shape (n_train, n_queries); positive means a proponent of the query.
     """
     scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
-    size = min(tracing.batch_size, DENSE_BATCH)
     for checkpoint, rates in tracing.checkpoints():
-        column = 0
-        for query_batch in in_batches(queries, size):
-            right = per_example_gradients(tracing.objective, query_batch)
-            columns = slice(column, column + len(query_batch.inputs))
-            row = 0
-            for batch in in_batches(train, size):
-                left = per_example_gradients(tracing.objective, batch)
-                rows = slice(row, row + len(batch.inputs))
-                scores[rows, columns] += weighted_inner(left, right, rates)
-                row = rows.stop
-            column = columns.stop
+        for columns, kept in query_blocks(tracing.objective, queries, tracing.batch_size):
+            scores[:, columns] += products_with(
+                tracing.objective, train, kept, rates, tracing.batch_size
+            )
         require_finite_scores(scores, where=checkpoint.file)
     return scores
 

@@ -9,11 +9,8 @@ with record("runs/mine", model, optimizer, data) as recording:      # 1
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import platform
-import random
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
@@ -21,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -30,17 +26,20 @@ from torch.optim import Optimizer
 
 from radiotracer.data import Examples, identify
 from radiotracer.errors import DataError, InputError
-from radiotracer.files import atomic_file, require_new_folder, storage_errors, write_text
+from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
+from radiotracer.runs.layout import uncommon_strides
+from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.order import BatchOrder
+from radiotracer.runs.random_state import random_state_kept
 from radiotracer.runs.schema import (
     Checkpoint,
     DataSpec,
+    InitialWeights,
     ModelSpec,
-    OptimizerSpec,
     RunInfo,
     Scalar,
 )
-from radiotracer.runs.weights import save_weights
+from radiotracer.runs.weights import require_finite_weights, save_weights
 
 Batch = TypeVar("Batch")
 
@@ -60,9 +59,13 @@ def record(
     """Record a training into the folder `out`: use it as a context manager around the loop.
 
     Written, each file whole or not at all: ``run.json``; ``examples.parquet`` (id, SHA-256 and
-    label of every example); ``checkpoints/*.safetensors``; ``steps/*.parquet`` (for every optimiser
-    step the rows of its batch and the learning rate of each parameter group, as the scheduler had
-    set it).
+    label of every example); ``initial.safetensors`` (the weights as they are now);
+    ``checkpoints/*.safetensors``; ``steps/*.parquet`` (for every optimiser step the rows of its
+    batch and the learning rate of each parameter group, as the scheduler had set it).
+
+    What a replay needs is recorded as it is now: weights and the optimiser's options. A training
+    that goes on with an optimiser's old state, or whose options change on the way (a cycled
+    momentum), cannot be replayed; the replay will say so.
 
     Args:
         out: A new folder.
@@ -78,7 +81,7 @@ def record(
 
     Raises:
         InputError: `out` holds something already; `data` is of a kind that has no identity.
-        NotFiniteError: The inputs, or at a checkpoint the weights, hold NaN or infinity.
+        NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
     """
     return Recording(
@@ -124,7 +127,7 @@ class Recording:
                 expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
             )
         # A data set that augments its examples draws random numbers whenever it is read.
-        with _random_state_kept():
+        with random_state_kept():
             identity = identify(data)
         if not len(identity):
             raise DataError(expected="at least one example", came="none", do="check the data")
@@ -137,10 +140,11 @@ class Recording:
                 "radiotracer": version("radiotracer"),
                 "torch": version("torch"),
             },
+            threads=torch.get_num_threads(),
             command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             seed=seed,
             settings=settings,
-            model=model_spec or _describe(model),
+            model=model_spec or ModelSpec.of_class(model),
             data=DataSpec(
                 source=known.source if known else None,
                 queries=known.queries if known else None,
@@ -148,26 +152,23 @@ class Recording:
                 digest=identity.digest,
                 class_names=known.class_names if known else None,
             ),
-            optimizer=OptimizerSpec(
-                name=type(optimizer).__name__, groups=_parameter_groups(model, optimizer)
-            ),
+            optimizer=describe_optimizer(model, optimizer),
         )
         self._groups = self._info.optimizer.groups
         self._trained: set[str] = set()
-        require_new_folder(out, marker="run.json", overwrite=overwrite)
-        with storage_errors(out):
-            # The folder itself stays: it may be a mount point or a link to another disk.
-            out.mkdir(parents=True, exist_ok=True)
-            for child in out.iterdir():
-                if child.is_dir() and not child.is_symlink():
-                    shutil.rmtree(child)
-                else:
-                    child.unlink()
-        self._write_table(
-            {"id": identity.ids, "sha256": identity.digests, "label": identity.labels},
-            out / "examples.parquet",
+        require_finite_weights(
+            model.state_dict(), where="the network before training", do="initialise it again"
         )
-        self._write_info()
+        require_new_folder(out, marker="run.json", overwrite=overwrite)
+        empty_folder(out)
+        try:
+            columns = {"id": identity.ids, "sha256": identity.digests, "label": identity.labels}
+            self._write_table(columns, out / "examples.parquet")
+            self._write_initial_weights()
+        except BaseException:
+            # Without a run.json, not even `overwrite` would replace what is there.
+            empty_folder(out)
+            raise
         self._hook = optimizer.register_step_post_hook(self._after_step)
 
     def __enter__(self) -> Recording:
@@ -278,6 +279,13 @@ class Recording:
         self._log.append((self._step, self._epoch, self._pending, rates))
         self._pending = []
 
+    def _write_initial_weights(self) -> None:
+        file = "initial.safetensors"
+        digest = save_weights(self._model, self.folder / file)
+        initial = InitialWeights(file=file, sha256=digest, strides=uncommon_strides(self._model))
+        self._info = self._info.model_copy(update={"initial": initial})
+        self._write_info()
+
     def _write_info(self) -> None:
         write_text(self.folder / "run.json", self._info.model_dump_json(indent=2) + "\n")
 
@@ -285,34 +293,3 @@ class Recording:
     def _write_table(columns: dict[str, Any], path: Path) -> None:
         with atomic_file(path) as temporary:
             pq.write_table(pa.table(columns), temporary, compression="zstd")
-
-
-def _describe(model: nn.Module) -> ModelSpec:
-    kind = type(model)
-    return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
-
-
-@contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _parameter_groups(model: nn.Module, optimizer: Optimizer) -> tuple[tuple[str, ...], ...]:
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = tuple(
-        tuple(names[id(p)] for p in group["params"] if id(p) in names)
-        for group in optimizer.param_groups
-    )
-    if not any(groups):
-        raise InputError(
-            expected="an optimiser of this network's parameters",
-            came="one that holds none of them",
-            do="pass the optimiser that trains the network",
-        )
-    return groups

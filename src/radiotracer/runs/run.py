@@ -103,16 +103,33 @@ class Run:
         """Parameters and buffers at `checkpoint`, on the CPU; the bytes are checked."""
         return load_weights(self.folder / checkpoint.file, checkpoint.sha256)
 
+    def initial_weights(self) -> dict[str, Tensor]:
+        """Parameters and buffers when recording began, on the CPU; the bytes are checked.
+
+        Raises:
+            RunError: The run was recorded before they were kept, or the file is damaged.
+        """
+        initial = self.info.initial
+        if initial is None:
+            raise RunError(
+                expected=f"a run with its initial weights in {self.folder}",
+                came="one recorded before they were kept",
+                do="record the training again",
+            )
+        return load_weights(self.folder / initial.file, initial.sha256)
+
     def learning_rates(self, checkpoint: Checkpoint) -> dict[str, float]:
         """The learning rate in force at `checkpoint`, by parameter name.
 
         Parameters that the optimiser did not train are absent: they have no influence.
         """
+        return self.by_parameter(checkpoint.learning_rates)
+
+    def by_parameter(self, rates: Sequence[float]) -> dict[str, float]:
+        """Learning rates by parameter name, from one rate per parameter group."""
         return {
             name: rate
-            for names, rate in zip(
-                self.info.optimizer.groups, checkpoint.learning_rates, strict=True
-            )
+            for names, rate in zip(self.info.optimizer.groups, rates, strict=True)
             for name in names
         }
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Scalar = bool | int | float | str
+Option = Scalar | tuple[Scalar | None, ...] | None
 
 
 class _Frozen(BaseModel):
@@ -18,6 +19,12 @@ class ModelSpec(_Frozen):
 
     name: str
     options: dict[str, Scalar] = {}
+
+    @staticmethod
+    def of_class(model: object) -> ModelSpec:
+        """Name a network by its class, as ``module:Class``."""
+        kind = type(model)
+        return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
 
 
 class DataSpec(_Frozen):
@@ -31,10 +38,33 @@ class DataSpec(_Frozen):
 
 
 class OptimizerSpec(_Frozen):
-    """The optimiser's class name and, per parameter group, the names of its parameters."""
+    """The optimiser's class name and, per parameter group, its parameters and its options.
+
+    Args:
+        name: Name of the class.
+        groups: Names of the parameters that it trained, per group.
+        options: What else each group held when recording began, besides the learning rate
+            (momentum, weight_decay, betas, ...); None in runs recorded before this was kept.
+    """
 
     name: str
     groups: tuple[tuple[str, ...], ...]
+    options: tuple[dict[str, Option], ...] | None = None
+
+
+class InitialWeights(_Frozen):
+    """The weights when recording began.
+
+    Args:
+        file: Path relative to the run folder.
+        sha256: Digest of the file.
+        strides: Memory layout of each tensor that does not lie row by row, by name: with another
+            layout a training rounds differently.
+    """
+
+    file: str
+    sha256: str
+    strides: dict[str, tuple[int, ...]] = {}
 
 
 class Checkpoint(_Frozen):
@@ -59,17 +89,20 @@ class RunInfo(_Frozen):
     """The whole of `run.json`.
 
     `status` is ``complete`` only when the training loop ended without an error; a killed process
-    leaves ``recording``, an exception ``interrupted``.
+    leaves ``recording``, an exception ``interrupted``. `threads` is how many torch computed with;
+    it, `initial` and the optimiser's options are None in runs recorded before they were kept.
     """
 
     schema_version: Literal[1] = 1
     status: Literal["recording", "interrupted", "complete"]
     created: str
     versions: dict[str, str]
+    threads: int | None = None
     command: str
     seed: int | None
     settings: dict[str, Scalar]
     model: ModelSpec
     data: DataSpec
     optimizer: OptimizerSpec
+    initial: InitialWeights | None = None
     checkpoints: tuple[Checkpoint, ...] = ()

@@ -66,7 +66,9 @@ def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     return state
 
 
-def require_finite_weights(state: dict[str, Tensor], *, where: str) -> None:
+def require_finite_weights(
+    state: dict[str, Tensor], *, where: str, do: str = "lower the learning rate and train again"
+) -> None:
     """Raise `NotFiniteError` that names the first tensor with NaN or infinity."""
     for name, tensor in state.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -74,7 +76,7 @@ def require_finite_weights(state: dict[str, Tensor], *, where: str) -> None:
             raise NotFiniteError(
                 expected=f"finite weights in {where}",
                 came=f"{bad} NaN or infinite values in {name}",
-                do="lower the learning rate and train again",
+                do=do,
             )
 
 

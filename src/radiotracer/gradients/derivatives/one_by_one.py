@@ -1,0 +1,42 @@
+"""``<g_i, v>`` by one ordinary backward pass per example: slow, and right wherever training was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.summed import gradient_at
+
+
+def one_by_one(
+    objective: Objective, batch: Batch, point: Parameters, directions: Sequence[Parameters]
+) -> tuple[Evaluation, Tensor]:
+    """The forward pass at `point`, and ``<g_i, v_k>``, shape (n, K), in the losses' dtype.
+
+    Args:
+        objective: Network and loss.
+        batch: n examples; they are passed one at a time.
+        point: Values for some or all of the network's parameters.
+        directions: K directions, at least one, each over the same part of `point`.
+
+    Raises:
+        RuntimeError: An operation has no backward rule.
+    """
+    with torch.no_grad():
+        evaluation = objective.evaluate(batch, point)
+    rows = []
+    for row in range(len(batch.inputs)):
+        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
+        gradient = gradient_at(objective, one, point, directions[0])
+        rows.append([_inner(gradient, direction) for direction in directions])
+    derivatives = torch.tensor(rows, dtype=torch.float64).to(evaluation.losses)
+    return evaluation, derivatives
+
+
+def _inner(gradient: Parameters, direction: Parameters) -> float:
+    return sum(
+        float((part.double() * direction[name].double()).sum()) for name, part in gradient.items()
+    )

@@ -1,0 +1,150 @@
+"""Norms and inner products of per-example gradients that are never written out.
+
+One forward and one backward pass of a batch, in which every traced parameter's per-example
+gradients pass by in the cheapest form (`forms.py`), made by the rules of the operations that used
+it (`rules/`). What has no rule is taken from the dense engine, by name (`plan_for(...).dense`).
+
+Sources: Goodfellow 2015 (norms of linear layers); Rochette et al. 2019, Bu et al. 2022
+(convolutions). Differs from them in: exact for normalisations, tables, grouped, dilated and padded
+convolutions, parameters used several times; Gram matrices of pixels in place of patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
+from radiotracer.gradients.ghost.forms import Form, Full
+from radiotracer.gradients.ghost.plan import plan_for
+from radiotracer.gradients.ghost.tape import Tape
+from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+
+Rates = Mapping[str, float]
+"""A factor for each parameter's part of an inner product, such as its learning rate."""
+
+
+def walk(
+    objective: Objective, batch: Batch, consume: Callable[[str, Form, slice], None]
+) -> Evaluation:
+    """Show each traced parameter's per-example gradients once, in one pass over a batch.
+
+    Args:
+        objective: Network and loss at the loaded checkpoint.
+        batch: n examples.
+        consume: Called with a parameter's name, the form of its gradients, and the rows of the
+            batch that they belong to. A parameter whose gradients are all zero may be left out.
+
+    Returns:
+        The forward pass that it took.
+    """
+    plan = plan_for(objective, batch)
+    everything = slice(0, len(batch.inputs))
+    watched = {
+        name: value for name, value in objective.parameters().items() if name not in plan.dense
+    }
+    tape = Tape(
+        watched,
+        plan.steps,
+        len(batch.inputs),
+        lambda name, form: consume(name, form, everything),
+    )
+    with torch.enable_grad(), tape:
+        evaluation = objective.evaluate(batch, watched)
+    tape.backward(evaluation.losses)
+    dense = {*plan.dense, *tape.failed}
+    for start in range(0, len(batch.inputs) if dense else 0, DENSE_BATCH):
+        rows = slice(start, start + DENSE_BATCH)
+        part = Batch(batch.inputs[rows], batch.targets[rows])
+        for name, gradients in per_example_gradients(objective, part, dense).items():
+            consume(name, Full(tuple(gradients.shape[1:]), gradients), rows)
+    return Evaluation(
+        evaluation.losses.detach(),
+        evaluation.outputs.detach(),
+        None if evaluation.features is None else evaluation.features.detach(),
+    )
+
+
+def square_norm(objective: Objective, batch: Batch, rates: Rates) -> Tensor:
+    """``sum_p w_p ||g_i^p||^2`` over parameters p, shape (n,), float64."""
+    total = torch.zeros(len(batch.inputs), dtype=torch.float64)
+
+    def add(name: str, form: Form, rows: slice) -> None:
+        total[rows] += rates[name] * form.square_norm()
+
+    walk(objective, batch, add)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The gradients of m examples, kept to be compared with others at the same checkpoint.
+
+    Args:
+        forms: By parameter: forms, with the examples that each belongs to.
+        count: m.
+    """
+
+    forms: Mapping[str, Sequence[tuple[slice, Form]]]
+    count: int
+
+    def square_norm(self, rates: Rates) -> Tensor:
+        """``sum_p w_p ||h_j^p||^2``, shape (m,), float64."""
+        total = torch.zeros(self.count, dtype=torch.float64)
+        for name, parts in self.forms.items():
+            for rows, form in parts:
+                total[rows] += rates[name] * form.square_norm()
+        return total
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers per example `inner` will keep in memory, about."""
+        return sum(form.kept for parts in self.forms.values() for _, form in parts[:1])
+
+
+def keep(objective: Objective, batch: Batch) -> Kept:
+    """Keep the gradients of a batch, to be compared with others by `inner`."""
+    forms: dict[str, list[tuple[slice, Form]]] = {}
+
+    def add(name: str, form: Form, rows: slice) -> None:
+        forms.setdefault(name, []).append((rows, form))
+
+    walk(objective, batch, add)
+    return Kept(forms, len(batch.inputs))
+
+
+def inner(objective: Objective, batch: Batch, others: Kept, rates: Rates) -> Tensor:
+    """``sum_p w_p <g_i^p, h_j^p>`` with every one of m kept gradients, shape (n, m), float64.
+
+    Args:
+        objective: Network and loss at the loaded checkpoint.
+        batch: n examples.
+        others: What `keep` kept of m examples at the same checkpoint.
+        rates: A factor for each parameter's part.
+    """
+    total = torch.zeros(len(batch.inputs), others.count, dtype=torch.float64)
+
+    def add(name: str, form: Form, rows: slice) -> None:
+        for columns, other in others.forms.get(name, ()):
+            total[rows, columns] += rates[name] * form.inner(other)
+
+    walk(objective, batch, add)
+    return total
+
+
+def along(
+    objective: Objective, batch: Batch, directions: Sequence[Parameters]
+) -> tuple[Evaluation, Tensor]:
+    """A forward pass, and ``<g_i, v_k>`` for each of K directions, shape (n, K), float64.
+
+    One forward and backward pass, and about one forward pass for each direction.
+    """
+    total = torch.zeros(len(batch.inputs), len(directions), dtype=torch.float64)
+
+    def add(name: str, form: Form, rows: slice) -> None:
+        total[rows] += form.along(torch.stack([direction[name] for direction in directions]))
+
+    return walk(objective, batch, add), total

@@ -1,0 +1,200 @@
+"""What the tape needs to know about torch's operations, and how it reaches into their calls."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import resolve_name
+
+
+class Way(Enum):
+    """Where the example axis is in an operation that uses a parameter."""
+
+    FIRST = "first axis, one entry per example"
+    GROUPED = "first axis, the entries of each example together"
+    SECOND = "second axis"
+    FOLDED = "first axis, examples innermost"
+    COPIES = "none: each example is given its own copy of the parameter"
+    DERIVED = "none: the result is a function of parameters alone, and is watched in their place"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one use of a parameter is treated: the operation's name, and where its examples are."""
+
+    operation: str
+    way: Way
+
+
+class Tap(torch.autograd.Function):
+    """Identity whose backward pass tells what gradient came by."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, output: Tensor, anchor: Tensor, arrive: Callable[[Tensor], None]
+    ) -> Tensor:
+        """Hand on the very same tensor."""
+        ctx.arrive = arrive
+        # As if changed in place: later operations may then really change it in place.
+        ctx.mark_dirty(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, errors: Tensor) -> tuple[Tensor, None, None]:
+        """Tell, once, and forget the operation's data: the graph lives longer than its use."""
+        arrive, ctx.arrive = ctx.arrive, None
+        arrive(errors)
+        return errors, None, None
+
+
+def ways_along(data: Tensor, examples: int, *, probing: bool) -> list[Way]:
+    """Where an operation's data may have its example axis; the likeliest first."""
+    if data.dim() == 0:
+        return []
+    k, rest = divmod(len(data), examples)
+    found = [Way.FIRST] if len(data) == examples else []
+    # With one entry per example these are no different, and a probe could not tell them apart.
+    folds = rest == 0 and (k > 1 or not probing)
+    if folds:
+        found.append(Way.GROUPED)
+    if data.dim() > 1 and data.shape[1] == examples:
+        found.append(Way.SECOND)
+    if folds:
+        found.append(Way.FOLDED)
+    return found
+
+
+def split(tensor: Tensor, way: Way, examples: int) -> Tensor:
+    """Put the example axis first and several uses per example second: shape (n, k, ...)."""
+    if way is Way.SECOND:
+        return tensor.transpose(0, 1)
+    k, rest = len(tensor) // examples, tensor.shape[1:]
+    if way is Way.FOLDED:
+        return tensor.reshape(k, examples, *rest).transpose(0, 1)
+    return tensor.reshape(examples, k, *rest)
+
+
+def copied(parameter: Tensor, examples: int, rank: int) -> Tensor:
+    """A copy for each example, of a parameter that is broadcast with tensors of up to `rank` axes.
+
+    A leading axis of length one stands for the examples; without one they come before.
+    """
+    shape = tuple(parameter.shape)
+    rank = max(rank, len(shape) + (shape[:1] != (1,)))
+    own = shape[1:] if len(shape) == rank else shape
+    spread = (1,) * (rank - len(own) - 1)
+    return parameter.reshape(1, *spread, *own).expand(examples, *spread, *own).clone()
+
+
+ARITHMETIC = {
+    *(getattr(torch, name) for name in ("add", "sub", "mul", "div")),
+    *(
+        getattr(torch.Tensor, name)
+        for name in (
+            *("add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_"),
+            *("__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__"),
+            *("__mul__", "__rmul__", "__imul__", "__truediv__", "__rtruediv__", "__itruediv__"),
+        )
+    ),
+}
+"""Operations that give each example its own copy of a parameter when the copies are passed."""
+
+EXPANSION = {torch.Tensor.expand, torch.Tensor.expand_as}
+"""The same, where no other tensor shows that examples are about to meet the parameter."""
+
+
+def changes(func: Callable[..., Any], args: tuple[Any, ...], tensors: Mapping[int, object]) -> bool:
+    """Whether an operation changes one of these tensors in place."""
+    name = getattr(func, "__name__", "")
+    in_place = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+    return in_place and bool(args) and id(args[0]) in tensors
+
+
+def is_transposed(result: Any, matrix: Tensor) -> bool:
+    """Whether a result of an operation is the same matrix, read the other way round."""
+    return (
+        isinstance(result, Tensor)
+        and matrix.dim() == result.dim() == 2
+        and result.data_ptr() == matrix.data_ptr()
+        and result.shape == matrix.shape[::-1]
+        and result.stride() == matrix.stride()[::-1]
+    )
+
+
+def leaves_reached(losses: Tensor) -> set[int]:
+    """Identities of the tensors whose gradients a backward pass from here would compute."""
+    found: set[int] = set()
+    seen = {losses.grad_fn}
+    todo = [losses.grad_fn]
+    if losses.is_leaf and losses.requires_grad:
+        found.add(id(losses))
+    while todo:
+        node = todo.pop()
+        if node is None:
+            continue
+        if hasattr(node, "variable"):
+            found.add(id(node.variable))
+        for before, _ in node.next_functions:
+            if before not in seen:
+                seen.add(before)
+                todo.append(before)
+    return found
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Those among an operation's arguments or results."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from tensors(each)
+    elif isinstance(value, dict):
+        yield from tensors(list(value.values()))
+
+
+def swapped(value: Any, swap: Mapping[int, Tensor]) -> Any:
+    """Arguments or results with some tensors, by identity, replaced."""
+    if isinstance(value, Tensor):
+        return swap.get(id(value), value)
+    if type(value) in (list, tuple):
+        return type(value)(swapped(each, swap) for each in value)
+    if isinstance(value, dict):
+        return {key: swapped(each, swap) for key, each in value.items()}
+    return value
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """Half-precision factors are multiplied and summed in single precision."""
+    half = tensor.is_floating_point() and tensor.element_size() < 4
+    return tensor.float() if half else tensor
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """As `torch.overrides` has it: ``torch.conv2d``."""
+    return str(resolve_name(func) or getattr(func, "__name__", repr(func)))
+
+
+def is_composite(func: Callable[..., Any]) -> bool:
+    """Whether torch wrote the operation in Python, in terms of others that may have rules."""
+    return inspect.isfunction(func) and func.__module__ == "torch.nn.functional"
+
+
+def opened(func: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, not asking whether somebody watches: so that its parts are watched."""
+    unasked = dict.fromkeys(
+        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"),
+        lambda *_: False,
+    )
+    assert isinstance(func, types.FunctionType)  # noqa: S101
+    twin = types.FunctionType(
+        func.__code__, {**func.__globals__, **unasked}, func.__name__, func.__defaults__
+    )
+    twin.__kwdefaults__ = func.__kwdefaults__
+    return twin

@@ -1,0 +1,294 @@
+"""Projected gradients of all training examples at all checkpoints, kept on disk.
+
+Written once, a store answers any number of queries at the price of the queries' own gradients and a
+pass over the files. In a store's folder: ``store.json``, written last, and for each checkpoint a
+matrix of features in ``*.safetensors``, rows in the order of the training examples.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from radiotracer.data import identify
+from radiotracer.errors import RunError
+from radiotracer.files import atomic_folder, write_text
+from radiotracer.gradients import Data, ProjectionConfig, count, feature_widths, in_batches
+from radiotracer.influence.projected import ProjectionError, features_of, measure_error
+from radiotracer.influence.shards import (
+    Shard,
+    read_rows,
+    require_intact,
+    rows_per_shard,
+    write_shards,
+)
+from radiotracer.influence.top import Ranking, require_k, top_k
+from radiotracer.influence.tracing import Tracing
+from radiotracer.runs import take_rows
+
+MANIFEST = "store.json"
+
+SHARD_BYTES = 2**29
+"""A shard's largest size."""
+
+SAMPLE = (64, 32)
+"""Training examples and queries on which a store's error is measured."""
+
+BLOCK = 2**24
+"""Features or scores, in numbers, that are held at once when queries are answered."""
+
+
+class StoreInfo(BaseModel):
+    """What ``store.json`` holds.
+
+    Args:
+        projection: Settings.
+        run: Digest of the checkpoints and of their learning rates.
+        data: Digest of the training examples, as `radiotracer.data.identify` makes it.
+        rows: How many training examples.
+        columns: Features per example, over all checkpoints.
+        parameters: Columns of each traced parameter at a checkpoint, in their order.
+        checkpoints: The shards of each checkpoint, in the order of the rows.
+        error: Measured on a sample of the training examples; None if it was not measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    projection: ProjectionConfig
+    run: str
+    data: str
+    rows: int = Field(gt=0)
+    columns: int = Field(gt=0)
+    dtype: Literal["float32"] = "float32"
+    parameters: dict[str, int]
+    checkpoints: tuple[tuple[Shard, ...], ...]
+    error: ProjectionError | None
+
+
+def write_store(
+    tracing: Tracing,
+    train: Data,
+    folder: str | Path,
+    config: ProjectionConfig | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    sample: tuple[int, int] | None = SAMPLE,
+    overwrite: bool = False,
+) -> Store:
+    """Write the features of all training examples, a batch at a time.
+
+    Args:
+        tracing: The run and its network.
+        train: n examples.
+        folder: A new folder; it appears whole or not at all.
+        config: Dimension and seed; by default the run's own seed.
+        progress: Told the checkpoint, how many examples of it are done, and how many there are.
+        shard_bytes: A file's largest size.
+        sample: Numbers of training examples and of queries, both drawn from `train`, on which the
+            error is measured; None leaves it unmeasured.
+        overwrite: Replace an earlier store in `folder`.
+
+    Raises:
+        InputError: `folder` holds something already; a shard cannot hold a row.
+        NotFiniteError: A feature is NaN or infinite.
+        StorageError: The disk refused.
+    """
+    folder = Path(folder)
+    config = config or ProjectionConfig(seed=tracing.run.info.seed or 0)
+    widths = feature_widths(tracing.objective, config)
+    columns, n = sum(widths.values()), count(train)
+    each = rows_per_shard(columns, shard_bytes)
+    with atomic_folder(folder, marker=MANIFEST, overwrite=overwrite) as temporary:
+        error = None
+        if sample is not None:
+            drawn = _sample(train, *sample, seed=config.seed)
+            error = measure_error(tracing, config, *drawn)
+        shards = []
+        for number, (checkpoint, rates) in enumerate(tracing.checkpoints(), start=1):
+            batches = features_of(tracing, train, config, rates, where=checkpoint.file)
+            title = f"checkpoint {number} of {len(tracing.run.checkpoints)}"
+            told = _telling(batches, functools.partial(progress, title), n)
+            shards.append(
+                write_shards(temporary, f"{number:05d}", told, rows=n, columns=columns, each=each)
+            )
+        info = StoreInfo(
+            projection=config,
+            run=_run_digest(tracing),
+            data=identify(train).digest,
+            rows=n,
+            columns=columns * len(shards),
+            parameters=widths,
+            checkpoints=tuple(shards),
+            error=error,
+        )
+        write_text(temporary / MANIFEST, info.model_dump_json(indent=2) + "\n")
+    return Store(folder, info, tracing)
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Features on disk, with the tracing that makes a query's features.
+
+    Each file's bytes are checked when it is first read.
+    """
+
+    folder: Path
+    info: StoreInfo
+    tracing: Tracing
+    _intact: set[str] = field(default_factory=set, repr=False)
+
+    @staticmethod
+    def open(folder: str | Path, tracing: Tracing, train: Data | None = None) -> Store:
+        """Read the store in `folder`.
+
+        Args:
+            folder: A folder that `write_store` wrote.
+            tracing: The run and the network that it was written with.
+            train: The training examples; None means those that the run recorded.
+
+        Raises:
+            RunError: There is no store, or it is of another run, other data or other parameters.
+        """
+        folder = Path(folder)
+        info = _read_manifest(folder)
+        data = tracing.run.info.data.digest if train is None else identify(train).digest
+        widths = feature_widths(tracing.objective, info.projection)
+        _require(info.run == _run_digest(tracing), folder, "this run", "another run's")
+        _require(info.data == data, folder, "these training examples", "one of others")
+        # As lists: the parameters' order is that of the columns.
+        _require(
+            list(info.parameters.items()) == list(widths.items()),
+            folder,
+            f"the {len(widths)} traced parameters",
+            f"one of {len(info.parameters)} others",
+        )
+        return Store(folder, info, tracing)
+
+    def scores(self, queries: Data) -> Tensor:
+        """Projected TracInCP for every pair: float64, shape (n_train, n_queries).
+
+        Positive means a proponent of the query.
+        """
+        parts = [torch.cat(list(self._blocks(found))) for found in self.query_features(queries)]
+        return torch.cat(parts, dim=1)
+
+    def top(self, queries: Data, k: int, proponents: bool = True) -> Ranking:
+        """The k strongest proponents (or opponents) of each query, exact among projected scores.
+
+        No more than a block of scores is held; equal scores are ranked by ascending row.
+
+        Raises:
+            InputError: k is less than 1 or more than there are training examples.
+            RunError: A file is missing or damaged.
+            NotFiniteError: A query's feature is NaN or infinite.
+        """
+        require_k(k, self.info.rows)
+        found = [
+            top_k(self._blocks(features), k, largest=proponents)
+            for features in self.query_features(queries)
+        ]
+        return Ranking(
+            torch.cat([each.rows for each in found]), torch.cat([each.scores for each in found])
+        )
+
+    def query_features(self, queries: Data) -> Iterator[list[Tensor]]:
+        """Blocks of queries: for each checkpoint their features, float32, shape (m, columns)."""
+        for batch in in_batches(queries, max(1, BLOCK // self.info.columns)):
+            pair, found = (batch.inputs, batch.targets), []
+            for checkpoint, rates in self.tracing.checkpoints():
+                parts = features_of(
+                    self.tracing, pair, self.info.projection, rates, where=checkpoint.file
+                )
+                found.append(torch.cat(list(parts)))
+            yield found
+
+    def train_features(self, size: int) -> Iterator[Iterator[Tensor]]:
+        """Blocks of at most `size` training examples: for each checkpoint their features, float32.
+
+        Raises:
+            RunError: A file is missing or damaged.
+        """
+        for shards in zip(*self.info.checkpoints, strict=True):
+            end = shards[0].start + shards[0].rows
+            for start in range(shards[0].start, end, size):
+                rows = slice(start, min(start + size, end))
+                yield (self._read(shard, rows) for shard in shards)
+
+    def _blocks(self, queries: list[Tensor]) -> Iterator[Tensor]:
+        """Scores of shape (rows, m), block by block of the training examples."""
+        columns = [features.double().T for features in queries]
+        size = max(1, BLOCK // max(columns[0].shape))
+        for block in self.train_features(size):
+            products = (left.double() @ right for left, right in zip(block, columns, strict=True))
+            scores = next(products)
+            for product in products:
+                scores += product
+            yield scores
+
+    def _read(self, shard: Shard, rows: slice) -> Tensor:
+        if shard.file not in self._intact:
+            require_intact(self.folder, shard)
+            self._intact.add(shard.file)
+        return read_rows(self.folder, shard, rows)
+
+
+def _read_manifest(folder: Path) -> StoreInfo:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise RunError(
+            expected=f"a store in {folder}", came=f"no {MANIFEST} there", do="write one first"
+        )
+    try:
+        return StoreInfo.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RunError(
+            expected=f"a valid {path}", came=f"{where}: {first['msg']}", do="write the store again"
+        ) from error
+
+
+def _require(same: bool, folder: Path, expected: str, came: str) -> None:
+    if not same:
+        raise RunError(
+            expected=f"a store of {expected} in {folder}",
+            came=came,
+            do="pass what the store was written with, or write another",
+        )
+
+
+def _run_digest(tracing: Tracing) -> str:
+    """One SHA-256 over the digests and the traced learning rates of every checkpoint."""
+    described = []
+    for checkpoint in tracing.run.checkpoints:
+        rates = tracing.run.learning_rates(checkpoint)
+        described.append([checkpoint.sha256, [rates[name] for name in tracing.objective.traced]])
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
+
+
+def _sample(train: Data, examples: int, queries: int, *, seed: int) -> tuple[Data, Data]:
+    """Rows drawn at random; the two do not overlap where there are enough."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(count(train), generator=generator).tolist()
+    return take_rows(train, rows[:examples]), take_rows(train, rows[-queries:])
+
+
+def _telling(
+    batches: Iterator[Tensor], tell: Callable[[int, int], None], total: int
+) -> Iterator[Tensor]:
+    done = 0
+    for batch in batches:
+        done += len(batch)
+        tell(done, total)
+        yield batch

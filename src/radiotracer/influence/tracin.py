@@ -1,0 +1,136 @@
+"""TracIn with minibatches, over every step of a training (Pruthi et al. 2020, section 3.2).
+
+    TracIn(z, z') = sum over steps t with z in B_t of
+                    (eta_t / |B_t|) <grad l(w_t, z), grad l(w_t, z')>
+
+The weights w_t come from a replay of the recorded training. Differs from the source in:
+
+- eta_t may differ between parameter groups, and then weighs each parameter's part of the inner
+  product; parameters that the optimiser did not train do not count.
+- Gradients are taken in evaluation mode, with the running statistics that batch normalisation has
+  before step t. The training's own gradient normalises each example by its batch, so that an
+  example has no gradient of its own there.
+- An example that occurs twice in a batch counts twice.
+
+Momentum, weight decay and the scaling of adaptive optimisers are not in the formula, as in the
+source: it is the loss change of plain gradient descent to first order, at the weights that the
+training really visited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from radiotracer.gradients import (
+    Batch,
+    Data,
+    count,
+    directional,
+    in_batches,
+    inner,
+    require_finite_losses,
+    summed_gradient,
+)
+from radiotracer.influence.pairs import query_blocks
+from radiotracer.influence.replayed import Replayed
+from radiotracer.influence.tracin_cp import scale
+from radiotracer.influence.tracing import Tracing, require_finite_scores
+from radiotracer.runs import Step, TrainingLoss, mean_cross_entropy, replay
+
+
+def tracin_sum(
+    tracing: Tracing,
+    train: Data,
+    queries: Data,
+    *,
+    training_loss: TrainingLoss = mean_cross_entropy,
+) -> Replayed:
+    """``sum_j TracIn(z_i, z'_j)`` over all queries.
+
+    Per step one backward pass over the queries and one Jacobian-vector product over the batch, on
+    top of the step itself.
+
+    Args:
+        tracing: The run and its network.
+        train: The data that the run was trained on.
+        queries: The queries.
+        training_loss: The loss that was trained on, a single number per batch; the loss that is
+            traced is the tracing's own.
+
+    Returns:
+        Scores of shape (n_train,), and whether the replay is exact.
+
+    Raises:
+        RunError, DataError: As `radiotracer.runs.replay`.
+        NotFiniteError: A loss or a score is NaN or infinite.
+    """
+    scores = torch.zeros(count(train), dtype=torch.float64)
+
+    def look(step: Step, state: dict[str, Tensor]) -> None:
+        tracing.objective.load(state)
+        gradient = summed_gradient(tracing.objective, in_batches(queries, tracing.batch_size))
+        direction = scale(gradient, _shares(step))
+        for rows, batch in _parts(step, tracing.batch_size):
+            found = directional(tracing.objective, batch, direction)
+            require_finite_losses(found.losses, where=f"step {step.number} of the replay")
+            scores.index_add_(0, rows, found.derivatives.double())
+        require_finite_scores(scores, where=f"step {step.number} of the replay")
+
+    fidelity = replay(
+        tracing.objective.model, tracing.run, train, training_loss=training_loss, before=look
+    )
+    return Replayed(scores, fidelity)
+
+
+def tracin_pairs(
+    tracing: Tracing,
+    train: Data,
+    queries: Data,
+    *,
+    training_loss: TrainingLoss = mean_cross_entropy,
+) -> Replayed:
+    """``TracIn(z_i, z'_j)`` for every pair, over all layers.
+
+    Every query's gradient is needed at every step: for few queries, or short trainings.
+
+    Args:
+        tracing: The run and its network.
+        train: The data that the run was trained on.
+        queries: The queries.
+        training_loss: The loss that was trained on, a single number per batch; the loss that is
+            traced is the tracing's own.
+
+    Returns:
+        Scores of shape (n_train, n_queries), and whether the replay is exact.
+
+    Raises:
+        RunError, DataError: As `radiotracer.runs.replay`.
+        NotFiniteError: A score is NaN or infinite.
+    """
+    scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
+    objective, size = tracing.objective, tracing.batch_size
+
+    def look(step: Step, state: dict[str, Tensor]) -> None:
+        objective.load(state)
+        for columns, kept in query_blocks(objective, queries, size):
+            for rows, batch in _parts(step, size):
+                products = inner(objective, batch, kept, _shares(step))
+                scores[:, columns].index_add_(0, rows, products)
+        require_finite_scores(scores, where=f"step {step.number} of the replay")
+
+    fidelity = replay(objective.model, tracing.run, train, training_loss=training_loss, before=look)
+    return Replayed(scores, fidelity)
+
+
+def _shares(step: Step) -> dict[str, float]:
+    """``eta_t / |B_t|`` by parameter name."""
+    return {name: rate / len(step.rows) for name, rate in step.learning_rates.items()}
+
+
+def _parts(step: Step, size: int) -> Iterator[tuple[Tensor, Batch]]:
+    """The step's batch, `size` examples at a time, each part with its rows, int64, shape (n,)."""
+    rows = torch.tensor(step.rows)
+    yield from zip(rows.split(size), in_batches((step.inputs, step.targets), size), strict=True)

@@ -1,0 +1,33 @@
+"""Rows of the training data as one batch, as the training's own loader would have made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from radiotracer.data import Examples
+from radiotracer.data.tensors import ImageTensors
+
+TrainingData = Examples | tuple[Tensor, Tensor] | Dataset[tuple[Tensor, Tensor]]
+"""`Examples`, a pair of tensors (inputs, targets), or a map-style data set of such pairs."""
+
+
+def take_rows(data: TrainingData, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Inputs, shape (n, ...), and targets, shape (n, ...), of n rows; repeated rows are repeated.
+
+    `Examples` come as `ImageTensors` makes a batch of them (channels last in memory); a data set is
+    read and collated by a `DataLoader`.
+    """
+    rows = list(rows)
+    if isinstance(data, tuple):
+        inputs, targets = data
+        return inputs[rows], targets[rows]
+    if isinstance(data, Examples):
+        return ImageTensors(data)[rows]
+    # With a generator of its own, the loader leaves torch's global one alone.
+    loader = DataLoader(data, batch_sampler=[rows], generator=torch.Generator())
+    inputs, targets = next(iter(loader))
+    return inputs, targets
