@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from radiotracer.errors import RadiotracerError as RadiotracerError
     from radiotracer.errors import RunError as RunError
     from radiotracer.errors import StorageError as StorageError
+    from radiotracer.explaining import Explanation as Explanation
+    from radiotracer.explaining import explain as explain
+    from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
     from radiotracer.recipes import Manifest as Manifest
     from radiotracer.recipes import random_flip as random_flip
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DataError": "errors",
     "Examples": "data",
+    "Explanation": "explaining",
     "InputError": "errors",
     "Manifest": "recipes",
     "NotFiniteError": "errors",
@@ -43,11 +47,13 @@ _HOMES = {
     "Scan": "scanning",
     "StorageError": "errors",
     "Tracer": "influence",
+    "explain": "explaining",
     "open_data": "data",
     "random_flip": "recipes",
     "record": "runs",
     "scan": "scanning",
     "targeted_flip": "recipes",
+    "write_explanation": "explaining",
     "write_scan": "scanning",
 }
 

@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from radiotracer.cli import run
+from tiny_world import World
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -70,3 +72,30 @@ def golden() -> Iterator[Golden]:
     kept = Golden()
     yield kept
     kept.close()
+
+
+@pytest.fixture
+def fail(cli: Any, golden: Any, tiny: World, archive: Path, tmp_path: Path) -> Callable[..., str]:
+    """fail(name, *arguments): the one line that it leaves, compared with the golden one.
+
+    keep=False where the line holds digests of weights or another library's words.
+    """
+
+    def call(name: str, *arguments: object, keep: bool = True) -> str:
+        places = {"npz": archive, "run": tiny.folder, "data": tiny.data, "tmp": tmp_path}
+        before = sorted(path.name for path in Path.cwd().iterdir())
+        done = cli(*(str(each).format(**places) for each in arguments))
+        assert (done.status, done.out) == (2, ""), done
+        *progress, last = done.err.splitlines()
+        assert not any(line.startswith("radiotracer:") for line in progress)
+        assert last.startswith("radiotracer: ") and last.isprintable()
+        assert sorted(path.name for path in Path.cwd().iterdir()) == before or name.startswith(
+            "loss"
+        )
+        for place, path in places.items():
+            last = last.replace(str(path), f"<{place}>")
+        if keep:
+            golden.line(name, last)
+        return last
+
+    return call

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,33 +74,6 @@ USAGE: dict[str, list[str]] = {
     "factory of no network": [*SCAN, "--factory", "builtins:dict"],
     "factory that fails": [*SCAN, "--factory", "builtins:ord"],
 }
-
-
-@pytest.fixture
-def fail(cli: Any, golden: Any, tiny: World, archive: Path, tmp_path: Path) -> Callable[..., str]:
-    """fail(name, *arguments): the one line that it leaves, compared with the golden one.
-
-    keep=False where the line holds digests of weights or another library's words.
-    """
-
-    def call(name: str, *arguments: object, keep: bool = True) -> str:
-        places = {"npz": archive, "run": tiny.folder, "data": tiny.data, "tmp": tmp_path}
-        before = sorted(path.name for path in Path.cwd().iterdir())
-        done = cli(*(str(each).format(**places) for each in arguments))
-        assert (done.status, done.out) == (2, ""), done
-        *progress, last = done.err.splitlines()
-        assert not any(line.startswith("radiotracer:") for line in progress)
-        assert last.startswith("radiotracer: ") and last.isprintable()
-        assert sorted(path.name for path in Path.cwd().iterdir()) == before or name.startswith(
-            "loss"
-        )
-        for place, path in places.items():
-            last = last.replace(str(path), f"<{place}>")
-        if keep:
-            golden.line(name, last)
-        return last
-
-    return call
 
 
 @pytest.mark.parametrize("name", USAGE)

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ["", "demo", "tamper", "train", "scan", "data", "data list", "data get"]
+COMMANDS = [
+    "",
+    "demo",
+    "tamper",
+    "train",
+    "scan",
+    "explain",
+    "data",
+    "data list",
+    "data get",
+    "bench",
+    "bench speed",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +40,8 @@ def test_help(command: str, cli: Any, golden: Any) -> None:
 
 def test_no_command_is_help(cli: Any) -> None:
     assert cli().out == cli("--help").out
-    assert cli("data").out == cli("data", "--help").out
+    for group in ("data", "bench"):
+        assert cli(group).out == cli(group, "--help").out
 
 
 def test_the_version(cli: Any) -> None:

@@ -57,7 +57,13 @@ def world(checkpoint: int) -> tuple[Observation, Observation]:
     influence = train.last_layer.inner_with_sum(total)
     norms = train.last_layer.square_norm()
     return (
-        dataclasses.replace(train, query_sum=total, influence=influence, square_norm=norms),
+        dataclasses.replace(
+            train,
+            query_sum=total,
+            influence=influence,
+            renormalised=influence / norms.sqrt(),
+            square_norm=norms,
+        ),
         queries,
     )
 
@@ -79,6 +85,7 @@ def rows_of(seen: Observation, rows: np.ndarray) -> Observation:
         ),
         query_sum=seen.query_sum,
         influence=take(seen.influence),
+        renormalised=take(seen.renormalised),
         square_norm=take(seen.square_norm),
     )
 
@@ -122,7 +129,8 @@ def test_the_registry() -> None:
         "tracin-cp": {Need.QUERIES, Need.DIRECTION},
         "tracin-last-layer": {Need.QUERIES, Need.HEAD},
         "self-influence-last-layer": {Need.HEAD},
-        "self-influence": {Need.DENSE},
+        "gas": {Need.QUERIES, Need.UNIT_DIRECTION},
+        "self-influence": {Need.NORM},
         "loss": set(),
         "margin": set(),
         "norm": {Need.HEAD},

@@ -255,7 +255,7 @@ def test_an_unknown_detector(tiny: World) -> None:
     with pytest.raises(InputError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, detectors=["loss", "nope"])
     assert str(caught.value) == (
-        "expected a detector (label-posterior, tracin-cp, tracin-last-layer, "
+        "expected a detector (label-posterior, tracin-cp, gas, tracin-last-layer, "
         "self-influence-last-layer, self-influence, loss, margin, norm, random); got 'nope'; "
         "check the spelling"
     )

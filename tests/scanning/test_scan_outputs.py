@@ -32,7 +32,10 @@ METRICS = [
     "recall",
     "false_positive_rate",
 ]
-TOP = ["examples", "flagged", "detector", "rule", "seed", "data_digest", "left_out", "detectors"]
+TOP = [
+    *("examples", "flagged", "detector", "rule", "seed", "data_digest", "left_out", "notes"),
+    "detectors",
+]
 
 
 @pytest.fixture(scope="module")

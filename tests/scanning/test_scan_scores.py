@@ -15,6 +15,7 @@ from radiotracer.data import Examples
 from radiotracer.detectors import BASELINES, DETECTORS
 from radiotracer.influence import (
     Tracing,
+    gas_sum,
     last_layer_self_influence,
     last_layer_sum,
     self_influence,
@@ -114,7 +115,9 @@ def test_suspicion_is_minus_influence(tiny: World) -> None:
 
 def test_what_is_in_a_scan(real: Real) -> None:
     found = real.found
-    assert list(found.rankings) == [name for name in DETECTORS if name != "self-influence"]
+    assert list(found.rankings) == [
+        name for name in DETECTORS if name not in ("gas", "self-influence")
+    ]
     assert found.rankings.keys() == found.seconds.keys() and not found.left_out
     assert all(seconds >= 0 for seconds in found.seconds.values())
     assert (
@@ -129,7 +132,24 @@ def test_what_is_in_a_scan(real: Real) -> None:
     assert right.mean() > 0.8  # measured: 0.93
 
 
-def test_dense_self_influence_and_layers(tiny: World) -> None:
+def test_gas_and_self_influence_in_one_walk(tiny: World) -> None:
+    """Together with TracInCP they share a pass, and say the same as each formula alone."""
+    found = scan(
+        tiny.model,
+        tiny.run,
+        tiny.tampered,
+        tiny.queries,
+        detectors=["gas", "self-influence", "tracin-cp"],
+    )
+    tracing = Tracing.of(tiny.model, tiny.run, tiny.tampered)
+    pair = tiny.tampered, tiny.queries
+    same(found.scores, -gas_sum(tracing, *pair).numpy())
+    same(found.rankings["tracin-cp"].scores, -tracin_cp_sum(tracing, *pair).numpy())
+    same(found.rankings["self-influence"].scores, self_influence(tracing, pair[0]).numpy())
+    assert found.tracing.notes == ()
+
+
+def test_self_influence_and_layers(tiny: World) -> None:
     found = scan(
         tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["self-influence", "tracin-cp"]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from radiotracer.cli.help import COMMANDS, DATA, EPILOGUE, ROOT
+from radiotracer.cli.help import COMMANDS, EPILOGUE, GROUPS, ROOT
 
 
 def _version() -> str:
@@ -26,10 +26,11 @@ app = App(
 )
 app["--help"].group = app["--version"].group = "Options"
 _FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
-_data = App(name="data", help=DATA)
-app.command(_data)
+_groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
+for _group in _groups.values():
+    app.command(_group)
 for _command, _help in COMMANDS.items():
     _home, _, _name = _command.rpartition(" ")
-    (_data if _home else app).command(
+    (_groups[_home] if _home else app).command(
         f"radiotracer.cli.{_home or _name}:{_FUNCTIONS.get(_name, _name)}", name=_name, help=_help
     )

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from cyclopts import Parameter
-from torch import nn
 
-from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
+from radiotracer.cli.console import detector_table, emit, out, progress
 from radiotracer.cli.options import Json, Out, Overwrite, Seed
-from radiotracer.data import BUILT_INS, Examples, open_data
-from radiotracer.data.idx import has_idx_split
-from radiotracer.data.saved import is_saved
+from radiotracer.cli.recorded import manifest_of, network_of, open_like, training_data
 from radiotracer.detectors import Rule, Tail
-from radiotracer.errors import InputError, RunError
+from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
-from radiotracer.lab.models import build_model
-from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 from radiotracer.scanning import REPORT_FILE, SUMMARY_FILE, write_scan
 from radiotracer.scanning import scan as scan_run
@@ -87,28 +80,18 @@ def scan(
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
     rule = _rule(threshold, top, tail)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
-    source = data or recorded.info.data.source
-    if source is None:
-        raise RunError(
-            expected="a run that knows where its training data are",
-            came="one recorded from data in memory",
-            do="pass --data",
-        )
-    size = recorded.info.settings.get("image_size")
-    examples = _open(source, None if size is None else int(size))
-    tell_quarantined(examples)
+    examples = training_data(recorded, data)
     trusted = queries or recorded.info.data.queries
     query_examples = None
     if trusted not in (None, "none"):
-        _, height, width, _ = examples.images.shape
-        query_examples = _open(str(trusted), height if height == width else None)
+        query_examples = open_like(str(trusted), examples)
     with progress() as reporter:
         found = scan_run(
-            _network(recorded, factory),
+            network_of(recorded, factory),
             recorded,
             examples,
             query_examples,
-            manifest=_manifest(examples),
+            manifest=manifest_of(examples),
             detectors=detector or (),
             rule=rule,
             layers=layers or (),
@@ -131,31 +114,14 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
     out.print(f"* decides: {summary['rule']}")
     for name, why in summary["left_out"].items():
         out.print(f"{name} was left out: it needs {why}")
+    for note in summary["notes"]:
+        out.print(note)
     out.print()
     flagged, examples = summary["flagged"], summary["examples"]
     out.print(f"{flagged:,} of {examples:,} training examples look tampered with.")
     out.print(f"report    {folder / REPORT_FILE}")
     out.print(f"suspects  {folder / 'suspects.parquet'}")
     out.print(f"summary   {folder / SUMMARY_FILE}")
-
-
-def _open(source: str, image_size: int | None) -> Examples:
-    """Open a DATA argument; a folder of images is resized, as the training images were."""
-    split = next((end for end in (":train", ":test") if source.endswith(end)), "")
-    folder = Path(source if Path(source).exists() else source.removesuffix(split))
-    images = (
-        str(folder) not in BUILT_INS
-        and folder.is_dir()
-        and not is_saved(folder)
-        and not any(has_idx_split(folder, each) for each in ("train", "test"))
-    )
-    return open_data(source, image_size=image_size if images else None, report=err.print)
-
-
-def _manifest(examples: Examples) -> Manifest | None:
-    folder = Path(examples.source)
-    is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path
-    return Manifest.read(folder, examples) if is_path else None
 
 
 def _rule(threshold: float | None, top: int | None, tail: Tail) -> Rule | None:
@@ -170,29 +136,3 @@ def _rule(threshold: float | None, top: int | None, tail: Tail) -> Rule | None:
     if top is not None and top < 1:
         raise InputError(expected="--top of at least 1", came=str(top), do="pass, say, --top 100")
     return Rule(threshold=threshold, top=top, tail=tail)
-
-
-def _network(run: Run, factory: str | None) -> nn.Module:
-    """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
-    with torch.random.fork_rng(devices=[]):
-        if factory is None:
-            return build_model(run.info.model)
-        module, _, function = factory.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            model = getattr(importlib.import_module(module), function)()
-        except Exception as error:  # it runs code of the user's
-            raise InputError(
-                expected="--factory module:function that can be imported and called",
-                came=f"{factory!r}: {type(error).__name__}: {error}",
-                do="check the names, and that the module lies in this folder or is installed",
-            ) from error
-        finally:
-            sys.path.pop(0)
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            expected="a factory that returns a torch.nn.Module",
-            came=type(model).__name__,
-            do="return the network",
-        )
-    return model

@@ -7,6 +7,7 @@ from radiotracer.detectors.decide import Tail as Tail
 from radiotracer.detectors.decide import calibrated as calibrated
 from radiotracer.detectors.decide import decide as decide
 from radiotracer.detectors.influence import (
+    GAS,
     SELF_INFLUENCE,
     SELF_INFLUENCE_LAST_LAYER,
     TRACIN_CP,
@@ -29,6 +30,7 @@ DETECTORS: dict[str, Detector] = {
     for detector in (
         LabelPosterior(),
         TRACIN_CP,
+        GAS,
         TRACIN_LAST_LAYER,
         SELF_INFLUENCE_LAST_LAYER,
         SELF_INFLUENCE,

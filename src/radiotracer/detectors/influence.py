@@ -18,6 +18,11 @@ def _opposition(seen: Observation) -> Tensor:
     return -seen.influence
 
 
+def _renormalised_opposition(seen: Observation) -> Tensor:
+    assert seen.renormalised is not None  # noqa: S101
+    return -seen.renormalised
+
+
 def _last_layer_opposition(seen: Observation) -> Tensor:
     assert seen.last_layer is not None and seen.query_sum is not None  # noqa: S101
     return -seen.last_layer.inner_with_sum(seen.query_sum)
@@ -40,6 +45,13 @@ TRACIN_CP = Summed(
     needs=frozenset({Need.QUERIES, Need.DIRECTION}),
 )
 
+GAS = Summed(
+    name="gas",
+    summary="minus the influence on the queries by gradient directions alone, all layers (GAS)",
+    suspicion=_renormalised_opposition,
+    needs=frozenset({Need.QUERIES, Need.UNIT_DIRECTION}),
+)
+
 TRACIN_LAST_LAYER = Summed(
     name="tracin-last-layer",
     summary="minus the influence on the queries' summed loss, last layer (TracInCP)",
@@ -49,9 +61,9 @@ TRACIN_LAST_LAYER = Summed(
 
 SELF_INFLUENCE = Summed(
     name="self-influence",
-    summary="influence of the example on itself, all layers (exact, slow)",
+    summary="influence of the example on itself, all layers",
     suspicion=_self_influence,
-    needs=frozenset({Need.DENSE}),
+    needs=frozenset({Need.NORM}),
 )
 
 SELF_INFLUENCE_LAST_LAYER = Summed(

@@ -20,7 +20,8 @@ class Need(Enum):
     COMPARISON = "what queries look like, where there are any"
     HEAD = "a network whose output is a linear layer's output"
     DIRECTION = "a Jacobian-vector product along the queries' summed gradient"
-    DENSE = "every example's gradient in full"
+    UNIT_DIRECTION = "the same along the sum of the queries' unit gradients, and gradient norms"
+    NORM = "every example's gradient norm"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Observation:
         last_layer: Factors of the last layer's gradients, if some detector needs a head.
         query_sum: The queries' summed last-layer gradient, if some detector needs both.
         influence: ``eta <g_i, sum_j g_j>`` over the traced parameters, shape (n,), if needed.
+        renormalised: ``eta <g_i, sum_j g_j / ||g_j||> / ||g_i||``, shape (n,), if needed.
         square_norm: ``eta ||g_i||^2`` over the traced parameters, shape (n,), if needed.
     """
 
@@ -43,6 +45,7 @@ class Observation:
     last_layer: LastLayerGradients | None = None
     query_sum: LastLayerSum | None = None
     influence: Tensor | None = None
+    renormalised: Tensor | None = None
     square_norm: Tensor | None = None
 
 

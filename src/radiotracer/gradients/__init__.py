@@ -30,6 +30,7 @@ from radiotracer.gradients.ghost import Form as Form
 from radiotracer.gradients.ghost import Full as Full
 from radiotracer.gradients.ghost import Geometry as Geometry
 from radiotracer.gradients.ghost import Kept as Kept
+from radiotracer.gradients.ghost import Measured as Measured
 from radiotracer.gradients.ghost import NoRule as NoRule
 from radiotracer.gradients.ghost import Outer as Outer
 from radiotracer.gradients.ghost import Patches as Patches
@@ -37,6 +38,7 @@ from radiotracer.gradients.ghost import Plan as Plan
 from radiotracer.gradients.ghost import Rows as Rows
 from radiotracer.gradients.ghost import inner as inner
 from radiotracer.gradients.ghost import keep as keep
+from radiotracer.gradients.ghost import measure as measure
 from radiotracer.gradients.ghost import plan_for as plan_for
 from radiotracer.gradients.ghost import register_rule as register_rule
 from radiotracer.gradients.ghost import square_norm as square_norm
@@ -44,6 +46,7 @@ from radiotracer.gradients.ghost import walk as walk
 from radiotracer.gradients.last_layer import LastLayerGradients as LastLayerGradients
 from radiotracer.gradients.last_layer import LastLayerSum as LastLayerSum
 from radiotracer.gradients.last_layer import last_layer_gradients as last_layer_gradients
+from radiotracer.gradients.notes import engine_notes as engine_notes
 from radiotracer.gradients.objective import Batch as Batch
 from radiotracer.gradients.objective import Evaluation as Evaluation
 from radiotracer.gradients.objective import LossFunction as LossFunction

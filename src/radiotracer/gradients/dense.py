@@ -6,6 +6,7 @@ n x parameters numbers of memory, so batches here are small.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from radiotracer.gradients.objective import Batch, Objective, Parameters
+from radiotracer.gradients.summed import gradient_at
 from radiotracer.gradients.unfused import unfused
 
 DENSE_BATCH = 32
@@ -41,7 +43,8 @@ def per_example_gradients(
 
     try:
         # no_grad: no graph of second derivatives is wanted. Fused kernels cannot be vectorised.
-        with torch.no_grad(), unfused(objective.model):
+        with torch.no_grad(), unfused(objective.model), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop")
             gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
                 wanted, batch.inputs, batch.targets
             )
@@ -57,16 +60,9 @@ def _one_by_one(objective: Objective, batch: Batch, wanted: Parameters) -> dict[
         name: value.new_zeros(len(batch.inputs), *value.shape) for name, value in wanted.items()
     }
     for row in range(len(batch.inputs)):
-        point = {name: value.detach().requires_grad_() for name, value in wanted.items()}
         one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
-        with torch.enable_grad():
-            loss = objective.evaluate(one, point).losses.sum()
-        if not loss.requires_grad:
-            continue
-        gradients = torch.autograd.grad(loss, list(point.values()), allow_unused=True)
-        for name, gradient in zip(point, gradients, strict=True):
-            if gradient is not None:
-                found[name][row] = gradient
+        for name, gradient in gradient_at(objective, one, wanted, wanted).items():
+            found[name][row] = gradient
     return found
 
 

@@ -8,6 +8,8 @@ from radiotracer.influence.faiss_index import faiss_index as faiss_index
 from radiotracer.influence.faiss_index import faiss_top as faiss_top
 from radiotracer.influence.gas import gas_pairs as gas_pairs
 from radiotracer.influence.gas import gas_sum as gas_sum
+from radiotracer.influence.gas import unit_sum as unit_sum
+from radiotracer.influence.gas import unless_zero as unless_zero
 from radiotracer.influence.inverse_hessian import hessian_embedding as hessian_embedding
 from radiotracer.influence.inverse_hessian import influence_functions as influence_functions
 from radiotracer.influence.inverse_hessian import (
@@ -30,7 +32,7 @@ from radiotracer.influence.store import write_store as write_store
 from radiotracer.influence.top import Ranking as Ranking
 from radiotracer.influence.top import Top as Top
 from radiotracer.influence.top import top_k as top_k
-from radiotracer.influence.top import tracin_cp_top as tracin_cp_top
+from radiotracer.influence.top import top_pairs as top_pairs
 from radiotracer.influence.tracer import Tracer as Tracer
 from radiotracer.influence.tracin import tracin_pairs as tracin_pairs
 from radiotracer.influence.tracin import tracin_sum as tracin_sum

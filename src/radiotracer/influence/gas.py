@@ -21,16 +21,13 @@ from torch import Tensor
 from radiotracer.gradients import (
     Batch,
     Data,
-    Evaluation,
-    Form,
     Objective,
-    Parameters,
     count,
     in_batches,
+    measure,
     require_finite_losses,
     square_norm,
     summed_gradient,
-    walk,
 )
 from radiotracer.influence.pairs import products_with, query_blocks, square_norms
 from radiotracer.influence.tracin_cp import scale
@@ -71,10 +68,11 @@ def gas_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
         direction = scale(units, rates)
         start = 0
         for batch in in_batches(train, tracing.batch_size):
-            evaluation, along, norm = along_and_norm(tracing.objective, batch, direction)
-            require_finite_losses(evaluation.losses, where=checkpoint.file)
-            scores[start : start + len(along)] += unless_zero(along, norm)
-            start += len(along)
+            found = measure(tracing.objective, batch, [direction])
+            require_finite_losses(found.losses, where=checkpoint.file)
+            rows = slice(start, start + len(batch.inputs))
+            scores[rows] += unless_zero(found.along[:, 0], found.square_norm.sqrt())
+            start = rows.stop
         require_finite_scores(scores, where=checkpoint.file)
     return scores
 
@@ -89,20 +87,6 @@ def unit_sum(objective: Objective, batches: Iterable[Batch]) -> dict[str, Tensor
         for name, part in summed_gradient(objective, [batch], weights=weights).items():
             total[name] = total[name] + part if name in total else part
     return total
-
-
-def along_and_norm(
-    objective: Objective, batch: Batch, direction: Parameters
-) -> tuple[Evaluation, Tensor, Tensor]:
-    """A forward pass, ``<g_i, v>`` and ``||g_i||``, each of shape (n,), float64, in one go."""
-    along = torch.zeros(len(batch.inputs), dtype=torch.float64)
-    square = torch.zeros_like(along)
-
-    def add(name: str, form: Form, rows: slice) -> None:
-        along[rows] += form.along(direction[name].unsqueeze(0))[:, 0]
-        square[rows] += form.square_norm()
-
-    return walk(objective, batch, add), along, square.sqrt()
 
 
 def unless_zero(numerator: Tensor, denominator: Tensor) -> Tensor:

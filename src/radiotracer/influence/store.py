@@ -269,11 +269,11 @@ def _require(same: bool, folder: Path, expected: str, came: str) -> None:
 
 
 def _run_digest(tracing: Tracing) -> str:
-    """One SHA-256 over the digests and the traced learning rates of every checkpoint."""
-    described = []
-    for checkpoint in tracing.run.checkpoints:
-        rates = tracing.run.learning_rates(checkpoint)
-        described.append([checkpoint.sha256, [rates[name] for name in tracing.objective.traced]])
+    """One SHA-256 over the digests and the learning rates of every checkpoint."""
+    described = [
+        [checkpoint.sha256, sorted(tracing.run.learning_rates(checkpoint).items())]
+        for checkpoint in tracing.run.checkpoints
+    ]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 

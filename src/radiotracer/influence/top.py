@@ -6,7 +6,7 @@ influence on a query.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -81,10 +81,20 @@ def top_k(blocks: Iterable[Tensor], k: int, largest: bool = True) -> Ranking:
     return best.ranking()
 
 
-def tracin_cp_top(
-    tracing: Tracing, train: Data, queries: Data, k: int, *, memory: int = MEMORY
+Pairs = Callable[[Tracing, Data, Data], Tensor]
+"""A formula for every pair: float64, shape (n_train, n_queries)."""
+
+
+def top_pairs(
+    tracing: Tracing,
+    train: Data,
+    queries: Data,
+    k: int,
+    *,
+    formula: Pairs = tracin_cp_pairs,
+    memory: int = MEMORY,
 ) -> Top:
-    """Proponents and opponents by exact TracInCP.
+    """Proponents and opponents by an exact formula.
 
     As many queries at a time as `memory` allows are scored against all training examples: scores
     must be summed over the checkpoints before they are ranked.
@@ -94,6 +104,7 @@ def tracin_cp_top(
         train: n_train examples.
         queries: m of them.
         k: How many of each end, at most n_train.
+        formula: Scores every pair; by default TracInCP.
         memory: Bytes that scores may hold at once, beyond one query's.
 
     Raises:
@@ -103,7 +114,7 @@ def tracin_cp_top(
     require_k(k, count(train))
     size = max(1, memory // (8 * count(train)))
     tops = [
-        Top.of([tracin_cp_pairs(tracing, train, (batch.inputs, batch.targets))], k)
+        Top.of([formula(tracing, train, (batch.inputs, batch.targets))], k)
         for batch in in_batches(queries, size)
     ]
     return Top(

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, LossFunction, cross_entropy
+from radiotracer.gradients import Data, LossFunction, ProjectionConfig, cross_entropy
 from radiotracer.influence.gas import gas_pairs, gas_sum
 from radiotracer.influence.last_layer import (
     last_layer_pairs,
     last_layer_self_influence,
     last_layer_sum,
 )
+from radiotracer.influence.replayed import Replayed
 from radiotracer.influence.self_influence import self_influence
+from radiotracer.influence.store import Store, write_store
+from radiotracer.influence.top import Top, top_pairs
+from radiotracer.influence.tracin import tracin_pairs, tracin_sum
 from radiotracer.influence.tracin_cp import tracin_cp_pairs, tracin_cp_sum
-from radiotracer.influence.tracing import Tracing
-from radiotracer.runs import Run
+from radiotracer.influence.tracin_ideal import tracin_ideal
+from radiotracer.influence.tracing import Tracing, require_alike
+from radiotracer.runs import Run, TrainingLoss, mean_cross_entropy
 
 Method = Literal["tracin-cp", "gas"]
 
@@ -85,15 +91,118 @@ class Tracer:
             float64, shape (n_train, n_queries), or (n_train,) with ``reduce="sum"``.
         """
         formula = self._formula(reduce, method)
+        require_alike(train, queries)
         # The caller may be in inference mode, where nothing can be differentiated.
         with torch.inference_mode(False):
             return formula(self._tracing(train), train, queries)
+
+    def top(self, train: Data, queries: Data, k: int, *, method: Method = "tracin-cp") -> Top:
+        """The k strongest proponents and opponents of each query, without a matrix of all scores.
+
+        Args:
+            train: n_train examples.
+            queries: n_queries examples.
+            k: How many of each, at most n_train.
+            method: As in `influence`.
+        """
+        formula = self._formula(None, method)
+        require_alike(train, queries)
+        with torch.inference_mode(False):
+            return top_pairs(self._tracing(train), train, queries, k, formula=formula)
 
     def self_influence(self, train: Data) -> Tensor:
         """Influence of each example on itself: float64, shape (n_train,), never negative."""
         formula = last_layer_self_influence if self.last_layer_only else self_influence
         with torch.inference_mode(False):
             return formula(self._tracing(train), train)
+
+    def replay(
+        self,
+        train: Data,
+        queries: Data,
+        reduce: Literal["sum"] | None = None,
+        *,
+        formula: Literal["tracin", "tracin-ideal"] = "tracin",
+        training_loss: TrainingLoss = mean_cross_entropy,
+        one_at_a_time: bool = False,
+    ) -> Replayed:
+        """Influence at every step of the training, which is carried out again from its beginning.
+
+        Args:
+            train: What the run was trained on.
+            queries: n_queries examples.
+            reduce: ``"sum"`` adds over the queries.
+            formula: ``"tracin"``: gradients at each step, times its learning rate over its batch
+                size. ``"tracin-ideal"``: the loss that each step really took away, for trainings
+                with one example per step.
+            training_loss: The loss that was trained on, a single number per batch.
+            one_at_a_time: For ``"tracin-ideal"``: replay the recorded order with one example per
+                step, which is another training than the recorded one.
+
+        Returns:
+            Scores, float64, shape (n_train, n_queries), or (n_train,) with ``reduce="sum"``; and
+            whether the replay arrived at the recorded weights.
+
+        Raises:
+            RunError: The run was recorded without its initial weights, or its optimiser cannot be
+                rebuilt.
+        """
+        self._require_all_layers("a replay")
+        self._require_replayable(formula, one_at_a_time)
+        require_alike(train, queries)
+        with torch.inference_mode(False):
+            tracing = self._tracing(train)
+            if formula == "tracin":
+                compute = tracin_sum if reduce == "sum" else tracin_pairs
+                return compute(tracing, train, queries, training_loss=training_loss)
+            found = tracin_ideal(
+                tracing, train, queries, training_loss=training_loss, one_at_a_time=one_at_a_time
+            )
+        return Replayed(found.scores.sum(dim=1), found.fidelity) if reduce == "sum" else found
+
+    def write_store(
+        self,
+        train: Data,
+        folder: str | Path,
+        config: ProjectionConfig | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> Store:
+        """Keep random projections of all gradients on disk, to ask many queries later.
+
+        The store measures its own error against exact scores: ``store.info.error``.
+
+        Args:
+            train: n_train examples.
+            folder: A new folder.
+            config: Numbers per parameter and the seed; None for the defaults.
+            overwrite: Replace an earlier store.
+        """
+        self._require_all_layers("a store")
+        with torch.inference_mode(False):
+            return write_store(self._tracing(train), train, folder, config, overwrite=overwrite)
+
+    def open_store(self, train: Data, folder: str | Path) -> Store:
+        """Read a store of these training examples; `RunError` if it is of another run or data."""
+        self._require_all_layers("a store")
+        return Store.open(folder, self._tracing(train), train)
+
+    def _require_all_layers(self, what: str) -> None:
+        if self.last_layer_only:
+            raise InputError(
+                expected=f"{what} over all layers",
+                came="last_layer_only",
+                do="pass layers=['head.*'] to trace the last layer",
+            )
+
+    def _require_replayable(self, formula: str, one_at_a_time: bool) -> None:
+        wrong = None
+        if formula not in ("tracin", "tracin-ideal"):
+            wrong = ("formula 'tracin' or 'tracin-ideal'", repr(formula), "choose one of them")
+        elif one_at_a_time and formula == "tracin":
+            wrong = ("one_at_a_time with 'tracin-ideal'", "'tracin'", "leave it out")
+        if wrong is not None:
+            raise InputError(expected=wrong[0], came=wrong[1], do=wrong[2])
 
     def _formula(
         self, reduce: Literal["sum"] | None, method: Method

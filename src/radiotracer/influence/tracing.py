@@ -9,8 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from radiotracer.errors import NotFiniteError
-from radiotracer.gradients import Data, LossFunction, Objective, cross_entropy, first_input
+from radiotracer.errors import DataError, NotFiniteError, RunError
+from radiotracer.gradients import (
+    Data,
+    LossFunction,
+    Objective,
+    cross_entropy,
+    engine_notes,
+    first_input,
+)
 from radiotracer.runs import Checkpoint, Run, put_weights
 
 
@@ -46,8 +53,15 @@ class Tracing:
             batch_size: Examples per pass; scores do not depend on it.
 
         Raises:
-            RunError: The network and the first checkpoint do not fit each other.
+            RunError: The network and the first checkpoint do not fit each other, or the learning
+                rate was 0 at every checkpoint.
         """
+        if not any(any(run.learning_rates(each).values()) for each in run.checkpoints):
+            raise RunError(
+                expected="a checkpoint with a learning rate above 0, which weighs its influence",
+                came=f"0 at all of {len(run.checkpoints)}",
+                do="record checkpoints before the schedule reaches 0 (record(..., every=1))",
+            )
         # The weights come first: a network of another architecture may not even take the inputs.
         first = run.checkpoints[0]
         trained = copy.deepcopy(model)
@@ -63,11 +77,43 @@ class Tracing:
         )
         return Tracing(run, objective, batch_size)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the scores should know of how they were computed, one line each."""
+        idle = [
+            checkpoint.file
+            for checkpoint in self.run.checkpoints
+            if not any(self.run.learning_rates(checkpoint).values())
+        ]
+        notes = [f"Learning rate 0 at {file}: it counts nothing." for file in idle]
+        return (*notes, *engine_notes(self.objective))
+
     def checkpoints(self) -> Iterator[tuple[Checkpoint, dict[str, float]]]:
         """Load each checkpoint in turn; yield it with its learning rates by parameter name."""
         for checkpoint in self.run.checkpoints:
             self.objective.load(self.run.weights(checkpoint))
             yield checkpoint, self.run.learning_rates(checkpoint)
+
+
+def require_alike(train: Data, queries: Data) -> None:
+    """Raise `DataError` when queries cannot be what the network was trained on.
+
+    Token sequences, which are integers, may differ in length.
+    """
+    ours, theirs = first_input(train), first_input(queries)
+    same = ours.shape == theirs.shape or (
+        not ours.is_floating_point() and ours.dim() == theirs.dim()
+    )
+    if not same or ours.is_floating_point() != theirs.is_floating_point():
+        raise DataError(
+            expected=f"queries like the training examples, {_kind(ours)}",
+            came=_kind(theirs),
+            do="pass queries of the same kind, or resize them",
+        )
+
+
+def _kind(inputs: Tensor) -> str:
+    return f"{str(inputs.dtype).removeprefix('torch.')} of shape {tuple(inputs.shape[1:])}"
 
 
 def require_finite_scores(scores: Tensor, *, where: str) -> None:

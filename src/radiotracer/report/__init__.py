@@ -1,4 +1,7 @@
-"""Findings become one JSON-able model, and that model becomes one offline HTML file."""
+"""Findings become one JSON-able model, and that model becomes one offline HTML file.
+
+`Findings` are a scan's, `Reasons` an explanation's.
+"""
 
 from radiotracer.report.findings import Curve as Curve
 from radiotracer.report.findings import Dataset as Dataset
@@ -11,6 +14,12 @@ from radiotracer.report.findings import LabelFlow as LabelFlow
 from radiotracer.report.findings import Opponent as Opponent
 from radiotracer.report.findings import Queries as Queries
 from radiotracer.report.findings import Suspect as Suspect
+from radiotracer.report.reasons import Cause as Cause
+from radiotracer.report.reasons import Push as Push
+from radiotracer.report.reasons import Reason as Reason
+from radiotracer.report.reasons import Reasons as Reasons
+from radiotracer.report.reasons_page import bars as bars
+from radiotracer.report.reasons_page import render_reasons as render_reasons
 from radiotracer.report.render import render as render
 from radiotracer.report.summaries import label_flow as label_flow
 from radiotracer.report.summaries import precision_recall_curve as precision_recall_curve

@@ -41,7 +41,7 @@ def render(findings: Findings) -> str:
     style = assets.text("report.css")
     scripts = tuple(assets.script(name) for name in assets.SCRIPTS) if specs else ()
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             f=findings,
@@ -88,7 +88,8 @@ def _image(uri: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates that escape every text, with the filters that both pages use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("radiotracer.report"),
         autoescape=True,
@@ -105,5 +106,7 @@ def _environment() -> jinja2.Environment:
         score=wording.score,
         seconds=wording.seconds,
         share=wording.share,
+        signed=wording.signed,
+        signed_percent=wording.signed_percent,
     )
     return environment

@@ -48,6 +48,17 @@ def score(value: float) -> str:
     return f"{value:#.4g}".rstrip(".").replace("-", "−")
 
 
+def signed(value: float) -> str:
+    """A score that always shows its sign."""
+    return f"+{score(value)}" if value > 0 else score(value)
+
+
+def signed_percent(value: float) -> str:
+    """A share between -1 and 1 that shows its sign, unless it is all but 0."""
+    text = percent(abs(value))
+    return text if abs(value) < 1e-4 else f"{'+' if value > 0 else '−'}{text}"
+
+
 def seconds(value: float) -> str:
     """A duration: seconds below two minutes, then minutes, then hours."""
     if value < 120.0:

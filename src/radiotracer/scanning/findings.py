@@ -11,9 +11,11 @@ from sklearn.metrics import precision_recall_curve as all_points
 from radiotracer import report
 from radiotracer.data import Examples, identify
 from radiotracer.detectors import DETECTORS
-from radiotracer.gradients import Data, count
+from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
+from radiotracer.scanning.given import take
 from radiotracer.scanning.pictures import picture
+from radiotracer.scanning.provenance import name_of, training_notes, training_rows
 from radiotracer.scanning.suspects import Scan
 
 SHOWN = 60
@@ -67,7 +69,7 @@ def describe(scan: Scan, command: str) -> report.Findings:
 
 
 def _name(scan: Scan) -> str:
-    return (scan.run.info.data.source or "your data").rstrip("/").rpartition("/")[2]
+    return name_of(scan.run.info.data.source)
 
 
 def _queries(scan: Scan) -> report.Queries | None:
@@ -125,7 +127,7 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
     """The queries that each example hurt most, by last-layer TracInCP."""
     if scan.queries is None or scan.tracing.objective.head is None or not len(rows):
         return {}
-    influence = last_layer_pairs(scan.tracing, _take(scan.train, rows), scan.queries).numpy()
+    influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.queries).numpy()
     queries = identify(scan.queries)
     found = {}
     for row, scores in zip(rows.tolist(), influence, strict=True):
@@ -143,16 +145,6 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
     return found
 
 
-def _take(data: Data, rows: NDArray[np.int64]) -> Data:
-    if isinstance(data, Examples):
-        return data.take(rows)
-    if isinstance(data, tuple):
-        return data[0][rows], data[1][rows]
-    from torch.utils.data import Subset
-
-    return Subset(data, rows.tolist())
-
-
 def _curves(scan: Scan) -> tuple[report.Curve, ...]:
     if scan.manifest is None or scan.quality(scan.detector) is None:
         return ()
@@ -164,28 +156,10 @@ def _curves(scan: Scan) -> tuple[report.Curve, ...]:
 
 
 def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
-    info = scan.run.info
-    rates = [format(max(c.learning_rates), ".4g") for c in info.checkpoints]
-    traced = scan.tracing.objective.traced
-    parameters = sum(value.numel() for value in scan.tracing.objective.parameters().values())
     rows = [
         ("Command", command),
-        ("Training command", info.command),
-        (
-            "Training data",
-            f"{info.data.source or 'given in Python'}, {info.data.examples} examples",
-        ),
-        ("Data SHA-256", info.data.digest),
-        ("Network", f"{info.model.name} {info.model.options or ''}".strip()),
-        ("Traced", f"{len(traced)} tensors, {parameters:,} parameters"),
-        ("Optimiser", info.optimizer.name),
-        ("Training settings", ", ".join(f"{k}={v}" for k, v in info.settings.items()) or "unknown"),
-        ("Training seed", str(info.seed)),
+        *training_rows(scan.tracing),
         ("Scan seed", str(scan.seed)),
-        ("Checkpoints", ", ".join(f"step {c.step}" for c in info.checkpoints)),
-        ("Learning rates", ", ".join(rates)),
-        ("Last checkpoint SHA-256", info.checkpoints[-1].sha256),
-        ("Trained with", ", ".join(f"{k} {v}" for k, v in info.versions.items())),
         ("Scanned with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
     ]
     if scan.manifest is not None:
@@ -195,8 +169,7 @@ def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
 
 def _notes(scan: Scan) -> tuple[str, ...]:
     notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
-    if scan.run.info.status != "complete":
-        notes.append("The training did not end; the checkpoints that it left were used.")
+    notes.extend(scan.tracing.notes)
     if scan.queries is None:
         notes.append(
             "Without trusted queries, honest confusion between classes counts as suspicious."
@@ -204,9 +177,4 @@ def _notes(scan: Scan) -> tuple[str, ...]:
     if isinstance(scan.train, Examples) and scan.train.quarantined:
         shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.quarantined[:5])
         notes.append(f"{len(scan.train.quarantined)} files were left out as unreadable. {shown}")
-    if not scan.run.info.optimizer.name.startswith("SGD"):
-        notes.append(
-            "TracIn's derivation is for plain gradient descent; the run used "
-            f"{scan.run.info.optimizer.name}, whose steps differ from learning rate x gradient."
-        )
-    return tuple(notes)
+    return (*notes, *training_notes(scan.run))

@@ -74,6 +74,7 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "seed": scan.seed,
         "data_digest": scan.identity.digest,
         "left_out": dict(scan.left_out),
+        "notes": list(scan.tracing.notes),
         "detectors": detectors,
     }
 

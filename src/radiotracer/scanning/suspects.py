@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, Identity, differences, identify
+from radiotracer.data import Identity, identify
 from radiotracer.detectors import (
     BASELINES,
     DEFAULT_DETECTOR,
@@ -18,6 +17,7 @@ from radiotracer.detectors import (
     Decided,
     Decision,
     Detection,
+    Need,
     Ranking,
     Rule,
     calibrated,
@@ -25,15 +25,18 @@ from radiotracer.detectors import (
     decided,
     detection,
 )
-from radiotracer.errors import DataError, InputError
-from radiotracer.gradients import Data, LossFunction, cross_entropy, first_input
+from radiotracer.errors import InputError
+from radiotracer.gradients import Data, LossFunction, cross_entropy
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.scanning.given import class_names_of, require_same_kind, require_trained_on
 from radiotracer.scanning.walk import Progress, rank_by_all
 
-DEFAULT_DETECTORS = tuple(name for name in DETECTORS if name != "self-influence")
-"""What runs when no detector is named: all but the exact self-influence, which is slow."""
+DEFAULT_DETECTORS = tuple(
+    name for name, each in DETECTORS.items() if not each.needs & {Need.NORM, Need.UNIT_DIRECTION}
+)
+"""What runs when no detector is named: all but those that take a backward pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +139,13 @@ def scan(
     """
     names = _chosen(detectors)
     _require_settings(batch_size, seed)
-    identity = identify(train)
-    difference = differences(run.identity(), identity)
-    if difference is not None:
-        raise DataError(
-            expected=f"the data that {run.folder} was trained on",
-            came=f"other data: {difference}",
-            do="pass the same data, or train again on these",
-        )
-    _require_same_kind(train, queries)
+    identity = require_trained_on(run, train)
+    require_same_kind(train, queries)
     tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
-    class_names = _class_names(tracing, run, train, queries, identity)
+    labels = {"training examples": identity.labels}
+    if queries is not None:
+        labels["queries"] = identify(queries).labels
+    class_names = class_names_of(tracing, train, labels)
     ranked = rank_by_all(
         tracing,
         train,
@@ -203,72 +202,3 @@ def _require_settings(batch_size: int, seed: int) -> None:
         raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
     if seed < 0:
         raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
-
-
-def _require_same_kind(train: Data, queries: Data | None) -> None:
-    """Queries that know their shape and classes must have those of the training examples."""
-    if not (isinstance(train, Examples) and isinstance(queries, Examples)):
-        return
-    shape, other = (str(_input_shape(each)) for each in (train, queries))
-    if shape != other:
-        raise DataError(
-            expected=f"queries of the training examples' shape {shape}",
-            came=other,
-            do="pass queries of the same kind, or resize them",
-        )
-    pairs = zip(train.class_names, queries.class_names, strict=False)
-    # Where nobody named the classes they are called by their numbers, which fit every name.
-    numbers = (str(number) for number in range(len(train.class_names)))
-    if any(
-        name != asked and number not in (name, asked)
-        for (name, asked), number in zip(pairs, numbers, strict=False)
-    ):
-        raise DataError(
-            expected=f"queries of the classes {', '.join(train.class_names[:10])}",
-            came=", ".join(queries.class_names[:10]),
-            do="give the classes of the queries the same names in the same order",
-        )
-
-
-def _input_shape(examples: Examples) -> tuple[int, ...]:
-    """The shape of an input: (channels, height, width)."""
-    _, height, width, channels = examples.images.shape
-    return channels, height, width
-
-
-def _class_names(
-    tracing: Tracing, run: Run, train: Data, queries: Data | None, identity: Identity
-) -> tuple[str, ...]:
-    """The classes, as many as the network has outputs; labels beyond them are an error."""
-    classes = _outputs(tracing, train)
-    names = run.info.data.class_names
-    if names is not None and len(names) != classes:
-        raise DataError(
-            expected=f"a network with {len(names)} outputs, one per class",
-            came=f"one with {classes}",
-            do="pass the network that was trained",
-        )
-    sides = {"training examples": identity.labels}
-    if queries is not None:
-        sides["queries"] = identify(queries).labels
-    for side, labels in sides.items():
-        outside = (labels < 0) | (labels >= classes)
-        if outside.any():
-            raise DataError(
-                expected=f"labels from 0 to {classes - 1} in the {side}",
-                came=f"{int(outside.sum())} outside them, first {labels[outside][0]}",
-                do="repair the labels",
-            )
-    return names or tuple(str(label) for label in range(classes))
-
-
-def _outputs(tracing: Tracing, train: Data) -> int:
-    with torch.no_grad():
-        outputs = tracing.objective.model(first_input(train))
-    if outputs.dim() != 2 or outputs.shape[1] < 2:
-        raise InputError(
-            expected="a classifier with outputs of shape (n, classes), two classes or more",
-            came=f"outputs of shape (n, {', '.join(map(str, outputs.shape[1:]))})",
-            do="scan a classifier, or use radiotracer.Tracer with a loss of your own",
-        )
-    return int(outputs.shape[1])

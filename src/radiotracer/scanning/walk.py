@@ -15,7 +15,6 @@ from torch import Tensor
 from radiotracer.detectors import Detector, Need, Observation, Ranking, Trace
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
-    DENSE_BATCH,
     Batch,
     Data,
     Evaluation,
@@ -24,12 +23,11 @@ from radiotracer.gradients import (
     directional,
     in_batches,
     last_layer_gradients,
-    per_example_gradients,
+    measure,
     require_finite_losses,
     summed_gradient,
-    weighted_square_norm,
 )
-from radiotracer.influence import Tracing, scale
+from radiotracer.influence import Tracing, scale, unit_sum, unless_zero
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many examples are done, and how many there are."""
@@ -64,8 +62,9 @@ def rank_by_all(
     """Rank the training examples by every detector.
 
     The checkpoints are the outer loop, and each file is read once. Per checkpoint: one forward
-    pass over the queries (with a backward pass if a detector needs the direction), and one pass
-    over the training examples (a Jacobian-vector product if a detector needs it, else forward).
+    pass over the queries (with a backward pass if a detector needs their direction), and one pass
+    over the training examples: forward, a Jacobian-vector product if a detector needs it, or
+    forward and backward if one needs norms.
 
     Args:
         tracing: The run, its network and what to trace.
@@ -113,7 +112,7 @@ class _State:
         """Begin a checkpoint."""
         self.where = where
         self.rates = rates
-        self.direction: dict[str, Tensor] | None = None
+        self.directions: dict[Need, dict[str, Tensor]] = {}
         self.query_sum: LastLayerSum | None = None
 
     def see_queries(self, queries: Data, tell: Callable[[int, int], None]) -> None:
@@ -137,11 +136,15 @@ class _State:
         batches = in_batches(queries, self.tracing.batch_size)
         if Need.DIRECTION in self.needs:
             gradient = summed_gradient(self.tracing.objective, batches, watch)
-            self.direction = scale(gradient, self.rates)
+            self.directions[Need.DIRECTION] = scale(gradient, self.rates)
         else:
             for batch in batches:
                 with torch.no_grad():
                     watch(batch, self.tracing.objective.evaluate(batch))
+        if Need.UNIT_DIRECTION in self.needs:
+            batches = in_batches(queries, self.tracing.batch_size)
+            units = unit_sum(self.tracing.objective, batches)
+            self.directions[Need.UNIT_DIRECTION] = scale(units, self.rates)
         self._add("queries", observed)
         elapsed = time.perf_counter() - started
         for detector in self.detectors:
@@ -149,35 +152,43 @@ class _State:
                 self.seconds[detector.name] += elapsed
 
     def see_train(self, train: Data, tell: Callable[[int, int], None]) -> None:
-        """One pass over the training examples, and a dense one if asked for."""
+        """One pass over the training examples."""
         observed = _Rows(count(train), tell)
-        dense = Need.DENSE in self.needs
-        for batch in in_batches(train, DENSE_BATCH if dense else self.tracing.batch_size):
+        for batch in in_batches(train, self.tracing.batch_size):
             started = time.perf_counter()
-            influence: Tensor | None = None
-            evaluation: Evaluation
-            if self.direction is not None:
-                found = directional(self.tracing.objective, batch, self.direction)
-                influence, evaluation = found.derivatives, found
-            else:
-                with torch.no_grad():
-                    evaluation = self.tracing.objective.evaluate(batch)
-            seen = self._observe(batch, evaluation, influence)
-            shared = time.perf_counter() - started
-            if dense:
-                gradients = per_example_gradients(self.tracing.objective, batch)
-                norms = weighted_square_norm(gradients, self.rates)
-                seen = Observation(**{**vars(seen), "square_norm": norms})
-            with_dense = time.perf_counter() - started
+            seen = self._look(batch)
+            passes = time.perf_counter() - started
             for detector in self.detectors:
                 began = time.perf_counter()
                 observed.put(detector.name, detector.observe(seen))
-                own = time.perf_counter() - began
-                passes = with_dense if Need.DENSE in detector.needs else shared
-                self.seconds[detector.name] += own + passes
+                self.seconds[detector.name] += time.perf_counter() - began + passes
             observed.put("labels", batch.targets.unsqueeze(1))
             observed.advance(len(batch.inputs))
         self._add("train", observed)
+
+    def _look(self, batch: Batch) -> Observation:
+        """The cheapest pass that shows what the detectors need."""
+        objective = self.tracing.objective
+        if self.needs & {Need.NORM, Need.UNIT_DIRECTION}:
+            named = list(self.directions)
+            found = measure(objective, batch, list(self.directions.values()), self.rates)
+            along = dict(zip(named, found.along.unbind(dim=1), strict=True))
+            renormalised = None
+            if Need.UNIT_DIRECTION in along:
+                length = found.square_norm.sqrt()
+                renormalised = unless_zero(along[Need.UNIT_DIRECTION], length)
+            return self._observe(
+                batch,
+                found,
+                influence=along.get(Need.DIRECTION),
+                renormalised=renormalised,
+                square_norm=found.weighted_square_norm,
+            )
+        if Need.DIRECTION in self.directions:
+            seen = directional(objective, batch, self.directions[Need.DIRECTION])
+            return self._observe(batch, seen, influence=seen.derivatives)
+        with torch.no_grad():
+            return self._observe(batch, objective.evaluate(batch))
 
     def rankings(self, checkpoints: int, seed: int, left_out: Mapping[str, str]) -> Rankings:
         """Rank by every detector, once every checkpoint has been seen."""
@@ -206,7 +217,7 @@ class _State:
         return Rankings(by_name, dict(self.seconds), left_out)
 
     def _observe(
-        self, batch: Batch, evaluation: Evaluation, influence: Tensor | None = None
+        self, batch: Batch, evaluation: Evaluation, **further: Tensor | None
     ) -> Observation:
         evaluation = Evaluation(
             evaluation.losses.detach(),
@@ -225,7 +236,7 @@ class _State:
             outputs=evaluation.outputs,
             last_layer=factors,
             query_sum=self.query_sum,
-            influence=influence,
+            **further,
         )
 
     def _add(self, side: str, observed: _Rows) -> None:

@@ -15,9 +15,12 @@ from radiotracer.gradients.ghost.forms import Form as Form
 from radiotracer.gradients.ghost.forms import Full as Full
 from radiotracer.gradients.ghost.forms import Outer as Outer
 from radiotracer.gradients.ghost.forms import Rows as Rows
+from radiotracer.gradients.ghost.measure import Measured as Measured
+from radiotracer.gradients.ghost.measure import measure as measure
 from radiotracer.gradients.ghost.patches import Geometry as Geometry
 from radiotracer.gradients.ghost.patches import Patches as Patches
 from radiotracer.gradients.ghost.plan import Plan as Plan
+from radiotracer.gradients.ghost.plan import dense_parameters as dense_parameters
 from radiotracer.gradients.ghost.plan import plan_for as plan_for
 from radiotracer.gradients.ghost.rules import NoRule as NoRule
 from radiotracer.gradients.ghost.rules import register_rule as register_rule

@@ -11,7 +11,7 @@ convolutions, parameters used several times; Gram matrices of pixels in place of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
 from radiotracer.gradients.ghost.forms import Form, Full
-from radiotracer.gradients.ghost.plan import plan_for
+from radiotracer.gradients.ghost.operations import precise
+from radiotracer.gradients.ghost.plan import Plan, plan_for
 from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
@@ -41,36 +42,63 @@ def walk(
     Returns:
         The forward pass that it took.
     """
-    plan = plan_for(objective, batch)
+    inference = torch.is_inference_mode_enabled()
+
+    def hand_over(name: str, form: Form, rows: slice) -> None:
+        with torch.inference_mode(inference):
+            consume(name, form, rows)
+
+    # The caller may be in inference mode, where nothing can be differentiated backwards.
+    with torch.inference_mode(False):
+        batch = Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
+        plan = plan_for(objective, batch)
+        evaluation, failed = _by_rules(objective, batch, plan, hand_over)
+        dense = {*plan.dense, *failed}
+        for start in range(0, len(batch.inputs) if dense else 0, DENSE_BATCH):
+            rows = slice(start, start + DENSE_BATCH)
+            part = Batch(batch.inputs[rows], batch.targets[rows])
+            for name, gradients in per_example_gradients(objective, part, dense).items():
+                hand_over(name, Full(tuple(gradients.shape[1:]), precise(gradients)), rows)
+    return evaluation
+
+
+def _by_rules(
+    objective: Objective, batch: Batch, plan: Plan, consume: Callable[[str, Form, slice], None]
+) -> tuple[Evaluation, Collection[str]]:
+    """The forward pass, and the names of those for whom this batch cannot go by the plan."""
     everything = slice(0, len(batch.inputs))
-    watched = {
-        name: value for name, value in objective.parameters().items() if name not in plan.dense
-    }
+    values = objective.parameters()
     tape = Tape(
-        watched,
+        {name: values[name] for name in plan.steps},
         plan.steps,
         len(batch.inputs),
         lambda name, form: consume(name, form, everything),
     )
-    with torch.enable_grad(), tape:
-        evaluation = objective.evaluate(batch, watched)
-    tape.backward(evaluation.losses)
-    dense = {*plan.dense, *tape.failed}
-    for start in range(0, len(batch.inputs) if dense else 0, DENSE_BATCH):
-        rows = slice(start, start + DENSE_BATCH)
-        part = Batch(batch.inputs[rows], batch.targets[rows])
-        for name, gradients in per_example_gradients(objective, part, dense).items():
-            consume(name, Full(tuple(gradients.shape[1:]), gradients), rows)
+    evaluation = None
+    try:
+        with torch.enable_grad(), tape:
+            evaluation = objective.evaluate(batch, tape.leaves)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # noqa: S110
+        # A copy that does not fit this batch, or the network's own error, which then comes again.
+        pass
+    else:
+        tape.backward(evaluation.losses)
+    finally:
+        tape.close()
+    if evaluation is None:
+        with torch.no_grad():
+            return objective.evaluate(batch), objective.traced
+    features = None if evaluation.features is None else evaluation.features.detach()
     return Evaluation(
-        evaluation.losses.detach(),
-        evaluation.outputs.detach(),
-        None if evaluation.features is None else evaluation.features.detach(),
-    )
+        evaluation.losses.detach(), evaluation.outputs.detach(), features
+    ), tape.failed
 
 
 def square_norm(objective: Objective, batch: Batch, rates: Rates) -> Tensor:
     """``sum_p w_p ||g_i^p||^2`` over parameters p, shape (n,), float64."""
-    total = torch.zeros(len(batch.inputs), dtype=torch.float64)
+    total = totals(batch)
 
     def add(name: str, form: Form, rows: slice) -> None:
         total[rows] += rates[name] * form.square_norm()
@@ -125,7 +153,7 @@ def inner(objective: Objective, batch: Batch, others: Kept, rates: Rates) -> Ten
         others: What `keep` kept of m examples at the same checkpoint.
         rates: A factor for each parameter's part.
     """
-    total = torch.zeros(len(batch.inputs), others.count, dtype=torch.float64)
+    total = totals(batch, others.count)
 
     def add(name: str, form: Form, rows: slice) -> None:
         for columns, other in others.forms.get(name, ()):
@@ -142,9 +170,19 @@ def along(
 
     One forward and backward pass, and about one forward pass for each direction.
     """
-    total = torch.zeros(len(batch.inputs), len(directions), dtype=torch.float64)
+    total = totals(batch, len(directions))
 
     def add(name: str, form: Form, rows: slice) -> None:
         total[rows] += form.along(torch.stack([direction[name] for direction in directions]))
 
     return walk(objective, batch, add), total
+
+
+def totals(batch: Batch, *columns: int) -> Tensor:
+    """Zeros to add to: one row per example, float64, where the examples are."""
+    return torch.zeros(len(batch.inputs), *columns, dtype=torch.float64, device=batch.inputs.device)
+
+
+def _ordinary(value: Tensor) -> Tensor:
+    """Tensors made in inference mode cannot take part in backward passes; copies of them can."""
+    return value.clone() if value.is_inference() else value

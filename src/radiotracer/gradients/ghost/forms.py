@@ -1,13 +1,12 @@
 """Per-example gradients of one parameter, in whatever form makes their inner products cheap.
 
-A form stands for n gradients ``g_1 .. g_n`` of one parameter, and answers for them without
-writing them out if it can. Most layers give a sum of few outer products, whose inner products need
-only the factors (Goodfellow 2015; Li et al. 2022 for sequences, who call this a ghost norm):
+Most layers give a sum of few outer products, whose inner products need only the factors (Goodfellow
+2015; Li et al. 2022 for sequences, who call this a ghost norm):
 
     <sum_t a_t (outer) b_t, sum_s c_s (outer) d_s>  =  sum_ts <a_t, c_s> <b_t, d_s>
 
-Every method takes the cheaper of the two ways, with the factors or written out, by operation count.
-Results are float64; what is summed on the way has the dtype of the factors.
+Methods take the cheaper way, with factors or written out, by operation count. Results are float64;
+what is summed on the way has the dtype of the factors.
 """
 
 from __future__ import annotations
@@ -17,11 +16,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
-BLOCK = 2**23
+from radiotracer.gradients.ghost.products import added, crossed, summed
+
+BLOCK = 2**21
 """Numbers that an intermediate result may hold; what would be larger is made in blocks."""
 
 ELEMENTWISE = 12
@@ -67,7 +69,7 @@ class Form(ABC):
     def paired(self, other: Form) -> Tensor:
         """``<g_i, h_i>`` with another form of the same parameter and examples, shape (n,)."""
         parts = []
-        for rows in self._blocks_to_write():
+        for rows in blocks(len(self), math.prod(self.shape)):
             mine = self.take(rows).written
             theirs = mine if other is self else other.take(rows).written
             parts.append(torch.linalg.vecdot(mine, theirs).double())
@@ -75,24 +77,18 @@ class Form(ABC):
 
     def inner(self, other: Form) -> Tensor:
         """``<g_i, h_j>`` for every pair, shape (n, m); `other` keeps what it has written out."""
-        parts = [self.take(rows).written @ other.written.T for rows in self._blocks_to_write()]
+        each = math.prod(self.shape)
+        parts = [self.take(rows).written @ other.written.T for rows in blocks(len(self), each)]
         return torch.cat(parts).double()
 
     def along(self, directions: Tensor) -> Tensor:
         """``<g_i, v_k>`` for K directions, shape (K, *shape), to shape (n, K)."""
-        columns = directions.reshape(len(directions), -1).T.to(self._dtype)
-        parts = [
-            self.take(rows).full().reshape(-1, len(columns)) @ columns
-            for rows in self._blocks_to_write()
-        ]
+        columns = directions.reshape(len(directions), -1).T
+        parts = []
+        for rows in blocks(len(self), math.prod(self.shape)):
+            written = self.take(rows).full().reshape(-1, len(columns))
+            parts.append(written @ columns.to(written))
         return torch.cat(parts).double()
-
-    @property
-    @abstractmethod
-    def _dtype(self) -> torch.dtype: ...
-
-    def _blocks_to_write(self) -> list[slice]:
-        return blocks(len(self), math.prod(self.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +112,6 @@ class Full(Form):
     def take(self, rows: slice) -> Full:
         """Some of the rows."""
         return Full(self.shape, self.gradients[rows])
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.gradients.dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,24 +146,25 @@ class Outer(Form):
 
     def paired(self, other: Form) -> Tensor:
         """Through the factors if T x S (p + q) operations are fewer than (T + S) p q."""
-        if not isinstance(other, Outer):
+        (_, t, p), q = self.left.shape, self.right.shape[2]
+        s = other.left.shape[1] if isinstance(other, Outer) else 0
+        if not self._is_like(other) or t * s * (p + q) > (t + s) * p * q:
             return super().paired(other)
-        (_, t, p), (_, s, q) = self.left.shape, other.right.shape
-        if t * s * (p + q) > (t + s) * p * q:
-            return super().paired(other)
-        return _sum_of_products(self.left @ other.left.mT, self.right @ other.right.mT, pairs=False)
+        parts = []
+        for rows in blocks(len(self), t * s):
+            left = self.left[rows] @ other.left[rows].mT
+            parts.append(summed(left * (self.right[rows] @ other.right[rows].mT)))
+        return torch.cat(parts)
 
     def inner(self, other: Form) -> Tensor:
         """Through the factors if that takes fewer operations per pair."""
-        if not isinstance(other, Outer) or self._written_is_cheaper(other):
+        if not self._is_like(other) or self._written_is_cheaper(other):
             return super().inner(other)
-        (_, t, p), (m, s, q) = self.left.shape, other.right.shape
-        lefts, rights = other.left.reshape(m * s, p).T, other.right.reshape(m * s, q).T
         parts = []
-        for rows in blocks(len(self), t * s * m):
-            left = (self.left[rows].reshape(-1, p) @ lefts).view(-1, t, m, s)
-            right = (self.right[rows].reshape(-1, q) @ rights).view(-1, t, m, s)
-            parts.append(_sum_of_products(left, right, pairs=True))
+        for rows in blocks(len(self), self.left.shape[1] * other.left.shape[:2].numel()):
+            left = crossed(self.left[rows], other.left)
+            right = crossed(self.right[rows], other.right)
+            parts.append((left * right).sum(dim=(1, 3)).double())
         return torch.cat(parts)
 
     def along(self, directions: Tensor) -> Tensor:
@@ -179,13 +172,11 @@ class Outer(Form):
         (_, t, p), q, k = self.left.shape, self.right.shape[2], len(directions)
         if t * k > t + k:
             return super().along(directions)
-        matrices = directions.reshape(k, p, q).to(self._dtype)
-        columns = [((self.left @ v) * self.right).flatten(1).sum(dim=1) for v in matrices]
-        return torch.stack(columns, dim=1).double()
+        matrices = directions.reshape(k, p, q).to(self.left)
+        return torch.stack([summed((self.left @ v) * self.right) for v in matrices], dim=1)
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.left.dtype
+    def _is_like(self, other: Form) -> TypeGuard[Outer]:
+        return isinstance(other, Outer) and other.left.shape[2] == self.left.shape[2]
 
     def _written_is_cheaper(self, other: Outer) -> bool:
         (n, t, p), (m, s, q) = self.left.shape, other.right.shape
@@ -227,41 +218,35 @@ class Rows(Form):
 
     def paired(self, other: Form) -> Tensor:
         """Rows meet where their indices agree; a product of vectors is looked up at the indices."""
+        parts = []
         if isinstance(other, Rows):
-            same = self.index.unsqueeze(2) == other.index.unsqueeze(1)
-            return _sum_of_products(self.values @ other.values.mT, same, pairs=False)
-        if isinstance(other, Outer):
-            s, t = other.left.shape[1], self.index.shape[1]
-            where = self.index.unsqueeze(1).expand(-1, s, t)
-            return _sum_of_products(
-                other.right @ self.values.mT, other.left.gather(2, where), pairs=False
-            )
+            for rows in blocks(len(self), self.index.shape[1] * other.index.shape[1]):
+                same = self.index[rows].unsqueeze(2) == other.index[rows].unsqueeze(1)
+                parts.append(summed((self.values[rows] @ other.values[rows].mT) * same))
+            return torch.cat(parts)
+        if isinstance(other, Outer) and other.left.shape[2] == self.shape[0]:
+            for rows in blocks(len(self), self.index.shape[1] * other.left.shape[1]):
+                where = self.index[rows].unsqueeze(1).expand(-1, other.left.shape[1], -1)
+                found = other.left[rows].gather(2, where)
+                parts.append(summed(other.right[rows] @ self.values[rows].mT * found))
+            return torch.cat(parts)
         return super().paired(other)
 
     def inner(self, other: Form) -> Tensor:
         """Rows meet where their indices agree."""
         if not isinstance(other, Rows):
             return super().inner(other)
-        (_, t, d), (m, s, _) = self.values.shape, other.values.shape
-        others = other.values.reshape(m * s, d).T
         parts = []
-        for rows in blocks(len(self), t * s * m):
-            products = (self.values[rows].reshape(-1, d) @ others).view(-1, t, m, s)
+        for rows in blocks(len(self), self.index.shape[1] * other.index.numel()):
             same = self.index[rows][:, :, None, None] == other.index
-            parts.append(_sum_of_products(products, same, pairs=True))
+            products = crossed(self.values[rows], other.values)
+            parts.append((products * same).sum(dim=(1, 3)).double())
         return torch.cat(parts)
 
     def along(self, directions: Tensor) -> Tensor:
         """The directions' rows at the indices."""
-        columns = [
-            (v.to(self._dtype)[self.index] * self.values).flatten(1).sum(dim=1)
-            for v in directions.reshape(-1, *self.shape)
-        ]
-        return torch.stack(columns, dim=1).double()
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.values.dtype
+        tables = directions.reshape(-1, *self.shape).to(self.values)
+        return torch.stack([summed(table[self.index] * self.values) for table in tables], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,16 +260,15 @@ class Sum(Form):
         """One form for all of them; outer products of one kind simply join."""
         if len(parts) == 1:
             return parts[0]
-        outer = [part for part in parts if isinstance(part, Outer)]
-        rest = tuple(part for part in parts if not isinstance(part, Outer))
-        if outer:
-            joined = Outer(
-                outer[0].shape,
-                torch.cat([part.left for part in outer], dim=1),
-                torch.cat([part.right for part in outer], dim=1),
-            )
-            rest = (joined, *rest)
-        return rest[0] if len(rest) == 1 else Sum(rest[0].shape, rest)
+        first = next((part for part in parts if isinstance(part, Outer)), None)
+        if first is None:
+            return Sum(parts[0].shape, tuple(parts))
+        outer = [part for part in parts if first._is_like(part)]
+        rest = tuple(part for part in parts if not first._is_like(part))
+        left = torch.cat([part.left for part in outer], dim=1)
+        right = torch.cat([part.right for part in outer], dim=1)
+        joined = Outer(first.shape, left, right)
+        return Sum(first.shape, (joined, *rest)) if rest else joined
 
     def __len__(self) -> int:
         """How many examples."""
@@ -292,24 +276,28 @@ class Sum(Form):
 
     def full(self) -> Tensor:
         """The parts written out and added."""
-        return sum((part.full() for part in self.parts[1:]), start=self.parts[0].full())
+        return added([part.full() for part in self.parts])
 
     def paired(self, other: Form) -> Tensor:
         """Every part with every part: squares and cross terms."""
         others = other.parts if isinstance(other, Sum) else (other,)
-        terms = [_paired(left, right) for left in self.parts for right in others]
-        return sum(terms[1:], start=terms[0])
+        # A table knows both kinds, a product of factors only its own.
+        return added(
+            [
+                right.paired(left) if isinstance(right, Rows) else left.paired(right)
+                for left in self.parts
+                for right in others
+            ]
+        )
 
     def inner(self, other: Form) -> Tensor:
         """Every part with every part."""
         others = other.parts if isinstance(other, Sum) else (other,)
-        terms = [left.inner(right) for left in self.parts for right in others]
-        return sum(terms[1:], start=terms[0])
+        return added([left.inner(right) for left in self.parts for right in others])
 
     def along(self, directions: Tensor) -> Tensor:
         """Every part along the directions."""
-        terms = [part.along(directions) for part in self.parts]
-        return sum(terms[1:], start=terms[0])
+        return added([part.along(directions) for part in self.parts])
 
     def take(self, rows: slice) -> Sum:
         """Some of the rows of every part."""
@@ -319,22 +307,6 @@ class Sum(Form):
     def kept(self) -> int:
         """What the parts keep; some pairs of kinds need everything written out."""
         return math.prod(self.shape) + sum(part.kept for part in self.parts)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.parts[0]._dtype
-
-
-def _paired(left: Form, right: Form) -> Tensor:
-    # The look-up knows both sides; the outer product only its own kind.
-    if isinstance(right, Rows) and isinstance(left, Outer):
-        return right.paired(left)
-    return left.paired(right)
-
-
-def _sum_of_products(left: Tensor, right: Tensor, *, pairs: bool) -> Tensor:
-    """``sum left * right`` over t and s, of shapes (n, t, s) or, for pairs, (n, t, m, s)."""
-    return (left * right).sum(dim=(1, 3) if pairs else (1, 2)).double()
 
 
 def blocks(count: int, each: int) -> list[slice]:

@@ -135,8 +135,9 @@ class Patches(Form):
         if not isinstance(other, Patches) or other.geometry != self.geometry:
             return super().inner(other)
         if self._written_is_cheaper(other):
+            each = math.prod(self.shape)
             parts = [
-                self.take(rows)._by_offset() @ other.by_offset.T for rows in self._blocks_to_write()
+                self.take(rows)._by_offset() @ other.by_offset.T for rows in blocks(len(self), each)
             ]
             return torch.cat(parts).double()
         pixels, positions = self._pixels * other._pixels, self._positions * other._positions
@@ -161,7 +162,7 @@ class Patches(Form):
         inputs = F.pad(self.inputs, padding)
         columns = []
         for direction in directions:
-            weight = direction.reshape(*self.shape[:2], *geometry.kernel).to(self._dtype)
+            weight = direction.reshape(*self.shape[:2], *geometry.kernel).to(self.inputs)
             moved = convolve(
                 inputs,
                 weight,
@@ -192,10 +193,6 @@ class Patches(Form):
             theirs = mine if other is self else other.take(rows)._by_offset()
             parts.append(torch.linalg.vecdot(mine, theirs).double())
         return torch.cat(parts)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.inputs.dtype
 
     @property
     def _positions(self) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from radiotracer.errors import InputError
 from radiotracer.gradients.ghost.forms import Form
-from radiotracer.gradients.ghost.tape import Step, Tape, Use
-from radiotracer.gradients.objective import Batch, Objective
-from radiotracer.gradients.revealing import revealing_point
+from radiotracer.gradients.ghost.operations import Step, Way
+from radiotracer.gradients.ghost.tape import Tape
+from radiotracer.gradients.ghost.uses import Use
+from radiotracer.gradients.objective import Batch, Evaluation, Objective
 from radiotracer.gradients.summed import gradient_at
 
 ATTEMPTS = 32
 """How often the two examples are passed through the network at most, before giving up on rules."""
+
+PROBES = 4
+"""How many pairs of examples are tried at most, where gradients are zero and prove nothing."""
+
+SILENT = "its gradient is zero or not finite on the examples that rules are tried on"
 
 
 @dataclass(frozen=True)
@@ -33,15 +41,37 @@ class Plan:
     steps: Mapping[str, tuple[Step, ...]]
     dense: Mapping[str, str]
 
+    @property
+    def settled(self) -> bool:
+        """Whether other examples could not show more."""
+        return SILENT not in self.dense.values()
 
-_PLANS: WeakKeyDictionary[Objective, Plan] = WeakKeyDictionary()
+
+_PLANS: dict[int, Plan] = {}
+"""The plan of each living objective, by identity: a loss need not be hashable."""
 
 
 def plan_for(objective: Objective, batch: Batch) -> Plan:
-    """The objective's plan; made on the first batch that is asked about, and kept."""
-    if objective not in _PLANS:
-        _PLANS[objective] = make_plan(objective, batch)
-    return _PLANS[objective]
+    """The objective's plan; made on the first batch that settles it, and kept."""
+    plan = _PLANS.get(id(objective))
+    if plan is not None:
+        return plan
+    for start in range(0, min(len(batch.inputs), 2 * PROBES), 2):
+        rows = slice(start, start + 2)
+        plan = make_plan(objective, Batch(batch.inputs[rows], batch.targets[rows]))
+        if plan.settled:
+            # Another objective may later live at the same address.
+            weakref.finalize(objective, _PLANS.pop, id(objective), None).atexit = False
+            _PLANS[id(objective)] = plan
+            break
+    assert plan is not None  # noqa: S101
+    return plan
+
+
+def dense_parameters(objective: Objective) -> Mapping[str, str]:
+    """Which parameters needed the dense engine so far, and why; none before the first batch."""
+    plan = _PLANS.get(id(objective))
+    return {} if plan is None else plan.dense
 
 
 def make_plan(objective: Objective, batch: Batch) -> Plan:
@@ -53,6 +83,9 @@ def make_plan(objective: Objective, batch: Batch) -> Plan:
     Args:
         objective: Network and loss at a loaded checkpoint.
         batch: At least one example.
+
+    Raises:
+        InputError: Not even an ordinary backward pass is possible.
     """
     probe = Batch(batch.inputs[:2], batch.targets[:2])
     if len(probe.inputs) < 2:
@@ -63,102 +96,208 @@ def make_plan(objective: Objective, batch: Batch) -> Plan:
         if not search.open:
             break
         search.attempt()
-    dense = {**search.dense, **dict.fromkeys(search.open, "no treatment was found in time")}
-    return Plan(MappingProxyType(search.known), MappingProxyType(dense))
+    search.give_up(search.open, "no treatment was found in time")
+    search.prove()
+    return Plan(MappingProxyType(search.known), MappingProxyType(search.dense))
+
+
+class _Truth:
+    """Losses and gradients of two examples, by one ordinary backward pass for each.
+
+    Args:
+        objective: Network and loss.
+        point: Values of all the network's parameters.
+        probe: The examples.
+    """
+
+    def __init__(self, objective: Objective, point: Mapping[str, Tensor], probe: Batch) -> None:
+        losses: list[Tensor] = []
+
+        def watch(_: Batch, evaluation: Evaluation) -> None:
+            losses.append(evaluation.losses.detach())
+
+        ones = [Batch(probe.inputs[i : i + 1], probe.targets[i : i + 1]) for i in range(2)]
+        try:
+            rows = [gradient_at(objective, one, point, objective.traced, watch) for one in ones]
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise InputError(
+                expected="a network and a loss that can be differentiated",
+                came=_first_line(error),
+                do="change the operation that is named",
+            ) from error
+        self.losses = torch.cat(losses)
+        self.gradients = {
+            name: torch.stack([row.get(name, torch.zeros_like(point[name])) for row in rows])
+            for name in objective.traced
+        }
+        # Those that the losses do not depend on, which is more than a gradient of zero.
+        self.idle = {name for name in objective.traced if not any(name in row for row in rows)}
+        self.silent = {
+            name
+            for name, found in self.gradients.items()
+            if name not in self.idle and not (found.isfinite().all() and found.any())
+        }
+        sizes = (float(each.abs().max()) for each in self.gradients.values())
+        self.scale = max((size for size in sizes if math.isfinite(size)), default=0.0)
+
+    def agrees(self, name: str, form: Form | None) -> bool:
+        """Whether these are the parameter's gradients."""
+        truth = self.gradients[name]
+        if form is None:
+            return not truth.any()
+        try:
+            found = form.full()
+        except RuntimeError:
+            return False
+        if found.shape != truth.shape:
+            return False
+        # A parameter that hardly matters has its gradient drowned in the others' rounding.
+        size = max(float(truth.abs().max()), 1e-3 * self.scale)
+        return bool(((found - truth).abs() <= _tolerance(truth) * size).all())
+
+    def agrees_on_losses(self, losses: Tensor) -> bool:
+        """Whether these are the losses."""
+        size = float(self.losses.abs().max())
+        return bool(((losses - self.losses).abs() <= _tolerance(losses) * max(1.0, size)).all())
 
 
 class _Search:
-    """Depth first over the ways to treat each parameter's uses, all parameters at once."""
+    """Goes through the ways to treat each parameter's uses, all parameters at once."""
 
     def __init__(self, objective: Objective, probe: Batch) -> None:
         self.objective = objective
         self.probe = probe
-        self.point = revealing_point(objective)
-        self.truth = _one_by_one(objective, probe, self.point)
-        largest = (float(value.abs().max()) for value in self.truth.values())
-        self.scale = max(largest, default=0.0)
-        self.open = list(objective.traced)
-        self.known: dict[str, tuple[Step, ...]] = {}
-        self.dense: dict[str, str] = {}
+        self.point = _revealing(objective)
+        self.truth = _Truth(objective, self.point, probe)
+        self.known: dict[str, tuple[Step, ...]] = dict.fromkeys(self.truth.idle, ())
+        self.dense = dict.fromkeys(self.truth.silent, SILENT)
+        self.open = [name for name in objective.traced if name not in {*self.known, *self.dense}]
         self.trial: dict[str, tuple[Step, ...]] = {}
-        if not math.isfinite(self.scale):
-            reason = "the gradients of the first two examples are not finite"
-            self.dense, self.open = dict.fromkeys(self.open, reason), []
+        self.tried: dict[str, set[tuple[Way, ...]]] = {}
 
     def attempt(self) -> None:
-        """One pass: parameters that agree are known; the others get their next way."""
+        """One pass: parameters that agree are known; the others get their next treatment."""
+        tape, forms, error = self._pass({**self.known, **self.trial}, probing=True)
+        if error is not None:
+            for name in self._blamed(tape):
+                self._advance(name, tape.uses[name], error)
+            return
+        failing = []
+        for name in [name for name in (*self.known, *self.open) if name not in self.truth.idle]:
+            if self.truth.agrees(name, forms.get(name)):
+                self.known[name] = tuple(use.step for use in tape.uses[name])
+            else:
+                self.known.pop(name, None)
+                failing.append(name)
+        self.open = failing
+        for name in [name for name in failing if name not in tape.overruled]:
+            self._advance(name, tape.uses[name], tape.failed.get(name))
+
+    def prove(self) -> None:
+        """Pass the examples once more, as batches will be; what fails now has no rules."""
+        while self.known:
+            tape, forms, error = self._pass(self.known, probing=False)
+            failing = [
+                name
+                for name in self.known
+                if error is not None
+                or name in tape.failed
+                or not self.truth.agrees(name, forms.get(name))
+            ]
+            for name in failing:
+                self.give_up([name], error or tape.failed.get(name, "it depends on the others"))
+            if not failing:
+                return
+
+    def give_up(self, names: Iterable[str], reason: str) -> None:
+        """Leave parameters to the dense engine."""
+        for name in list(names):
+            self.known.pop(name, None)
+            self.trial.pop(name, None)
+            self.dense[name] = reason
+        self.open = [name for name in self.open if name not in self.dense]
+
+    def _pass(
+        self, steps: Mapping[str, tuple[Step, ...]], *, probing: bool
+    ) -> tuple[Tape, dict[str, Form], str | None]:
+        """What came back for whom, or what was raised."""
         forms: dict[str, Form] = {}
-        watched = {name: self.point[name] for name in (*self.known, *self.open)}
-        plan = {**self.known, **self.trial}
-        tape = Tape(watched, plan, 2, forms.__setitem__, probing=True)
-        broken: str | None = None
+        tape = Tape(
+            {name: self.point[name] for name in (*self.known, *self.open)},
+            steps,
+            2,
+            forms.__setitem__,
+            probe=self.probe.inputs if probing else None,
+        )
         try:
             with torch.enable_grad(), tape:
-                losses = self.objective.evaluate(self.probe, self.point).losses
+                held = {**self.point, **tape.leaves}
+                losses = self.objective.evaluate(self.probe, held).losses
             tape.backward(losses)
+            if not self.truth.agrees_on_losses(losses.detach()):
+                return tape, forms, "the losses change while its use is watched"
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # whatever the network's own code raises
-            broken = f"{type(error).__name__}: {error}".splitlines()[0]
-        if broken is not None:
-            self._blame(tape, broken)
-            return
-        for name in list(self.open):
-            uses = tape.uses[name]
-            if self._agrees(name, forms.get(name)):
-                self.open.remove(name)
-                self.known[name] = tuple(use.step for use in uses)
-            else:
-                used = ", ".join(dict.fromkeys(use.step.operation for use in uses))
-                reason = tape.failed.get(name) or (
-                    f"no rule agrees with its use in {used}"
-                    if uses
-                    else "used where no torch operation shows it"
+            return tape, forms, _first_line(error)
+        finally:
+            tape.close()
+        return tape, forms, None
+
+    def _blamed(self, tape: Tape) -> list[str]:
+        """Whose treatment may have broken a pass, for nobody says: who was met last comes first.
+
+        Only copies can change the network's values; any use can run into an error at once.
+        """
+        copied = [
+            name for name in self.open if any(use.step.way is Way.COPIES for use in tape.uses[name])
+        ]
+        for names in (copied, self.open):
+            met = [name for name in tape.latest if name in names]
+            if met or names:
+                return met or names[-1:]
+        return []
+
+    def _advance(self, name: str, uses: Sequence[Use], reason: str | None) -> None:
+        """The next treatment: all uses alike, then all combinations; at last the dense engine."""
+        tried = self.tried.setdefault(name, set())
+        tried.add(tuple(use.step.way for use in uses))
+        alike = (
+            tuple(way if way in use.candidates else use.candidates[0] for use in uses)
+            for way in Way
+        )
+        for ways in itertools.chain(alike, itertools.product(*(use.candidates for use in uses))):
+            if ways not in tried:
+                tried.add(ways)
+                self.trial[name] = tuple(
+                    Step(use.step.operation, way) for use, way in zip(uses, ways, strict=True)
                 )
-                self._advance(name, uses, reason)
-
-    def _agrees(self, name: str, form: Form | None) -> bool:
-        truth = self.truth.get(name)
-        if truth is None or form is None:
-            return truth is None and form is None
-        found = form.full()
-        tolerance = {8: 1e-8, 4: 1e-3}.get(truth.element_size(), 5e-2)
-        # A parameter that hardly matters has its gradient drowned in the others' rounding.
-        allowed = tolerance * max(float(truth.abs().max()), 1e-3 * self.scale)
-        # Where all is zero, every treatment agrees, and nothing is proved.
-        return bool(truth.any() and ((found - truth).abs() <= allowed).all())
-
-    def _blame(self, tape: Tape, error: str) -> None:
-        """Nobody says whose treatment broke the pass: the parameter used last comes first."""
-        last = next((use for use in reversed(tape.noted) if use.source.name in self.open), None)
-        name = self.open[-1] if last is None else last.source.name
-        self._advance(name, tape.uses[name], error)
-
-    def _advance(self, name: str, uses: Sequence[Use], reason: str) -> None:
-        """The next way of the latest use that has one; without any, the dense engine."""
-        for number in reversed(range(len(uses))):
-            step, ways = uses[number].step, uses[number].candidates
-            later = ways[ways.index(step.way) + 1 :]
-            if later:
-                before = tuple(use.step for use in uses[:number])
-                self.trial[name] = (*before, Step(step.operation, later[0]))
                 return
-        self.open.remove(name)
-        self.trial.pop(name, None)
-        self.dense[name] = reason
+        used = ", ".join(dict.fromkeys(use.step.operation for use in uses))
+        self.give_up([name], reason or f"no rule agrees with its use in {used}")
 
 
-def _one_by_one(
-    objective: Objective, probe: Batch, point: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Gradients by one ordinary backward pass for each example, shape (2, ...) each.
+def _revealing(objective: Objective) -> dict[str, Tensor]:
+    """The loaded checkpoint, with noise for parameters that are zero throughout, or nearly so.
 
-    Parameters that the losses do not depend on are absent.
+    Heads and residual gains often start there, and hide all the layers below them.
     """
-    found = [
-        gradient_at(objective, Batch(inputs, targets), point, objective.traced)
-        for inputs, targets in zip(probe.inputs.split(1), probe.targets.split(1), strict=True)
-    ]
-    return {
-        name: torch.stack([row.get(name, torch.zeros_like(point[name])) for row in found])
-        for name in objective.traced
-        if any(name in row for row in found)
-    }
+    generator = torch.Generator().manual_seed(0)
+    point = {}
+    for name, parameter in objective.model.named_parameters():
+        value = parameter.detach()
+        if value.is_floating_point() and float(value.float().square().mean().sqrt()) < 1e-3:
+            value = 0.1 * torch.randn(value.shape, generator=generator).to(value)
+        point[name] = value
+    return point
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _tolerance(value: Tensor) -> float:
+    """How far right gradients may be from each other, relative to the largest."""
+    return {8: 1e-8, 4: 1e-3}.get(value.element_size(), 5e-2)

@@ -1,0 +1,86 @@
+"""What a command needs of a recorded run: its data, their truth, its network."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from radiotracer.cli.console import err, tell_quarantined
+from radiotracer.data import BUILT_INS, Examples, open_data
+from radiotracer.data.idx import has_idx_split
+from radiotracer.data.saved import is_saved
+from radiotracer.errors import InputError, RunError
+from radiotracer.lab.models import build_model
+from radiotracer.recipes import Manifest
+from radiotracer.runs import Run
+
+
+def training_data(run: Run, data: str | None) -> Examples:
+    """Open `data`, or what the run recorded, with the size that its images had."""
+    source = data or run.info.data.source
+    if source is None:
+        raise RunError(
+            expected="a run that knows where its training data are",
+            came="one recorded from data in memory",
+            do="pass --data",
+        )
+    size = run.info.settings.get("image_size")
+    examples = open_sized(source, None if size is None else int(size))
+    tell_quarantined(examples)
+    return examples
+
+
+def open_like(source: str, train: Examples) -> Examples:
+    """Open a DATA argument; a folder of images is resized to the training images."""
+    _, height, width, _ = train.images.shape
+    return open_sized(source, height if height == width else None)
+
+
+def open_sized(source: str, image_size: int | None) -> Examples:
+    """Open a DATA argument; a folder of images is resized, as the training images were."""
+    split = next((end for end in (":train", ":test") if source.endswith(end)), "")
+    folder = Path(source if Path(source).exists() else source.removesuffix(split))
+    images = (
+        str(folder) not in BUILT_INS
+        and folder.is_dir()
+        and not is_saved(folder)
+        and not any(has_idx_split(folder, each) for each in ("train", "test"))
+    )
+    return open_data(source, image_size=image_size if images else None, report=err.print)
+
+
+def manifest_of(examples: Examples) -> Manifest | None:
+    """The ground truth that lies beside the examples, if they are a folder that has one."""
+    folder = Path(examples.source)
+    is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path
+    return Manifest.read(folder, examples) if is_path else None
+
+
+def network_of(run: Run, factory: str | None) -> nn.Module:
+    """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
+    with torch.random.fork_rng(devices=[]):
+        if factory is None:
+            return build_model(run.info.model)
+        module, _, function = factory.partition(":")
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            model = getattr(importlib.import_module(module), function)()
+        except Exception as error:  # it runs code of the user's
+            raise InputError(
+                expected="--factory module:function that can be imported and called",
+                came=f"{factory!r}: {type(error).__name__}: {error}",
+                do="check the names, and that the module lies in this folder or is installed",
+            ) from error
+        finally:
+            sys.path.pop(0)
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            expected="a factory that returns a torch.nn.Module",
+            came=type(model).__name__,
+            do="return the network",
+        )
+    return model

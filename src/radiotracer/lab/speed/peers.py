@@ -1,0 +1,34 @@
+"""Every method of a formula, ours first; and whether the peers are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from radiotracer.errors import InputError
+from radiotracer.lab.speed.captum_peer import captum_methods
+from radiotracer.lab.speed.dattri_peer import dattri_methods
+from radiotracer.lab.speed.loop import forward_backward, loop_method
+from radiotracer.lab.speed.method import PEERS, Formula, Method
+from radiotracer.lab.speed.own import own_method
+
+
+def require_peers() -> None:
+    """Raise `InputError` unless every peer can be imported."""
+    missing = [name for name in PEERS if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            expected="the libraries to compare with",
+            came=f"no {' and no '.join(missing)}",
+            do='pip install "radiotracer[bench]", or pass --without-peers',
+        )
+
+
+def methods_of(formula: Formula, *, peers: bool = True) -> Sequence[Method]:
+    """The methods of a formula: ours, the unit of time, the plain loop, and the peers'."""
+    methods = [own_method(formula), forward_backward()]
+    if formula != "last-layer":
+        methods.append(loop_method(formula))
+    if peers:
+        methods += [*captum_methods(formula), *dattri_methods(formula)]
+    return methods

@@ -1,0 +1,49 @@
+"""What a page tells of the training that it speaks of."""
+
+from __future__ import annotations
+
+from radiotracer.influence import Tracing
+from radiotracer.runs import Run
+
+
+def name_of(source: str | None) -> str:
+    """A short name for data: the last part of where they come from."""
+    return (source or "your data").rstrip("/").rpartition("/")[2]
+
+
+def training_rows(tracing: Tracing) -> list[tuple[str, str]]:
+    """What was trained on what and how, and what of it is traced: (name, value)."""
+    info = tracing.run.info
+    rates = [format(max(c.learning_rates), ".4g") for c in info.checkpoints]
+    traced = tracing.objective.traced
+    parameters = sum(value.numel() for value in tracing.objective.parameters().values())
+    return [
+        ("Training command", info.command),
+        (
+            "Training data",
+            f"{info.data.source or 'given in Python'}, {info.data.examples} examples",
+        ),
+        ("Data SHA-256", info.data.digest),
+        ("Network", f"{info.model.name} {info.model.options or ''}".strip()),
+        ("Traced", f"{len(traced)} tensors, {parameters:,} parameters"),
+        ("Optimiser", info.optimizer.name),
+        ("Training settings", ", ".join(f"{k}={v}" for k, v in info.settings.items()) or "unknown"),
+        ("Training seed", str(info.seed)),
+        ("Checkpoints", ", ".join(f"step {c.step}" for c in info.checkpoints)),
+        ("Learning rates", ", ".join(rates)),
+        ("Last checkpoint SHA-256", info.checkpoints[-1].sha256),
+        ("Trained with", ", ".join(f"{k} {v}" for k, v in info.versions.items())),
+    ]
+
+
+def training_notes(run: Run) -> list[str]:
+    """What a reader must know before believing influence along this training."""
+    notes = []
+    if run.info.status != "complete":
+        notes.append("The training did not end; the checkpoints that it left were used.")
+    if not run.info.optimizer.name.startswith("SGD"):
+        notes.append(
+            "TracIn's derivation is for plain gradient descent; the run used "
+            f"{run.info.optimizer.name}, whose steps differ from learning rate x gradient."
+        )
+    return notes
