@@ -120,6 +120,7 @@ def test_a_rule_that_fails_later(rules: None) -> None:
     objective = objective_for(model, batch)
     for size in (5, 3, 5):
         check(objective, Batch(batch.inputs[:size], batch.targets[:size]))
+    assert dense_parameters(objective) == {"mix": "torch.functional.einsum with three examples"}
 
 
 def test_a_layer_at_zero_hides_nothing() -> None:

@@ -11,7 +11,7 @@ convolutions, parameters used several times; Gram matrices of pixels in place of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
 from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import precise
-from radiotracer.gradients.ghost.plan import Plan, plan_for
+from radiotracer.gradients.ghost.plan import Plan, first_line, note_dense, plan_for
 from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
@@ -53,7 +53,8 @@ def walk(
         batch = Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
         plan = plan_for(objective, batch)
         evaluation, failed = _by_rules(objective, batch, plan, hand_over)
-        dense = {*plan.dense, *failed}
+        dense = {**plan.dense, **failed}
+        note_dense(objective, dense)
         for start in range(0, len(batch.inputs) if dense else 0, DENSE_BATCH):
             rows = slice(start, start + DENSE_BATCH)
             part = Batch(batch.inputs[rows], batch.targets[rows])
@@ -64,8 +65,8 @@ def walk(
 
 def _by_rules(
     objective: Objective, batch: Batch, plan: Plan, consume: Callable[[str, Form, slice], None]
-) -> tuple[Evaluation, Collection[str]]:
-    """The forward pass, and the names of those for whom this batch cannot go by the plan."""
+) -> tuple[Evaluation, Mapping[str, str]]:
+    """The forward pass; and which parameters this batch cannot treat by the plan, and why."""
     everything = slice(0, len(batch.inputs))
     values = objective.parameters()
     tape = Tape(
@@ -74,22 +75,22 @@ def _by_rules(
         len(batch.inputs),
         lambda name, form: consume(name, form, everything),
     )
-    evaluation = None
+    evaluation, error = None, ""
     try:
         with torch.enable_grad(), tape:
             evaluation = objective.evaluate(batch, tape.leaves)
     except torch.OutOfMemoryError:
         raise
-    except Exception:  # noqa: S110
+    except Exception as raised:
         # A copy that does not fit this batch, or the network's own error, which then comes again.
-        pass
+        error = first_line(raised)
     else:
         tape.backward(evaluation.losses)
     finally:
         tape.close()
     if evaluation is None:
         with torch.no_grad():
-            return objective.evaluate(batch), objective.traced
+            return objective.evaluate(batch), dict.fromkeys(objective.traced, error)
     features = None if evaluation.features is None else evaluation.features.detach()
     return Evaluation(
         evaluation.losses.detach(), evaluation.outputs.detach(), features

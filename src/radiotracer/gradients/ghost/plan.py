@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,6 +51,9 @@ class Plan:
 _PLANS: dict[int, Plan] = {}
 """The plan of each living objective, by identity: a loss need not be hashable."""
 
+_DENSE: dict[int, dict[str, str]] = {}
+"""What each living objective has left to the dense engine so far, in any batch, and why."""
+
 
 def plan_for(objective: Objective, batch: Batch) -> Plan:
     """The objective's plan; made on the first batch that settles it, and kept."""
@@ -60,8 +64,7 @@ def plan_for(objective: Objective, batch: Batch) -> Plan:
         rows = slice(start, start + 2)
         plan = make_plan(objective, Batch(batch.inputs[rows], batch.targets[rows]))
         if plan.settled:
-            # Another objective may later live at the same address.
-            weakref.finalize(objective, _PLANS.pop, id(objective), None).atexit = False
+            _forget_with(objective, _PLANS)
             _PLANS[id(objective)] = plan
             break
     assert plan is not None  # noqa: S101
@@ -70,8 +73,24 @@ def plan_for(objective: Objective, batch: Batch) -> Plan:
 
 def dense_parameters(objective: Objective) -> Mapping[str, str]:
     """Which parameters needed the dense engine so far, and why; none before the first batch."""
-    plan = _PLANS.get(id(objective))
-    return {} if plan is None else plan.dense
+    return MappingProxyType(_DENSE.get(id(objective), {}))
+
+
+def note_dense(objective: Objective, reasons: Mapping[str, str]) -> None:
+    """Remember for `dense_parameters` which parameters a batch left to the dense engine."""
+    # Where no gradient shows itself, there was hardly anything to compute.
+    reasons = {name: reason for name, reason in reasons.items() if reason != SILENT}
+    if not reasons:
+        return
+    if id(objective) not in _DENSE:
+        _forget_with(objective, _DENSE)
+    known = _DENSE.setdefault(id(objective), {})
+    known.update({name: reason for name, reason in reasons.items() if name not in known})
+
+
+def _forget_with(objective: Objective, memory: dict[int, Any]) -> None:
+    # Another objective may later live at the same address.
+    weakref.finalize(objective, memory.pop, id(objective), None).atexit = False
 
 
 def make_plan(objective: Objective, batch: Batch) -> Plan:
@@ -124,7 +143,7 @@ class _Truth:
         except RuntimeError as error:
             raise InputError(
                 expected="a network and a loss that can be differentiated",
-                came=_first_line(error),
+                came=first_line(error),
                 do="change the operation that is named",
             ) from error
         self.losses = torch.cat(losses)
@@ -241,7 +260,7 @@ class _Search:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever the network's own code raises
-            return tape, forms, _first_line(error)
+            return tape, forms, first_line(error)
         finally:
             tape.close()
         return tape, forms, None
@@ -294,7 +313,8 @@ def _revealing(objective: Objective) -> dict[str, Tensor]:
     return point
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What was raised, in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

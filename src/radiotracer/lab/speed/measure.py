@@ -40,26 +40,28 @@ def compare(
         peak: Measures memory.
         progress: Told how many of how many runs are done.
     """
-    small = case.part(*part)
-    cases = {method.name: small if method.gradients else case for method in methods}
-    scales = {method.name: scale(method, case, small, budget) for method in methods}
-    runs = rounds * len(methods)
+    cases = {method.name: _measured(method, case, part) for method in methods}
+    scales = {method.name: scale(method, case, cases[method.name], budget) for method in methods}
+    runs = sum(1 if method.share > 1 else rounds for method in methods)
     seconds: dict[str, list[float]] = {method.name: [] for method in methods}
     found: dict[str, Tensor | None] = {}
-    for _ in range(rounds):
+    for round_ in range(rounds):
         for method in methods:
+            if round_ and method.share > 1:
+                continue
             started = time.perf_counter()
             found[method.name] = method.scores(cases[method.name], budget)
             taken = time.perf_counter() - started
             seconds[method.name].append(scales[method.name] * taken)
             progress(sum(map(len, seconds.values())), runs)
     ours, unit = methods[0], methods[1]
-    whole = found[ours.name]
-    of_part = ours.scores(small, budget)
+    references = {id(case): found[ours.name]}
     rows = []
     for method in methods:
-        scores = found[method.name]
-        reference = of_part if method.gradients else whole
+        scores, measured = found[method.name], cases[method.name]
+        if id(measured) not in references:
+            references[id(measured)] = ours.scores(measured, budget)
+        reference = references[id(measured)]
         rows.append(
             Row(
                 method=method.name,
@@ -75,6 +77,13 @@ def compare(
             )
         )
     return tuple(rows)
+
+
+def _measured(method: Method, case: Case, part: tuple[int, int]) -> Case:
+    """What the method is measured on."""
+    if method.gradients is None:
+        return case
+    return case.part(*(max(1, size // method.share) for size in part))
 
 
 def scale(method: Method, case: Case, part: Case, budget: Budget) -> float:
@@ -95,5 +104,6 @@ def difference(scores: Tensor, reference: Tensor | None) -> float:
 
 
 def _ratio(seconds: Mapping[str, Sequence[float]], method: Method, other: Method) -> Quartiles:
-    pairs = zip(seconds[method.name], seconds[other.name], strict=True)
+    # A very slow method has no second round.
+    pairs = zip(seconds[method.name], seconds[other.name], strict=False)
     return Quartiles.of([mine / theirs for mine, theirs in pairs])

@@ -53,6 +53,8 @@ class Method:
             this is slow: it is measured on a part, and its time is scaled by this count. None: it
             is measured in full.
         note: What to know about its scores.
+        share: A very slow method is measured on the part divided by this, and in the first round
+            alone where it is more than 1.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Method:
     compute: Callable[[Case, Budget], Tensor | None]
     gradients: Callable[[Case, Budget], int] | None = None
     note: str = ""
+    share: int = 1
 
     def scores(self, case: Case, budget: Budget) -> Tensor | None:
         """`compute` as it is measured."""
