@@ -51,7 +51,7 @@ docs: dev
 
 check: lint types layers docs
 
-bench-speed: dev  ## Algorithm 1 by one Jacobian-vector product: time and memory as ratios
+bench-speed: dev  ## each engine in forward passes; other libraries: radiotracer bench speed
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 
 bench-detect: dev  ## two recipes, three seeds, every detector

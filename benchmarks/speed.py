@@ -1,4 +1,4 @@
-"""Algorithm 1 of the source by one Jacobian-vector product: its price in forward passes and memory.
+"""What each engine costs in forward passes and memory; for peers see `radiotracer bench speed`.
 
     python benchmarks/speed.py [--width 16] [--batch-size 512] [--pairs 15] [--threads N]
 
@@ -6,7 +6,8 @@ Prints, for one checkpoint of a ResNet-18 on MNIST-sized images:
 
 * time of a pass over training examples, in units of a plain forward pass of the same network, the
   same batch and the same memory layout (medians of paired runs with their quartiles): the
-  Jacobian-vector product, a forward and backward pass, and what it replaces: a loop of one backward
+  Jacobian-vector product (Algorithm 1 of the source), norms, inner products with 100 queries, ten
+  directions, an ordinary forward and backward pass, and what they replace: a loop of one backward
   pass per example, and vectorised per-example gradients;
 * peak memory above the loaded network, each in a process of its own, in units of inference.
 
@@ -31,10 +32,22 @@ from radiotracer.gradients import (
     Batch,
     Objective,
     directional,
+    directional_many,
+    inner,
+    keep,
     per_example_gradients,
+    square_norm,
     summed_gradient,
 )
 from radiotracer.lab.models import ResNet18
+
+JOBS = {
+    "inference": "inference",
+    "jvp": "Jacobian-vector product",
+    "norms": "norms",
+    "backward": "forward + backward",
+}
+"""What memory is measured of."""
 
 MEMORY_BATCHES = 4
 MEMORY_BATCH_SIZE = 4096
@@ -73,8 +86,16 @@ def times(width: int, batch_size: int, pairs: int) -> None:
     few = 32
     part = Batch(batch.inputs[:few], batch.targets[:few])
     scale = batch_size / few
+    rates = dict.fromkeys(objective.traced, 0.1)
+    queries = keep(objective, Batch(batch.inputs[:100], batch.targets[:100]))
     jobs: dict[str, tuple[Callable[[], object], float]] = {
         "Jacobian-vector product": (lambda: directional(objective, batch, direction), 1.0),
+        "norms": (lambda: square_norm(objective, batch, rates), 1.0),
+        "inner products with 100 queries": (
+            lambda: inner(objective, batch, queries, rates),
+            1.0,
+        ),
+        "ten directions": (lambda: directional_many(objective, batch, [direction] * 10), 1.0),
         "forward + backward": (lambda: summed_gradient(objective, [batch]), 1.0),
         f"loop of single backwards ({few} of {batch_size}, scaled)": (
             lambda: loop(objective, batch, few),
@@ -104,6 +125,7 @@ def peak(job: str, width: int, batch_size: int) -> None:
     # Everything is loaded and warm before the mark: libraries, kernels, the direction.
     forward(objective, batch)
     directional(objective, batch, direction)
+    square_norm(objective, batch, dict.fromkeys(objective.traced, 0.1))
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts here
     before = high_water()
     inputs = torch.rand(batch_size, 1, 28, 28).contiguous(memory_format=torch.channels_last)
@@ -113,6 +135,8 @@ def peak(job: str, width: int, batch_size: int) -> None:
             forward(objective, batch)
         elif job == "jvp":
             directional(objective, batch, direction)
+        elif job == "norms":
+            square_norm(objective, batch, dict.fromkeys(objective.traced, 0.1))
         else:
             summed_gradient(objective, [batch])
     after = high_water()
@@ -127,7 +151,7 @@ def high_water() -> int:
 
 def memory(width: int) -> None:
     found = {}
-    for job in ("inference", "jvp", "backward"):
+    for job in JOBS:
         command = [sys.executable, __file__, "--peak", job]
         command += ["--width", str(width), "--batch-size", str(MEMORY_BATCH_SIZE), "--threads", "1"]
         # glibc gives freed memory back at once, so that the peak is what is in use.
@@ -139,8 +163,7 @@ def memory(width: int) -> None:
         f"peak memory at batch {MEMORY_BATCH_SIZE}, in units of inference "
         f"({base['peak'] / 2**20:.0f} MiB above the loaded network)"
     )
-    names = {"jvp": "Jacobian-vector product", "backward": "forward + backward"}
-    for job, name in names.items():
+    for job, name in JOBS.items():
         above = found[job]["peak"] / base["peak"]
         whole = found[job]["whole"] / base["whole"]
         print(f"  {name:<52}{above:8.2f}   (whole process: {whole:.2f})")
@@ -152,7 +175,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--peak", choices=("inference", "jvp", "backward"), help=argparse.SUPPRESS)
+    parser.add_argument("--peak", choices=JOBS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
