@@ -167,11 +167,18 @@ def test_networks_and_some_of_their_layers(name: str) -> None:
     )
 
 
+LOW = {
+    "attention": lambda: nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
+    "dense": lambda: nn.PReLU(4),
+    "weight norm": lambda: nn.utils.parametrizations.weight_norm(linear()),
+}
+
+
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),
     [(torch.float32, 1e-4), (torch.bfloat16, 0.1), (torch.float16, 0.01)],
 )
-@pytest.mark.parametrize("name", ["norms", "small-cnn", "called-twice", "attention", "weight norm"])
+@pytest.mark.parametrize("name", ["norms", "small-cnn", "called-twice", *LOW])
 def test_lower_precision(name: str, dtype: torch.dtype, tolerance: float) -> None:
     if name in LOW:
         model, batch = seeded(lambda: (Net(LOW[name](), linear()), tokens()))
@@ -183,10 +190,7 @@ def test_lower_precision(name: str, dtype: torch.dtype, tolerance: float) -> Non
         objective = objective_of(model, batch)
         low = Batch(batch.inputs.to(dtype), batch.targets)
         lower = objective_of(model.to(dtype), low)
-    check(lower, low, tolerance=tolerance, truth=true_gradients(objective, batch))
-
-
-LOW = {
-    "attention": lambda: nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
-    "weight norm": lambda: nn.utils.parametrizations.weight_norm(linear()),
-}
+    dense = ["layer.weight"] if name == "dense" else []
+    truth = true_gradients(objective, batch)
+    forms = check(lower, low, dense=dense, tolerance=tolerance, truth=truth)
+    assert {form.full().dtype for parts in forms.values() for _, form in parts} == {torch.float32}

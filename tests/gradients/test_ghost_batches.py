@@ -65,6 +65,35 @@ def test_later_batches_may_do_otherwise(first: int, kind: int) -> None:
         check(objective, Batch(inputs, batch.targets))
 
 
+def test_a_partner_that_fails_later() -> None:
+    """What is made from two parameters is still the other's when one of them is used otherwise."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        found = F.linear(x, m.step.weight * m.gain[:, None])
+        return found if x[0, 0, 0] < 9 else Scale.apply(found, m.gain)
+
+    model, batch = seeded(lambda: (Parts(forward, step=linear(), gain=torch.randn(4)), tokens()))
+    objective = objective_for(model, batch)
+    check(objective, batch)
+    batch.inputs[:, 0, 0] = 10
+    check(objective, batch)
+
+
+def test_another_operation_proves_nothing() -> None:
+    """With as many tokens as examples, nothing but its name tells where its examples are."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        if x[0, 0, 0] < 9:
+            return m.step(x)
+        return (x.transpose(0, 1) @ m.step.weight).transpose(0, 1)
+
+    model, batch = seeded(lambda: (Parts(forward, step=linear()), tokens(N)))
+    objective = objective_for(model, batch)
+    check(objective, batch)
+    batch.inputs[:, 0, 0] = 10
+    check(objective, batch)
+
+
 @pytest.mark.parametrize("counts", [(4, 5, 2, 1, 7), (1, 4), (2, 3), (N, 2)])
 @pytest.mark.parametrize("how", [tokens_then_examples, examples_innermost, mixed])
 def test_sequences_of_any_length(how: Callable[..., Tensor], counts: tuple[int, ...]) -> None:

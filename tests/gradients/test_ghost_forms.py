@@ -19,8 +19,8 @@ from radiotracer.gradients.ghost.derived import Pulled
 from radiotracer.gradients.ghost.forms import Sum, blocks
 
 SMALL = st.integers(1, 4)
-COSTS = (0, 10**9)
-"""Of an element-wise pass: with factors always, or never, as far as the formula lets."""
+COSTS = (-(10**9), 0, 10**9)
+"""Of an element-wise pass: with factors always, sometimes and never."""
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def compare(one: Form, same: Form, others: Form) -> None:
 
 
 @given(n=st.integers(2, 4), m=SMALL, t=SMALL, s=SMALL, p=SMALL, q=SMALL, seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_matrices_and_tables(n: int, m: int, t: int, s: int, p: int, q: int, seed: int) -> None:
     g = drawn(seed)
 
@@ -187,7 +187,7 @@ def positions(geometry: Geometry, sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @given(drawing=geometries(), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_convolutions(
     drawing: tuple[Geometry, tuple[int, ...], tuple[int, ...], int, int], seed: int
 ) -> None:

@@ -180,6 +180,9 @@ LAYERS: dict[str, Build] = {
     "rms norm, two axes": after_linear(lambda: nn.RMSNorm((4, 4), eps=0.1)),
     "table": words(lambda: nn.Sequential(nn.Embedding(4, 3), nn.Linear(3, 2))),
     "table, padding": words(Tables),
+    "table, a function": words(
+        lambda: Using(lambda x, w: F.embedding(x, w, padding_idx=-2).sin(), (4, 3))
+    ),
     "positions": using(lambda x, p: (x + p).tanh(), (4, 4)),
     "positions, one in front": using(lambda x, p: (x + p).tanh(), (1, 4, 4)),
     "positions, cut": using(lambda x, p: (x + p[:, : x.shape[1]]).tanh(), (1, 9, 4)),

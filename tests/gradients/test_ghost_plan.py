@@ -37,6 +37,7 @@ from radiotracer.gradients.ghost import (
     plan_for,
     register_rule,
     square_norm,
+    walk,
 )
 from radiotracer.gradients.ghost.rules import registry
 
@@ -89,6 +90,19 @@ def other_arguments(errors: Tensor, role: str, weight: Tensor, *, data: Tensor) 
     raise AssertionError
 
 
+class Once:
+    """Right the first time."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(
+        self, errors: Tensor, role: str, equation: str, data: Tensor, weight: Tensor
+    ) -> Form:
+        self.calls += 1
+        return right(self.calls * errors, role, equation, data, weight)
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
@@ -97,6 +111,7 @@ def other_arguments(errors: Tensor, role: str, weight: Tensor, *, data: Tensor) 
         (of_another_shape, "no rule agrees with its use in torch.functional.einsum"),
         (raising, "the rule of torch.functional.einsum raises ZeroDivisionError"),
         (refusing, "torch.functional.einsum with two capital letters"),
+        (Once(), "its gradients depend on how the others are found"),
         (other_arguments, "torch.functional.einsum has no rule"),
     ],
 )
@@ -107,6 +122,19 @@ def test_rules_of_one_s_own(rules: None, rule: Callable[..., Form], reason: str 
     assert dense_parameters(objective) == {}
     check(objective, batch, dense=[] if reason is None else ["mix"])
     assert dense_parameters(objective) == ({} if reason is None else {"mix": reason})
+
+
+def test_a_network_that_notices() -> None:
+    """It is passed unwatched from then on."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return m.step(x) + torch.overrides.has_torch_function((x,))
+
+    model, batch = seeded(lambda: (Parts(forward, step=linear()), tokens()))
+    objective = objective_for(model, batch, loss=lambda z, _: z.flatten(1).sum(dim=1))
+    check(objective, batch, dense=["step.weight", "step.bias"])
+    seen = walk(objective, batch, lambda name, form, rows: None)
+    assert torch.equal(seen.losses, objective.evaluate(batch).losses)
 
 
 def test_a_rule_that_fails_later(rules: None) -> None:

@@ -76,6 +76,7 @@ def input_overwritten(m: Any, x: Tensor) -> Tensor:
 
 def unused(m: Any, x: Tensor) -> Tensor:
     m.second(x)
+    m.first(x.cos())
     return torch.cat([m.first(x), m.second(x).detach()], dim=-1)
 
 
@@ -233,13 +234,25 @@ DENSE: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], dict[str, str]]] 
     "einsum first": (
         lambda: (
             Parts(
-                lambda m, x: m.last(torch.einsum("ntd,de->nte", x, m.mix).sin()),
+                lambda m, x: m.last(torch.einsum("ntd,de->nte", x.sin(), m.mix).sin()),
                 mix=torch.randn(4, 4),
                 last=linear(),
             ),
             tokens(),
         ),
         {"mix": "torch.functional.einsum has no rule"},
+    ),
+    "linear, and einsum": (
+        lambda: (
+            Parts(
+                lambda m, x: torch.einsum(
+                    "ntd,de->nte", tokens_then_examples(m, x).sin(), m.step.weight
+                ),
+                step=nn.Linear(2, 2),
+            ),
+            tokens(4, 2),
+        ),
+        {"step.weight": "torch.functional.einsum has no rule"},
     ),
     "also by a custom function": (
         lambda: (

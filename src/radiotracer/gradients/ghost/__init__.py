@@ -1,8 +1,9 @@
 """Norms and inner products of per-example gradients that are never written out.
 
-`engine.py` has the functions; `tape.py` watches the network use its parameters; `plan.py` proves on
-two examples that what it saw is right; `rules/` says, per torch operation, which `forms.py` the
-gradients have (`patches.py`: those of convolutions).
+`engine.py` has the functions. `tape.py` watches the network use its parameters (`uses.py`), through
+torch's operations (`operations.py`) and functions of parameters alone (`derived.py`). `plan.py`
+proves on two examples that what it saw is right (`truth.py`). `rules/` says, per torch operation,
+which `forms.py` the gradients have (`patches.py`: those of convolutions).
 """
 
 from radiotracer.gradients.ghost.engine import Kept as Kept

@@ -20,8 +20,9 @@ from torch import Tensor
 from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
 from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import precise
-from radiotracer.gradients.ghost.plan import Plan, first_line, note_dense, plan_for
+from radiotracer.gradients.ghost.plan import Plan, note_dense, plan_for
 from radiotracer.gradients.ghost.tape import Tape
+from radiotracer.gradients.ghost.truth import first_line
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
 Rates = Mapping[str, float]
@@ -67,6 +68,8 @@ def _by_rules(
     objective: Objective, batch: Batch, plan: Plan, consume: Callable[[str, Form, slice], None]
 ) -> tuple[Evaluation, Mapping[str, str]]:
     """The forward pass; and which parameters this batch cannot treat by the plan, and why."""
+    if not plan.steps:
+        return _plainly(objective, batch), {}
     everything = slice(0, len(batch.inputs))
     values = objective.parameters()
     tape = Tape(
@@ -89,12 +92,16 @@ def _by_rules(
     finally:
         tape.close()
     if evaluation is None:
-        with torch.no_grad():
-            return objective.evaluate(batch), dict.fromkeys(objective.traced, error)
+        return _plainly(objective, batch), dict.fromkeys(objective.traced, error)
     features = None if evaluation.features is None else evaluation.features.detach()
     return Evaluation(
         evaluation.losses.detach(), evaluation.outputs.detach(), features
     ), tape.failed
+
+
+def _plainly(objective: Objective, batch: Batch) -> Evaluation:
+    with torch.no_grad():
+        return objective.evaluate(batch)
 
 
 def square_norm(objective: Objective, batch: Batch, rates: Rates) -> Tensor:

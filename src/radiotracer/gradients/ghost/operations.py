@@ -110,13 +110,6 @@ EXPANSION = {torch.Tensor.expand, torch.Tensor.expand_as}
 """The same, where no other tensor shows that examples are about to meet the parameter."""
 
 
-def changes(func: Callable[..., Any], args: tuple[Any, ...], tensors: Mapping[int, object]) -> bool:
-    """Whether an operation changes one of these tensors in place."""
-    name = getattr(func, "__name__", "")
-    in_place = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-    return in_place and bool(args) and id(args[0]) in tensors
-
-
 def is_transposed(result: Any, matrix: Tensor) -> bool:
     """Whether a result of an operation is the same matrix, read the other way round."""
     return (

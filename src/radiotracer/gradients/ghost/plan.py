@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from radiotracer.errors import InputError
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way
 from radiotracer.gradients.ghost.tape import Tape
+from radiotracer.gradients.ghost.truth import Truth, first_line, revealing
 from radiotracer.gradients.ghost.uses import Use
-from radiotracer.gradients.objective import Batch, Evaluation, Objective
-from radiotracer.gradients.summed import gradient_at
+from radiotracer.gradients.objective import Batch, Objective
 
 ATTEMPTS = 32
 """How often the two examples are passed through the network at most, before giving up on rules."""
@@ -120,76 +117,14 @@ def make_plan(objective: Objective, batch: Batch) -> Plan:
     return Plan(MappingProxyType(search.known), MappingProxyType(search.dense))
 
 
-class _Truth:
-    """Losses and gradients of two examples, by one ordinary backward pass for each.
-
-    Args:
-        objective: Network and loss.
-        point: Values of all the network's parameters.
-        probe: The examples.
-    """
-
-    def __init__(self, objective: Objective, point: Mapping[str, Tensor], probe: Batch) -> None:
-        losses: list[Tensor] = []
-
-        def watch(_: Batch, evaluation: Evaluation) -> None:
-            losses.append(evaluation.losses.detach())
-
-        ones = [Batch(probe.inputs[i : i + 1], probe.targets[i : i + 1]) for i in range(2)]
-        try:
-            rows = [gradient_at(objective, one, point, objective.traced, watch) for one in ones]
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            raise InputError(
-                expected="a network and a loss that can be differentiated",
-                came=first_line(error),
-                do="change the operation that is named",
-            ) from error
-        self.losses = torch.cat(losses)
-        self.gradients = {
-            name: torch.stack([row.get(name, torch.zeros_like(point[name])) for row in rows])
-            for name in objective.traced
-        }
-        # Those that the losses do not depend on, which is more than a gradient of zero.
-        self.idle = {name for name in objective.traced if not any(name in row for row in rows)}
-        self.silent = {
-            name
-            for name, found in self.gradients.items()
-            if name not in self.idle and not (found.isfinite().all() and found.any())
-        }
-        sizes = (float(each.abs().max()) for each in self.gradients.values())
-        self.scale = max((size for size in sizes if math.isfinite(size)), default=0.0)
-
-    def agrees(self, name: str, form: Form | None) -> bool:
-        """Whether these are the parameter's gradients."""
-        truth = self.gradients[name]
-        if form is None:
-            return not truth.any()
-        try:
-            found = form.full()
-        except RuntimeError:
-            return False
-        if found.shape != truth.shape:
-            return False
-        # A parameter that hardly matters has its gradient drowned in the others' rounding.
-        size = max(float(truth.abs().max()), 1e-3 * self.scale)
-        return bool(((found - truth).abs() <= _tolerance(truth) * size).all())
-
-    def agrees_on_losses(self, losses: Tensor) -> bool:
-        """Whether these are the losses."""
-        size = float(self.losses.abs().max())
-        return bool(((losses - self.losses).abs() <= _tolerance(losses) * max(1.0, size)).all())
-
-
 class _Search:
     """Goes through the ways to treat each parameter's uses, all parameters at once."""
 
     def __init__(self, objective: Objective, probe: Batch) -> None:
         self.objective = objective
         self.probe = probe
-        self.point = _revealing(objective)
-        self.truth = _Truth(objective, self.point, probe)
+        self.point = revealing(objective)
+        self.truth = Truth(objective, self.point, probe)
         self.known: dict[str, tuple[Step, ...]] = dict.fromkeys(self.truth.idle, ())
         self.dense = dict.fromkeys(self.truth.silent, SILENT)
         self.open = [name for name in objective.traced if name not in {*self.known, *self.dense}]
@@ -226,7 +161,8 @@ class _Search:
                 or not self.truth.agrees(name, forms.get(name))
             ]
             for name in failing:
-                self.give_up([name], error or tape.failed.get(name, "it depends on the others"))
+                reason = "its gradients depend on how the others are found"
+                self.give_up([name], error or tape.failed.get(name, reason))
             if not failing:
                 return
 
@@ -296,28 +232,3 @@ class _Search:
                 return
         used = ", ".join(dict.fromkeys(use.step.operation for use in uses))
         self.give_up([name], reason or f"no rule agrees with its use in {used}")
-
-
-def _revealing(objective: Objective) -> dict[str, Tensor]:
-    """The loaded checkpoint, with noise for parameters that are zero throughout, or nearly so.
-
-    Heads and residual gains often start there, and hide all the layers below them.
-    """
-    generator = torch.Generator().manual_seed(0)
-    point = {}
-    for name, parameter in objective.model.named_parameters():
-        value = parameter.detach()
-        if value.is_floating_point() and float(value.float().square().mean().sqrt()) < 1e-3:
-            value = 0.1 * torch.randn(value.shape, generator=generator).to(value)
-        point[name] = value
-    return point
-
-
-def first_line(error: Exception) -> str:
-    """What was raised, in one line."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _tolerance(value: Tensor) -> float:
-    """How far right gradients may be from each other, relative to the largest."""
-    return {8: 1e-8, 4: 1e-3}.get(value.element_size(), 5e-2)

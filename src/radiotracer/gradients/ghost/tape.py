@@ -29,7 +29,6 @@ from radiotracer.gradients.ghost.operations import (
     Step,
     Tap,
     Way,
-    changes,
     copied,
     is_composite,
     leaves_reached,
@@ -149,8 +148,6 @@ class Tape(TorchFunctionMode):
         return call.plain()
 
     def _candidates(self, call: Call) -> tuple[Way, ...]:
-        if changes(call.func, call.args, self._sources):
-            return ()
         found: list[Way] = []
         data = None if call.rule is None else call.named.get(call.rule.data)
         if isinstance(data, Tensor) and id(data) not in self._sources:

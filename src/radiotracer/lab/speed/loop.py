@@ -6,6 +6,7 @@ the queries' gradients up first, so that it makes train + queries gradients, not
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -15,8 +16,8 @@ from torch.nn import functional as F
 from radiotracer.lab.speed.case import Case, Pair
 from radiotracer.lab.speed.method import Budget, Formula, Method
 
-PASS_BATCH = 128
-"""Examples per step of the ordinary pass."""
+PASS_BATCH = 512
+"""Examples per step of the ordinary pass: as many as our tracers take at once."""
 
 
 def forward_backward() -> Method:
@@ -40,13 +41,17 @@ def loop_method(formula: Formula) -> Method:
 
 
 def _forward_backward(case: Case, _: Budget) -> None:
-    inputs, targets = case.train
+    model, (inputs, targets) = copy.deepcopy(case.model), case.train
+    if inputs.dim() == 4:
+        # As our tracers lay images out, and the faster way here for an ordinary pass too.
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
     for state, _rate in case.checkpoints:
-        case.model.load_state_dict(state)
+        model.load_state_dict(state)
         for start in range(0, len(inputs), PASS_BATCH):
             rows = slice(start, start + PASS_BATCH)
-            loss = F.cross_entropy(case.model(inputs[rows]), targets[rows], reduction="sum")
-            torch.autograd.grad(loss, list(case.model.parameters()))
+            loss = F.cross_entropy(model(inputs[rows]), targets[rows], reduction="sum")
+            torch.autograd.grad(loss, list(model.parameters()))
 
 
 def _sum(case: Case, _: Budget) -> Tensor:
