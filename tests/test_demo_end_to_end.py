@@ -37,7 +37,7 @@ def check_folder(out: Path, summary: dict[str, Any], examples: int) -> None:
     assert summary.pop("stages").keys() == {"data", "tampering", "training", "scan", "report"}
     assert kept == summary
     assert summary["examples"] == examples
-    assert set(summary["detectors"]) == DETECTORS.keys() - {"self-influence"}
+    assert set(summary["detectors"]) == DETECTORS.keys() - {"gas", "self-influence"}
     assert all(set(row) == METRICS for row in summary["detectors"].values())
     table = pq.read_table(out / "suspects.parquet")
     assert table.num_rows == examples
