@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from radiotracer.cli.console import emit, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.files import write_text
-from radiotracer.lab.speed import QUICK, SpeedConfig, SpeedResult, run_speed, tables
+from radiotracer.lab.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed, tables
 
 FILE = "speed.json"
 
@@ -65,10 +65,19 @@ def speed(
         float | None,
         Parameter(help="GiB that another library's gradients may fill; by default 4."),
     ] = None,
-    without_peers: Annotated[
-        bool,
-        Parameter(negative="", show_default=False, help="Leave captum and dattri out."),
-    ] = False,
+    growth_width: Annotated[
+        int | None,
+        Parameter(help="Channels of the first stage while examples grow; by default 16."),
+    ] = None,
+    without: Annotated[
+        tuple[Peer, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            show_choices=False,
+            help="Leave captum or dattri out; may be given again.",
+        ),
+    ] = (),
     folder: Annotated[
         Path | None,
         Parameter(name="--out", help="Also write speed.json into this folder, after every job."),
@@ -86,11 +95,11 @@ def speed(
         "part": part,
         "part_queries": part_queries,
         "gradient_memory": gradient_memory,
+        "growth_width": growth_width,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    config = settings(
-        SpeedConfig, **{**(QUICK if quick else {}), **chosen, "peers": not without_peers}
-    )
+    kept = tuple(name for name in PEERS if name not in without)
+    config = settings(SpeedConfig, **{**(QUICK if quick else {}), **chosen, "peers": kept})
 
     def keep(result: SpeedResult) -> None:
         if folder is not None:

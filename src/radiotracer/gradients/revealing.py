@@ -9,15 +9,15 @@ from radiotracer.gradients.objective import Objective
 
 
 def revealing_point(objective: Objective) -> dict[str, Tensor]:
-    """The loaded checkpoint, with noise for parameters that are zero throughout.
+    """The loaded checkpoint, with noise for parameters that are zero throughout, or nearly so.
 
-    Heads and residual gains often start at zero, and then hide all the layers below them.
+    Heads and residual gains often start there, and then hide all the layers below them.
     """
     generator = torch.Generator().manual_seed(0)
     point = {}
     for name, parameter in objective.model.named_parameters():
         value = parameter.detach()
-        if value.is_floating_point() and not value.any():
+        if value.is_floating_point() and float(value.float().square().mean().sqrt()) < 1e-3:
             value = 0.1 * torch.randn(value.shape, generator=generator).to(value)
         point[name] = value
     return point

@@ -14,9 +14,10 @@ import torch
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way
 from radiotracer.gradients.ghost.tape import Tape
-from radiotracer.gradients.ghost.truth import Truth, first_line, revealing
+from radiotracer.gradients.ghost.truth import Truth, first_line
 from radiotracer.gradients.ghost.uses import Use
 from radiotracer.gradients.objective import Batch, Objective
+from radiotracer.gradients.revealing import revealing_point
 
 ATTEMPTS = 32
 """How often the two examples are passed through the network at most, before giving up on rules."""
@@ -123,7 +124,7 @@ class _Search:
     def __init__(self, objective: Objective, probe: Batch) -> None:
         self.objective = objective
         self.probe = probe
-        self.point = revealing(objective)
+        self.point = revealing_point(objective)
         self.truth = Truth(objective, self.point, probe)
         self.known: dict[str, tuple[Step, ...]] = dict.fromkeys(self.truth.idle, ())
         self.dense = dict.fromkeys(self.truth.silent, SILENT)

@@ -76,21 +76,6 @@ class Truth:
         return bool(((losses - self.losses).abs() <= _tolerance(losses) * max(1.0, size)).all())
 
 
-def revealing(objective: Objective) -> dict[str, Tensor]:
-    """The loaded checkpoint, with noise for parameters that are zero throughout, or nearly so.
-
-    Heads and residual gains often start there, and hide all the layers below them.
-    """
-    generator = torch.Generator().manual_seed(0)
-    point = {}
-    for name, parameter in objective.model.named_parameters():
-        value = parameter.detach()
-        if value.is_floating_point() and float(value.float().square().mean().sqrt()) < 1e-3:
-            value = 0.1 * torch.randn(value.shape, generator=generator).to(value)
-        point[name] = value
-    return point
-
-
 def first_line(error: Exception) -> str:
     """What was raised, in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -17,7 +17,7 @@ from radiotracer.lab.speed.config import SpeedConfig
 from radiotracer.lab.speed.growth import grow
 from radiotracer.lab.speed.jobs import JOB_NAMES, JOBS, Job
 from radiotracer.lab.speed.measure import compare
-from radiotracer.lab.speed.method import PEERS, Budget, Formula, Method
+from radiotracer.lab.speed.method import Budget, Formula, Method
 from radiotracer.lab.speed.peak import peak_memory
 from radiotracer.lab.speed.peers import methods_of, require_peers
 from radiotracer.lab.speed.result import Growth, JobResult, Machine, SpeedResult
@@ -51,8 +51,7 @@ def run_speed(
         raise InputError(
             expected=f"jobs among {', '.join(JOB_NAMES)}", came=unknown[0], do="choose one of them"
         )
-    if config.peers:
-        require_peers()
+    require_peers(config.peers)
     folder = folder or cache_folder() / "bench"
     result = SpeedResult(_machine(config.peers), config.model_dump(), (), ())
     for name in names or JOB_NAMES:
@@ -116,9 +115,9 @@ def _teller(name: str, progress: Progress) -> Callable[[int, int], None]:
     return lambda done, of: progress(name, done, of)
 
 
-def _machine(peers: bool) -> Machine:
+def _machine(peers: Sequence[str]) -> Machine:
     versions = {"python": platform.python_version()}
-    for package in ("radiotracer", "torch", *(PEERS if peers else ())):
+    for package in ("radiotracer", "torch", *peers):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from radiotracer.lab.speed.method import PEERS, Peer
+
 
 class SpeedConfig(BaseModel):
     """What is measured, and on how much.
@@ -25,7 +27,7 @@ class SpeedConfig(BaseModel):
         growth_queries: Query counts; the first is held while something else grows.
         growth_widths: Widths while the parameters grow.
         growth_checkpoints: Recorded checkpoints of the growing cases.
-        peers: Compare with captum and dattri.
+        peers: The libraries to compare with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +48,7 @@ class SpeedConfig(BaseModel):
     growth_queries: tuple[int, ...] = (500, 1000, 2000, 4000, 8000)
     growth_widths: tuple[int, ...] = (8, 16, 32, 64)
     growth_checkpoints: int = Field(default=2, ge=1)
-    peers: bool = True
+    peers: tuple[Peer, ...] = PEERS
 
 
 QUICK: dict[str, object] = {

@@ -18,7 +18,9 @@ Formula = Literal["sum", "self-influence", "pairs", "last-layer"]
 """Algorithm 1 (summed over the queries), self-influence, every pair, every pair by the last layer.
 """
 
-PEERS = ("captum", "dattri")
+Peer = Literal["captum", "dattri"]
+
+PEERS: tuple[Peer, ...] = ("captum", "dattri")
 """The libraries that are compared with ours."""
 
 BYTES = 4

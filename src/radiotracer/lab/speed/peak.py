@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from radiotracer.lab.speed.case import CaseSpec, open_case
-from radiotracer.lab.speed.method import PEERS, Budget, Formula, Method
+from radiotracer.lab.speed.method import Budget, Formula, Method
 from radiotracer.lab.speed.peers import methods_of
 
 _MARK = Path("/proc/self/clear_refs")
@@ -38,7 +38,7 @@ def peak_memory(
     job = {
         "formula": formula,
         "method": method.name,
-        "peers": method.library in PEERS,
+        "peers": [method.library],
         "spec": dataclasses.asdict(spec),
         "gigabytes": budget.gigabytes,
         "folder": str(folder),
@@ -65,7 +65,7 @@ def _measure(job: dict[str, object]) -> int:
     torch.set_num_threads(int(str(job["threads"])))
     spec = CaseSpec(**job["spec"])  # type: ignore[arg-type]
     budget = Budget(float(str(job["gigabytes"])))
-    methods = methods_of(job["formula"], peers=bool(job["peers"]))  # type: ignore[arg-type]
+    methods = methods_of(job["formula"], peers=job["peers"])  # type: ignore[arg-type]
     (method,) = [each for each in methods if each.name == job["method"]]
     case = open_case(spec, Path(str(job["folder"])))
     # Libraries and kernels are loaded before the mark.

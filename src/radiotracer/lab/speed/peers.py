@@ -13,22 +13,23 @@ from radiotracer.lab.speed.method import PEERS, Formula, Method
 from radiotracer.lab.speed.own import own_method
 
 
-def require_peers() -> None:
-    """Raise `InputError` unless every peer can be imported."""
-    missing = [name for name in PEERS if find_spec(name) is None]
+def require_peers(names: Sequence[str]) -> None:
+    """Raise `InputError` unless each of these peers can be imported."""
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise InputError(
             expected="the libraries to compare with",
             came=f"no {' and no '.join(missing)}",
-            do='pip install "radiotracer[bench]", or pass --without-peers',
+            do='pip install "radiotracer[bench]", or pass --without NAME',
         )
 
 
-def methods_of(formula: Formula, *, peers: bool = True) -> Sequence[Method]:
-    """The methods of a formula: ours, the unit of time, the plain loop, and the peers'."""
+def methods_of(formula: Formula, *, peers: Sequence[str] = PEERS) -> Sequence[Method]:
+    """The methods of a formula: ours, the unit of time, the plain loop, and those of `peers`."""
     methods = [own_method(formula), forward_backward()]
     if formula != "last-layer":
         methods.append(loop_method(formula))
-    if peers:
-        methods += [*captum_methods(formula), *dattri_methods(formula)]
+    for name, found in (("captum", captum_methods), ("dattri", dattri_methods)):
+        if name in peers:
+            methods += found(formula)
     return methods
