@@ -12,7 +12,14 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from radiotracer.cli.console import emit, out, progress
-from radiotracer.cli.options import Json, Overwrite
+from radiotracer.cli.options import (
+    AllowInterrupted,
+    BatchSize,
+    Factory,
+    Json,
+    Overwrite,
+    TrainingData,
+)
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, training_data
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
@@ -54,9 +61,7 @@ def explain(
             "query), or a class by name or number."
         ),
     ] = "predicted",
-    data: Annotated[
-        str | None, Parameter(help="The training data; by default what the run recorded.")
-    ] = None,
+    data: TrainingData = None,
     layers: Annotated[
         list[str] | None,
         Parameter(
@@ -65,17 +70,9 @@ def explain(
             "default the last linear layer; '*' for all.",
         ),
     ] = None,
-    factory: Annotated[
-        str | None,
-        Parameter(
-            help="module:function that builds the network, for runs of your own networks. This "
-            "code is executed."
-        ),
-    ] = None,
-    batch_size: Annotated[int, Parameter(help="Examples per pass.")] = 512,
-    allow_interrupted: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Use a training that did not end.")
-    ] = False,
+    factory: Factory = None,
+    batch_size: BatchSize = 512,
+    allow_interrupted: AllowInterrupted = False,
     folder: Annotated[
         Path | None,
         Parameter(

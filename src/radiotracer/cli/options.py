@@ -37,3 +37,17 @@ Data = Annotated[
         "behind it chooses a split."
     ),
 ]
+TrainingData = Annotated[
+    str | None, Parameter(help="The training data; by default what the run recorded.")
+]
+Factory = Annotated[
+    str | None,
+    Parameter(
+        help="module:function that builds the network, for runs of your own networks. This "
+        "code is executed."
+    ),
+]
+BatchSize = Annotated[int, Parameter(help="Examples per pass.")]
+AllowInterrupted = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Use a training that did not end.")
+]

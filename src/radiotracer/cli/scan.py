@@ -9,7 +9,16 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from radiotracer.cli.console import detector_table, emit, out, progress
-from radiotracer.cli.options import Json, Out, Overwrite, Seed
+from radiotracer.cli.options import (
+    AllowInterrupted,
+    BatchSize,
+    Factory,
+    Json,
+    Out,
+    Overwrite,
+    Seed,
+    TrainingData,
+)
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, training_data
 from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError
@@ -24,9 +33,7 @@ def scan(
     /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
-    data: Annotated[
-        str | None, Parameter(help="The training data; by default what the run recorded.")
-    ] = None,
+    data: TrainingData = None,
     queries: Annotated[
         str | None,
         Parameter(
@@ -61,17 +68,9 @@ def scan(
             help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable.",
         ),
     ] = None,
-    factory: Annotated[
-        str | None,
-        Parameter(
-            help="module:function that builds the network, for runs of your own networks. This "
-            "code is executed."
-        ),
-    ] = None,
-    batch_size: Annotated[int, Parameter(help="Examples per pass.")] = 512,
-    allow_interrupted: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Use a training that did not end.")
-    ] = False,
+    factory: Factory = None,
+    batch_size: BatchSize = 512,
+    allow_interrupted: AllowInterrupted = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     json: Json = False,
