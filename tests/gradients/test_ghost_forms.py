@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from radiotracer.gradients.ghost import Form, Full, Geometry, Outer, Patches, Rows, forms, patches
 from radiotracer.gradients.ghost.derived import Pulled
-from radiotracer.gradients.ghost.forms import Sum, blocks
+from radiotracer.gradients.ghost.forms import blocks
+from radiotracer.gradients.ghost.sums import Sum
 
 SMALL = st.integers(1, 4)
 COSTS = (-(10**9), 0, 10**9)

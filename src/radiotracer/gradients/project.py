@@ -36,8 +36,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from radiotracer.gradients.ghost.engine import walk
-from radiotracer.gradients.ghost.forms import Form, Outer, Rows, Sum, blocks
+from radiotracer.gradients.ghost.forms import Form, Outer, blocks
 from radiotracer.gradients.ghost.patches import Patches
+from radiotracer.gradients.ghost.sums import Sum
+from radiotracer.gradients.ghost.tables import Rows
 from radiotracer.gradients.objective import Batch, Objective
 
 

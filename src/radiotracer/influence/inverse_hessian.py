@@ -1,10 +1,10 @@
-"""Influence functions: the inverse Hessian between two gradients (Koh & Liang 2017, section 2.1).
+"""Influence functions: the inverse Hessian between two gradients (Koh & Liang 2017).
 
     I(z, z') = (1/n) <grad l(w, z'), (H + damping 1)^-1 grad l(w, z)>,
     H = (1/n) sum_i hess l(w, z_i)
 
 at the last checkpoint w of the run: what adding z once more to the n training examples would take
-off the loss of z', to first order. Koh & Liang write I_up,loss = -n I (equation 2).
+off the loss of z', to first order. Koh & Liang write I_up,loss = -n I.
 
 Captum forms the Hessian over the traced parameters and inverts it by its eigenvalues, so this is
 the definition itself and not an approximation by conjugate gradients or sampling; the price is
@@ -73,7 +73,7 @@ def influence_functions(
 
 
 def influence_functions_self(tracing: Tracing, train: Data, *, damping: float = DAMPING) -> Tensor:
-    """``I(z_i, z_i)``: float64, shape (n_train,), never negative (Koh & Liang, section 5.4)."""
+    """``I(z_i, z_i)``: float64, shape (n_train,), never negative."""
     return hessian_embedding(tracing, train, damping=damping)(train).square().sum(dim=1)
 
 

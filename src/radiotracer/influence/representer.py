@@ -1,4 +1,4 @@
-"""Representer points of the last linear layer (Yeh et al. 2018, theorem 3.1).
+"""Representer points of the last linear layer (Yeh et al. 2018).
 
 A head ``phi(x) = W f(x)`` on frozen features f that minimises
 
@@ -10,7 +10,7 @@ i for class k of x is the summand ``alpha_ik <f_i, f(x)>``: how much i raises (e
 (inhibits) that class's logit.
 
 A network is hardly ever at such a minimum, so the head is fitted anew at the run's last checkpoint,
-to the network's own predictions t_i (section 3.2 of the source) or to the given labels. With l the
+to the network's own predictions t_i (as the source does) or to the given labels. With l the
 cross-entropy, ``alpha_i = (t_i - softmax(phi(x_i))) / (2 ridge n)``.
 
 Differs from the source in: the features have a one appended where the head has a bias, so that the
@@ -106,7 +106,7 @@ def representer_self_values(
 ) -> Tensor:
     """The representer value of every example for its own given class, float64, shape (n_train,).
 
-    The source looks for mislabelled examples by ``|alpha_iy|`` (section 4.1); here the kernel of
+    The source looks for mislabelled examples by ``|alpha_iy|``; here the kernel of
     the example with itself counts too, as in self-influence. Fitted to labels it is never negative,
     and large where the new head disagrees with the label; fitted to predictions its sign only tells
     in which direction the new head missed the network's output, so rank by its size.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.errors import InputError
-from radiotracer.gradients.derivatives.routes import Route, derivatives_along
+from radiotracer.gradients.derivatives.routes import Route, derivatives_by_route
 from radiotracer.gradients.ghost import along
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
@@ -47,8 +47,13 @@ def directional(objective: Objective, batch: Batch, direction: Parameters) -> Di
     Raises:
         InputError: The direction does not fit, or the network cannot be differentiated.
     """
-    found = directional_many(objective, batch, [direction])
-    return dataclasses.replace(found, derivatives=found.derivatives[:, 0])
+    # The caller may be in inference mode, where nothing can be differentiated backwards.
+    with torch.inference_mode(False):
+        traced = _of_traced(objective, direction)
+        evaluation, derivatives, route = derivatives_by_route(
+            objective, _ordinary_batch(batch), traced
+        )
+    return _with(evaluation, derivatives, route)
 
 
 def directional_many(
@@ -73,15 +78,18 @@ def directional_many(
     """
     if not directions:
         raise InputError(expected="at least one direction", came="none", do="pass one or more")
-    # The caller may be in inference mode, where nothing can be differentiated backwards.
+    if len(directions) == 1:
+        only = directional(objective, batch, directions[0])
+        return dataclasses.replace(only, derivatives=only.derivatives.unsqueeze(1))
     with torch.inference_mode(False):
-        ordinary = Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
         traced = [_of_traced(objective, direction) for direction in directions]
-        if len(traced) == 1:
-            evaluation, derivatives, route = derivatives_along(objective, ordinary, traced)
-        else:
-            evaluation, derivatives = along(objective, ordinary, traced)
-            route = Route("ghost", "several directions share a backward pass")
+        evaluation, derivatives = along(objective, _ordinary_batch(batch), traced)
+    return _with(
+        evaluation, derivatives, Route("ghost", "several directions share a backward pass")
+    )
+
+
+def _with(evaluation: Evaluation, derivatives: Tensor, route: Route) -> Directional:
     return Directional(
         losses=evaluation.losses,
         outputs=evaluation.outputs,
@@ -108,6 +116,10 @@ def _of_traced(objective: Objective, direction: Parameters) -> dict[str, Tensor]
 
 def _kind(value: Tensor) -> str:
     return f"shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
+
+
+def _ordinary_batch(batch: Batch) -> Batch:
+    return Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
 
 
 def _ordinary(value: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ is linear in the weights:
 
     d <G(w), v> / d w_i  =  <g_i, v>
 
-so it takes one backward pass whose graph is kept, and one short one through it for each direction.
+so it takes one backward pass whose graph is kept, and a short one through it.
 Only the backward rules of the network's operations are needed, and they must be differentiable in
 the gradient that they are given. Where one is not, torch mostly leaves its part out without a word,
 even if it is marked by `once_differentiable`: check the result on an example.
@@ -23,21 +23,21 @@ from radiotracer.gradients.summed import holding
 
 
 def double_backward(
-    objective: Objective, batch: Batch, point: Parameters, directions: Sequence[Parameters]
+    objective: Objective, batch: Batch, point: Parameters, direction: Parameters
 ) -> tuple[Evaluation, Tensor]:
-    """The forward pass at `point`, and ``<g_i, v_k>``, shape (n, K), in the losses' dtype.
+    """The forward pass at `point`, and ``<g_i, v>``, shape (n,), in the losses' dtype.
 
     Args:
         objective: Network and loss.
         batch: n examples.
         point: Values for some or all of the network's parameters.
-        directions: K directions, at least one, each over the same part of `point`.
+        direction: ``v``, over part of `point`.
 
     Raises:
         RuntimeError: An operation's backward rule is missing, or known not to be differentiable.
     """
     with torch.enable_grad():
-        leaves = {name: point[name].detach().requires_grad_() for name in directions[0]}
+        leaves = {name: point[name].detach().requires_grad_() for name in direction}
         held = {**point, **leaves}
 
         def differentiate() -> tuple[Evaluation, Tensor]:
@@ -50,8 +50,7 @@ def double_backward(
                     losses, list(leaves.values()), weights, create_graph=True, allow_unused=True
                 )
             named = dict(zip(leaves, gradients, strict=True))
-            columns = [_in_weights(named, direction, weights) for direction in directions]
-            return _detached(evaluation), torch.stack(columns, dim=1)
+            return _detached(evaluation), _in_weights(named, direction, weights)
 
         return holding(objective.model, held, differentiate)
 
@@ -67,12 +66,10 @@ def _in_weights(
     ]
     if not pairs:
         return torch.zeros_like(weights)
-    # The graph is kept for the directions to come.
     (slope,) = torch.autograd.grad(
         [gradient for gradient, _ in pairs],
         [weights],
         [part for _, part in pairs],
-        retain_graph=True,
         allow_unused=True,
     )
     return torch.zeros_like(weights) if slope is None else slope

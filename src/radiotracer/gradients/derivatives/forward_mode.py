@@ -1,4 +1,4 @@
-"""``<g_i, v>`` for a batch by forward mode: a Jacobian-vector product, one pass per direction.
+"""``<g_i, v>`` for a batch by forward mode: a Jacobian-vector product.
 
 Memory is about twice that of inference, as each activation carries its tangent.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -18,30 +17,20 @@ from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parame
 
 
 def forward_mode(
-    objective: Objective, batch: Batch, point: Parameters, directions: Sequence[Parameters]
+    objective: Objective, batch: Batch, point: Parameters, direction: Parameters
 ) -> tuple[Evaluation, Tensor]:
-    """The forward pass at `point`, and ``<g_i, v_k>``, shape (n, K), in the losses' dtype.
+    """The forward pass at `point`, and ``<g_i, v>``, shape (n,), in the losses' dtype.
 
     Args:
         objective: Network and loss.
         batch: n examples.
         point: Values for some or all of the network's parameters.
-        directions: K directions, at least one, each over the same part of `point`.
+        direction: ``v``, over part of `point`.
 
     Raises:
         RuntimeError: An operation has no forward-mode rule.
     """
     _load_torch_rules()
-    first, column = _along(objective, batch, point, directions[0])
-    columns = [column]
-    for direction in directions[1:]:
-        columns.append(_along(objective, batch, point, direction)[1])
-    return first, torch.stack(columns, dim=1)
-
-
-def _along(
-    objective: Objective, batch: Batch, point: Parameters, direction: Parameters
-) -> tuple[Evaluation, Tensor]:
     # Nothing is differentiated backwards here, so no graph is kept. Dual tensors are used directly,
     # because `torch.func.jvp` gives the same with several times the overhead per layer.
     with torch.no_grad(), forward_rules(objective.model), dual_level():

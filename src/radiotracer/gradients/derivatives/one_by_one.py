@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -12,27 +10,27 @@ from radiotracer.gradients.summed import gradient_at
 
 
 def one_by_one(
-    objective: Objective, batch: Batch, point: Parameters, directions: Sequence[Parameters]
+    objective: Objective, batch: Batch, point: Parameters, direction: Parameters
 ) -> tuple[Evaluation, Tensor]:
-    """The forward pass at `point`, and ``<g_i, v_k>``, shape (n, K), in the losses' dtype.
+    """The forward pass at `point`, and ``<g_i, v>``, shape (n,), in the losses' dtype.
 
     Args:
         objective: Network and loss.
         batch: n examples; they are passed one at a time.
         point: Values for some or all of the network's parameters.
-        directions: K directions, at least one, each over the same part of `point`.
+        direction: ``v``, over part of `point`.
 
     Raises:
         RuntimeError: An operation has no backward rule.
     """
     with torch.no_grad():
         evaluation = objective.evaluate(batch, point)
-    rows = []
+    slopes = []
     for row in range(len(batch.inputs)):
         one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
-        gradient = gradient_at(objective, one, point, directions[0])
-        rows.append([_inner(gradient, direction) for direction in directions])
-    derivatives = torch.tensor(rows, dtype=torch.float64).to(evaluation.losses)
+        gradient = gradient_at(objective, one, point, direction)
+        slopes.append(_inner(gradient, direction))
+    derivatives = torch.tensor(slopes, dtype=torch.float64).to(evaluation.losses)
     return evaluation, derivatives
 
 

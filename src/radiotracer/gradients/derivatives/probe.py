@@ -8,7 +8,7 @@ gradients. What training did is defined by backward passes, so they decide.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -18,10 +18,10 @@ from radiotracer.gradients.revealing import revealing_point
 from radiotracer.gradients.summed import gradient_at
 
 Engine = Callable[
-    [Objective, Batch, Parameters, Sequence[Parameters]],
+    [Objective, Batch, Parameters, Parameters],
     tuple[Evaluation, Tensor],
 ]
-"""Objective, batch, point and K directions to the forward pass and ``<g_i, v_k>``, (n, K)."""
+"""Objective, batch, point and direction to the forward pass and ``<g_i, v>``, (n,)."""
 
 EXAMPLES = 2
 
@@ -47,7 +47,7 @@ def is_right(engine: Engine, objective: Objective, batch: Batch) -> bool | None:
     expected = sum(
         float((part.double() * direction[name].double()).sum()) for name, part in gradient.items()
     )
-    found = float(engine(objective, few, point, [direction])[1].double().sum())
+    found = float(engine(objective, few, point, direction)[1].double().sum())
     # Rounding errors are independent, so they grow with the root of the number of terms. For small
     # residual, recurrent and attention networks they were 3 (half precision) to 10^3 times below.
     tolerance = 0.25 * math.sqrt(math.sqrt(rounding) * len(direction)) * unit

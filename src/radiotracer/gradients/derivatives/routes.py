@@ -17,7 +17,6 @@ not on its weights, so it is made once for each objective and kept when checkpoi
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,10 +62,10 @@ def route_of(objective: Objective) -> Route | None:
     return _ROUTES.get(id(objective))
 
 
-def derivatives_along(
-    objective: Objective, batch: Batch, directions: Sequence[Parameters]
+def derivatives_by_route(
+    objective: Objective, batch: Batch, direction: Parameters
 ) -> tuple[Evaluation, Tensor, Route]:
-    """The forward pass, ``<g_i, v_k>`` of shape (n, K), and the route that was taken.
+    """The forward pass, ``<g_i, v>`` of shape (n,), and the route that was taken.
 
     Raises:
         InputError: No route can differentiate the network.
@@ -79,7 +78,7 @@ def derivatives_along(
         engine = ENGINES[name]
         try:
             with unfused(objective.model):
-                evaluation, derivatives = engine(objective, batch, point, directions)
+                evaluation, derivatives = engine(objective, batch, point, direction)
                 if known is not None and name == known.name:
                     return evaluation, derivatives, known
                 right = True if name == "loop" else is_right(engine, objective, batch)

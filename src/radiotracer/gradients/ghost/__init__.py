@@ -3,7 +3,8 @@
 `engine.py` has the functions. `tape.py` watches the network use its parameters (`uses.py`), through
 torch's operations (`operations.py`) and functions of parameters alone (`derived.py`). `plan.py`
 proves on two examples that what it saw is right (`truth.py`). `rules/` says, per torch operation,
-which `forms.py` the gradients have (`patches.py`: those of convolutions).
+which form the gradients have: `forms.py`, `patches.py` (convolutions), `tables.py` (embeddings) and
+`sums.py` (reuse).
 """
 
 from radiotracer.gradients.ghost.engine import Kept as Kept
@@ -15,7 +16,6 @@ from radiotracer.gradients.ghost.engine import walk as walk
 from radiotracer.gradients.ghost.forms import Form as Form
 from radiotracer.gradients.ghost.forms import Full as Full
 from radiotracer.gradients.ghost.forms import Outer as Outer
-from radiotracer.gradients.ghost.forms import Rows as Rows
 from radiotracer.gradients.ghost.measure import Measured as Measured
 from radiotracer.gradients.ghost.measure import measure as measure
 from radiotracer.gradients.ghost.patches import Geometry as Geometry
@@ -25,3 +25,4 @@ from radiotracer.gradients.ghost.plan import dense_parameters as dense_parameter
 from radiotracer.gradients.ghost.plan import plan_for as plan_for
 from radiotracer.gradients.ghost.rules import NoRule as NoRule
 from radiotracer.gradients.ghost.rules import register_rule as register_rule
+from radiotracer.gradients.ghost.tables import Rows as Rows

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeGuard
@@ -21,7 +20,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.ghost.products import added, crossed, summed
+from radiotracer.gradients.ghost.products import crossed, summed
 
 BLOCK = 2**21
 """Numbers that an intermediate result may hold; what would be larger is made in blocks."""
@@ -148,7 +147,7 @@ class Outer(Form):
         """Through the factors if T x S (p + q) operations are fewer than (T + S) p q."""
         (_, t, p), q = self.left.shape, self.right.shape[2]
         s = other.left.shape[1] if isinstance(other, Outer) else 0
-        if not self._is_like(other) or t * s * (p + q) > (t + s) * p * q:
+        if not self.is_like(other) or t * s * (p + q) > (t + s) * p * q:
             return super().paired(other)
         parts = []
         for rows in blocks(len(self), t * s):
@@ -158,7 +157,7 @@ class Outer(Form):
 
     def inner(self, other: Form) -> Tensor:
         """Through the factors if that takes fewer operations per pair."""
-        if not self._is_like(other) or self._written_is_cheaper(other):
+        if not self.is_like(other) or self._written_is_cheaper(other):
             return super().inner(other)
         parts = []
         for rows in blocks(len(self), self.left.shape[1] * other.left.shape[:2].numel()):
@@ -175,7 +174,8 @@ class Outer(Form):
         matrices = directions.reshape(k, p, q).to(self.left)
         return torch.stack([summed((self.left @ v) * self.right) for v in matrices], dim=1)
 
-    def _is_like(self, other: Form) -> TypeGuard[Outer]:
+    def is_like(self, other: Form) -> TypeGuard[Outer]:
+        """Whether both are outer products of vectors of the same kind, so that factors meet."""
         return isinstance(other, Outer) and other.left.shape[2] == self.left.shape[2]
 
     def _written_is_cheaper(self, other: Outer) -> bool:
@@ -183,130 +183,6 @@ class Outer(Form):
         written = p * q * (1 + t / m + s / n)
         # Two matrix products, and an element-wise one that memory makes several times dearer.
         return written < t * s * (p + q + ELEMENTWISE)
-
-
-@dataclass(frozen=True, eq=False)
-class Rows(Form):
-    """``g_i = sum_t e_index (outer) value``: a table of which each example used T rows.
-
-    Args:
-        index: Which rows, int64, shape (n, T).
-        values: Their gradients, shape (n, T, d); the parameter has V x d numbers.
-    """
-
-    index: Tensor
-    values: Tensor
-
-    def __len__(self) -> int:
-        """How many examples."""
-        return len(self.index)
-
-    def full(self) -> Tensor:
-        """The table, zero where no row was used."""
-        n, _, d = self.values.shape
-        table = self.values.new_zeros(n, self.shape[0], d)
-        return table.scatter_add_(1, self.index.unsqueeze(2).expand_as(self.values), self.values)
-
-    def take(self, rows: slice) -> Rows:
-        """Some of the rows."""
-        return Rows(self.shape, self.index[rows], self.values[rows])
-
-    @property
-    def kept(self) -> int:
-        """The values."""
-        return self.values.shape[1:].numel()
-
-    def paired(self, other: Form) -> Tensor:
-        """Rows meet where their indices agree; a product of vectors is looked up at the indices."""
-        parts = []
-        if isinstance(other, Rows):
-            for rows in blocks(len(self), self.index.shape[1] * other.index.shape[1]):
-                same = self.index[rows].unsqueeze(2) == other.index[rows].unsqueeze(1)
-                parts.append(summed((self.values[rows] @ other.values[rows].mT) * same))
-            return torch.cat(parts)
-        if isinstance(other, Outer) and other.left.shape[2] == self.shape[0]:
-            for rows in blocks(len(self), self.index.shape[1] * other.left.shape[1]):
-                where = self.index[rows].unsqueeze(1).expand(-1, other.left.shape[1], -1)
-                found = other.left[rows].gather(2, where)
-                parts.append(summed(other.right[rows] @ self.values[rows].mT * found))
-            return torch.cat(parts)
-        return super().paired(other)
-
-    def inner(self, other: Form) -> Tensor:
-        """Rows meet where their indices agree."""
-        if not isinstance(other, Rows):
-            return super().inner(other)
-        parts = []
-        for rows in blocks(len(self), self.index.shape[1] * other.index.numel()):
-            same = self.index[rows][:, :, None, None] == other.index
-            products = crossed(self.values[rows], other.values)
-            parts.append((products * same).sum(dim=(1, 3)).double())
-        return torch.cat(parts)
-
-    def along(self, directions: Tensor) -> Tensor:
-        """The directions' rows at the indices."""
-        tables = directions.reshape(-1, *self.shape).to(self.values)
-        return torch.stack([summed(table[self.index] * self.values) for table in tables], dim=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Sum(Form):
-    """The sum of several forms: a parameter that is used more than once, with its cross terms."""
-
-    parts: tuple[Form, ...]
-
-    @staticmethod
-    def of(parts: Sequence[Form]) -> Form:
-        """One form for all of them; outer products of one kind simply join."""
-        if len(parts) == 1:
-            return parts[0]
-        first = next((part for part in parts if isinstance(part, Outer)), None)
-        if first is None:
-            return Sum(parts[0].shape, tuple(parts))
-        outer = [part for part in parts if first._is_like(part)]
-        rest = tuple(part for part in parts if not first._is_like(part))
-        left = torch.cat([part.left for part in outer], dim=1)
-        right = torch.cat([part.right for part in outer], dim=1)
-        joined = Outer(first.shape, left, right)
-        return Sum(first.shape, (joined, *rest)) if rest else joined
-
-    def __len__(self) -> int:
-        """How many examples."""
-        return len(self.parts[0])
-
-    def full(self) -> Tensor:
-        """The parts written out and added."""
-        return added([part.full() for part in self.parts])
-
-    def paired(self, other: Form) -> Tensor:
-        """Every part with every part: squares and cross terms."""
-        others = other.parts if isinstance(other, Sum) else (other,)
-        # A table knows both kinds, a product of factors only its own.
-        return added(
-            [
-                right.paired(left) if isinstance(right, Rows) else left.paired(right)
-                for left in self.parts
-                for right in others
-            ]
-        )
-
-    def inner(self, other: Form) -> Tensor:
-        """Every part with every part."""
-        others = other.parts if isinstance(other, Sum) else (other,)
-        return added([left.inner(right) for left in self.parts for right in others])
-
-    def along(self, directions: Tensor) -> Tensor:
-        """Every part along the directions."""
-        return added([part.along(directions) for part in self.parts])
-
-    def take(self, rows: slice) -> Sum:
-        """Some of the rows of every part."""
-        return Sum(self.shape, tuple(part.take(rows) for part in self.parts))
-
-    @property
-    def kept(self) -> int:
-        """What the parts keep; some pairs of kinds need everything written out."""
-        return math.prod(self.shape) + sum(part.kept for part in self.parts)
 
 
 def blocks(count: int, each: int) -> list[slice]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from radiotracer.gradients.ghost.derived import pulled
-from radiotracer.gradients.ghost.forms import Form, Full, Sum
+from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import (
     ARITHMETIC,
     EXPANSION,
@@ -39,6 +39,7 @@ from radiotracer.gradients.ghost.operations import (
     ways_along,
 )
 from radiotracer.gradients.ghost.rules import NoRule, find_rule
+from radiotracer.gradients.ghost.sums import Sum
 from radiotracer.gradients.ghost.uses import Call, Ruled, Source, Use
 
 

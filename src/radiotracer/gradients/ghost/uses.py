@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.ghost.forms import Form, Sum
+from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way, name_of, precise, split, swapped
 from radiotracer.gradients.ghost.rules import NoRule, Rule
+from radiotracer.gradients.ghost.sums import Sum
 
 
 @dataclass(eq=False)

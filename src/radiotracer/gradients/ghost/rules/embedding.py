@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from radiotracer.gradients.ghost.forms import Form, Rows
+from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.rules.registry import NoRule, register_rule
+from radiotracer.gradients.ghost.tables import Rows
 
 
 @register_rule(F.embedding)
