@@ -53,8 +53,13 @@ from radiotracer.gradients.objective import LossFunction as LossFunction
 from radiotracer.gradients.objective import Objective as Objective
 from radiotracer.gradients.objective import Parameters as Parameters
 from radiotracer.gradients.objective import cross_entropy as cross_entropy
+from radiotracer.gradients.objective import find_head as find_head
 from radiotracer.gradients.objective import require_finite_losses as require_finite_losses
 from radiotracer.gradients.project import ProjectionConfig as ProjectionConfig
 from radiotracer.gradients.project import feature_widths as feature_widths
 from radiotracer.gradients.project import project as project
+from radiotracer.gradients.representations import PENULTIMATE as PENULTIMATE
+from radiotracer.gradients.representations import Representation as Representation
+from radiotracer.gradients.representations import layer_names as layer_names
+from radiotracer.gradients.representations import represent as represent
 from radiotracer.gradients.summed import summed_gradient as summed_gradient
