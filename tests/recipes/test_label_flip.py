@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from radiotracer.data import Examples
 from radiotracer.errors import DataError, InputError
-from radiotracer.recipes import MANIFEST_FILE, RECIPES, Manifest, random_flip, targeted_flip
+from radiotracer.recipes import (
+    MANIFEST_FILE,
+    Manifest,
+    random_flip,
+    targeted_flip,
+)
 
 fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
 seeds = st.integers(0, 2**63)
@@ -173,12 +178,6 @@ def test_a_negative_seed() -> None:
         with pytest.raises(InputError) as caught:
             flip()
         assert str(caught.value) == "expected a seed of at least 0; got -1; pass, say, --seed 0"
-
-
-def test_the_list_of_recipes() -> None:
-    names = {random_flip(FLAT, fraction=0.5, seed=0)[1].recipe}
-    names |= {targeted_flip(FLAT, fraction=0.5, seed=0, source=0, target=1)[1].recipe}
-    assert names == set(RECIPES)
 
 
 @given(before=drawn(), fraction=fractions, seed=seeds)
