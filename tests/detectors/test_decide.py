@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiotracer.detectors import DETECTORS, Rule, Tail, calibrated, decide
+from radiotracer.detectors import DETECTORS, Ranking, Rule, Tail, calibrated, decide
 from radiotracer.detectors.label_posterior import CALIBRATED_THRESHOLD
 from radiotracer.errors import InputError
 
@@ -28,7 +28,7 @@ tails = st.sampled_from(["upper", "lower", "both"])
 def test_a_threshold(
     tail: Tail, flagged: list[int], ranks: list[int], words: str, threshold: float | None
 ) -> None:
-    decision = decide(SCORES, Rule(threshold=0.5, tail=tail))
+    decision = decide(Ranking(SCORES), Rule(threshold=0.5, tail=tail))
     assert decision.suspects.tolist() == [bool(each) for each in flagged]
     assert decision.suspects.dtype == np.bool_ and decision.ranks.dtype == np.int64
     assert decision.ranks.tolist() == ranks
@@ -45,31 +45,31 @@ def test_a_threshold(
     ],
 )
 def test_a_budget(tail: Tail, flagged: list[int], words: str) -> None:
-    decision = decide(SCORES, Rule(top=2, tail=tail))
+    decision = decide(Ranking(SCORES), Rule(top=2, tail=tail))
     assert decision.suspects.tolist() == [bool(each) for each in flagged]
     assert (decision.words, decision.threshold) == (words, None)
 
 
 def test_the_reason_is_told() -> None:
-    assert decide(SCORES, Rule(top=1, because="a reason")).words == (
+    assert decide(Ranking(SCORES), Rule(top=1, because="a reason")).words == (
         "the 1 highest scores (a reason)"
     )
 
 
 def test_equal_scores_stay_in_the_order_of_the_data() -> None:
-    decision = decide(np.zeros(6), Rule(top=2))
+    decision = decide(Ranking(np.zeros(6)), Rule(top=2))
     assert decision.ranks.tolist() == [1, 2, 3, 4, 5, 6]
     assert decision.suspects.tolist() == [True, True, False, False, False, False]
 
 
 def test_budgets_of_nothing_and_of_too_much() -> None:
-    assert not decide(SCORES, Rule(top=0)).suspects.any()
-    assert decide(SCORES, Rule(top=99)).suspects.all()
+    assert not decide(Ranking(SCORES), Rule(top=0)).suspects.any()
+    assert decide(Ranking(SCORES), Rule(top=99)).suspects.all()
 
 
 @given(scores=score_lists, tail=tails, top=st.integers(0, 40))
 def test_properties_of_a_budget(scores: np.ndarray, tail: Tail, top: int) -> None:
-    decision = decide(scores, Rule(top=top, tail=tail))
+    decision = decide(Ranking(scores), Rule(top=top, tail=tail))
     suspicion = {"upper": scores, "lower": -scores, "both": abs(scores)}[tail]
     assert sorted(decision.ranks.tolist()) == list(range(1, len(scores) + 1))
     assert (np.diff(suspicion[np.argsort(decision.ranks)]) <= 0).all()
@@ -81,31 +81,38 @@ def test_properties_of_a_budget(scores: np.ndarray, tail: Tail, top: int) -> Non
 def test_properties_of_a_threshold(
     scores: np.ndarray, tail: Tail, threshold: float, shift: float
 ) -> None:
-    decision = decide(scores, Rule(threshold=threshold, tail=tail))
+    decision = decide(Ranking(scores), Rule(threshold=threshold, tail=tail))
     count = int(decision.suspects.sum())
     # Suspects are always the first ranks, and a higher threshold never flags more.
     np.testing.assert_array_equal(decision.suspects, decision.ranks <= count)
-    stricter = decide(scores, Rule(threshold=threshold + shift, tail=tail))
+    stricter = decide(Ranking(scores), Rule(threshold=threshold + shift, tail=tail))
     assert not (stricter.suspects & ~decision.suspects).any()
-    mirrored = decide(-scores, Rule(threshold=threshold, tail=tail))
+    mirrored = decide(Ranking(-scores), Rule(threshold=threshold, tail=tail))
     if tail == "both":
         np.testing.assert_array_equal(mirrored.suspects, decision.suspects)
     else:
         other: Tail = "lower" if tail == "upper" else "upper"
-        swapped = decide(scores, Rule(threshold=threshold, tail=other))
+        swapped = decide(Ranking(scores), Rule(threshold=threshold, tail=other))
         np.testing.assert_array_equal(mirrored.suspects, swapped.suspects)
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "expected either --threshold or --top; got neither; pass one of them"),
+        (
+            {},
+            "expected one of --threshold, --top and a false discovery rate; got none; pass one of them",
+        ),
         (
             {"threshold": 1.0, "top": 1},
-            "expected either --threshold or --top; got both; pass one of them",
+            "expected one of --threshold, --top and a false discovery rate; got 2 of them; pass one of them",
         ),
         ({"threshold": float("nan")}, "expected a finite --threshold; got nan; pass a number"),
         ({"threshold": -float("inf")}, "expected a finite --threshold; got -inf; pass a number"),
+        (
+            {"fdr": 1.0},
+            "expected a false discovery rate in (0, 1); got 1; pass 0.05",
+        ),
         ({"top": -1}, "expected --top of at least 0; got -1; pass --top 100"),
     ],
 )
@@ -115,13 +122,40 @@ def test_rules_that_are_none(options: dict[str, float], text: str) -> None:
     assert str(caught.value) == text
 
 
-def test_the_calibrated_default() -> None:
-    posterior = np.log([0.9, 0.5, 0.49, 0.1])
-    rule = calibrated("label-posterior", posterior)
+POSTERIOR = Ranking(np.log([0.9, 0.5, 0.49, 0.1]))
+OTHER = Ranking(np.array([0.1, 0.2, 0.3, 0.4]))
+
+
+def test_the_calibrated_default_without_p_values() -> None:
+    rule = calibrated("label-posterior", {"label-posterior": POSTERIOR})
     assert rule.threshold == CALIBRATED_THRESHOLD and rule.tail == "upper"
-    assert decide(posterior, rule).suspects.tolist() == [True, True, False, False]
+    assert decide(POSTERIOR, rule).suspects.tolist() == [True, True, False, False]
     for name in DETECTORS.keys() - {"label-posterior"}:
-        rule = calibrated(name, posterior)
-        assert (rule.top, rule.threshold, rule.tail) == (2, None, "upper")
+        rule = calibrated(name, {name: OTHER, "label-posterior": POSTERIOR})
+        assert (rule.top, rule.threshold, rule.fdr, rule.tail) == (2, None, None, "upper")
         assert "label-posterior" in rule.because
-    assert calibrated("loss", np.log([0.1, 0.2])).top == 0
+    innocent = Ranking(np.log([0.1, 0.2]))
+    assert calibrated("loss", {"loss": OTHER, "label-posterior": innocent}).top == 0
+
+
+def test_the_calibrated_default_with_p_values() -> None:
+    tested = Ranking(np.array([9.0, 8.0, 1.0, 0.0]), p_values=np.array([1e-6, 0.02, 0.5, 1.0]))
+    rankings = {"loss": OTHER, "contrast": tested, "label-posterior": POSTERIOR}
+    rule = calibrated("contrast", rankings)
+    decision = decide(tested, rule)
+    assert rule.fdr == 0.05
+    assert decision.suspects.tolist() == [True, True, False, False]
+    assert decision.threshold == 8.0
+    # Benjamini and Hochberg: p n / rank, made monotone from the largest.
+    assert decision.q_values is not None
+    np.testing.assert_allclose(decision.q_values, [4e-6, 0.04, 2 / 3, 1.0])
+    budget = calibrated("loss", rankings)
+    assert budget.top == 2 and "contrast" in budget.because
+
+
+def test_a_false_discovery_rate_needs_p_values() -> None:
+    with pytest.raises(InputError, match="a detector with p-values"):
+        decide(OTHER, Rule(fdr=0.05))
+    nothing = Ranking(np.zeros(3), p_values=np.ones(3))
+    decision = decide(nothing, Rule(fdr=0.05))
+    assert not decision.suspects.any() and decision.threshold is None

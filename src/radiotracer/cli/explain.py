@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from radiotracer.cli.options import (
     Overwrite,
     TrainingData,
 )
-from radiotracer.cli.recorded import manifest_of, network_of, open_like, training_data
+from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
 from radiotracer.explaining import JSON_FILE, PAGE_FILE, describe, write_explanation
@@ -186,7 +185,7 @@ def _classes(reason: Reason) -> Table:
 
 def _queries(query: Sequence[str], wrong: int | None) -> tuple[str, list[int]]:
     """The one DATA argument of all --query options, and the rows that they name, in order."""
-    parsed = [_parse(each) for each in query]
+    parsed = [rows_of("--query", each) for each in query]
     sources = list(dict.fromkeys(source for source, _ in parsed))
     if len(sources) != 1:
         raise InputError(
@@ -202,17 +201,3 @@ def _queries(query: Sequence[str], wrong: int | None) -> tuple[str, list[int]]:
             do=f"pass, say, --query {sources[0]}#0 or --wrong 5",
         )
     return sources[0], list(dict.fromkeys(rows))
-
-
-def _parse(query: str) -> tuple[str, list[int]]:
-    """A path may itself hold a #: what exists as written is taken as written."""
-    if "#" not in query or Path(query).exists():
-        return query, []
-    source, _, rows = query.rpartition("#")
-    if not source or not re.fullmatch(r"[0-9]{1,12}(,[0-9]{1,12})*", rows):
-        raise InputError(
-            expected="--query DATA#ROW with row numbers from 0, such as mnist:test#5,17",
-            came=repr(query),
-            do="write it so",
-        )
-    return source, [int(row) for row in rows.split(",")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -84,3 +85,20 @@ def network_of(run: Run, factory: str | None) -> nn.Module:
             do="return the network",
         )
     return model
+
+
+def rows_of(option: str, query: str) -> tuple[str, list[int]]:
+    """Split ``DATA#ROW,ROW`` into the DATA argument and the rows; no rows where none are named.
+
+    A path may itself hold a #: what exists as written is taken as written.
+    """
+    if "#" not in query or Path(query).exists():
+        return query, []
+    source, _, rows = query.rpartition("#")
+    if not source or not re.fullmatch(r"[0-9]{1,12}(,[0-9]{1,12})*", rows):
+        raise InputError(
+            expected=f"{option} DATA#ROW with row numbers from 0, such as mnist:test#5,17",
+            came=repr(query),
+            do="write it so",
+        )
+    return source, [int(row) for row in rows.split(",")]

@@ -2,83 +2,102 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out
-from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite, Seed
+from radiotracer.cli.options import Data, Factory, ImageSize, Json, Out, Overwrite, Seed
+from radiotracer.cli.tampering import RecipeName, Wanted, apply, require_fitting
 from radiotracer.data import open_data, save_examples
-from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder
-from radiotracer.recipes import MANIFEST_FILE, random_flip, require_fraction, targeted_flip
+from radiotracer.recipes import MANIFEST_FILE
 
 
 def tamper(
     data: Data,
     /,
     *,
-    recipe: Annotated[Literal["random-flip", "targeted-flip"], Parameter(help="How to tamper.")],
-    fraction: Annotated[
-        float,
-        Parameter(help="Share to change, in (0, 1): of all examples, or of the source class."),
-    ],
+    recipe: Annotated[RecipeName, Parameter(help="How to tamper; see docs/how-to/tamper.md.")],
     folder: Annotated[Out, Parameter(name="--out")],
+    fraction: Annotated[
+        float | None,
+        Parameter(
+            help="Flips and backdoors: share to change, in (0, 1): of all examples; with "
+            "targeted-flip of the --from-class; with clean-label-backdoor of the --to-class; "
+            "with patch-backdoor of the other classes."
+        ),
+    ] = None,
     seed: Seed = 0,
     from_class: Annotated[
         str | None, Parameter(help="targeted-flip: name of the class whose labels change.")
     ] = None,
     to_class: Annotated[
-        str | None, Parameter(help="targeted-flip: name of the class that they change to.")
+        str | None,
+        Parameter(
+            help="targeted-flip, backdoors: name of the class that labels change to, or that the "
+            "patch stands for."
+        ),
     ] = None,
+    target: Annotated[
+        str | None,
+        Parameter(help="Poison with a target: the image to misclassify, such as mnist:test#5."),
+    ] = None,
+    base_class: Annotated[
+        str | None,
+        Parameter(help="Poison with a target: what it is to be taken for; its images change."),
+    ] = None,
+    count: Annotated[
+        int | None, Parameter(help="Poison with a target: how many images to change.")
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        Parameter(help="Largest change of a pixel, in (0, 1]; by default the recipe's own."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        Parameter(help="A recorded run: the network that the attacker knows, or that confuses."),
+    ] = None,
+    factory: Factory = None,
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
-    require_fraction(fraction)
-    targeted = recipe == "targeted-flip"
-    both = {"--from-class": from_class, "--to-class": to_class}
-    given = [f"{option} {name}" for option, name in both.items() if name is not None]
-    if targeted != (from_class is not None) or targeted != (to_class is not None):
-        raise InputError(
-            expected="--from-class and --to-class with targeted-flip, and only with it",
-            came=f"{recipe} with {' and '.join(given) or 'neither'}",
-            do="add or remove them",
-        )
+    wanted = Wanted(
+        recipe=recipe,
+        seed=seed,
+        fraction=fraction,
+        from_class=from_class,
+        to_class=to_class,
+        target=target,
+        base_class=base_class,
+        count=count,
+        epsilon=epsilon,
+        run=run,
+        factory=factory,
+    )
+    require_fitting(wanted)
     examples = open_data(data, image_size=image_size, report=err.print)
-    options: dict[str, int] = {}
-    if from_class is not None and to_class is not None:
-        options = {
-            "source": _class(examples.class_names, "--from-class", from_class),
-            "target": _class(examples.class_names, "--to-class", to_class),
-        }
-        tampered, manifest = targeted_flip(examples, fraction=fraction, seed=seed, **options)
-    else:
-        tampered, manifest = random_flip(examples, fraction=fraction, seed=seed)
-    provenance = {
-        "source": examples.source,
-        "source_digest": examples.digest,
-        "recipe": recipe,
-        "fraction": fraction,
-        "seed": seed,
-        **options,
-    }
+    tampered = apply(wanted, examples)
+    settings = {"source": examples.source, "source_digest": examples.digest, **wanted.settings()}
     with atomic_folder(folder, marker=MANIFEST_FILE, overwrite=overwrite) as temporary:
-        save_examples(tampered, temporary, provenance=provenance)
-        manifest.write(temporary)
-    changed = int(manifest.is_tampered.sum())
+        save_examples(tampered.examples, temporary, provenance=settings)
+        tampered.manifest.write(temporary)
+        if tampered.attack is not None:
+            tampered.attack.write(temporary)
+    changed = int(tampered.manifest.is_tampered.sum())
+    facts: dict[str, Any] = {"examples": len(examples), "tampered": changed, "out": str(folder)}
+    if tampered.tried is not None:
+        facts |= {"tried": tampered.tried, "reached": changed}
     if json:
-        emit({"examples": len(tampered), "tampered": changed, "out": str(folder), **provenance})
-    else:
-        out.print(f"{changed:,} of {len(tampered):,} labels changed; written to {folder}")
-        out.print(f"next: radiotracer train {folder} --out run")
+        emit({**facts, **settings})
+        return 0
+    kind = "images" if (tampered.manifest.labels == examples.labels).all() else "labels"
+    out.print(f"{changed:,} of {len(examples):,} {kind} changed; written to {folder}")
+    if tampered.tried not in (None, changed):
+        out.print(f"{changed} of {tampered.tried} poisons reached their aim, the rest is unchanged")
+    start = f" --start {run} --head-only" if tampered.transfers else ""
+    out.print(f"next: radiotracer train {folder}{start} --out run")
     return 0
-
-
-def _class(names: tuple[str, ...], option: str, name: str) -> int:
-    if name not in names:
-        raise InputError(
-            expected=f"{option} among {', '.join(names)}", came=repr(name), do="choose one of them"
-        )
-    return names.index(name)

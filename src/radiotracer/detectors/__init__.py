@@ -1,11 +1,17 @@
 """One way to rank examples per file, all behind one protocol; higher = more suspicious."""
 
+from radiotracer.detectors.activation_clustering import ACTIVATION_CLUSTERING
 from radiotracer.detectors.baselines import LOSS, MARGIN, NORM, Random
+from radiotracer.detectors.confident_learning import CONFIDENT_LEARNING
+from radiotracer.detectors.contrast import Contrast
+from radiotracer.detectors.decide import FALLBACK as FALLBACK
 from radiotracer.detectors.decide import Decision as Decision
 from radiotracer.detectors.decide import Rule as Rule
 from radiotracer.detectors.decide import Tail as Tail
 from radiotracer.detectors.decide import calibrated as calibrated
 from radiotracer.detectors.decide import decide as decide
+from radiotracer.detectors.deep_knn import DEEP_KNN
+from radiotracer.detectors.fit import GAS_UNKNOWN_TARGET
 from radiotracer.detectors.influence import (
     GAS,
     SELF_INFLUENCE,
@@ -22,18 +28,28 @@ from radiotracer.detectors.protocol import Detector as Detector
 from radiotracer.detectors.protocol import Need as Need
 from radiotracer.detectors.protocol import Observation as Observation
 from radiotracer.detectors.protocol import Ranking as Ranking
+from radiotracer.detectors.protocol import Seen as Seen
+from radiotracer.detectors.protocol import Survey as Survey
 from radiotracer.detectors.protocol import Trace as Trace
+from radiotracer.detectors.spectral_signatures import SPECTRAL_SIGNATURES
 from radiotracer.detectors.summed import Summed as Summed
+from radiotracer.detectors.surveyed import Surveyed as Surveyed
 
 DETECTORS: dict[str, Detector] = {
     detector.name: detector
     for detector in (
+        Contrast(),
         LabelPosterior(),
         TRACIN_CP,
         GAS,
         TRACIN_LAST_LAYER,
         SELF_INFLUENCE_LAST_LAYER,
         SELF_INFLUENCE,
+        GAS_UNKNOWN_TARGET,
+        DEEP_KNN,
+        SPECTRAL_SIGNATURES,
+        ACTIVATION_CLUSTERING,
+        CONFIDENT_LEARNING,
         LOSS,
         MARGIN,
         NORM,
@@ -42,8 +58,8 @@ DETECTORS: dict[str, Detector] = {
 }
 """Every detector by name, in the order of tables."""
 
-DEFAULT_DETECTOR = "label-posterior"
-"""The detector that decides when none is named; it always runs."""
+DEFAULT_DETECTOR = "contrast"
+"""The detector that decides when none is named, and it can run; else it is `FALLBACK`."""
 
 BASELINES = tuple(name for name, detector in DETECTORS.items() if detector.baseline)
 """Yardsticks; they always run."""

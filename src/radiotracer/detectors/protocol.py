@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -22,6 +23,9 @@ class Need(Enum):
     DIRECTION = "a Jacobian-vector product along the queries' summed gradient"
     UNIT_DIRECTION = "the same along the sum of the queries' unit gradients, and gradient norms"
     NORM = "every example's gradient norm"
+    LAYERS = "a network with layers that show one vector per example"
+    EVERY_CLASS = "trusted queries, two or more of every class"
+    CLEANLAB = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,29 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the last checkpoint's layers make of n examples.
+
+    Args:
+        labels: Given labels, int64, shape (n,).
+        outputs: Logits, shape (n, classes).
+        layers: By layer name, from the input to the output, shape (n, d) each.
+    """
+
+    labels: Tensor
+    outputs: Tensor
+    layers: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All examples at the last checkpoint, for detectors that compare them with each other."""
+
+    train: Seen
+    queries: Seen | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """A detector's observations, summed over the checkpoints, in float64.
 
@@ -62,6 +89,7 @@ class Trace:
         classes: How many classes.
         checkpoints: How many checkpoints were summed over.
         seed: The scan's seed.
+        survey: What the last checkpoint shows, if the detector needs `Need.LAYERS`.
     """
 
     train: NDArray[np.float64]
@@ -71,18 +99,24 @@ class Trace:
     classes: int
     checkpoints: int
     seed: int
+    survey: Survey | None = None
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Scores, shape (n,), float64: by convention the higher, the more suspicious.
+    """What a detector says of n examples.
 
-    `suggested` holds the class each example more likely belongs to, shape (n,), for detectors
-    that know.
+    Args:
+        scores: Shape (n,), float64: by convention the higher, the more suspicious.
+        suggested: The class each example more likely belongs to, shape (n,), from detectors that
+            know.
+        p_values: How often a trusted example would score as high, shape (n,), in (0, 1], from
+            detectors that compare with trusted examples.
     """
 
     scores: NDArray[np.float64]
     suggested: NDArray[np.int64] | None = None
+    p_values: NDArray[np.float64] | None = None
 
 
 class Detector(Protocol):
@@ -110,7 +144,7 @@ class Detector(Protocol):
         """Whether this is a yardstick rather than a method."""
 
     def observe(self, seen: Observation) -> Tensor:
-        """This checkpoint's contribution, shape (n, k), any fixed k >= 1."""
+        """This checkpoint's contribution, shape (n, k), any fixed k; 0 for what needs none."""
 
     def rank(self, trace: Trace) -> Ranking:
         """Scores from the sums over all checkpoints."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.report import render
@@ -82,19 +83,24 @@ def summarise(scan: Scan) -> dict[str, Any]:
 def _suspects(scan: Scan) -> pa.Table:
     order = np.argsort(scan.decision.ranks)
     names = np.array(scan.class_names)
-    n = len(order)
+    p_values = scan.rankings[scan.detector].p_values
+    q_values = scan.decision.q_values
     return pa.table(
         {
             "id": scan.identity.ids[order],
             "label": names[scan.identity.labels[order]],
             "score": scan.scores[order],
             "rank": scan.decision.ranks[order],
-            "p_value": pa.nulls(n, pa.float64()),
-            "q_value": pa.nulls(n, pa.float64()),
+            "p_value": _or_nulls(p_values, order),
+            "q_value": _or_nulls(q_values, order),
             "is_suspect": scan.decision.suspects[order],
             "suggested_label": names[scan.suggested[order]],
         }
     )
+
+
+def _or_nulls(values: NDArray[np.float64] | None, order: NDArray[np.int64]) -> pa.Array:
+    return pa.nulls(len(order), pa.float64()) if values is None else pa.array(values[order])
 
 
 def _scores(scan: Scan) -> pa.Table:

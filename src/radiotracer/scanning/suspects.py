@@ -14,6 +14,7 @@ from radiotracer.detectors import (
     BASELINES,
     DEFAULT_DETECTOR,
     DETECTORS,
+    FALLBACK,
     Decided,
     Decision,
     Detection,
@@ -88,13 +89,13 @@ class Scan:
         if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
             return None
         truth = self.manifest.is_tampered
-        scores = self.rankings[name].scores
+        ranking = self.rankings[name]
         suspects = (
             self.decision.suspects
             if name == self.detector
-            else decide(scores, Rule(top=int(self.decision.suspects.sum()))).suspects
+            else decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
         )
-        return detection(scores, truth), decided(suspects, truth)
+        return detection(ranking.scores, truth), decided(suspects, truth)
 
 
 def scan(
@@ -121,7 +122,8 @@ def scan(
         queries: Trusted examples of the same kind, not trained on (a test split); without them
             the detectors that ask about influence on others are left out.
         manifest: The ground truth, to judge detectors by; never read by a detector.
-        detectors: Names; the first one decides. `label-posterior` and the baselines always run.
+        detectors: Names; the first one decides. Without any, `contrast` decides, or
+            `label-posterior` where `contrast` cannot run. That one and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
@@ -155,7 +157,7 @@ def scan(
         seed=seed,
         progress=progress,
     )
-    detector = names[0]
+    detector = names[0] if detectors or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
     if detector in ranked.left_out:
         raise InputError(
             expected=f"what {detector} needs: {ranked.left_out[detector]}",
@@ -164,9 +166,10 @@ def scan(
             if queries is None
             else "choose another --detector",
         )
-    posterior = ranked.by_name[DEFAULT_DETECTOR]
-    assert posterior.suggested is not None  # noqa: S101
-    scores = ranked.by_name[detector].scores
+    suggested = ranked.by_name[detector].suggested
+    if suggested is None:
+        suggested = ranked.by_name[FALLBACK].suggested
+    assert suggested is not None  # noqa: S101
     return Scan(
         run=run,
         tracing=tracing,
@@ -179,8 +182,8 @@ def scan(
         seconds=ranked.seconds,
         left_out=ranked.left_out,
         detector=detector,
-        decision=decide(scores, rule or calibrated(detector, posterior.scores)),
-        suggested=posterior.suggested,
+        decision=decide(ranked.by_name[detector], rule or calibrated(detector, ranked.by_name)),
+        suggested=suggested,
         seed=seed,
     )
 
@@ -193,8 +196,8 @@ def _chosen(detectors: Sequence[str]) -> list[str]:
                 came=repr(name),
                 do="check the spelling",
             )
-    names = list(detectors) or list(DEFAULT_DETECTORS)
-    return list(dict.fromkeys([*names, DEFAULT_DETECTOR, *BASELINES]))
+    names = list(detectors) or [DEFAULT_DETECTOR, *DEFAULT_DETECTORS]
+    return list(dict.fromkeys([*names, FALLBACK, *BASELINES]))
 
 
 def _require_settings(batch_size: int, seed: int) -> None:

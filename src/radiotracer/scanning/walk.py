@@ -7,12 +7,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from radiotracer.detectors import Detector, Need, Observation, Ranking, Trace
+from radiotracer.data import identify
+from radiotracer.detectors import Detector, Need, Observation, Ranking, Survey, Trace
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
     Batch,
@@ -28,6 +30,8 @@ from radiotracer.gradients import (
     summed_gradient,
 )
 from radiotracer.influence import Tracing, scale, unit_sum, unless_zero
+from radiotracer.scanning.rows import Rows
+from radiotracer.scanning.survey import survey, surveyed_layers
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many examples are done, and how many there are."""
@@ -79,7 +83,7 @@ def rank_by_all(
         InputError: No detector can run.
         NotFiniteError: A loss, or in the end a score, is NaN or infinite.
     """
-    chosen, left_out = _runnable(detectors, tracing, queries)
+    chosen, left_out = _runnable(detectors, tracing, train, queries)
     if not chosen:
         raise InputError(
             expected="a detector that can run",
@@ -93,6 +97,7 @@ def rank_by_all(
         if queries is not None:
             state.see_queries(queries, functools.partial(progress, f"{where}: queries"))
         state.see_train(train, functools.partial(progress, f"{where}: examples"))
+    state.look_back(train, queries, functools.partial(progress, "layers: examples"))
     return state.rankings(len(tracing.run.checkpoints), seed, left_out)
 
 
@@ -107,6 +112,7 @@ class _State:
         self.sums: dict[tuple[str, str], np.ndarray] = {}
         self.labels: dict[str, np.ndarray] = {}
         self.seconds: dict[str, float] = defaultdict(float)
+        self.survey: Survey | None = None
 
     def visit(self, where: str, rates: dict[str, float]) -> None:
         """Begin a checkpoint."""
@@ -120,7 +126,7 @@ class _State:
         if not self.needs & {Need.QUERIES, Need.COMPARISON}:
             return
         started = time.perf_counter()
-        observed = _Rows(count(queries), tell)
+        observed = Rows(count(queries), tell)
 
         def watch(batch: Batch, evaluation: Evaluation) -> None:
             seen = self._observe(batch, evaluation)
@@ -153,7 +159,7 @@ class _State:
 
     def see_train(self, train: Data, tell: Callable[[int, int], None]) -> None:
         """One pass over the training examples."""
-        observed = _Rows(count(train), tell)
+        observed = Rows(count(train), tell)
         for batch in in_batches(train, self.tracing.batch_size):
             started = time.perf_counter()
             seen = self._look(batch)
@@ -165,6 +171,18 @@ class _State:
             observed.put("labels", batch.targets.unsqueeze(1))
             observed.advance(len(batch.inputs))
         self._add("train", observed)
+
+    def look_back(
+        self, train: Data, queries: Data | None, tell: Callable[[int, int], None]
+    ) -> None:
+        """The layers of the last checkpoint, if a detector looks at them."""
+        if Need.LAYERS not in self.needs:
+            return
+        started = time.perf_counter()
+        self.survey = survey(self.tracing, train, queries, tell)
+        for detector in self.detectors:
+            if Need.LAYERS in detector.needs:
+                self.seconds[detector.name] += time.perf_counter() - started
 
     def _look(self, batch: Batch) -> Observation:
         """The cheapest pass that shows what the detectors need."""
@@ -204,6 +222,7 @@ class _State:
                     classes=self.classes,
                     checkpoints=checkpoints,
                     seed=seed,
+                    survey=self.survey,
                 )
             )
             self.seconds[detector.name] += time.perf_counter() - started
@@ -239,41 +258,26 @@ class _State:
             **further,
         )
 
-    def _add(self, side: str, observed: _Rows) -> None:
+    def _add(self, side: str, observed: Rows) -> None:
         self.labels[side] = observed.columns.pop("labels")[:, 0].astype(np.int64)
         for name, values in observed.columns.items():
             self.sums[side, name] = self.sums.get((side, name), 0.0) + values
 
 
-class _Rows:
-    """Columns filled batch by batch, in float64."""
-
-    def __init__(self, rows: int, tell: Callable[[int, int], None]) -> None:
-        self.rows = rows
-        self.done = 0
-        self.tell = tell
-        self.columns: dict[str, np.ndarray] = {}
-
-    def put(self, name: str, values: Tensor) -> None:
-        """The present batch's values, shape (b, k)."""
-        if name not in self.columns:
-            self.columns[name] = np.zeros((self.rows, values.shape[1]))
-        self.columns[name][self.done : self.done + len(values)] = values.detach().double().numpy()
-
-    def advance(self, examples: int) -> None:
-        """Go on to the next batch."""
-        self.done += examples
-        self.tell(self.done, self.rows)
-
-
 def _runnable(
-    detectors: Sequence[Detector], tracing: Tracing, queries: Data | None
+    detectors: Sequence[Detector], tracing: Tracing, train: Data, queries: Data | None
 ) -> tuple[list[Detector], dict[str, str]]:
     missing: set[Need] = set()
     if queries is None:
-        missing.add(Need.QUERIES)
+        missing |= {Need.QUERIES, Need.EVERY_CLASS}
+    elif not _has_every_class(train, queries):
+        missing.add(Need.EVERY_CLASS)
     if tracing.objective.head is None:
         missing.add(Need.HEAD)
+    if not surveyed_layers(tracing.objective, train):
+        missing.add(Need.LAYERS)
+    if find_spec("cleanlab") is None:
+        missing.add(Need.CLEANLAB)
     chosen, left_out = [], {}
     for detector in detectors:
         lacking = sorted(need.value for need in detector.needs & missing)
@@ -282,3 +286,10 @@ def _runnable(
         else:
             chosen.append(detector)
     return chosen, left_out
+
+
+def _has_every_class(train: Data, queries: Data) -> bool:
+    """Whether two trusted examples or more have each label of the training examples."""
+    counts = np.bincount(identify(queries).labels)
+    labels = np.unique(identify(train).labels)
+    return bool(labels.max() < len(counts) and (counts[labels] >= 2).all())

@@ -1,0 +1,5 @@
+"""The detector that compares training examples with trusted ones, layer by layer."""
+
+from radiotracer.detectors.contrast.contrast import Contrast as Contrast
+from radiotracer.detectors.contrast.crowd import crowd as crowd
+from radiotracer.detectors.contrast.doubt import opinions as opinions

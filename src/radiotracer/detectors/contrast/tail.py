@@ -1,0 +1,47 @@
+"""How often a trusted example would score as high: p-values beyond the trusted sample's size."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+TAIL = 0.01
+"""Share of the trusted examples that the tail is fitted to."""
+
+FEWEST = 10
+"""Trusted examples that the tail is fitted to at least, where there are as many."""
+
+
+def p_values(scores: NDArray[np.float64], trusted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``P(score of a trusted example >= score)``, shape (n,), in (0, 1].
+
+    Up to the tail these are conformal p-values, ``(1 + #{trusted >= score}) / (m + 1)`` (Bates et
+    al. 2023), which hold for any scores if training and trusted examples are drawn alike. They
+    cannot be smaller than ``1 / (m + 1)``, too large for a few poisons among many examples. So the
+    c largest trusted scores, one hundredth of them or ten, are the tail. The excess over its
+    smallest, the edge, is taken to be exponential; with S the sum of the c - 1 excesses observed,
+
+        p = c / (m + 1) (1 + (score - edge) / S) ** (1 - c)
+
+    is then exact for every m: the mean excess is not known but estimated, and from ten of them not
+    well, which is why this falls more slowly than ``exp(-(score - edge) (c - 1) / S)``. It remains
+    an extrapolation, and only as good as the assumption: heavier tails make it too small.
+
+    Args:
+        scores: Shape (n,).
+        trusted: Scores of m trusted examples, none of which helped to score itself, m >= 1.
+    """
+    ordered = np.sort(trusted)
+    m = len(ordered)
+    above = m - np.searchsorted(ordered, scores, side="left")
+    values = np.asarray((1.0 + above) / (m + 1.0), dtype=np.float64)
+    count = min(m, max(FEWEST, round(TAIL * m)))
+    edge = ordered[m - count]
+    total = float((ordered[m - count :] - edge).sum())
+    if total <= 0.0:
+        return values
+    excess = np.maximum(scores - edge, 0.0)
+    fitted = count / (m + 1.0) * np.exp((1 - count) * np.log1p(excess / total))
+    tiny = np.finfo(np.float64).tiny
+    result: NDArray[np.float64] = np.where(scores > edge, np.maximum(fitted, tiny), values)
+    return result
