@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -52,6 +52,37 @@ class Tap(torch.autograd.Function):
         arrive, ctx.arrive = ctx.arrive, None
         arrive(errors)
         return errors, None, None
+
+
+def tapped(
+    output: Tensor, anchor: Tensor, arrive: Callable[[Tensor], None], inputs: Sequence[Tensor]
+) -> Tensor:
+    """An operation's output with a `Tap` on it.
+
+    torch's linear layer returns a view of a matrix product. Changing a view in place makes the
+    backward pass copy it several times, so the product itself is tapped.
+
+    Args:
+        output: Fresh from the operation.
+        anchor: Makes the backward pass reach the tap.
+        arrive: Told the gradient, of the output's shape.
+        inputs: What the operation was given; of these the output may be a view too.
+    """
+    whole = output._base
+    if (
+        whole is None
+        or whole.numel() != output.numel()
+        or not (whole.is_contiguous() and output.is_contiguous())
+        or any(each is whole or each._base is whole for each in inputs)
+    ):
+        return cast(Tensor, Tap.apply(output, anchor, arrive))  # type: ignore[no-untyped-call]
+    shape = output.shape
+
+    def reshaped(errors: Tensor) -> None:
+        arrive(errors.reshape(shape))
+
+    changed: Tensor = Tap.apply(whole, anchor, reshaped)  # type: ignore[no-untyped-call]
+    return changed.view(shape)
 
 
 def ways_along(data: Tensor, examples: int, *, probing: bool) -> list[Way]:

@@ -35,6 +35,7 @@ from radiotracer.gradients.ghost.operations import (
     opened,
     precise,
     swapped,
+    tapped,
     tensors,
     ways_along,
 )
@@ -216,7 +217,7 @@ class Tape(TorchFunctionMode):
                 else:
                     self._arrived(source, use, form)
 
-        return Tap.apply(output, self._anchor, arrive)  # type: ignore[no-untyped-call]
+        return tapped(output, self._anchor, arrive, call.others)
 
     def _copy(self, call: Call, candidates: tuple[Way, ...]) -> Any:
         """Give each example its own copy of the parameter; the copies' gradients are wanted."""
@@ -229,8 +230,8 @@ class Tape(TorchFunctionMode):
         def arrive(errors: Tensor) -> None:
             self._arrived(source, use, Full(shape, precise(errors).reshape(examples, *shape)))
 
-        tapped = Tap.apply(copies, self._anchor, arrive)  # type: ignore[no-untyped-call]
-        return call.given({id(source.tensor): tapped})
+        known = Tap.apply(copies, self._anchor, arrive)  # type: ignore[no-untyped-call]
+        return call.given({id(source.tensor): known})
 
     def _derive(self, call: Call, candidates: tuple[Way, ...], *, planned: bool) -> Any:
         """Watch the results in place of the parameters that they were made from."""
