@@ -19,6 +19,9 @@ COMMANDS = [
     "data get",
     "bench",
     "bench speed",
+    "bench detect",
+    "reproduce",
+    "reproduce tracein",
 ]
 
 
@@ -40,7 +43,7 @@ def test_help(command: str, cli: Any, golden: Any) -> None:
 
 def test_no_command_is_help(cli: Any) -> None:
     assert cli().out == cli("--help").out
-    for group in ("data", "bench"):
+    for group in ("data", "bench", "reproduce"):
         assert cli(group).out == cli(group, "--help").out
 
 

@@ -101,11 +101,13 @@ def test_properties_of_a_threshold(
     [
         (
             {},
-            "expected one of --threshold, --top and a false discovery rate; got none; pass one of them",
+            "expected one of --threshold, --top and a false discovery rate; got none; "
+            "pass one of them",
         ),
         (
             {"threshold": 1.0, "top": 1},
-            "expected one of --threshold, --top and a false discovery rate; got 2 of them; pass one of them",
+            "expected one of --threshold, --top and a false discovery rate; got 2 of them; "
+            "pass one of them",
         ),
         ({"threshold": float("nan")}, "expected a finite --threshold; got nan; pass a number"),
         ({"threshold": -float("inf")}, "expected a finite --threshold; got -inf; pass a number"),

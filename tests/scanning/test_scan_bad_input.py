@@ -15,7 +15,7 @@ from torch import nn
 
 from radiotracer import Rule
 from radiotracer.data import Examples
-from radiotracer.detectors import BASELINES
+from radiotracer.detectors import BASELINES, DETECTORS
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.lab.models import SmallCNN
 from radiotracer.runs import Run, record
@@ -207,13 +207,43 @@ def test_no_queries_at_all(tiny: World) -> None:
 def test_without_queries_some_are_left_out(tiny: World) -> None:
     found = scan(tiny.model, tiny.run, tiny.tampered)
     assert found.left_out == {
+        "contrast": "trusted queries, two or more of every class",
         "tracin-cp": "trusted queries",
         "tracin-last-layer": "trusted queries",
+        "gas-unknown-target": "trusted queries",
     }
-    assert list(found.rankings) == ["label-posterior", "self-influence-last-layer", *BASELINES]
+    assert found.detector == "label-posterior"
+    assert list(found.rankings) == [
+        "label-posterior",
+        "self-influence-last-layer",
+        "deep-knn",
+        "spectral-signatures",
+        "activation-clustering",
+        "confident-learning",
+        *BASELINES,
+    ]
 
 
-@pytest.mark.parametrize("name", ["tracin-cp", "tracin-last-layer"])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_contrast_takes_two_queries_of_every_class(tiny: World, keep: int) -> None:
+    labels = tiny.queries.labels
+    rows = np.concatenate([np.flatnonzero(labels < 2), np.flatnonzero(labels == 2)[:keep]])
+    found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries.take(rows))
+    lacking = {"contrast": "trusted queries, two or more of every class"}
+    assert found.left_out == (lacking if keep == 1 else {})
+    assert found.detector == ("label-posterior" if keep == 1 else "contrast")
+
+
+def test_a_package_that_is_not_installed(tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radiotracer.scanning.walk.find_spec", lambda name: None)
+    found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries)
+    reason = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
+    assert found.left_out == {"confident-learning": reason}
+    with pytest.raises(InputError, match=r"expected what confident-learning needs: the cleanlab"):
+        scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["confident-learning"])
+
+
+@pytest.mark.parametrize("name", ["tracin-cp", "tracin-last-layer", "gas-unknown-target"])
 def test_a_detector_that_lacks_its_queries(tiny: World, name: str) -> None:
     with pytest.raises(InputError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, detectors=[name])
@@ -240,9 +270,19 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
     run = recorded(model, data, tmp_path)
     found = scan(model, run, data, data)
     lacks = "a network whose output is a linear layer's output"
-    assert found.left_out == dict.fromkeys(
-        ["tracin-last-layer", "self-influence-last-layer", "norm"], lacks
-    )
+    of_features = [
+        "gas-unknown-target",
+        "deep-knn",
+        "spectral-signatures",
+        "activation-clustering",
+        "confident-learning",
+    ]
+    shows_nothing = "a network with layers that show one vector per example"
+    assert found.left_out == {
+        "contrast": shows_nothing,
+        **dict.fromkeys(["tracin-last-layer", "self-influence-last-layer", "norm"], lacks),
+        **dict.fromkeys(of_features, f"{lacks} and {shows_nothing}"),
+    }
     assert {"tracin-cp", "label-posterior", "loss", "margin", "random"} == set(found.rankings)
     with pytest.raises(InputError) as caught:
         scan(model, run, data, data, detectors=["norm"])
@@ -255,9 +295,7 @@ def test_an_unknown_detector(tiny: World) -> None:
     with pytest.raises(InputError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, detectors=["loss", "nope"])
     assert str(caught.value) == (
-        "expected a detector (label-posterior, tracin-cp, gas, tracin-last-layer, "
-        "self-influence-last-layer, self-influence, loss, margin, norm, random); got 'nope'; "
-        "check the spelling"
+        f"expected a detector ({', '.join(DETECTORS)}); got 'nope'; check the spelling"
     )
 
 

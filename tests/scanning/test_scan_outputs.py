@@ -80,15 +80,27 @@ def test_suspects(written: Path, judged: Scan, tiny: World) -> None:
     assert [row["is_suspect"] for row in rows] == [True] * 9 + [False] * 87
     scores = [row["score"] for row in rows]
     assert scores == sorted(scores, reverse=True)
-    assert all(row["p_value"] is None and row["q_value"] is None for row in rows)
+    p_values = judged.rankings["contrast"].p_values
+    assert judged.detector == "contrast" and p_values is not None
+    q_values = [row["q_value"] for row in rows]
+    assert q_values == sorted(q_values) and 0 < q_values[0] < q_values[-1] <= 1
+    assert all(row["p_value"] <= row["q_value"] for row in rows)
     row_of = {name: row for row, name in enumerate(tiny.tampered.ids.tolist())}
     for row in rows:
         index = row_of.pop(row["id"])
         assert row["score"] == judged.scores[index]
         assert row["label"] == tiny.tampered.class_names[tiny.tampered.labels[index]]
         assert row["suggested_label"] == tiny.tampered.class_names[judged.suggested[index]]
-        assert row["suggested_label"] != row["label"]
+        assert row["p_value"] == p_values[index]
     assert not row_of
+
+
+def test_a_detector_without_p_values(tiny: World, tmp_path: Path) -> None:
+    found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["label-posterior"])
+    write_scan(found, tmp_path / "out", command="a test")
+    rows = pq.read_table(tmp_path / "out" / "suspects.parquet").to_pylist()
+    assert all(row["p_value"] is None and row["q_value"] is None for row in rows)
+    assert all(row["suggested_label"] != row["label"] for row in rows)
 
 
 def test_scores(written: Path, judged: Scan, tiny: World) -> None:
@@ -103,7 +115,7 @@ def test_the_summary_with_a_manifest(written: Path, judged: Scan, tiny: World) -
     summary = json.loads((written / "summary.json").read_text())
     assert list(summary) == TOP
     assert summary["examples"] == 96 and summary["flagged"] == 9 and summary["seed"] == 0
-    assert summary["detector"] == "label-posterior" and summary["rule"] == "the 9 highest scores"
+    assert summary["detector"] == "contrast" and summary["rule"] == "the 9 highest scores"
     assert summary["data_digest"] == tiny.tampered.digest and summary["left_out"] == {}
     assert list(summary["detectors"]) == list(judged.rankings)
     for name, row in summary["detectors"].items():
@@ -138,8 +150,10 @@ def test_nothing_flagged(tiny: World, tmp_path: Path) -> None:
     row = summary["detectors"]["loss"]
     assert (row["precision"], row["recall"], row["false_positive_rate"]) == (None, 0.0, 0.0)
     assert summary["left_out"] == {
+        "contrast": "trusted queries, two or more of every class",
         "tracin-cp": "trusted queries",
         "tracin-last-layer": "trusted queries",
+        "gas-unknown-target": "trusted queries",
     }
     page = (tmp_path / "out" / "report.html").read_text()
     assert "tracin-cp was left out: it needs trusted queries." in page

@@ -1,4 +1,4 @@
-"""``radiotracer bench``: measure radiotracer against other libraries."""
+"""``radiotracer bench``: measure speed against other libraries, and what detectors find."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.cli.console import emit, out, progress, settings
+from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.files import write_text
+from radiotracer.lab import detect as detection
 from radiotracer.lab.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed, tables
 
 FILE = "speed.json"
@@ -113,4 +114,89 @@ def speed(
         return 0
     for table in tables(result):
         out.print(table)
+    return 0
+
+
+def detect(
+    *,
+    data: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Training data that have a test split; may be given again. By default mnist and "
+            "fashion-mnist.",
+        ),
+    ] = (),
+    recipe: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Only this recipe; may be given again. Development: "
+            f"{', '.join(detection.DEVELOPMENT)}. Held out: {', '.join(detection.HELD_OUT)}.",
+        ),
+    ] = (),
+    detector: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Only this detector, besides the default one and the baselines; may be given "
+            "again.",
+        ),
+    ] = (),
+    protocol: Annotated[
+        tuple[detection.Protocol, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Only victims that train so; may be given again.",
+        ),
+    ] = (),
+    seed: Annotated[
+        tuple[int, ...],
+        Parameter(
+            negative="", show_default=False, help="May be given again; by default 0, 1 and 2."
+        ),
+    ] = (),
+    quick: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="MNIST alone, seed 0, shorter trainings: minutes.",
+        ),
+    ] = False,
+    folder: Annotated[
+        Path,
+        Parameter(name="--out", help="Folder to write; what is finished there is not done again."),
+    ] = Path("bench-detect"),
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    given = {
+        "data": data,
+        "recipes": recipe,
+        "detectors": detector,
+        "protocols": protocol,
+        "seeds": seed,
+    }
+    chosen = {name: values for name, values in given.items() if values}
+    config = settings(detection.DetectConfig, **{**(detection.QUICK if quick else {}), **chosen})
+    with progress() as reporter:
+        cells = detection.run_detect(config, folder, progress=reporter, report=err.print)
+    if json:
+        emit(
+            {
+                "settings": config.model_dump(mode="json"),
+                "cells": [cell.model_dump(mode="json") for cell in cells],
+            }
+        )
+        return 0
+    for table in detection.tables(cells):
+        out.print(table)
+    out.print()
+    out.print(f"every metric  {folder / detection.TABLE_FILE}")
+    out.print(f"figure        {folder / detection.FIGURE_FILE}")
     return 0

@@ -15,7 +15,11 @@ GROUPS = {
         "Example: radiotracer data list"
     ),
     "bench": (
-        "Measure radiotracer against other libraries.\n\nExample: radiotracer bench speed --quick"
+        "Measure speed against other libraries, and what detectors find.\n\n"
+        "Example: radiotracer bench speed --quick"
+    ),
+    "reproduce": (
+        "Repeat a published experiment.\n\nExample: radiotracer reproduce tracein --scale quick"
     ),
 }
 """Commands that only hold other commands."""
@@ -82,6 +86,25 @@ COMMANDS = {
         "by the number of gradients; the table says on what. The growth jobs follow our own "
         "tracers to larger sizes.\n\n"
         "Example: radiotracer bench speed --quick"
+    ),
+    "bench detect": (
+        "Measure what every detector finds of every recipe.\n\n"
+        "Each cell tampers with 5,000 examples, trains the victim, and scans it. Two protocols are "
+        "reported apart: head-only trains the last layer on a frozen extractor that saw 20,000 "
+        "other, clean examples; from-scratch trains everything. So are attacks that succeeded and "
+        "others, recipes that detectors were designed on and held-out ones. The folder gets one "
+        "JSON for each cell, table.md and figure.svg; a benchmark that was stopped goes on where "
+        "it was.\n\n"
+        "Example: radiotracer bench detect --quick"
+    ),
+    "reproduce tracein": (
+        "Repeat the experiment that tampered points are found by influence on 20 queries.\n\n"
+        "Trains a ResNet-18 on MNIST with and without 100 tampered examples, asks both about "
+        "these among clean ones, and judges Algorithm 1 as printed (sum over the queries >= "
+        "gamma), its opposite tail, the published code's score, and today's detectors: recall "
+        "and false-positive rate at gamma = 300 and at the 100 highest scores. --scale paper has "
+        "the sizes of the source: 60,000 images, 50 epochs, the full network.\n\n"
+        "Example: radiotracer reproduce tracein --scale quick --out tracein"
     ),
 }
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
 from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite, Seed
-from radiotracer.data import open_data
+from radiotracer.data import Examples, open_data
+from radiotracer.errors import DataError, InputError
+from radiotracer.lab.kept import network_at_end
+from radiotracer.lab.models import MODELS
 from radiotracer.lab.train import TrainConfig
 from radiotracer.lab.train import train as train_and_record
+from radiotracer.recipes import Attack, success
+from radiotracer.runs import Run
 
 
 def train(
@@ -19,8 +25,9 @@ def train(
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     model: Annotated[
-        Literal["resnet18", "small-cnn"], Parameter(help="Which network.")
-    ] = "resnet18",
+        Literal["resnet18", "small-cnn"] | None,
+        Parameter(help="Which network; by default resnet18, or that of --start."),
+    ] = None,
     width: Annotated[
         int | None,
         Parameter(
@@ -32,36 +39,93 @@ def train(
     checkpoint_every: Annotated[int, Parameter(help="Passes between checkpoints.")] = 1,
     batch_size: Annotated[int, Parameter(help="Examples per step.")] = 128,
     learning_rate: Annotated[float, Parameter(help="The peak of the schedule.")] = 0.05,
+    start: Annotated[
+        Path | None,
+        Parameter(help="A run of a reference network: begin with its last weights."),
+    ] = None,
+    head_only: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Train the last layer alone, and leave the rest as --start has it.",
+        ),
+    ] = False,
     seed: Seed = 0,
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
+    begun = None if start is None else Run.open(start)
     config = settings(
         TrainConfig,
-        model=model,
-        width=width,
+        **_network(model, width, begun),
         epochs=epochs,
         checkpoint_every=checkpoint_every,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        head_only=head_only,
         seed=seed,
     )
     examples = open_data(data, image_size=image_size, report=err.print)
     tell_quarantined(examples)
+    attack = _attack_on(examples)
     with progress() as reporter:
-        run, _ = train_and_record(
+        run, network = train_and_record(
             examples,
             config,
             folder,
+            start=None if begun is None else network_at_end(begun),
             overwrite=overwrite,
             image_size=image_size,
             progress=reporter,
         )
+    share = None if attack is None else success(network, attack)
     if json:
-        emit(run.info.model_dump())
+        emit({**run.info.model_dump(), **({} if share is None else {"attack_success": share})})
     else:
         out.print(f"{len(run.checkpoints)} checkpoints in {folder}")
+        if attack is not None and share is not None:
+            hits, images = round(share * len(attack.images)), len(attack.images)
+            out.print(
+                f"attack: {hits:,} of {images:,} images taken for what the attacker wants "
+                f"({share:.1%})"
+            )
         out.print(f"next: radiotracer scan {folder} --out scan")
     return 0
+
+
+def _network(model: str | None, width: int | None, begun: Run | None) -> dict[str, Any]:
+    """Which network to build: that of the run to begin with, or what was asked for."""
+    if begun is None:
+        return {"model": model or "resnet18", "width": width}
+    if model is not None or width is not None:
+        raise InputError(
+            expected="--start alone, which says what network it is",
+            came="--model or --width beside it",
+            do="leave them out",
+        )
+    if begun.info.model.name not in MODELS:
+        raise InputError(
+            expected=f"a run of a reference network ({', '.join(MODELS)}) to start from",
+            came=f"{begun.info.model.name} in {begun.folder}",
+            do="choose another run",
+        )
+    return {"model": begun.info.model.name, "width": begun.info.model.options.get("width")}
+
+
+def _attack_on(examples: Examples) -> Attack | None:
+    """What tampering with these data was for, if they are a folder that says so."""
+    folder = Path(examples.source)
+    attack = Attack.read(folder) if folder.is_absolute() else None
+    if attack is not None and (
+        attack.images.shape[1:] != examples.images.shape[1:]
+        or max(attack.true_labels.max(), attack.intended.max()) >= len(examples.class_names)
+    ):
+        raise DataError(
+            expected=f"an attack on the data in {folder}",
+            came="images of another shape, or unknown classes",
+            do="restore or remove it",
+        )
+    return attack

@@ -39,8 +39,10 @@ LOSS = Summed(
 )
 
 MARGIN = Summed(
-    name="margin",  # Pleiss et al. 2020, area under the margin, negated
-    summary="largest other logit minus the given label's",
+    # Minus the area under the margin (Pleiss et al. 2020): there the mean over every epoch, and
+    # judged by the margins of examples mislabelled on purpose; here the mean over the checkpoints.
+    name="margin",
+    summary="largest other logit minus the given label's, over the checkpoints (AUM negated)",
     suspicion=_margin,
     baseline=True,
     average=True,

@@ -3,6 +3,8 @@
 A tampered example is an opponent of honest queries: training on it raised their loss. So the
 suspicion is minus the influence. (Algorithm 1 of the source flags large positive sums instead,
 which with honest queries is the wrong tail; ``--tail lower`` gives that rule.)
+
+There is no renormalised self-influence: the cosine of a gradient with itself is 1 for everyone.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -10,13 +11,17 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from radiotracer.data import Examples
 from radiotracer.data.tensors import ImageTensors, to_inputs
-from radiotracer.errors import DataError, NotFiniteError
+from radiotracer.errors import DataError, InputError, NotFiniteError
+from radiotracer.gradients import PENULTIMATE, find_head, in_batches, represent
 from radiotracer.lab.models import build_model, normalise_like
-from radiotracer.runs import ModelSpec, Run, record
+from radiotracer.runs import ModelSpec, Run, put_weights, record
+
+FEATURE_BATCH = 512
+"""Examples per forward pass when only the head is trained."""
 
 
 class TrainConfig(BaseModel):
@@ -27,11 +32,14 @@ class TrainConfig(BaseModel):
         width: Channels of its first stage; None is the network's own default.
         epochs: Passes over the data.
         batch_size: Examples per step; the last, smaller batch of a pass is left out.
-        learning_rate: The peak: reached linearly over the first 15 % of the steps, and lowered
-            linearly to 2 % of it over the rest.
+        learning_rate: The peak.
+        schedule: ``rise-and-fall``: the peak is reached linearly over the first 15 % of the steps,
+            and lowered linearly to 2 % of it over the rest; ``constant``: the peak at every step.
         momentum: Nesterov momentum.
         weight_decay: L2 penalty.
         checkpoint_every: Passes between checkpoints.
+        head_only: Train the last linear layer alone, on top of given weights. The network stays in
+            evaluation mode, so that the running statistics of batch normalisation stay too.
         seed: Weights and batch order follow from it.
     """
 
@@ -42,9 +50,11 @@ class TrainConfig(BaseModel):
     epochs: int = Field(default=4, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=0.05, gt=0)
+    schedule: Literal["rise-and-fall", "constant"] = "rise-and-fall"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
     checkpoint_every: int = Field(default=1, ge=1)
+    head_only: bool = False
     seed: int = Field(default=0, ge=0)
 
 
@@ -53,6 +63,7 @@ def train(
     config: TrainConfig,
     out: Path,
     *,
+    start: nn.Module | None = None,
     overwrite: bool = False,
     image_size: int | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
@@ -65,6 +76,8 @@ def train(
         examples: What to train on; every class needs an example.
         config: Settings.
         out: A new folder.
+        start: A network of the same kind and size whose weights to begin with, input normalisation
+            included; only read. None draws fresh weights, normalised like `examples`.
         overwrite: Replace an earlier run in `out`.
         image_size: What `examples` were opened with, noted so that they can be opened again.
         progress: Told the epoch, how many examples of it are done, and how many there are.
@@ -74,8 +87,16 @@ def train(
 
     Raises:
         DataError: An empty class, or fewer examples than one batch.
+        InputError: `head_only` without `start`, or a network without a last linear layer.
+        RunError: `start` is another kind of network.
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
     """
+    if config.head_only and start is None:
+        raise InputError(
+            expected="a network to start from with --head-only",
+            came="none",
+            do="pass --start RUN, or train the whole network",
+        )
     examples.require_every_class()
     if len(examples) < config.batch_size:
         raise DataError(
@@ -97,16 +118,27 @@ def train(
         model = build_model(spec).to(  # type: ignore[call-overload]
             memory_format=torch.channels_last
         )
-        normalise_like(model, examples)
+        if start is None:
+            normalise_like(model, examples)
+        else:
+            put_weights(model, start.state_dict())
         _require_fit(model, examples)
+        trained, shown = (
+            _head_and_features(model, examples)
+            if config.head_only
+            else (model, ImageTensors(examples))
+        )
+        # The recording takes down which parameters got a gradient.
+        model.requires_grad_(False)
+        trained.requires_grad_(True)
         sampler = RandomSampler(examples.ids)
         loader = DataLoader(
-            ImageTensors(examples),
+            shown,
             sampler=BatchSampler(sampler, config.batch_size, drop_last=True),
             batch_size=None,
         )
         optimizer = torch.optim.SGD(
-            model.parameters(),
+            trained.parameters(),
             lr=config.learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
@@ -114,7 +146,8 @@ def train(
         )
         steps = config.epochs * len(loader)
         per_epoch = len(loader) * config.batch_size  # the last, smaller batch is left out
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+        rate = functools.partial(_rate, steps=steps) if config.schedule != "constant" else _constant
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         with record(
             out,
             model,
@@ -126,11 +159,11 @@ def train(
             settings=settings,
             overwrite=overwrite,
         ) as recording:
-            model.train()
+            trained.train()
             for epoch in range(1, config.epochs + 1):
                 done = 0
                 for inputs, labels in recording.batches(loader):
-                    loss = F.cross_entropy(model(inputs), labels)
+                    loss = F.cross_entropy(trained(inputs), labels)
                     _require_finite(loss, epoch)
                     optimizer.zero_grad()
                     loss.backward()
@@ -138,8 +171,28 @@ def train(
                     scheduler.step()
                     done += len(labels)
                     progress(f"epoch {epoch} of {config.epochs}", done, per_epoch)
-    model.eval()
+    model.eval().requires_grad_(True)
     return Run.open(out), model
+
+
+def _head_and_features(model: nn.Module, examples: Examples) -> tuple[nn.Module, TensorDataset]:
+    """The last linear layer, and what it is given for each example: all else never changes."""
+    model.eval()
+    name = find_head(model, to_inputs(examples.images[:1]))
+    if name is None:
+        raise InputError(
+            expected="a network whose output is that of a linear layer",
+            came="one without such a head",
+            do="train the whole network",
+        )
+    with torch.no_grad():
+        parts = [
+            represent(model, batch.inputs, (PENULTIMATE,), head=name).layers[PENULTIMATE]
+            for batch in in_batches(examples, FEATURE_BATCH)
+        ]
+    return model.get_submodule(name), TensorDataset(
+        torch.cat(parts), torch.from_numpy(examples.labels)
+    )
 
 
 def _require_fit(model: nn.Module, examples: Examples) -> None:
@@ -161,6 +214,10 @@ def _rate(step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / (warm + 1)
     return max(0.02, 1 - (step - warm) / max(1.0, steps - warm))
+
+
+def _constant(_: int) -> float:
+    return 1.0
 
 
 def _require_finite(loss: torch.Tensor, epoch: int) -> None:

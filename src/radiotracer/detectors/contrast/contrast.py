@@ -47,9 +47,7 @@ class Contrast:
 
     name: str = "contrast"
     summary: str = "label doubted by, or crowding where there are no, trusted examples (nats)"
-    needs: frozenset[Need] = frozenset(
-        {Need.QUERIES, Need.COMPARISON, Need.LAYERS, Need.EVERY_CLASS}
-    )
+    needs: frozenset[Need] = frozenset({Need.COMPARISON, Need.LAYERS, Need.EVERY_CLASS})
     baseline: bool = False
     honest_error_rate: float = 0.003
     chance_crowd: float = 30.0

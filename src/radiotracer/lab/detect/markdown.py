@@ -1,0 +1,83 @@
+"""The benchmark as one page of Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radiotracer.lab.detect.config import DetectConfig
+from radiotracer.lab.detect.result import SUCCEEDED, Cell
+from radiotracer.lab.detect.summary import METRICS, Group, Spread, groups, written
+
+
+def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
+    """What was run, what became of the attacks, and every detector on every recipe."""
+    found = groups(cells)
+    settings = ", ".join(f"{name} {value}" for name, value in config.settings().items())
+    lines = [
+        "# Detection",
+        "",
+        f"{len(cells)} cells. {settings}.",
+        "",
+        "Mean over the seeds, in brackets the smallest and the largest. As flagged: the list that",
+        "a scan gives without any setting; for detectors other than the deciding one, as many of",
+        "their highest scores. Recall at precision: the largest recall of a list that is at least",
+        f"{config.precision:g} precise. An attack is successful when the victim takes at least",
+        f"{SUCCEEDED:.0%} of its images for what the attacker wants.",
+        "",
+        "## Attacks",
+        "",
+        *_table(
+            ["data", "protocol", "recipe", "set", "outcome", "seeds", "tampered", "success",
+             "success on the clean network", "accuracy", "accuracy of the clean network"],
+            [_attack(group) for group in found],
+        ),
+    ]  # fmt: skip
+    for group in found:
+        lines += ["", f"## {group.title}", ""]
+        if not group.detectors:
+            lines += [f"- seed {cell.seed}: {cell.failure}" for cell in group.cells]
+            continue
+        lines += _table(
+            ["detector", *METRICS.values()],
+            [
+                [name, *(_cell(group.spread(name, metric), metric) for metric in METRICS)]
+                for name in group.detectors
+            ],
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _attack(group: Group) -> list[str]:
+    def over_seeds(field: str, digits: int = 3) -> str:
+        return _joined(*written(Spread.of([getattr(c, field) for c in group.cells]), digits))
+
+    return [
+        group.data,
+        group.protocol,
+        group.recipe,
+        group.split,
+        group.outcome,
+        " ".join(str(cell.seed) for cell in group.cells),
+        over_seeds("tampered", 0),
+        over_seeds("attack_success"),
+        over_seeds("attack_success_clean"),
+        over_seeds("accuracy"),
+        over_seeds("accuracy_clean"),
+    ]
+
+
+def _cell(spread: Spread | None, metric: str) -> str:
+    digits = {"clean_removed": 0, "false_positive_rate": 4}.get(metric, 3)
+    return _joined(*written(spread, digits))
+
+
+def _joined(mean: str, span: str) -> str:
+    return f"{mean} ({span})" if span else mean
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(titles)} |",
+        "|---" * len(titles) + "|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]

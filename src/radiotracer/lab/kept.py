@@ -1,0 +1,63 @@
+"""Trainings that are kept in a folder, so that what was stopped goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from radiotracer.data import Examples
+from radiotracer.errors import RunError
+from radiotracer.lab.models import build_model
+from radiotracer.lab.train import TrainConfig, train
+from radiotracer.runs import Run, put_weights
+
+
+def trained_once(
+    examples: Examples,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    start: nn.Module | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> tuple[Run, nn.Module]:
+    """As `radiotracer.lab.train.train`, unless `folder` holds the very training that is wanted.
+
+    That is a complete run on the same examples, with the same settings and the same beginning;
+    anything else there is replaced.
+    """
+    try:
+        run = Run.open(folder)
+        if _is_wanted(run, examples, config, start):
+            return run, network_at_end(run)
+    except RunError:
+        pass
+    return train(examples, config, folder, start=start, overwrite=True, progress=progress)
+
+
+def network_at_end(run: Run) -> nn.Module:
+    """The reference network of a run with its last weights, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(run.info.model)
+    put_weights(model, run.weights(run.checkpoints[-1]))
+    return model.eval()
+
+
+def _is_wanted(run: Run, examples: Examples, config: TrainConfig, start: nn.Module | None) -> bool:
+    info = run.info
+    settings = config.model_dump(exclude={"seed", "model", "width"})
+    same = (
+        info.model.name == config.model
+        and info.model.options.get("width") == config.width
+        and info.seed == config.seed
+        and info.settings == settings
+        and info.data.digest == examples.digest
+    )
+    if not same or start is None:
+        return same
+    begun, wanted = run.initial_weights(), start.state_dict()
+    return begun.keys() == wanted.keys() and all(
+        torch.equal(begun[name], value.cpu()) for name, value in wanted.items()
+    )

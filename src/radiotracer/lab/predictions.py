@@ -1,0 +1,27 @@
+"""What a classifier makes of examples."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from radiotracer.data import Examples
+from radiotracer.data.tensors import to_inputs
+
+
+def accuracy(model: nn.Module, examples: Examples) -> float:
+    """Share of the examples that the network gives their label, in [0, 1]."""
+    return float((predictions(model, examples).argmax(dim=1).numpy() == examples.labels).mean())
+
+
+def predictions(model: nn.Module, examples: Examples, batch_size: int = 512) -> Tensor:
+    """Class probabilities, shape (n, classes); the network in evaluation mode, left as it was."""
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        parts = [
+            model(to_inputs(examples.images[first : first + batch_size])).softmax(dim=1)
+            for first in range(0, len(examples), batch_size)
+        ]
+    model.train(mode)
+    return torch.cat(parts)

@@ -1,0 +1,79 @@
+"""`train` from given weights, and on data that say what their tampering is for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from radiotracer.recipes import Attack, success
+from radiotracer.runs import Run
+from tiny_world import World
+
+HEAD = ["--head-only", "--epochs", "2", "--batch-size", "16"]
+
+
+@pytest.fixture
+def attacked(tiny: World, tmp_path: Path) -> Path:
+    """The tiny data, with an attack on the queries of the first class beside them."""
+    folder = Path(shutil.copytree(tiny.data, tmp_path / "attacked"))
+    rows = np.flatnonzero(tiny.queries.labels == 0)
+    goal = np.full(len(rows), 2)
+    Attack(tiny.queries.images[rows], tiny.queries.labels[rows], goal, "trigger").write(folder)
+    return folder
+
+
+def test_the_head_on_a_run(cli: Any, tiny: World) -> None:
+    done = cli("train", tiny.data, "--start", tiny.folder, *HEAD, "--out", "run")
+    assert done.status == 0
+    assert done.out.splitlines() == [
+        "2 checkpoints in run",
+        "next: radiotracer scan run --out scan",
+    ]
+    run = Run.open("run")
+    assert run.info.model == tiny.run.info.model
+    assert run.info.optimizer.groups == (("head.weight", "head.bias"),)
+    last = tiny.run.weights(tiny.run.checkpoints[-1])
+    assert all(torch.equal(value, last[name]) for name, value in run.initial_weights().items())
+    assert cli("scan", "run", "--out", "scan").status in (0, 1)
+
+
+def test_whether_the_attack_succeeded(cli: Any, tiny: World, attacked: Path) -> None:
+    command = ["train", attacked, "--start", tiny.folder, *HEAD]
+    done = cli(*command, "--out", "run", "--json")
+    share = json.loads(done.out)["attack_success"]
+    attack = Attack.read(attacked)
+    assert attack is not None
+    tiny_share = success(tiny.model, attack)
+    assert 0 <= share <= 1 and isinstance(tiny_share, float)
+    done = cli(*command, "--out", "again")
+    images = len(attack.images)
+    assert done.out.splitlines()[1] == (
+        f"attack: {round(share * images)} of {images} images taken for what the attacker wants "
+        f"({share:.1%})"
+    )
+
+
+def test_bad_beginnings(fail: Any, tiny: World, tmp_path: Path) -> None:
+    fail("head only without a start", "train", "{data}", "--head-only", "--out", "out")
+    fail("start from nothing", "train", "{data}", "--start", "nowhere", "--out", "out")
+    start = ["train", "{data}", "--start", "{run}", "--out", "out"]
+    fail("start with a width", *start, "--width", "3")
+    other = tiny.copy(tmp_path / "other")
+    text = (other / "run.json").read_text()
+    (other / "run.json").write_text(text.replace('"small-cnn"', '"mine:Net"'))
+    fail("start of another kind", "train", "{data}", "--start", other, "--out", "out")
+
+
+def test_an_attack_on_other_data(fail: Any, attacked: Path) -> None:
+    images = np.zeros((1, 4, 4, 1), np.uint8)
+    Attack(images, np.array([0]), np.array([1]), "target").write(attacked)
+    command = ["train", attacked, "--model", "small-cnn", "--batch-size", "16", "--out", "out"]
+    fail("attack of another shape", *command)
+    Attack(images, np.array([0]), np.array([9]), "target").write(attacked)
+    assert "unknown classes" in fail("attack on unknown classes", *command)
