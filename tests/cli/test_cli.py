@@ -60,7 +60,7 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
         "suspects  scan/suspects.parquet",
         "summary   scan/summary.json",
     ]
-    assert "label-posterior *" in done.out and "AUPRC" in done.out
+    assert "contrast *" in done.out and "AUPRC" in done.out
     assert "checkpoint 2 of 2: examples: 96 done" in done.err
 
 

@@ -46,8 +46,9 @@ def scan(
         list[str] | None,
         Parameter(
             negative="",
-            help="Detector to run, once for each; the first one decides. By default all but the "
-            "slow self-influence, and label-posterior decides.",
+            help="Detector to run, once for each; the first one decides. By default contrast "
+            "decides where there are trusted queries of every class, else label-posterior, and "
+            "those run that share their passes; the baselines always run.",
         ),
     ] = None,
     threshold: Annotated[

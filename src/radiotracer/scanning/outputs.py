@@ -26,8 +26,8 @@ def write_scan(
     """Write a scan into a new folder, whole or not at all; return what summary.json holds.
 
     ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
-    p_value, q_value, is_suspect, suggested_label`` (p- and q-values are null: this decision states
-    no error rate). ``scores.parquet`` has every detector's score, in the order of the data.
+    p_value, q_value, is_suspect, suggested_label`` (p- and q-values are null where the deciding
+    detector has none). ``scores.parquet`` has every detector's score, in the order of the data.
 
     Args:
         scan: The scan.

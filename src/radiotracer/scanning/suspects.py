@@ -18,7 +18,6 @@ from radiotracer.detectors import (
     Decided,
     Decision,
     Detection,
-    Need,
     Ranking,
     Rule,
     calibrated,
@@ -34,10 +33,14 @@ from radiotracer.runs import Run
 from radiotracer.scanning.given import class_names_of, require_same_kind, require_trained_on
 from radiotracer.scanning.walk import Progress, rank_by_all
 
-DEFAULT_DETECTORS = tuple(
-    name for name, each in DETECTORS.items() if not each.needs & {Need.NORM, Need.UNIT_DIRECTION}
+DEFAULT_DETECTORS = (
+    DEFAULT_DETECTOR,
+    FALLBACK,
+    "tracin-cp",
+    "tracin-last-layer",
+    "self-influence-last-layer",
 )
-"""What runs when no detector is named: all but those that take a backward pass."""
+"""What runs, beside the baselines, when no detector is named: what shares a few passes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +199,7 @@ def _chosen(detectors: Sequence[str]) -> list[str]:
                 came=repr(name),
                 do="check the spelling",
             )
-    names = list(detectors) or [DEFAULT_DETECTOR, *DEFAULT_DETECTORS]
+    names = list(detectors) or list(DEFAULT_DETECTORS)
     return list(dict.fromkeys([*names, FALLBACK, *BASELINES]))
 
 
