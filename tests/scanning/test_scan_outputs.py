@@ -153,7 +153,6 @@ def test_nothing_flagged(tiny: World, tmp_path: Path) -> None:
         "contrast": "trusted queries, two or more of every class",
         "tracin-cp": "trusted queries",
         "tracin-last-layer": "trusted queries",
-        "gas-unknown-target": "trusted queries",
     }
     page = (tmp_path / "out" / "report.html").read_text()
     assert "tracin-cp was left out: it needs trusted queries." in page

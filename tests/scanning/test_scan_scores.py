@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from radiotracer import Rule, Tracer
 from radiotracer.data import Examples
-from radiotracer.detectors import BASELINES, DETECTORS
+from radiotracer.detectors import BASELINES
 from radiotracer.influence import (
     Tracing,
     gas_sum,
@@ -26,6 +26,7 @@ from radiotracer.lab.train import TrainConfig, train
 from radiotracer.recipes import Manifest, random_flip
 from radiotracer.runs import Run
 from radiotracer.scanning import Scan, scan
+from radiotracer.scanning.suspects import DEFAULT_DETECTORS
 from tiny_world import World
 
 # The walk and the formulas make the same float32 passes, in batches that may be cut differently:
@@ -122,9 +123,7 @@ def test_suspicion_is_minus_influence(tiny: World) -> None:
 
 def test_what_is_in_a_scan(real: Real) -> None:
     found = real.found
-    assert list(found.rankings) == [
-        name for name in DETECTORS if name not in ("gas", "self-influence")
-    ]
+    assert list(found.rankings) == [*DEFAULT_DETECTORS, *BASELINES]
     assert found.rankings.keys() == found.seconds.keys() and not found.left_out
     assert all(seconds >= 0 for seconds in found.seconds.values())
     assert found.detector == "contrast"
