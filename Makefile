@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 TORCH  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install dev demo data test lint types layers docs check bench-speed bench-detect clean
+.PHONY: install dev demo data test lint types layers docs check bench-speed bench-flips clean
 
 install: $(VENV)/.installed
 
@@ -54,7 +54,7 @@ check: lint types layers docs
 bench-speed: dev  ## each engine in forward passes; other libraries: radiotracer bench speed
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 
-bench-detect: dev  ## two recipes, three seeds, every detector
+bench-flips: dev  ## two recipes, three seeds, every detector
 	$(BIN)/python benchmarks/detection.py $(ARGS)
 
 clean:

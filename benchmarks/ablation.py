@@ -1,6 +1,6 @@
 """What each part of the default detector is worth, and what the alternatives give.
 
-    python benchmarks/ablation.py [--runs bench-detect] [--seeds 100 101 102 103] [--quick]
+    python benchmarks/ablation.py [--runs bench-flips] [--seeds 100 101 102 103] [--quick]
 
 Takes the finished runs of `benchmarks/detection.py` (and makes those that are missing), walks over
 their checkpoints once more, and prints average precision and recall at 0.1 % false positives of
@@ -81,7 +81,7 @@ def table(seeds: Sequence[int], found: Sequence[dict[str, tuple[float, float]]])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, default=Path("bench-detect"))
+    parser.add_argument("--runs", type=Path, default=Path("bench-flips"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102, 103])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--quick", action="store_true", help="10,000 images each")
