@@ -47,7 +47,8 @@ def command_lines(text: str) -> list[str]:
 def commands(page: Path, text: str) -> list[str]:
     problems = []
     for line in command_lines(text):
-        tokens = shlex.split(line.partition(" && ")[0], comments=True)[1:]
+        # A comment begins after a space; the # of DATA#ROW does not.
+        tokens = shlex.split(re.sub(r"\s#.*", "", line.partition(" && ")[0]))[1:]
         if "--help" in tokens or "--version" in tokens:
             continue
         try:
