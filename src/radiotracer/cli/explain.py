@@ -165,9 +165,17 @@ def _causes(causes: Sequence[Cause], *, known: bool) -> Table:
         cells = [f"{cause.rank}", visible(cause.id), visible(cause.label)]
         cells += [f"{cause.influence:+#.4g}", f"{cause.share:+.2%}"]
         if known:
-            cells.append(f"was {visible(cause.original_label or '')}" if cause.is_tampered else "")
+            cells.append(_tampering(cause))
         table.add_row(*cells)
     return table
+
+
+def _tampering(cause: Cause) -> str:
+    """What the manifest says was done, in a word or two."""
+    if not cause.is_tampered:
+        return ""
+    same = cause.original_label == cause.label
+    return "image" if same else f"was {visible(cause.original_label or '')}"
 
 
 def _classes(reason: Reason) -> Table:
