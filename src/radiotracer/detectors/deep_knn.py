@@ -5,11 +5,10 @@
 in Euclidean distance between penultimate features. A collision stands among the class of its
 target and is labelled otherwise; a flipped label stands among its true class.
 
-Differs from the source in: there an example is removed where another label than its own is the most
-frequent among the k; here the share is a ranking. The source finds k best that is larger than the
-number of poisons times two, so that they do not outvote the honest, and of the order of a class's
-size: a class of fewer than k examples cannot agree with itself, and all of it looks suspicious.
-Features of the last checkpoint, as in the source.
+The source removes examples by the labels among their k neighbours; here the share is a ranking. k
+should exceed twice the number of poisons, so that they do not outvote the honest: poisons of one
+target are each other's neighbours. A class of fewer than k examples cannot agree with itself, and
+all of it looks suspicious. Features of the last checkpoint.
 """
 
 from __future__ import annotations

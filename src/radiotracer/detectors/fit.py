@@ -12,11 +12,10 @@ minus the class) and the penultimate features h. The query with the heaviest upp
 the target, and the score of an example is its GAS on it; an example of another label scores -1, as
 it did not teach this prediction. Positive, high: a proponent of the suspected prediction.
 
-Differs from the source in: GAS at the last checkpoint and of the last layer's weight alone, not
-summed over the training; the median absolute deviation in place of the Q_n estimator, and a mean of
-the largest in place of the one of a fixed rank; comparing among examples of the predicted class, so
-that belonging to it is not itself anomalous; one target, where the source tests every query against
-a threshold. Where nobody was a target, some query is still the heaviest.
+The idea is the source's, the details are ours: GAS at the last checkpoint and of the last layer's
+weight alone, not summed over the training; this measure of heaviness; comparing among examples of
+the predicted class, so that belonging to it is not itself anomalous; one target. Where nobody was
+a target, some query is still the heaviest.
 """
 
 from __future__ import annotations

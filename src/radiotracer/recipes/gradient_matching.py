@@ -38,8 +38,8 @@ def gradient_matching(
 
     Minimises ``1 - cos(g_t, mean_i g_i)`` over all poisons x_i at once, where g_t is the gradient
     of the loss of (target, base class) and g_i that of (x_i, base class), with respect to every
-    parameter of a network trained on the data before. It works on networks that are trained from
-    scratch on the result, where attacks on the features of one network do not.
+    parameter of a network trained on the data before. It is meant for networks that
+    are trained from scratch on the result; whether it works there is for `success` to say.
 
     Source: Geiping et al. 2021, "Witches' Brew", equation 3 and algorithm 1. Differs from it in:
     the step falls linearly, not in stages; the restart is chosen by the cosine of the rounded
