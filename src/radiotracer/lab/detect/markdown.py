@@ -12,11 +12,14 @@ from radiotracer.lab.detect.summary import METRICS, Group, Spread, groups, writt
 def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
     """What was run, what became of the attacks, and every detector on every recipe."""
     found = groups(cells)
-    settings = ", ".join(f"{name} {value}" for name, value in config.settings().items())
+    given = {name: value for name, value in config.settings().items() if value not in (None, [])}
+    settings = [f"- {name.replace('_', ' ')}: {value}" for name, value in given.items()]
     lines = [
         "# Detection",
         "",
-        f"{len(cells)} cells. {settings}.",
+        f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}, with these settings:",
+        "",
+        *settings,
         "",
         "Mean over the seeds, in brackets the smallest and the largest. As flagged: the list that",
         "a scan gives without any setting; for detectors other than the deciding one, as many of",
