@@ -9,7 +9,7 @@ from radiotracer.lab.detect.result import Cell
 from radiotracer.lab.detect.summary import groups
 
 METRIC = "tpr_at_fpr_01"
-LEFT, TOP, WIDE, HIGH = 440, 190, 46, 24
+LEFT, TOP, WIDE, HIGH = 520, 190, 46, 24
 """Room for the names, and the size of a field, in pixels."""
 
 
