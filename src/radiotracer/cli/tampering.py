@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from radiotracer.cli.recorded import network_of, open_like, rows_of
 from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import InputError
+from radiotracer.lab.predictions import confusion
 from radiotracer.recipes import (
     Attack,
     Crafted,
@@ -151,8 +148,8 @@ def apply(wanted: Wanted, examples: Examples) -> Tampered:
         case "nearest-flip":
             return Tampered(*nearest_flip(examples, _network(wanted), fraction=fraction, seed=seed))
         case "confusion-flip":
-            confusion = _confusion(_network(wanted), examples)
-            return Tampered(*confusion_flip(examples, confusion, fraction=fraction, seed=seed))
+            table = confusion(_network(wanted), examples)
+            return Tampered(*confusion_flip(examples, table, fraction=fraction, seed=seed))
         case "patch-backdoor" | "clean-label-backdoor":
             return _backdoor(wanted, examples, fraction)
         case "feature-collision" | "bullseye-polytope" | "gradient-matching":
@@ -220,18 +217,6 @@ def _network(wanted: Wanted) -> nn.Module:
     model = network_of(run, wanted.factory)
     put_weights(model, run.weights(run.checkpoints[-1]))
     return model.eval()
-
-
-def _confusion(model: nn.Module, examples: Examples, batch: int = 512) -> NDArray[np.float64]:
-    """Mean probability of every class by true class, shape (classes, classes)."""
-    classes = len(examples.class_names)
-    sums = np.zeros((classes, classes))
-    with torch.no_grad():
-        for start in range(0, len(examples), batch):
-            said = model(to_inputs(examples.images[start : start + batch])).softmax(dim=1)
-            np.add.at(sums, examples.labels[start : start + batch], said.double().numpy())
-    rows: NDArray[np.float64] = sums / np.maximum(sums.sum(axis=1, keepdims=True), 1e-300)
-    return rows
 
 
 def _class(examples: Examples, option: str, name: str | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiotracer.data import Examples
@@ -25,3 +27,14 @@ def predictions(model: nn.Module, examples: Examples, batch_size: int = 512) -> 
         ]
     model.train(mode)
     return torch.cat(parts)
+
+
+def confusion(model: nn.Module, examples: Examples) -> NDArray[np.float64]:
+    """Mean prediction by true class, shape (classes, classes); even where no example has a class.
+
+    Probabilities in place of counts: a good network has pairs of classes that it never confuses.
+    """
+    guesses = predictions(model, examples).double().numpy()
+    classes = guesses.shape[1]
+    rows = [guesses[examples.labels == label] for label in range(classes)]
+    return np.array([row.mean(axis=0) if len(row) else np.ones(classes) for row in rows])

@@ -270,7 +270,9 @@ def _runnable(
     missing: set[Need] = set()
     if queries is None:
         missing |= {Need.QUERIES, Need.EVERY_CLASS}
-    elif not _has_every_class(train, queries):
+    elif any(Need.EVERY_CLASS in each.needs for each in detectors) and not _has_every_class(
+        train, queries
+    ):
         missing.add(Need.EVERY_CLASS)
     if tracing.objective.head is None:
         missing.add(Need.HEAD)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiotracer.data import Examples
 from radiotracer.errors import DataError
 from radiotracer.lab.detect.config import DetectConfig
 from radiotracer.lab.detect.ground import Ground
-from radiotracer.lab.predictions import predictions
+from radiotracer.lab.predictions import confusion, predictions
 from radiotracer.recipes import (
     Attack,
     Crafted,
@@ -93,20 +92,14 @@ def craft(recipe: str, ground: Ground, config: DetectConfig, seed: int) -> Tampe
         )
     if recipe == "confusion-flip":
         return Tampering(
-            *confusion_flip(ground.victim, confusion(ground), fraction=config.flips, seed=seed)
+            *confusion_flip(
+                ground.victim,
+                confusion(ground.clean, ground.test),
+                fraction=config.flips,
+                seed=seed,
+            )
         )
     return Tampering(*random_flip(ground.victim, fraction=config.flips, seed=seed))
-
-
-def confusion(ground: Ground) -> NDArray[np.float64]:
-    """Mean prediction of the clean network by true class, on test examples: (classes, classes).
-
-    Probabilities in place of counts: a good network has pairs of classes that it never confuses.
-    """
-    guesses = predictions(ground.clean, ground.test).double().numpy()
-    classes = guesses.shape[1]
-    rows = [guesses[ground.test.labels == label] for label in range(classes)]
-    return np.array([row.mean(axis=0) if len(row) else np.ones(classes) for row in rows])
 
 
 def _targeted(
