@@ -41,7 +41,9 @@ def p_values(scores: NDArray[np.float64], trusted: NDArray[np.float64]) -> NDArr
     if total <= 0.0:
         return values
     excess = np.maximum(scores - edge, 0.0)
-    fitted = count / (m + 1.0) * np.exp((1 - count) * np.log1p(excess / total))
+    # Trusted scores that are all but equal make the ratio infinite, and the fit 0.
+    with np.errstate(over="ignore"):
+        fitted = count / (m + 1.0) * np.exp((1 - count) * np.log1p(excess / total))
     tiny = np.finfo(np.float64).tiny
     result: NDArray[np.float64] = np.where(scores > edge, np.maximum(fitted, tiny), values)
     return result
