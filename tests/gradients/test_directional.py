@@ -64,7 +64,7 @@ def test_neighbours_in_the_batch_do_not_matter(name: str, data: st.DataObject) -
     )
 
 
-@pytest.mark.parametrize("name", ["resnet18", "small-cnn", "conv"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet9", "small-cnn", "conv"])
 def test_a_batch_of_one(name: str) -> None:
     model, batch = make(name)
     objective = objective_of(model, batch)

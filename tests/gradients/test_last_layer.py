@@ -37,6 +37,7 @@ HEADS = {
     "tied": None,
     "called-twice": "head",
     "resnet18": "head",
+    "resnet9": "head",
     "small-cnn": "head",
 }
 

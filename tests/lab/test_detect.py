@@ -15,7 +15,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.lab.detect import DEVELOPMENT, HELD_OUT, DetectConfig, bench, run_detect
 from radiotracer.lab.detect.cell import recall_at_precision
 from radiotracer.lab.detect.figure import figure
-from radiotracer.lab.detect.ground import parts_of, trusted
+from radiotracer.lab.detect.ground import ground_of, parts_of, trusted
 from radiotracer.lab.detect.markdown import markdown
 from radiotracer.lab.detect.result import Cell, DetectorQuality
 from radiotracer.lab.detect.summary import groups
@@ -76,6 +76,11 @@ def test_from_end_to_end_and_on_again(archive: Path, tmp_path: Path) -> None:
     assert collision.failure is None or collision.failure.startswith("expected a")
     backdoor = by_place["head-only", "patch-backdoor"]
     assert backdoor.attack == "trigger" and backdoor.outcome in ("successful", "unsuccessful")
+    assert flip.repair is not None and flip.accuracy_train is not None
+    assert (flip.repair.perfect.tampered, flip.repair.perfect.clean) == (10, 0)
+    assert flip.repair.suspects.tampered + flip.repair.suspects.clean == (
+        flip.repair.random.tampered + flip.repair.random.clean
+    )
     for quality in flip.detectors.values():
         assert 0 <= quality.tpr_at_fpr_001 <= quality.tpr_at_fpr_01 <= 1
         assert quality.clean_removed == pytest.approx(quality.false_positive_rate * 38)
@@ -111,6 +116,35 @@ def _timeless(cell: Cell) -> dict[str, Any]:
     return found
 
 
+def test_a_class_that_was_cut(archive: Path, tmp_path: Path) -> None:
+    small = config(
+        archive,
+        recipes=("feature-collision",),
+        protocols=("head-only",),
+        class_size=3,
+        seeds=(0, 1),
+    )
+    run_detect(small, tmp_path / "out")
+    for seed in (0, 1):
+        ground = ground_of(
+            parts_of(str(archive), small, seed),
+            small,
+            "head-only",
+            seed=seed,
+            folder=tmp_path / "n",
+        )
+        counts = np.bincount(ground.victim.labels)
+        assert ground.attacked is not None and counts[ground.attacked] == 3
+        assert (np.delete(counts, ground.attacked) > 3).all()
+
+
+def test_the_last_checkpoint_alone(archive: Path) -> None:
+    alone = config(archive, last_only=True)
+    assert alone.victim("head-only", 0).checkpoint_every == 4
+    assert alone.victim("from-scratch", 0).checkpoint_every == 2
+    assert config(archive).victim("from-scratch", 0).checkpoint_every == 1
+
+
 def test_a_finished_benchmark_trains_nothing(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +169,8 @@ def cell(seed: int, success: float | None, auprc: float) -> Cell:
         auprc=auprc,
         tpr_at_fpr_01=auprc,
         tpr_at_fpr_001=0.1,
+        recall_at_tenth=0.5,
+        recall_at_fifth=0.6,
         recall_at_precision=0.3,
         precision=None,
         recall=0.0,

@@ -77,7 +77,7 @@ def test_bad_beginnings(tiny: World, tmp_path: Path) -> None:
         train(tiny.tampered, HEAD, tmp_path / "run")
     assert str(caught.value) == (
         "expected a network to start from with --head-only; got none; "
-        "pass --start RUN, or train the whole network"
+        "pass --start RUN or --model efficientnet-lite0, or train the whole network"
     )
     with pytest.raises(RunError, match=r"got head\.weight of shape|got features"):
         train(

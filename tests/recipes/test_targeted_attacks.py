@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 
 import numpy as np
 import pytest
@@ -123,19 +124,24 @@ def test_opacity_1_is_the_target_itself(digits: Digits) -> None:
     assert made.distances.max() < 0.2
 
 
+def with_new_head(digits: Digits, images: np.ndarray) -> nn.Module:
+    """The network with its last layer trained anew on these images, to the end."""
+    fitted = LogisticRegression(max_iter=500, C=100.0).fit(
+        features(digits.model, images).numpy(), digits.train.labels
+    )
+    victim = copy.deepcopy(digits.model)
+    with torch.no_grad():
+        victim.head.weight.copy_(torch.from_numpy(fitted.coef_))
+        victim.head.bias.copy_(torch.from_numpy(fitted.intercept_))
+    return victim
+
+
 def test_a_last_layer_trained_on_collisions_takes_the_target_for_the_base(digits: Digits) -> None:
     # Transfer learning, the paper's setting: the features stay, the last layer is trained anew.
     made = craft("feature-collision", digits, count=40, steps=150)
     assert success(digits.model, made.attack) == 0.0
     for examples, expected in ((digits.train, 0.0), (made.examples, 1.0)):
-        fitted = LogisticRegression(max_iter=500, C=100.0).fit(
-            features(digits.model, examples.images).numpy(), examples.labels
-        )
-        victim = copy.deepcopy(digits.model)
-        with torch.no_grad():
-            victim.head.weight.copy_(torch.from_numpy(fitted.coef_))
-            victim.head.bias.copy_(torch.from_numpy(fitted.intercept_))
-        assert success(victim, made.attack) == expected
+        assert success(with_new_head(digits, examples.images), made.attack) == expected
 
 
 def test_the_middle_of_a_polytope_is_the_target(digits: Digits) -> None:
@@ -149,15 +155,34 @@ def test_the_middle_of_a_polytope_is_the_target(digits: Digits) -> None:
     assert found[0] < 0.15 and relative(poisons, goal).min() > 1.5 * found[0]
 
 
-def cosine_of_gradients(model: nn.Module, poisons: np.ndarray, target: np.ndarray) -> float:
-    """By plain backward passes through every parameter of a copy."""
-    flat = []
-    for images in (poisons, target[None]):
-        private = copy.deepcopy(model).eval()
-        labels = torch.full((len(images),), BASE)
-        F.cross_entropy(private(to_inputs(images)), labels).backward()
-        flat.append(torch.cat([weights.grad.flatten() for weights in private.parameters()]))
+def gradients(model: nn.Module, images: np.ndarray, pattern: str = "*") -> torch.Tensor:
+    """Of the mean loss as the base class, by a plain backward pass, shape (weights,)."""
+    private = copy.deepcopy(model).eval()
+    labels = torch.full((len(images),), BASE)
+    F.cross_entropy(private(to_inputs(images)), labels).backward()
+    parts = [
+        weights.grad.flatten()
+        for name, weights in private.named_parameters()
+        if fnmatch.fnmatch(name, pattern)
+    ]
+    return torch.cat(parts)
+
+
+def cosine_of_gradients(
+    model: nn.Module, poisons: np.ndarray, target: np.ndarray, pattern: str = "*"
+) -> float:
+    flat = [gradients(model, images, pattern) for images in (poisons, target[None])]
     return float(F.cosine_similarity(*flat, dim=0))
+
+
+def other_network(digits: Digits) -> nn.Module:
+    """Another network that knows the digits less well."""
+    other = copy.deepcopy(digits.model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weights in other.parameters():
+            weights += 0.1 * weights.std() * torch.randn(weights.shape, generator=generator)
+    return other
 
 
 def test_gradients_match_on_the_stored_images(digits: Digits) -> None:
@@ -179,7 +204,56 @@ def test_the_best_restart_is_kept(digits: Digits) -> None:
 
 def test_gradient_matching_depends_on_its_seed(digits: Digits) -> None:
     first, second = (craft("gradient-matching", digits, seed=seed) for seed in (0, 1))
-    assert (first.manifest.is_tampered != second.manifest.is_tampered).any()
+    assert (first.examples.images != second.examples.images).any()
+
+
+@pytest.mark.parametrize(("layers", "pattern"), [((), "*"), (("head.*",), "head.*")])
+def test_bases_have_the_longest_gradients_of_their_class(
+    layers: tuple[str, ...], pattern: str, digits: Digits
+) -> None:
+    made = craft("gradient-matching", digits, layers=layers, least_cosine=-1.0)
+    rows = np.flatnonzero(digits.train.labels == BASE)
+    lengths = [
+        float(gradients(digits.model, digits.train.images[[row]], pattern).norm()) for row in rows
+    ]
+    longest = rows[np.argsort(lengths)[-6:]]
+    assert set(np.flatnonzero(made.manifest.is_tampered)) == set(longest)
+
+
+def test_only_the_gradients_of_the_layers_named_are_matched(digits: Digits) -> None:
+    made = craft("gradient-matching", digits, count=10, steps=60, layers=("head.*",))
+    poisons, target = made.examples.images[made.manifest.is_tampered], digits.target(LABEL)
+    head = cosine_of_gradients(digits.model, poisons, target, "head.*")
+    np.testing.assert_allclose(made.distances, [1 - head], atol=1e-4)
+    assert head > 0.9 and head > cosine_of_gradients(digits.model, poisons, target) + 0.02
+
+
+def test_several_networks_are_matched_in_the_mean(digits: Digits) -> None:
+    other, target = other_network(digits), digits.target(LABEL)
+
+    def reached(model: object) -> tuple[np.ndarray, float, float]:
+        made = craft("gradient-matching", digits, model=model, steps=40, least_cosine=-1.0)
+        poisons = made.examples.images[made.manifest.is_tampered]
+        found = [cosine_of_gradients(each, poisons, target) for each in (other, digits.model)]
+        return made.distances, found[0], found[1]
+
+    distances, *both = reached([other, digits.model])
+    np.testing.assert_allclose(distances, [1 - np.mean(both)], atol=1e-4)
+    # Matching one network alone leaves the other behind.
+    _, alone, _ = reached(digits.model)
+    assert both[0] > alone
+
+
+def test_a_last_layer_trained_on_matched_gradients_takes_the_target_for_the_base(
+    digits: Digits,
+) -> None:
+    made = craft("gradient-matching", digits, count=40, steps=100, epsilon=0.2, layers=("head.*",))
+    assert success(digits.model, made.attack) == 0.0
+    noise = np.random.default_rng(0).choice([-51, 51], size=digits.train.images.shape)
+    noisy = np.where(made.manifest.is_tampered[:, None, None, None], noise, 0)
+    shaken = np.clip(digits.train.images + noisy, 0, 255).astype(np.uint8)
+    for images, expected in ((digits.train.images, 0.0), (shaken, 0.0), (made.examples.images, 1)):
+        assert success(with_new_head(digits, images), made.attack) == expected
 
 
 def test_gradient_matching_with_shifts(digits: Digits) -> None:

@@ -116,3 +116,12 @@ def test_no_cosine_high_enough(digits: Digits) -> None:
     assert str(caught.value).startswith(
         "expected a cosine between the gradients of at least 1; got "
     )
+
+
+def test_gradient_matching_without_anything_to_match(digits: Digits) -> None:
+    with pytest.raises(InputError) as caught:
+        craft("gradient-matching", digits, model=[])
+    assert str(caught.value) == "expected a network; got none; pass one or several"
+    with pytest.raises(InputError) as caught:
+        craft("gradient-matching", digits, layers=("tail.*",))
+    assert "got 'tail.*', which matches none of features.0.weight" in str(caught.value)

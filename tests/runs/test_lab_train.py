@@ -35,7 +35,7 @@ def digests(run: Run) -> list[str]:
     return [checkpoint.sha256 for checkpoint in run.checkpoints]
 
 
-@pytest.mark.parametrize("model", ["small-cnn", "resnet18"])
+@pytest.mark.parametrize("model", ["small-cnn", "resnet18", "resnet9"])
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, model: str) -> None:
     config = CONFIG.model_copy(update={"model": model})
     torch.manual_seed(1)

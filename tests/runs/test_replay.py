@@ -38,7 +38,8 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
 
 
 @pytest.mark.parametrize(
-    ("model", "width", "n"), [("small-cnn", 3, 24), ("resnet18", 4, 24), ("resnet18", 1, 29)]
+    ("model", "width", "n"),
+    [("small-cnn", 3, 24), ("resnet18", 4, 24), ("resnet18", 1, 29), ("resnet9", 2, 24)],
 )
 def test_the_reference_trainings_are_reproduced_bit_for_bit(
     tmp_path: Path, model: str, width: int, n: int

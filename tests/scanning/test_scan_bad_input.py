@@ -249,6 +249,32 @@ def test_a_detector_that_lacks_its_queries(tiny: World, name: str) -> None:
     assert later.detector == "loss" and name in later.left_out
 
 
+def test_an_incident_decides_and_must_be_one(tiny: World) -> None:
+    """A mid row taken for a low one, as an honest network takes it: the last two rows are right."""
+    wrong = tiny.queries.take([1, 4, 0, 3])
+    wrong = wrong.with_labels(np.array([2, 2, 0, 0]))
+    found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, incident=wrong)
+    assert found.detector == "known-target" and next(iter(found.rankings)) == "known-target"
+    p_values = found.rankings["known-target"].p_values
+    assert p_values is not None and np.isfinite(p_values[tiny.tampered.labels == 1]).all()
+    assert np.isnan(p_values[tiny.tampered.labels != 1]).all()
+    named = scan(
+        tiny.model, tiny.run, tiny.tampered, tiny.queries, incident=wrong, detectors=["loss"]
+    )
+    assert named.detector == "loss" and "known-target" in named.rankings
+    with pytest.raises(InputError) as caught:
+        scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, incident=tiny.queries.take([0, 3]))
+    assert str(caught.value) == (
+        "expected an incident: an example that the last checkpoint predicts wrongly; "
+        "got 2 that it predicts as labelled; "
+        "pass one with its true label that is predicted as something else"
+    )
+    with pytest.raises(InputError, match="what known-target needs: trusted queries, two or more"):
+        scan(tiny.model, tiny.run, tiny.tampered, incident=wrong)
+    with pytest.raises(InputError, match="what known-target needs: a known wrong prediction"):
+        scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["known-target"])
+
+
 class Headless(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -275,6 +301,7 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
     shows_nothing = "a network with layers that show one vector per example"
     assert found.left_out == {
         "contrast": shows_nothing,
+        "known-target": f"a known wrong prediction: --incident DATA#ROW and {shows_nothing}",
         **dict.fromkeys(["tracin-last-layer", "self-influence-last-layer", "norm"], lacks),
         **dict.fromkeys(of_features, f"{lacks} and {shows_nothing}"),
     }

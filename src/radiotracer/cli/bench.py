@@ -13,6 +13,7 @@ from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.files import write_text
 from radiotracer.lab import detect as detection
+from radiotracer.lab.models import ModelName
 from radiotracer.lab.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed, tables
 
 FILE = "speed.json"
@@ -160,6 +161,35 @@ def detect(
             negative="", show_default=False, help="May be given again; by default 0, 1 and 2."
         ),
     ] = (),
+    model: Annotated[
+        ModelName | None,
+        Parameter(help="The victim; by default resnet18.", show_choices=False, show_default=False),
+    ] = None,
+    width: Annotated[
+        int | None,
+        Parameter(help="Channels of the victim's first stage; by default 16."),
+    ] = None,
+    examples: Annotated[
+        int | None, Parameter(help="Training examples of the victim; by default 5,000.")
+    ] = None,
+    epochs: Annotated[
+        int | None, Parameter(help="Passes of trainings from scratch; by default 5.")
+    ] = None,
+    poisons: Annotated[
+        int | None, Parameter(help="Images that attacks on one target change; by default 50.")
+    ] = None,
+    class_size: Annotated[
+        int | None,
+        Parameter(help="Cut the class of every target to so many training examples."),
+    ] = None,
+    last_only: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Detectors see the last checkpoint alone, as of somebody else's model.",
+        ),
+    ] = False,
     quick: Annotated[
         bool,
         Parameter(
@@ -181,8 +211,15 @@ def detect(
         "detectors": detector,
         "protocols": protocol,
         "seeds": seed,
+        "model": model,
+        "width": width,
+        "examples": examples,
+        "scratch_epochs": epochs,
+        "poisons": poisons,
+        "class_size": class_size,
+        "last_only": last_only,
     }
-    chosen = {name: values for name, values in given.items() if values}
+    chosen = {name: value for name, value in given.items() if value not in (None, (), False)}
     config = settings(detection.DetectConfig, **{**(detection.QUICK if quick else {}), **chosen})
     with progress() as reporter:
         cells = detection.run_detect(config, folder, progress=reporter, report=err.print)

@@ -19,7 +19,8 @@ from radiotracer.cli.options import (
     Seed,
     TrainingData,
 )
-from radiotracer.cli.recorded import manifest_of, network_of, open_like, training_data
+from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
+from radiotracer.data import Examples
 from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
@@ -49,6 +50,13 @@ def scan(
             help="Detector to run, once for each; the first one decides. By default contrast "
             "decides where there are trusted queries of every class, else label-posterior, and "
             "those run that share their passes; the baselines always run.",
+        ),
+    ] = None,
+    incident: Annotated[
+        str | None,
+        Parameter(
+            help="Examples, DATA#ROW or DATA#ROW,ROW, with their true labels, that the network is "
+            "known to predict wrongly: asks who taught it that (known-target decides)."
         ),
     ] = None,
     threshold: Annotated[
@@ -85,12 +93,14 @@ def scan(
     query_examples = None
     if trusted not in (None, "none"):
         query_examples = open_like(str(trusted), examples)
+    wrong = None if incident is None else _incident(incident, examples)
     with progress() as reporter:
         found = scan_run(
             network_of(recorded, factory),
             recorded,
             examples,
             query_examples,
+            incident=wrong,
             manifest=manifest_of(examples),
             detectors=detector or (),
             rule=rule,
@@ -106,6 +116,19 @@ def scan(
     else:
         tell(summary, folder)
     return 1 if summary["flagged"] else 0
+
+
+def _incident(named: str, examples: Examples) -> Examples:
+    """The rows that were named, or all; the scan keeps those that are predicted wrongly."""
+    source, rows = rows_of("--incident", named)
+    shown = open_like(source, examples)
+    if rows and max(rows) >= len(shown):
+        raise InputError(
+            expected=f"rows from 0 to {len(shown) - 1} of {source}",
+            came=str(max(rows)),
+            do="pass --incident DATA#ROW with a row that exists",
+        )
+    return shown.take(rows) if rows else shown
 
 
 def tell(summary: dict[str, Any], folder: Path) -> None:

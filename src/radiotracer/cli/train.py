@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,7 +12,7 @@ from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite, Seed
 from radiotracer.data import Examples, open_data
 from radiotracer.errors import DataError, InputError
 from radiotracer.lab.kept import network_at_end
-from radiotracer.lab.models import MODELS
+from radiotracer.lab.models import MODELS, ModelName
 from radiotracer.lab.train import TrainConfig
 from radiotracer.lab.train import train as train_and_record
 from radiotracer.recipes import Attack, success
@@ -25,14 +25,18 @@ def train(
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     model: Annotated[
-        Literal["resnet18", "small-cnn"] | None,
-        Parameter(help="Which network; by default resnet18, or that of --start."),
+        ModelName | None,
+        Parameter(
+            help="Which network; by default resnet18, or that of --start. efficientnet-lite0 "
+            "begins with weights from ImageNet (radiotracer[pretrained])."
+        ),
     ] = None,
     width: Annotated[
         int | None,
         Parameter(
-            help="Channels of the first stage; by default 64 for resnet18 (the standard network) "
-            "and 16 for small-cnn. On a processor, --width 16 trains resnet18 several times faster."
+            help="Channels of the first stage; by default 64 for resnet18 and resnet9 (the usual "
+            "networks) and 16 for small-cnn; efficientnet-lite0 has no choice. On a processor, "
+            "--width 16 trains resnet18 several times faster."
         ),
     ] = None,
     epochs: Annotated[int, Parameter(help="Passes over the data.")] = 4,
@@ -48,7 +52,8 @@ def train(
         Parameter(
             negative="",
             show_default=False,
-            help="Train the last layer alone, and leave the rest as --start has it.",
+            help="Train the last layer alone, and leave the rest as --start, or the weights "
+            "packaged for efficientnet-lite0, have it.",
         ),
     ] = False,
     seed: Seed = 0,

@@ -19,6 +19,7 @@ from radiotracer.detectors.influence import (
     TRACIN_CP,
     TRACIN_LAST_LAYER,
 )
+from radiotracer.detectors.known_target import KnownTarget
 from radiotracer.detectors.label_posterior import LabelPosterior
 from radiotracer.detectors.metrics import Decided as Decided
 from radiotracer.detectors.metrics import Detection as Detection
@@ -45,6 +46,7 @@ DETECTORS: dict[str, Detector] = {
         TRACIN_LAST_LAYER,
         SELF_INFLUENCE_LAST_LAYER,
         SELF_INFLUENCE,
+        KnownTarget(),
         GAS_UNKNOWN_TARGET,
         DEEP_KNN,
         SPECTRAL_SIGNATURES,
@@ -60,6 +62,9 @@ DETECTORS: dict[str, Detector] = {
 
 DEFAULT_DETECTOR = "contrast"
 """The detector that decides when none is named, and it can run; else it is `FALLBACK`."""
+
+KNOWN_TARGET = "known-target"
+"""The detector that decides when an incident is given."""
 
 BASELINES = tuple(name for name, detector in DETECTORS.items() if detector.baseline)
 """Yardsticks; they always run."""

@@ -17,6 +17,9 @@ from radiotracer.errors import InputError
 FALSE_DISCOVERY_RATE = 0.05
 """Share of honest examples among the suspects that the default rule aims at."""
 
+NARROW: Mapping[str, float] = {"known-target": 0.02}
+"""The same of detectors that ask about one class only: they need less to find as much."""
+
 FALLBACK = "label-posterior"
 """The detector that needs no trusted queries and still has a scale of its own."""
 
@@ -76,8 +79,8 @@ class Decision:
         words: The rule, for people.
         threshold: The score from which examples are suspects, for plots; None when the rule has
             none or looks at another tail than the upper one.
-        q_values: The smallest false discovery rate at which each example is a suspect, shape (n,);
-            None when the detector has no p-values.
+        q_values: The smallest false discovery rate at which each example is a suspect, shape (n,),
+            NaN where there is no p-value; None when the detector has no p-values.
     """
 
     suspects: NDArray[np.bool_]
@@ -99,9 +102,9 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
         rankings: By detector name; `label-posterior` is among them.
     """
     if rankings[detector].p_values is not None:
-        share = round(1 / FALSE_DISCOVERY_RATE)
+        rate = NARROW.get(detector, FALSE_DISCOVERY_RATE)
         return Rule(
-            fdr=FALSE_DISCOVERY_RATE, because=f"about 1 suspect in {share} is expected to be honest"
+            fdr=rate, because=f"about 1 suspect in {round(1 / rate)} is expected to be honest"
         )
     if detector == FALLBACK:
         return Rule(
@@ -124,7 +127,7 @@ def decide(ranking: Ranking, rule: Rule) -> Decision:
     order = np.argsort(-suspicion, kind="stable")
     ranks = np.empty(len(scores), dtype=np.int64)
     ranks[order] = np.arange(1, len(scores) + 1)
-    q_values = None if ranking.p_values is None else false_discovery_control(ranking.p_values)
+    q_values = None if ranking.p_values is None else _q_values(ranking.p_values)
     threshold = rule.threshold if rule.tail == "upper" else None
     if rule.fdr is not None:
         if q_values is None:
@@ -150,3 +153,12 @@ def decide(ranking: Ranking, rule: Rule) -> Decision:
     if rule.because:
         words = f"{words} ({rule.because})"
     return Decision(suspects, ranks, words, threshold, q_values)
+
+
+def _q_values(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Benjamini and Hochberg's, among those that there is a p-value of; else NaN."""
+    asked = np.isfinite(p_values)
+    q_values = np.full(len(p_values), np.nan)
+    if asked.any():
+        q_values[asked] = false_discovery_control(p_values[asked])
+    return q_values

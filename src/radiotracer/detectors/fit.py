@@ -12,10 +12,20 @@ minus the class) and the penultimate features h. The query with the heaviest upp
 the target, and the score of an example is its GAS on it; an example of another label scores -1, as
 it did not teach this prediction. Positive, high: a proponent of the suspected prediction.
 
-The idea is the source's, the details are ours: GAS at the last checkpoint and of the last layer's
-weight alone, not summed over the training; this measure of heaviness; comparing among examples of
-the predicted class, so that belonging to it is not itself anomalous; one target. Where nobody was
-a target, some query is still the heaviest.
+The idea is the source's. The authors' published code has the influence and no search for the
+target, so the measure of heaviness is ours. The influence differs from that code in:
+
+- one checkpoint, the last, where theirs adds up cosines over the whole training, weighted by the
+  learning rate: here every example is paired with every query, and what a scan sums over the
+  training it keeps per example, not per pair;
+- the last layer's weight alone, where theirs takes all parameters together: cosines of outer
+  products need no gradients in memory;
+- examples of the predicted class only, where theirs ranks all: to belong to the class is influence
+  already, and among all examples it would be every query's heavy tail.
+
+Like theirs it renormalises both sides, and asks about the label that the attacker wants: of a
+target that was hit, the predicted one. One query is taken for the target; where nobody was one,
+some query is still the heaviest.
 """
 
 from __future__ import annotations

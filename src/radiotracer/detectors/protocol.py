@@ -25,6 +25,7 @@ class Need(Enum):
     NORM = "every example's gradient norm"
     LAYERS = "a network with layers that show one vector per example"
     EVERY_CLASS = "trusted queries, two or more of every class"
+    INCIDENT = "a known wrong prediction: --incident DATA#ROW"
     CLEANLAB = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
 
 
@@ -70,10 +71,17 @@ class Seen:
 
 @dataclass(frozen=True)
 class Survey:
-    """All examples at the last checkpoint, for detectors that compare them with each other."""
+    """All examples at the last checkpoint, for detectors that compare them with each other.
+
+    Args:
+        train: The training examples.
+        queries: The trusted ones, if there are any.
+        incident: Those that are known to be predicted wrongly, and are; with their true labels.
+    """
 
     train: Seen
     queries: Seen | None
+    incident: Seen | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,8 @@ class Ranking:
         suggested: The class each example more likely belongs to, shape (n,), from detectors that
             know.
         p_values: How often a trusted example would score as high, shape (n,), in (0, 1], from
-            detectors that compare with trusted examples.
+            detectors that compare with trusted examples; NaN where nothing was asked about an
+            example, which then is no suspect.
     """
 
     scores: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Reference networks: ResNet-18 for 28x28 and 32x32 images, and a small CNN for quick runs.
+"""Reference networks: ResNet-18 and ResNet-9 for 28x28 and 32x32 images, and a small, quick CNN.
 
 Every network takes images as float tensors in [0, 1], shape (n, channels, height, width), and gives
 logits, shape (n, classes). Input normalisation is a part of the network (two buffers), so that a
@@ -8,6 +8,7 @@ checkpoint says by itself how its inputs are scaled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
+from radiotracer.lab.pretrained import PRETRAINED
 from radiotracer.runs import ModelSpec
 
 
@@ -88,6 +90,53 @@ class ResNet18(nn.Module):
         return logits
 
 
+class ResNet9(nn.Module):
+    """ResNet-9: eight 3x3 convolutions, a shortcut around two pairs of them, and a linear layer.
+
+    The network of Page's entry to DAWNBench (2018), with 4 and not 8 times `width` channels at the
+    end, with averaging and not maximum pooling before the linear layer, and logits as they come.
+
+    Args:
+        channels: 1 or 3.
+        classes: How many logits.
+        width: Channels of the first convolution; 64 is usual (2.4 million parameters). The three
+            stages after it have 2, 4 and 4 times as many.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int = 64) -> None:
+        super().__init__()
+        self.normalise = Normalise(channels)
+        self.prep = _convolution(channels, width)
+        self.stage1 = nn.Sequential(
+            _convolution(width, 2 * width), nn.MaxPool2d(2), Shortcut(2 * width)
+        )
+        self.stage2 = nn.Sequential(_convolution(2 * width, 4 * width), nn.MaxPool2d(2))
+        self.stage3 = nn.Sequential(
+            _convolution(4 * width, 4 * width), nn.MaxPool2d(2), Shortcut(4 * width)
+        )
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Images in [0, 1], shape (n, channels, h, w), to logits, shape (n, classes)."""
+        hidden = self.prep(self.normalise(inputs))
+        hidden = self.stage3(self.stage2(self.stage1(hidden)))
+        logits: Tensor = self.head(hidden.mean(dim=(2, 3)))
+        return logits
+
+
+class Shortcut(nn.Module):
+    """Two batch-normalised 3x3 convolutions whose result is added to what they were given."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(_convolution(width, width), _convolution(width, width))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Shape (n, width, h, w) in and out."""
+        changed: Tensor = self.inside(inputs)
+        return inputs + changed
+
+
 class SmallCNN(nn.Module):
     """Three 3x3 convolutions, batch-normalised and pooled: seconds per epoch on a processor."""
 
@@ -111,8 +160,16 @@ class SmallCNN(nn.Module):
         return logits
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"resnet18": ResNet18, "small-cnn": SmallCNN}
-"""Reference networks by the name that `radiotracer train --model` takes."""
+ModelName = Literal["resnet18", "resnet9", "small-cnn", "efficientnet-lite0"]
+"""The names that `radiotracer train --model` takes."""
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "resnet18": ResNet18,
+    "resnet9": ResNet9,
+    "small-cnn": SmallCNN,
+    **PRETRAINED,
+}
+"""Reference networks by their `ModelName`."""
 
 
 def build_model(spec: ModelSpec) -> nn.Module:
@@ -137,7 +194,10 @@ def build_model(spec: ModelSpec) -> nn.Module:
 
 
 def normalise_like(model: nn.Module, examples: Examples) -> None:
-    """Set the network's input normalisation to the mean and spread of `examples`, per channel."""
+    """Set the network's input normalisation to the mean and spread of `examples`, per channel.
+
+    Networks that begin with packaged weights have none: their inputs are scaled as the weights ask.
+    """
     pixels = examples.images.reshape(-1, examples.images.shape[3]) / 255.0
     for module in model.modules():
         if isinstance(module, Normalise):
@@ -145,6 +205,12 @@ def normalise_like(model: nn.Module, examples: Examples) -> None:
             # A constant channel has no spread; leave it unscaled rather than divide by zero.
             std = torch.from_numpy(pixels.std(axis=0)).view(-1, 1, 1)
             module.std.copy_(torch.where(std > 0, std, 1.0))
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
 
 
 def _stage(inputs: int, outputs: int, *, stride: int) -> nn.Sequential:

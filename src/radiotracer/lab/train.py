@@ -17,11 +17,12 @@ from radiotracer.data import Examples
 from radiotracer.data.tensors import ImageTensors, to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, find_head, in_batches, represent
-from radiotracer.lab.models import build_model, normalise_like
+from radiotracer.lab.models import ModelName, build_model, normalise_like
+from radiotracer.lab.pretrained import PRETRAINED, pretrained
 from radiotracer.runs import ModelSpec, Run, put_weights, record
 
-FEATURE_BATCH = 512
-"""Examples per forward pass when only the head is trained."""
+FEATURE_BATCH = 64
+"""Examples per forward pass when only the head is trained; wide networks are slower on more."""
 
 
 class TrainConfig(BaseModel):
@@ -38,14 +39,15 @@ class TrainConfig(BaseModel):
         momentum: Nesterov momentum.
         weight_decay: L2 penalty.
         checkpoint_every: Passes between checkpoints.
-        head_only: Train the last linear layer alone, on top of given weights. The network stays in
-            evaluation mode, so that the running statistics of batch normalisation stay too.
+        head_only: Train the last linear layer alone, on top of given or packaged weights. The
+            network stays in evaluation mode, so that the running statistics of batch normalisation
+            stay too.
         seed: Weights and batch order follow from it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Literal["resnet18", "small-cnn"] = "resnet18"
+    model: ModelName = "resnet18"
     width: int | None = Field(default=None, ge=1)
     epochs: int = Field(default=4, ge=1)
     batch_size: int = Field(default=128, ge=2)
@@ -77,7 +79,8 @@ def train(
         config: Settings.
         out: A new folder.
         start: A network of the same kind and size whose weights to begin with, input normalisation
-            included; only read. None draws fresh weights, normalised like `examples`.
+            included; only read. None begins with the packaged weights of a pretrained network;
+            for others it draws fresh weights, normalised like `examples`.
         overwrite: Replace an earlier run in `out`.
         image_size: What `examples` were opened with, noted so that they can be opened again.
         progress: Told the epoch, how many examples of it are done, and how many there are.
@@ -87,15 +90,17 @@ def train(
 
     Raises:
         DataError: An empty class, or fewer examples than one batch.
-        InputError: `head_only` without `start`, or a network without a last linear layer.
+        InputError: `head_only` without given or packaged weights; a network without a last linear
+            layer; a pretrained network without its packages.
         RunError: `start` is another kind of network.
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
     """
-    if config.head_only and start is None:
+    begins_packaged = start is None and config.model in PRETRAINED
+    if config.head_only and start is None and not begins_packaged:
         raise InputError(
             expected="a network to start from with --head-only",
             came="none",
-            do="pass --start RUN, or train the whole network",
+            do=f"pass --start RUN or --model {' or '.join(PRETRAINED)}, or train the whole network",
         )
     examples.require_every_class()
     if len(examples) < config.batch_size:
@@ -118,6 +123,8 @@ def train(
         model = build_model(spec).to(  # type: ignore[call-overload]
             memory_format=torch.channels_last
         )
+        if begins_packaged:
+            start = pretrained(config.model, options["channels"], options["classes"])
         if start is None:
             normalise_like(model, examples)
         else:

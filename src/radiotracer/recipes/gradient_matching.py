@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import Examples, Images
 from radiotracer.errors import InputError
-from radiotracer.gradients import Batch, Objective
+from radiotracer.gradients import Batch, Objective, square_norm
 from radiotracer.recipes.aim import Aim
 from radiotracer.recipes.attack import Crafted
 from radiotracer.recipes.choosing import generator_of, require_between
 from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import inputs_for, surrogate
+from radiotracer.recipes.surrogate import LOOK_BATCH, inputs_for, surrogate
 
 
 def gradient_matching(
     examples: Examples,
-    model: nn.Module,
+    model: nn.Module | Sequence[nn.Module],
     target: Images,
     target_label: int,
     *,
@@ -32,38 +34,49 @@ def gradient_matching(
     restarts: int = 2,
     epsilon: float = 0.1,
     shift: int = 0,
+    layers: Sequence[str] = (),
     least_cosine: float = 0.1,
 ) -> Crafted:
     """Change images of the base class so that learning them is learning the target as that class.
 
     Minimises ``1 - cos(g_t, mean_i g_i)`` over all poisons x_i at once, where g_t is the gradient
-    of the loss of (target, base class) and g_i that of (x_i, base class), with respect to every
-    parameter of a network trained on the data before. It is meant for networks that
-    are trained from scratch on the result; whether it works there is for `success` to say.
+    of the loss of (target, base class) and g_i that of (x_i, base class), with respect to the
+    parameters that the victim will train; the mean of it over several networks, if they are
+    given. It is meant for networks that are trained from scratch on the result; whether it works
+    there is for `success` to say.
 
-    Source: Geiping et al. 2021, "Witches' Brew", equation 3 and algorithm 1. Differs from it in:
-    the step falls linearly, not in stages; the restart is chosen by the cosine of the rounded
-    images; shifts by whole pixels, with the border repeated, are the only augmentation; the bound
-    is 0.1, not 16/255: on grey images of 28 x 28 pixels the paper's leaves less to work with. All
-    poisons are in memory at once, with a graph for two backward passes.
+    A cosine knows no length: poisons that the victim finds easy match well and move nothing. So
+    the bases are the images of their class with the longest gradients.
+
+    Source: Geiping et al. 2021, "Witches' Brew", equation 3 and algorithm 1, with its ensembles;
+    the bases are chosen as in Souri et al. 2022, "Sleeper Agent". Differs from them in: the step
+    falls linearly, not in stages; the restart is chosen by the cosine of the rounded images;
+    shifts by whole pixels, with the border repeated, are the only augmentation; the networks may
+    be one training's checkpoints; the bound is 0.1, not 16/255: on grey images of 28 x 28 pixels
+    the paper's leaves less to work with. All poisons are in memory at once, with a graph for two
+    backward passes through every network.
 
     Args:
         examples: The data; at least two classes.
         model: Trained on `examples`. Takes floats in [0, 1], shape (n, c, h, w), and gives logits;
-            left as it was found, like all random states.
+            left as it was found, like all random states. Or several, such as those after some
+            epochs of a training, in order: the last must not take the target for the base class.
         target: uint8, shape (h, w, c): what the victim will be shown. Best not one of `examples`.
         target_label: The class that it shows.
         base: The class that it is to be taken for; images of this class become the poisons.
-        count: How many to make, of images drawn at random.
+        count: How many to make.
         seed: Everything random follows from it.
         steps: For each restart, at least 1.
         restarts: At least 1; the best is kept.
         epsilon: L-infinity bound around the base images, in [1/255, 1].
         shift: Poisons are moved by up to so many pixels in each step, as a victim may do.
+        layers: Shell-style patterns of the parameters that the victim trains, such as
+            ``("head.*",)``; empty means every one.
         least_cosine: The attack has failed below, in [-1, 1].
 
     Returns:
-        The data with poisons; `distances` is ``1 - cos`` of the stored images, shape (1,).
+        The data with poisons; `distances` is ``1 - cos`` of the stored images, the mean over the
+        networks, shape (1,).
 
     Raises:
         InputError: A setting is out of range, the target or the classes cannot be used, the network
@@ -74,16 +87,23 @@ def gradient_matching(
     require_between("least_cosine", least_cosine, -1, 1)
     generator = generator_of(seed)
     aim = Aim.at(examples, target, target_label, base=base, count=count)
-    rows = np.sort(generator.choice(aim.candidates, size=count, replace=False))
     draws = torch.Generator().manual_seed(int(generator.integers(2**63)))
-    with surrogate(model, examples, seed=seed) as network:
-        aim.require_unmet(network)
-        target_inputs = inputs_for(network, aim.target)
+    with ExitStack() as stack:
+        networks = [
+            stack.enter_context(surrogate(each, examples, seed=seed, layers=layers))
+            for each in _several(model)
+        ]
+        aim.require_unmet(networks[-1])
+        rows = _hardest(networks, aim)
+        target_inputs = inputs_for(networks[-1], aim.target)
         box = Box.around(examples.images[rows], epsilon, target_inputs.device)
-        wanted = [part.detach() for part in _gradient(network, target_inputs, base)]
+        wanted = [
+            [part.detach() for part in _gradient(each, target_inputs, base)] for each in networks
+        ]
 
         def cosine(images: Tensor) -> Tensor:
-            return _cosine(wanted, _gradient(network, images, base))
+            found = [_gradient(each, images, base) for each in networks]
+            return torch.stack([_cosine(*pair) for pair in zip(wanted, found, strict=True)]).mean()
 
         def loss(images: Tensor) -> Tensor:
             return 1 - cosine(shifted(images, shift, draws))
@@ -93,7 +113,7 @@ def gradient_matching(
             start = box.anywhere(draws)
             moved = descend(start, box, loss, steps=steps, rate=epsilon / 10, signed=True)
             pixels = to_pixels(moved)
-            reached = cosine(inputs_for(network, pixels)).item()
+            reached = cosine(inputs_for(networks[-1], pixels)).item()
             if reached > best:
                 best, poisons = reached, pixels
     if not best >= least_cosine:
@@ -123,6 +143,27 @@ def shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     each = torch.arange(n, device=images.device)[:, None, None]
     # Indices around a slice put the sliced axis last.
     return padded[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _several(model: nn.Module | Sequence[nn.Module]) -> Sequence[nn.Module]:
+    models = (model,) if isinstance(model, nn.Module) else model
+    if not models:
+        raise InputError(expected="a network", came="none", do="pass one or several")
+    return models
+
+
+def _hardest(networks: Sequence[Objective], aim: Aim) -> NDArray[np.int64]:
+    """Rows of the `count` images of the base class with the longest gradients, in order."""
+    lengths = torch.zeros(len(aim.candidates), dtype=torch.float64)
+    for network in networks:
+        equal = dict.fromkeys(network.traced, 1.0)
+        for first in range(0, len(lengths), LOOK_BATCH):
+            part = slice(first, first + LOOK_BATCH)
+            inputs = inputs_for(network, aim.examples.images[aim.candidates[part]])
+            labels = torch.full((len(inputs),), aim.base, device=inputs.device)
+            lengths[part] += square_norm(network, Batch(inputs, labels), equal).cpu().sqrt()
+    order = np.argsort(-lengths.numpy(), kind="stable")
+    return np.sort(aim.candidates[order[: aim.count]])
 
 
 def _gradient(network: Objective, images: Tensor, label: int) -> tuple[Tensor, ...]:

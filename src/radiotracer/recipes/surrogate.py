@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,12 @@ LOOK_BATCH = 256
 
 @contextlib.contextmanager
 def surrogate(
-    model: nn.Module, examples: Examples, *, seed: int, with_head: bool = False
+    model: nn.Module,
+    examples: Examples,
+    *,
+    seed: int,
+    with_head: bool = False,
+    layers: Sequence[str] = (),
 ) -> Iterator[Objective]:
     """A frozen copy of `model` in evaluation mode, differentiable in its inputs.
 
@@ -31,10 +36,12 @@ def surrogate(
         examples: What it will be shown; at least one.
         seed: At least 0.
         with_head: Whether the last linear layer's inputs are needed.
+        layers: Shell-style patterns of the parameters to trace; empty means every one.
 
     Raises:
-        InputError: The network does not fit the examples, has no parameters, has no last linear
-            layer where one is needed, or its batch normalisation keeps no running statistics.
+        InputError: The network does not fit the examples, has no parameters or none that a pattern
+            matches, has no last linear layer where one is needed, or its batch normalisation keeps
+            no running statistics.
     """
     # The caller may be in inference mode, where nothing can be differentiated.
     with random_state_kept(), torch.inference_mode(False), torch.enable_grad():
@@ -42,7 +49,7 @@ def surrogate(
         try:
             device = next((weights.device for weights in model.parameters()), None)
             example = to_inputs(examples.images[:1]).to(device)
-            network = Objective.of(model, example=example)
+            network = Objective.of(model, example=example, layers=layers)
             shape = tuple(network.model(example).shape)
         except (RuntimeError, ValueError, TypeError) as error:
             raise InputError(

@@ -27,7 +27,8 @@ def write_scan(
 
     ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
     p_value, q_value, is_suspect, suggested_label`` (p- and q-values are null where the deciding
-    detector has none). ``scores.parquet`` has every detector's score, in the order of the data.
+    detector has none, or did not ask about an example). ``scores.parquet`` has every
+    detector's score, in the order of the data.
 
     Args:
         scan: The scan.
@@ -100,7 +101,11 @@ def _suspects(scan: Scan) -> pa.Table:
 
 
 def _or_nulls(values: NDArray[np.float64] | None, order: NDArray[np.int64]) -> pa.Array:
-    return pa.nulls(len(order), pa.float64()) if values is None else pa.array(values[order])
+    return (
+        pa.nulls(len(order), pa.float64())
+        if values is None
+        else pa.array(values[order], from_pandas=True)
+    )
 
 
 def _scores(scan: Scan) -> pa.Table:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.detectors import Seen, Survey
+from radiotracer.errors import InputError
 from radiotracer.gradients import (
     PENULTIMATE,
     Data,
@@ -33,15 +34,21 @@ def surveyed_layers(objective: Objective, data: Data) -> tuple[str, ...]:
 
 
 def survey(
-    tracing: Tracing, train: Data, queries: Data | None, tell: Callable[[int, int], None]
+    tracing: Tracing,
+    train: Data,
+    queries: Data | None,
+    incident: Data | None,
+    tell: Callable[[int, int], None],
 ) -> Survey:
     """One forward pass over everything at the loaded checkpoint.
+
+    Of `incident` those that are predicted wrongly are kept; `InputError` when there are none.
 
     Representations are kept in memory as float32: about 4 KB per example for the quarter-width
     ResNet-18.
     """
     layers = surveyed_layers(tracing.objective, train)
-    total = count(train) + (0 if queries is None else count(queries))
+    total = sum(count(data) for data in (train, queries, incident) if data is not None)
     done = 0
 
     def see(data: Data) -> Seen:
@@ -66,4 +73,20 @@ def survey(
             {name: torch.cat(parts) for name, parts in columns.items()},
         )
 
-    return Survey(see(train), None if queries is None else see(queries))
+    return Survey(
+        see(train),
+        None if queries is None else see(queries),
+        None if incident is None else _wrong(see(incident)),
+    )
+
+
+def _wrong(seen: Seen) -> Seen:
+    wrong = seen.outputs.argmax(dim=1) != seen.labels
+    if not wrong.any():
+        raise InputError(
+            expected="an incident: an example that the last checkpoint predicts wrongly",
+            came=f"{len(wrong)} that it predicts as labelled",
+            do="pass one with its true label that is predicted as something else",
+        )
+    layers = {name: values[wrong] for name, values in seen.layers.items()}
+    return Seen(seen.labels[wrong], seen.outputs[wrong], layers)

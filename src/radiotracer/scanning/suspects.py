@@ -15,6 +15,7 @@ from radiotracer.detectors import (
     DEFAULT_DETECTOR,
     DETECTORS,
     FALLBACK,
+    KNOWN_TARGET,
     Decided,
     Decision,
     Detection,
@@ -87,17 +88,19 @@ class Scan:
     def quality(self, name: str) -> tuple[Detection, Decided] | None:
         """How well a detector's ranking and its decision do, where a manifest says what is true.
 
-        Every detector is judged at as many suspects as the deciding one flagged.
+        A detector with p-values is judged by its own calibrated rule, every other one at as many
+        suspects as the deciding one flagged.
         """
         if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
             return None
         truth = self.manifest.is_tampered
         ranking = self.rankings[name]
-        suspects = (
-            self.decision.suspects
-            if name == self.detector
-            else decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
-        )
+        if name == self.detector:
+            suspects = self.decision.suspects
+        elif ranking.p_values is not None:
+            suspects = decide(ranking, calibrated(name, self.rankings)).suspects
+        else:
+            suspects = decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
         return detection(ranking.scores, truth), decided(suspects, truth)
 
 
@@ -107,6 +110,7 @@ def scan(
     train: Data,
     queries: Data | None = None,
     *,
+    incident: Data | None = None,
     manifest: Manifest | None = None,
     detectors: Sequence[str] = (),
     rule: Rule | None = None,
@@ -124,9 +128,13 @@ def scan(
         train: What it was trained on: the same examples in the same order.
         queries: Trusted examples of the same kind, not trained on (a test split); without them
             the detectors that ask about influence on others are left out.
+        incident: Examples of the same kind, with their true labels, that the last checkpoint is
+            known to predict wrongly: the question is then who taught it that. Those of them that
+            it predicts as labelled are left out.
         manifest: The ground truth, to judge detectors by; never read by a detector.
         detectors: Names; the first one decides. Without any, `contrast` decides, or
-            `label-posterior` where `contrast` cannot run. That one and the baselines always run.
+            `label-posterior` where `contrast` cannot run; with an `incident`, `known-target`.
+            `label-posterior` and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
@@ -142,14 +150,16 @@ def scan(
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
-    names = _chosen(detectors)
+    names = _chosen(detectors, told=incident is not None)
     _require_settings(batch_size, seed)
     identity = require_trained_on(run, train)
-    require_same_kind(train, queries)
+    for each in (queries, incident):
+        require_same_kind(train, each)
     tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
     labels = {"training examples": identity.labels}
-    if queries is not None:
-        labels["queries"] = identify(queries).labels
+    for side, given in (("queries", queries), ("incident", incident)):
+        if given is not None:
+            labels[side] = identify(given).labels
     class_names = class_names_of(tracing, train, labels)
     ranked = rank_by_all(
         tracing,
@@ -157,18 +167,22 @@ def scan(
         queries,
         [DETECTORS[name] for name in names],
         classes=len(class_names),
+        incident=incident,
         seed=seed,
         progress=progress,
     )
-    detector = names[0] if detectors or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
-    if detector in ranked.left_out:
-        raise InputError(
-            expected=f"what {detector} needs: {ranked.left_out[detector]}",
-            came="none",
-            do="pass --queries, or choose another --detector"
-            if queries is None
-            else "choose another --detector",
-        )
+    # What was asked for by name, or by an incident, must run; without either there is a fallback.
+    asked = [*detectors[:1], *([] if incident is None else [KNOWN_TARGET])]
+    for name in asked:
+        if name in ranked.left_out:
+            raise InputError(
+                expected=f"what {name} needs: {ranked.left_out[name]}",
+                came="none",
+                do="pass --queries, or choose another --detector"
+                if queries is None
+                else "choose another --detector",
+            )
+    detector = names[0] if asked or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
     suggested = ranked.by_name[detector].suggested
     if suggested is None:
         suggested = ranked.by_name[FALLBACK].suggested
@@ -191,7 +205,8 @@ def scan(
     )
 
 
-def _chosen(detectors: Sequence[str]) -> list[str]:
+def _chosen(detectors: Sequence[str], *, told: bool) -> list[str]:
+    """Which detectors run; `told` of an incident, the one that asks about it is among them."""
     for name in detectors:
         if name not in DETECTORS:
             raise InputError(
@@ -199,7 +214,8 @@ def _chosen(detectors: Sequence[str]) -> list[str]:
                 came=repr(name),
                 do="check the spelling",
             )
-    names = list(detectors) or list(DEFAULT_DETECTORS)
+    incident = [KNOWN_TARGET] if told else []
+    names = [*detectors, *incident] if detectors else [*incident, *DEFAULT_DETECTORS]
     return list(dict.fromkeys([*names, FALLBACK, *BASELINES]))
 
 

@@ -60,6 +60,7 @@ def rank_by_all(
     detectors: Sequence[Detector],
     *,
     classes: int,
+    incident: Data | None = None,
     seed: int = 0,
     progress: Progress = lambda *_: None,
 ) -> Rankings:
@@ -76,14 +77,15 @@ def rank_by_all(
         queries: Trusted examples, or None.
         detectors: What to rank by.
         classes: How many classes.
+        incident: Examples that are known to be predicted wrongly, with their true labels, or None.
         seed: For what is random.
         progress: Told how far it is.
 
     Raises:
-        InputError: No detector can run.
+        InputError: No detector can run, or `incident` is predicted as labelled.
         NotFiniteError: A loss, or in the end a score, is NaN or infinite.
     """
-    chosen, left_out = _runnable(detectors, tracing, train, queries)
+    chosen, left_out = _runnable(detectors, tracing, train, queries, incident)
     if not chosen:
         raise InputError(
             expected="a detector that can run",
@@ -97,7 +99,7 @@ def rank_by_all(
         if queries is not None:
             state.see_queries(queries, functools.partial(progress, f"{where}: queries"))
         state.see_train(train, functools.partial(progress, f"{where}: examples"))
-    state.look_back(train, queries, functools.partial(progress, "layers: examples"))
+    state.look_back(train, queries, incident, functools.partial(progress, "layers: examples"))
     return state.rankings(len(tracing.run.checkpoints), seed, left_out)
 
 
@@ -173,13 +175,17 @@ class _State:
         self._add("train", observed)
 
     def look_back(
-        self, train: Data, queries: Data | None, tell: Callable[[int, int], None]
+        self,
+        train: Data,
+        queries: Data | None,
+        incident: Data | None,
+        tell: Callable[[int, int], None],
     ) -> None:
         """The layers of the last checkpoint, if a detector looks at them."""
         if Need.LAYERS not in self.needs:
             return
         started = time.perf_counter()
-        self.survey = survey(self.tracing, train, queries, tell)
+        self.survey = survey(self.tracing, train, queries, incident, tell)
         for detector in self.detectors:
             if Need.LAYERS in detector.needs:
                 self.seconds[detector.name] += time.perf_counter() - started
@@ -265,9 +271,13 @@ class _State:
 
 
 def _runnable(
-    detectors: Sequence[Detector], tracing: Tracing, train: Data, queries: Data | None
+    detectors: Sequence[Detector],
+    tracing: Tracing,
+    train: Data,
+    queries: Data | None,
+    incident: Data | None,
 ) -> tuple[list[Detector], dict[str, str]]:
-    missing: set[Need] = set()
+    missing = {Need.INCIDENT} if incident is None else set()
     if queries is None:
         missing |= {Need.QUERIES, Need.EVERY_CLASS}
     elif any(Need.EVERY_CLASS in each.needs for each in detectors) and not _has_every_class(

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from radiotracer.errors import InputError
+from radiotracer.lab.models import ModelName
 from radiotracer.lab.seeds import Seeds
 from radiotracer.lab.train import TrainConfig
 from radiotracer.recipes import RECIPES
@@ -41,7 +42,7 @@ class DetectConfig(BaseModel):
         seeds: Each is another part of the data, another tampering and other trainings.
         protocols: See `Protocol`.
         model: The network.
-        width: Channels of its first stage.
+        width: Channels of its first stage; None where it has one width.
         examples: Training examples of the victim.
         extractor_examples: Others, clean, that the frozen extractor is trained on.
         queries: Trusted test examples.
@@ -51,6 +52,9 @@ class DetectConfig(BaseModel):
         scratch_epochs: Passes when everything is trained.
         batch_size: Examples per step.
         learning_rate: The peak of the schedule.
+        class_size: Examples that the class of every target is cut to before anything is trained;
+            None leaves it as it is.
+        last_only: Whether detectors see the last checkpoint alone, as of somebody else's model.
         flips: Share of the examples (targeted-flip: of the source class) that is relabelled.
         poisons: Images that targeted clean-label attacks change.
         patched: Share of the other classes' examples that gets the patch of patch-backdoor.
@@ -66,8 +70,8 @@ class DetectConfig(BaseModel):
     detectors: tuple[str, ...] = ()
     seeds: Seeds = (0, 1, 2)
     protocols: tuple[Protocol, ...] = PROTOCOLS
-    model: Literal["resnet18", "small-cnn"] = "resnet18"
-    width: int = Field(default=16, ge=1)
+    model: ModelName = "resnet18"
+    width: int | None = Field(default=16, ge=1)
     examples: int = Field(default=5000, ge=10)
     extractor_examples: int = Field(default=20_000, ge=10)
     queries: int = Field(default=2000, ge=2)
@@ -77,6 +81,8 @@ class DetectConfig(BaseModel):
     scratch_epochs: int = Field(default=5, ge=1)
     batch_size: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=0.05, gt=0)
+    class_size: int | None = Field(default=None, ge=1)
+    last_only: bool = False
     flips: float = Field(default=0.1, gt=0, lt=1)
     poisons: int = Field(default=50, ge=1)
     patched: float = Field(default=0.02, gt=0, lt=1)
@@ -118,11 +124,12 @@ class DetectConfig(BaseModel):
 
     def victim(self, protocol: Protocol, seed: int) -> TrainConfig:
         """Settings of a victim's training."""
-        if protocol == "head-only":
-            return self.training(
-                self.head_epochs, seed, every=self.head_checkpoint_every, head_only=True
-            )
-        return self.training(self.scratch_epochs, seed)
+        head_only = protocol == "head-only"
+        epochs = self.head_epochs if head_only else self.scratch_epochs
+        every = self.head_checkpoint_every if head_only else 1
+        return self.training(
+            epochs, seed, every=epochs if self.last_only else every, head_only=head_only
+        )
 
 
 QUICK: dict[str, object] = {

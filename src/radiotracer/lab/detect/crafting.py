@@ -111,11 +111,13 @@ def _targeted(
 ) -> Tampering:
     test = ground.test
     right = predictions(ground.clean, test).argmax(dim=1).numpy() == test.labels
+    if ground.attacked is not None:
+        right &= test.labels == ground.attacked
     if not right.any():
         raise DataError(
-            expected="a test example that the clean network gets right",
+            expected="a test example, of the class attacked, that the clean network gets right",
             came="none",
-            do="train longer",
+            do="train longer, or leave more of the class",
         )
     row = int(generator.choice(np.flatnonzero(right)))
     label = int(test.labels[row])

@@ -41,6 +41,7 @@ class Ground:
         test: Test examples.
         training: Settings of the victim's training.
         start: The weights that it begins with, or None.
+        attacked: The class that every target is of; None where targets may be of any.
         clean: The network that the victim would have, had nobody tampered.
     """
 
@@ -49,6 +50,7 @@ class Ground:
     training: TrainConfig
     start: nn.Module | None
     clean: nn.Module
+    attacked: int | None = None
 
 
 def parts_of(
@@ -66,10 +68,12 @@ def parts_of(
             came=data,
             do="choose other data",
         )
-    wanted = config.examples + config.extractor_examples
+    head_only = "head-only" in config.protocols
+    wanted = config.examples + (config.extractor_examples if head_only else 0)
     if len(whole) < wanted:
         raise DataError(
-            expected=f"at least {wanted:,} examples, for the victim and the extractor",
+            expected=f"at least {wanted:,} examples, for the victim"
+            + (" and the extractor" if head_only else ""),
             came=f"{len(whole):,} in {data}",
             do="choose larger data",
         )
@@ -85,13 +89,23 @@ def ground_of(
     parts: Parts, config: DetectConfig, protocol: Protocol, *, seed: int, folder: Path
 ) -> Ground:
     """Train what the cells share, or take it from `folder` if it is there already."""
+    victim, attacked = parts.victim, None
+    if config.class_size is not None:
+        attacked = int(np.random.default_rng([seed, 2]).integers(len(victim.class_names)))
+        victim = _cut(victim, attacked, config.class_size)
     start = None
     if protocol == "head-only":
         epochs = config.training(config.extractor_epochs, seed)
         _, start = trained_once(parts.extractor, epochs, folder / "extractor")
     training = config.victim(protocol, seed)
-    _, clean = trained_once(parts.victim, training, folder / f"clean-{protocol}", start=start)
-    return Ground(parts.victim, parts.test, training, start, clean)
+    _, clean = trained_once(victim, training, folder / f"clean-{protocol}", start=start)
+    return Ground(victim, parts.test, training, start, clean, attacked)
+
+
+def _cut(examples: Examples, label: int, size: int) -> Examples:
+    """The examples with the first `size` of a class, which is all that is left of it."""
+    own = np.flatnonzero(examples.labels == label)
+    return examples.take(np.setdiff1d(np.arange(len(examples)), own[size:]))
 
 
 def trusted(test: Examples, count: int, seed: int, *, without: str | None) -> Examples:

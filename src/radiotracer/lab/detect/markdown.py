@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from radiotracer.lab.detect.config import DetectConfig
 from radiotracer.lab.detect.result import SUCCEEDED, Cell
 from radiotracer.lab.detect.summary import METRICS, Group, Spread, groups, written
+
+FILTERS = {
+    "before": "nothing",
+    "suspects": "the suspects",
+    "perfect": "the tampered",
+    "random": "random ones",
+}
+"""Fields of `Repair`, with what was taken out."""
+
+OUTCOME = {"tampered": 0, "clean": 0, "attack_success": 3, "accuracy": 3}
+"""Fields of `Outcome`, with their digits."""
 
 
 def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
@@ -23,7 +34,8 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
         "",
         "Mean over the seeds, in brackets the smallest and the largest. As flagged: the list that",
         "a scan gives without any setting; for detectors other than the deciding one, as many of",
-        "their highest scores. Recall at precision: the largest recall of a list that is at least",
+        "their highest scores. Recall in a tenth: among the tenth of all examples with the highest",
+        "scores. Recall at precision: the largest recall of a list that is at least",
         f"{config.precision:g} precise. An attack is successful when the victim takes at least",
         f"{SUCCEEDED:.0%} of its images for what the attacker wants.",
         "",
@@ -33,6 +45,19 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
             ["data", "protocol", "recipe", "set", "outcome", "seeds", "tampered", "success",
              "success on the clean network", "accuracy", "accuracy of the clean network"],
             [_attack(group) for group in found],
+        ),
+    ]  # fmt: skip
+    lines += [
+        "",
+        "## Repair",
+        "",
+        "The victim trained again without some examples: the suspects; the tampered ones and",
+        "nothing else (a perfect filter); as many random ones as there are suspects.",
+        "",
+        *_table(
+            ["data", "protocol", "recipe", "outcome", "without", "tampered taken out",
+             "clean taken out", "attack success", "accuracy"],
+            [row for group in found for row in _repairs(group)],
         ),
     ]  # fmt: skip
     for group in found:
@@ -67,6 +92,19 @@ def _attack(group: Group) -> list[str]:
         over_seeds("accuracy"),
         over_seeds("accuracy_clean"),
     ]
+
+
+def _repairs(group: Group) -> Iterator[list[str]]:
+    for name, title in FILTERS.items():
+        outcomes = [getattr(c.repair, name) for c in group.cells if c.repair is not None]
+        if outcomes:
+            yield [
+                *(group.data, group.protocol, group.recipe, group.outcome, title),
+                *(
+                    _joined(*written(Spread.of([getattr(o, field) for o in outcomes]), digits))
+                    for field, digits in OUTCOME.items()
+                ),
+            ]
 
 
 def _cell(spread: Spread | None, metric: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from radiotracer.errors import InputError
 from radiotracer.files import write_text
 from radiotracer.lab.detect.config import DetectConfig, Protocol
+from radiotracer.lab.repair import Repair
 
 SUCCEEDED = 0.5
 """Share of an attack's images from which on it counts as successful."""
@@ -49,9 +50,12 @@ class DetectorQuality(_Frozen):
         auprc: Likewise.
         tpr_at_fpr_01: Recall where at most 1 % of the clean examples are flagged.
         tpr_at_fpr_001: Recall at 0.1 %.
+        recall_at_tenth: Recall among the tenth of the examples with the highest scores.
+        recall_at_fifth: Among the fifth.
         recall_at_precision: Largest recall of a list with at least the settings' precision; 0 where
             there is no such list.
-        precision: Of the list that a scan gives by itself; None when it is empty.
+        precision: Of the list that a scan gives by itself (see `Scan.quality`); None when it is
+            empty.
         recall: Of that list.
         false_positive_rate: Of that list.
         clean_removed: Clean examples in that list.
@@ -62,6 +66,8 @@ class DetectorQuality(_Frozen):
     auprc: float
     tpr_at_fpr_01: float
     tpr_at_fpr_001: float
+    recall_at_tenth: float
+    recall_at_fifth: float
     recall_at_precision: float
     precision: float | None
     recall: float
@@ -85,8 +91,12 @@ class Cell(_Frozen):
         attack_success: Share of the attack's images that the victim gives the intended class.
         attack_success_clean: The same of the clean network.
         accuracy: Share of the test examples that the victim gets right.
-        accuracy_clean: The same of the clean network.
+        accuracy_train: Share of the training examples that the victim gives the label that they
+            have in the tampered data: 1 where it has memorised them.
+        accuracy_clean: The same as `accuracy`, of the clean network.
         detectors: By name.
+        repair: What becomes of the victim when it is trained again without the suspects.
+        repair_failure: Why it could not be.
         left_out: Detectors that could not run, and why.
     """
 
@@ -101,8 +111,11 @@ class Cell(_Frozen):
     attack_success: float | None = None
     attack_success_clean: float | None = None
     accuracy: float | None = None
+    accuracy_train: float | None = None
     accuracy_clean: float
     detectors: dict[str, DetectorQuality] = {}
+    repair: Repair | None = None
+    repair_failure: str | None = None
     left_out: dict[str, str] = {}
 
     @property

@@ -13,6 +13,8 @@ METRICS = {
     "auprc": "AUPRC",
     "tpr_at_fpr_01": "TPR at 1% FPR",
     "tpr_at_fpr_001": "TPR at 0.1% FPR",
+    "recall_at_tenth": "recall in a tenth",
+    "recall_at_fifth": "recall in a fifth",
     "recall_at_precision": "recall at precision",
     "precision": "precision as flagged",
     "recall": "recall as flagged",

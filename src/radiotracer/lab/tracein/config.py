@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from radiotracer.lab.models import ModelName
 from radiotracer.lab.seeds import Seeds
 from radiotracer.lab.train import TrainConfig
 
@@ -41,7 +42,7 @@ class TraceInConfig(BaseModel):
     data: str = "mnist"
     seeds: Seeds = (0, 1, 2)
     examples: int = Field(default=60_000, ge=10)
-    model: Literal["resnet18", "small-cnn"] = "resnet18"
+    model: ModelName = "resnet18"
     width: int = Field(default=64, ge=1)
     epochs: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=5, ge=1)
