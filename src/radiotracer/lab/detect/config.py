@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from radiotracer.errors import InputError
 from radiotracer.lab.models import ModelName
+from radiotracer.lab.pretrained import PRETRAINED
 from radiotracer.lab.seeds import Seeds
 from radiotracer.lab.train import TrainConfig
 from radiotracer.recipes import RECIPES
@@ -42,7 +43,7 @@ class DetectConfig(BaseModel):
         seeds: Each is another part of the data, another tampering and other trainings.
         protocols: See `Protocol`.
         model: The network.
-        width: Channels of its first stage; None where it has one width.
+        width: Channels of its first stage; packaged networks have one width.
         examples: Training examples of the victim.
         extractor_examples: Others, clean, that the frozen extractor is trained on.
         queries: Trusted test examples.
@@ -71,7 +72,7 @@ class DetectConfig(BaseModel):
     seeds: Seeds = (0, 1, 2)
     protocols: tuple[Protocol, ...] = PROTOCOLS
     model: ModelName = "resnet18"
-    width: int | None = Field(default=16, ge=1)
+    width: int = Field(default=16, ge=1)
     examples: int = Field(default=5000, ge=10)
     extractor_examples: int = Field(default=20_000, ge=10)
     queries: int = Field(default=2000, ge=2)
@@ -102,6 +103,11 @@ class DetectConfig(BaseModel):
                 )
         return recipes
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the extractor is a packaged network, which is not trained here."""
+        return self.model in PRETRAINED
+
     def settings(self) -> dict[str, object]:
         """What every cell depends on, besides its place: ready for JSON."""
         places = {"data", "recipes", "seeds", "protocols"}
@@ -113,7 +119,7 @@ class DetectConfig(BaseModel):
         """Settings of one training."""
         return TrainConfig(
             model=self.model,
-            width=self.width,
+            width=None if self.is_pretrained else self.width,
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from radiotracer.data import Examples, open_data
@@ -14,6 +15,7 @@ from radiotracer.errors import DataError
 from radiotracer.lab.demo import sample
 from radiotracer.lab.detect.config import DetectConfig, Protocol
 from radiotracer.lab.kept import trained_once
+from radiotracer.lab.pretrained import pretrained
 from radiotracer.lab.train import TrainConfig
 
 
@@ -68,7 +70,7 @@ def parts_of(
             came=data,
             do="choose other data",
         )
-    head_only = "head-only" in config.protocols
+    head_only = "head-only" in config.protocols and not config.is_pretrained
     wanted = config.examples + (config.extractor_examples if head_only else 0)
     if len(whole) < wanted:
         raise DataError(
@@ -94,7 +96,11 @@ def ground_of(
         attacked = int(np.random.default_rng([seed, 2]).integers(len(victim.class_names)))
         victim = _cut(victim, attacked, config.class_size)
     start = None
-    if protocol == "head-only":
+    if protocol == "head-only" and config.is_pretrained:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # the head's fresh weights
+            start = pretrained(config.model, victim.images.shape[3], len(victim.class_names))
+    elif protocol == "head-only":
         epochs = config.training(config.extractor_epochs, seed)
         _, start = trained_once(parts.extractor, epochs, folder / "extractor")
     training = config.victim(protocol, seed)
