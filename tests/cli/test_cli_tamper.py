@@ -56,6 +56,20 @@ def test_a_recipe(cli: Any, tiny: World, archive: Path, recipe: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layers", "next_step"), [([], "--out"), (["--layers", "head.*"], "--start {run} --head-only")]
+)
+def test_gradient_matching_for_a_head(
+    cli: Any, tiny: World, archive: Path, layers: list[str], next_step: str
+) -> None:
+    options = filled([*OPTIONS["gradient-matching"], *layers], tiny, archive)
+    done = cli("tamper", archive, "--recipe", "gradient-matching", *options, "--out", "data")
+    assert done.status == 0, done.err
+    last = " ".join(done.out.replace("\n", " ").split()).split("next: ")[1]
+    assert last.startswith(f"radiotracer train data {next_step.format(run=tiny.folder)}")
+    assert open_data("data").ids.tolist() == open_data(str(archive)).ids.tolist()
+
+
+@pytest.mark.parametrize(
     ("name", "recipe", "options"),
     [
         ("poison without options", "feature-collision", []),
@@ -67,12 +81,14 @@ def test_a_recipe(cli: Any, tiny: World, archive: Path, recipe: str) -> None:
         ("more poisons than images", "feature-collision", ["--count", "99"]),
         ("collision out of reach", "feature-collision", ["--epsilon", "0.01"]),
         ("epsilon of 2", "feature-collision", ["--epsilon", "2"]),
+        ("poisoned layers that match nothing", "gradient-matching", ["--layers", "tail.*"]),
+        ("layers of a collision", "feature-collision", ["--layers", "head.*"]),
     ],
 )
 def test_tampering_errors(
     fail: Any, tiny: World, archive: Path, name: str, recipe: str, options: list[str]
 ) -> None:
-    if options and recipe == "feature-collision":
+    if options and recipe in ("feature-collision", "gradient-matching"):
         given = dict(zip(AIMED[::2], AIMED[1::2], strict=True))
         given |= dict(zip(options[::2], options[1::2], strict=True))
         options = [part for pair in given.items() for part in pair]

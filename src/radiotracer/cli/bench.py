@@ -178,6 +178,14 @@ def detect(
     poisons: Annotated[
         int | None, Parameter(help="Images that attacks on one target change; by default 50.")
     ] = None,
+    near_base: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Attacks on one target want it taken for its second most likely class.",
+        ),
+    ] = False,
     class_size: Annotated[
         int | None,
         Parameter(help="Cut the class of every target to so many training examples."),
@@ -216,6 +224,7 @@ def detect(
         "examples": examples,
         "scratch_epochs": epochs,
         "poisons": poisons,
+        "near_base": near_base,
         "class_size": class_size,
         "last_only": last_only,
     }

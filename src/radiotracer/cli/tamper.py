@@ -55,6 +55,14 @@ def tamper(
         float | None,
         Parameter(help="Largest change of a pixel, in (0, 1]; by default the recipe's own."),
     ] = None,
+    layers: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            help="gradient-matching: patterns of the parameters that the victim will train, such "
+            "as 'head.*' (where it is trained with --head-only); by default all.",
+        ),
+    ] = None,
     run: Annotated[
         Path | None,
         Parameter(help="A recorded run: the network that the attacker knows, or that confuses."),
@@ -75,6 +83,7 @@ def tamper(
         base_class=base_class,
         count=count,
         epsilon=epsilon,
+        layers=layers,
         run=run,
         factory=factory,
     )

@@ -81,6 +81,7 @@ class Wanted:
     base_class: str | None
     count: int | None
     epsilon: float | None
+    layers: list[str] | None
     run: Path | None
     factory: str | None
 
@@ -114,6 +115,7 @@ def require_fitting(wanted: Wanted) -> None:
     needed = _NEEDS[wanted.recipe]
     optional = ["factory"] if "run" in needed else []
     optional += ["epsilon"] if wanted.recipe in _TAKE_EPSILON else []
+    optional += ["layers"] if wanted.recipe == "gradient-matching" else []
     given = [name for name in wanted.settings() if name not in ("recipe", "seed")]
     missing = [name for name in needed if name not in given]
     surplus = [name for name in given if name not in (*needed, *optional)]
@@ -159,7 +161,7 @@ def apply(wanted: Wanted, examples: Examples) -> Tampered:
                 crafted.manifest,
                 crafted.attack,
                 crafted.tried,
-                transfers=wanted.recipe != "gradient-matching",
+                transfers=wanted.recipe != "gradient-matching" or wanted.layers is not None,
             )
 
 
@@ -198,7 +200,8 @@ def _poison(wanted: Wanted, examples: Examples) -> Crafted:
             came=", ".join(shown.class_names[:10]),
             do="choose an image of data with the same classes",
         )
-    limit: Any = {} if wanted.epsilon is None else {"epsilon": wanted.epsilon}
+    given = {"epsilon": wanted.epsilon, "layers": wanted.layers}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return _POISONS[wanted.recipe](
         examples,
         _network(wanted),
@@ -207,7 +210,7 @@ def _poison(wanted: Wanted, examples: Examples) -> Crafted:
         base=_class(examples, "--base-class", wanted.base_class),
         count=int(wanted.count or 0),
         seed=wanted.seed,
-        **limit,
+        **options,
     )
 
 

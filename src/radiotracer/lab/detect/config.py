@@ -58,6 +58,8 @@ class DetectConfig(BaseModel):
         last_only: Whether detectors see the last checkpoint alone, as of somebody else's model.
         flips: Share of the examples (targeted-flip: of the source class) that is relabelled.
         poisons: Images that targeted clean-label attacks change.
+        near_base: Whether attacks on one target want it taken for its second most likely class, and
+            not for a random one: an aim that an attacker is free to choose.
         patched: Share of the other classes' examples that gets the patch of patch-backdoor.
         patched_own: Share of the class's own examples that gets that of clean-label-backdoor.
         steps: Of optimisation, for the attacks on one target; None is each one's own number.
@@ -86,6 +88,7 @@ class DetectConfig(BaseModel):
     last_only: bool = False
     flips: float = Field(default=0.1, gt=0, lt=1)
     poisons: int = Field(default=50, ge=1)
+    near_base: bool = False
     patched: float = Field(default=0.02, gt=0, lt=1)
     patched_own: float = Field(default=0.3, gt=0, lt=1)
     steps: int | None = Field(default=None, ge=1)

@@ -110,7 +110,8 @@ def _targeted(
     generator: np.random.Generator,
 ) -> Tampering:
     test = ground.test
-    right = predictions(ground.clean, test).argmax(dim=1).numpy() == test.labels
+    likely = predictions(ground.clean, test).argsort(dim=1, descending=True).numpy()
+    right = likely[:, 0] == test.labels
     if ground.attacked is not None:
         right &= test.labels == ground.attacked
     if not right.any():
@@ -123,6 +124,11 @@ def _targeted(
     label = int(test.labels[row])
     classes = len(ground.victim.class_names)
     base = int((label + generator.integers(1, classes)) % classes)
+    if config.near_base:
+        base = int(likely[row, 1])
+    options: dict[str, object] = {} if config.steps is None else {"steps": config.steps}
+    if recipe == "gradient-matching" and ground.start is not None:
+        options["layers"] = ("head.*",)  # what this victim trains
     own = int((ground.victim.labels == base).sum())
     crafted = TARGETED[recipe](
         ground.victim,
@@ -132,6 +138,6 @@ def _targeted(
         base=base,
         count=min(config.poisons, own),
         seed=seed,
-        **({} if config.steps is None else {"steps": config.steps}),
+        **options,
     )
     return Tampering(crafted.examples, crafted.manifest, crafted.attack, str(test.ids[row]))
