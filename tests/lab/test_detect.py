@@ -138,6 +138,12 @@ def test_a_class_that_was_cut(archive: Path, tmp_path: Path) -> None:
         assert (np.delete(counts, ground.attacked) > 3).all()
 
 
+def test_without_repair(archive: Path, tmp_path: Path) -> None:
+    plain = config(archive, recipes=("random-flip",), protocols=("from-scratch",), repair=False)
+    (cell,) = run_detect(plain, tmp_path / "out")
+    assert cell.repair is None and cell.repair_failure is None and cell.detectors
+
+
 def test_the_last_checkpoint_alone(archive: Path) -> None:
     alone = config(archive, last_only=True)
     assert alone.victim("head-only", 0).checkpoint_every == 4

@@ -198,6 +198,14 @@ def detect(
             help="Detectors see the last checkpoint alone, as of somebody else's model.",
         ),
     ] = False,
+    without_repair: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Do not train victims again without the suspects: saves three trainings.",
+        ),
+    ] = False,
     quick: Annotated[
         bool,
         Parameter(
@@ -213,7 +221,7 @@ def detect(
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
-    given = {
+    given: dict[str, object] = {
         "data": data,
         "recipes": recipe,
         "detectors": detector,
@@ -229,6 +237,7 @@ def detect(
         "last_only": last_only,
     }
     chosen = {name: value for name, value in given.items() if value not in (None, (), False)}
+    chosen["repair"] = not without_repair
     config = settings(detection.DetectConfig, **{**(detection.QUICK if quick else {}), **chosen})
     with progress() as reporter:
         cells = detection.run_detect(config, folder, progress=reporter, report=err.print)

@@ -81,6 +81,8 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
         finding["attack"] = attack.kind
         finding["attack_success"] = success(victim, attack)
         finding["attack_success_clean"] = success(ground.clean, attack)
+    if not config.repair:
+        return cell.model_copy(update=finding)
     try:
         finding["repair"] = repair(
             victim,

@@ -63,6 +63,7 @@ class DetectConfig(BaseModel):
         patched: Share of the other classes' examples that gets the patch of patch-backdoor.
         patched_own: Share of the class's own examples that gets that of clean-label-backdoor.
         steps: Of optimisation, for the attacks on one target; None is each one's own number.
+        repair: Whether victims are trained again without suspects, which takes three trainings.
         precision: What the recall at a precision is read at.
     """
 
@@ -92,6 +93,7 @@ class DetectConfig(BaseModel):
     patched: float = Field(default=0.02, gt=0, lt=1)
     patched_own: float = Field(default=0.3, gt=0, lt=1)
     steps: int | None = Field(default=None, ge=1)
+    repair: bool = True
     precision: float = Field(default=0.9, gt=0, le=1)
 
     @field_validator("recipes")
