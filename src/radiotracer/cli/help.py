@@ -57,9 +57,10 @@ COMMANDS = {
     "scan": (
         "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
         "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
-        "--threshold or --top, an example is flagged when its label is more likely changed "
-        "than not. A higher score is always more suspicious. Where the data have a manifest, "
-        "every detector is judged by it.\n\n"
+        "--threshold or --top, contrast flags at a false discovery rate of 5 %, and "
+        "label-posterior, where it decides, what is more likely changed than not. A higher score "
+        "is always more suspicious. Where the data have a manifest, every detector is judged by "
+        "it.\n\n"
         "Example: radiotracer scan run --out scan"
     ),
     "explain": (

@@ -1,0 +1,217 @@
+"""One secret of 256 bits, and everything random that is derived from it by a label."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from radiotracer.errors import InputError, StorageError
+from radiotracer.files import atomic_file
+
+SECRET_BYTES = 32
+
+_SALT = b"radiotracer/key/v1"
+"""Not secret. Another version of the derivations would get another salt, and so other bytes."""
+
+_LONGEST = 255 * 32
+"""HKDF-SHA256 yields no more bytes for one label (RFC 5869, section 2.3)."""
+
+_MOST_BYTES = 4096
+"""A key file is far smaller."""
+
+
+@dataclass(frozen=True, repr=False)
+class Key:
+    """A secret key. It never shows its secret: `repr` and messages hold its fingerprint.
+
+    Different labels give independent bytes, so knowing what came from one label (a published
+    carrier, a salt) tells nothing of the others.
+
+    Args:
+        secret: 32 bytes that nobody else knows.
+
+    Raises:
+        InputError: Not 32 bytes.
+    """
+
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse secrets of another length."""
+        if len(self.secret) != SECRET_BYTES:
+            raise InputError(
+                expected=f"a secret of {SECRET_BYTES} bytes",
+                came=f"{len(self.secret)} bytes",
+                do="make a new key",
+            )
+
+    def __repr__(self) -> str:
+        """The fingerprint only."""
+        return f"Key({self.fingerprint})"
+
+    @classmethod
+    def new(cls) -> Key:
+        """A new key from the operating system's randomness."""
+        return cls(secrets.token_bytes(SECRET_BYTES))
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits to tell keys apart by; they may be public."""
+        return hashlib.sha256(self.derive("fingerprint")).hexdigest()[:8]
+
+    def derive(self, label: str, length: int = 32) -> bytes:
+        """Bytes for one purpose: HKDF-SHA256 (RFC 5869) with the label as ``info``.
+
+        Args:
+            label: The purpose, e.g. ``"carrier/512/class/17"``; not empty.
+            length: In [1, 8160]. Shorter results are the beginnings of longer ones.
+
+        Raises:
+            InputError: An empty label, or a length outside its range.
+        """
+        if not label or not 1 <= length <= _LONGEST:
+            raise InputError(
+                expected=f"a label, and a length in [1, {_LONGEST}]",
+                came=f"{label!r} and {length}",
+                do="name the purpose; use a generator where more bytes are needed",
+            )
+        return HKDF(SHA256(), length, _SALT, label.encode()).derive(self.secret)
+
+    def generator(self, label: str) -> np.random.Generator:
+        """A random generator for one purpose: Philox with 128 derived bits as its key.
+
+        What must come out the same in ten years may only use ``bit_generator.random_raw``: NumPy
+        promises that stream for ever, but not how its distributions are made from it (NEP 19).
+        """
+        words = np.frombuffer(self.derive(label, 16), dtype="<u8").astype(np.uint64)
+        return np.random.Generator(np.random.Philox(key=words))
+
+    def coins(self, label: str, ids: Iterable[str]) -> NDArray[np.bool_]:
+        """One fair coin per id, independent of all others and of the order of the ids.
+
+        The first bit of HMAC-SHA256 of the id, under bytes derived for the label.
+
+        Args:
+            label: The purpose.
+            ids: n texts.
+
+        Returns:
+            Shape (n,). An id that comes twice gets the same coin twice.
+        """
+        secret = self.derive(label)
+        bits = [hmac.digest(secret, each.encode(), "sha256")[0] >> 7 for each in ids]
+        return np.array(bits, dtype=np.bool_)
+
+    def write(self, path: Path) -> None:
+        """Write a new key file that only its owner can read (mode 0600), whole or not at all.
+
+        Raises:
+            InputError: `path` exists; a key file is never replaced, its marks would be lost.
+            StorageError: The disk refused.
+        """
+        if os.path.lexists(path):
+            raise _exists(path)
+        file = _File(
+            kind="radiotracer key",
+            schema_version=1,
+            secret=self.secret.hex(),
+            fingerprint=self.fingerprint,
+        )
+        with atomic_file(path) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.chmod(0o600)
+            temporary.write_text(file.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            # A link, unlike a rename, fails where a file has appeared since.
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                raise _exists(path) from None
+            except OSError:
+                pass  # no links on this file system: the check above must do
+
+    @classmethod
+    def read(cls, path: Path) -> Key:
+        """Read a key file.
+
+        Raises:
+            InputError: There is none, or it is not a key file, or not whole. No message ever
+                shows what the file holds.
+            StorageError: It may not be read.
+        """
+        if not path.is_file():
+            raise InputError(
+                expected="a key file",
+                came=f"{path}, which is {'no file' if path.exists() else 'not there'}",
+                do="pass the file that `radiotracer key new` wrote",
+            )
+        try:
+            with path.open("rb") as stream:
+                text = stream.read(_MOST_BYTES)
+        except PermissionError:
+            raise StorageError(
+                expected=f"to read {path}",
+                came="a refusal: permission was denied",
+                do="run as the user who owns the key",
+            ) from None
+        held = _File.parse(text)
+        if held is None:
+            raise _no_key(path, "a file that is none, or only a part of one")
+        key = cls(bytes.fromhex(held.secret))
+        if not hmac.compare_digest(held.fingerprint, key.fingerprint):
+            raise _no_key(path, "a secret that does not have the fingerprint beside it")
+        return key
+
+
+class _File(BaseModel):
+    """What a key file holds, as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["radiotracer key"]
+    schema_version: Literal[1]
+    secret: Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{2 * SECRET_BYTES}}}$")]
+    fingerprint: str
+
+    @classmethod
+    def parse(cls, text: bytes) -> _File | None:
+        """None if it is something else: the error itself would quote the secret."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+
+def exposure(path: Path) -> str | None:
+    """A note for people when others on the machine may read a key file; None otherwise.
+
+    A note and not an error: some file systems cannot say who may read.
+    """
+    if os.name != "posix" or not path.stat().st_mode & 0o077:
+        return None
+    return f"Other users of this machine may read the key file {path}: run chmod 600 on it."
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(
+        expected="a new file for the key",
+        came=f"{path}, which exists",
+        do="choose another name; a lost key cannot be made again",
+    )
+
+
+def _no_key(path: Path, came: str) -> InputError:
+    return InputError(
+        expected=f"a key in {path}", came=came, do="restore the file from where you keep a copy"
+    )
