@@ -152,6 +152,9 @@ def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyP
         + b"0" * 64
         + b'", "fingerprint": "0809bb6a"}',
         b'{"secret": "' + b"0" * 64 + b'", "fingerprint": "0809bb6a"}',
+        b'{"kind": "radiotracer key", "schema_version": 1, "more": 1, "secret": "'
+        + b"0" * 64
+        + b'", "fingerprint": "0809bb6a"}',
         b" " * 10_000,
     ],
 )

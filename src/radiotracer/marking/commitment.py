@@ -152,7 +152,7 @@ def canonical_json(value: Mapping[str, Any]) -> str:
         DataError: It holds what JSON cannot: NaN, infinity, names that are no text, other objects.
     """
     try:
-        checked = _PROTOCOL.validate_python(dict(value), strict=True)
+        checked = _PROTOCOL.validate_python(dict(value))
         return json.dumps(checked, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (ValidationError, ValueError):
         raise DataError(
