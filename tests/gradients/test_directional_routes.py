@@ -104,6 +104,23 @@ def test_a_zero_head_does_not_hide_what_is_below(probes: list[Any]) -> None:
     assert directional(objective, batch, direction).route.name == "double-backward"
 
 
+def test_what_is_known_by_heart_is_no_reason_for_a_slow_route() -> None:
+    """In single precision derivatives of losses near 0 are mostly rounding errors."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 20), nn.ReLU(), nn.Linear(20, 3))
+    inputs = torch.randn(8, 6)
+    with torch.no_grad():
+        wanted = model(inputs).argmax(dim=1)
+        for gain in (10.0, 30.0, 100.0, 300.0, 1000.0):
+            batch = Batch(inputs, wanted)
+            scaled = nn.Sequential(*model)
+            objective = objective_of(scaled, batch)
+            objective.model.get_parameter("2.weight").mul_(gain)
+            objective.model.get_parameter("2.bias").mul_(gain)
+            found = directional(objective, batch, random_direction(objective))
+            assert found.route.name == "forward-mode", gain
+
+
 def test_examples_without_gradient_decide_nothing(probes: list[Any]) -> None:
     model, batch = make("linear")
     objective = objective_of(model, batch, loss=lambda z, y: F.relu(z[:, 0] - 100 * (y == 0)))
