@@ -236,7 +236,12 @@ def detect(
         "class_size": class_size,
         "last_only": last_only,
     }
-    chosen = {name: value for name, value in given.items() if value not in (None, (), False)}
+    # By identity: a 0 is given, and is refused by the settings.
+    chosen = {
+        name: value
+        for name, value in given.items()
+        if value is not None and value is not False and value != ()
+    }
     chosen["repair"] = not without_repair
     config = settings(detection.DetectConfig, **{**(detection.QUICK if quick else {}), **chosen})
     with progress() as reporter:
