@@ -1,0 +1,299 @@
+"""Images whose features are moved along a secret carrier, by changes too small to be seen."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from radiotracer.data import Images, Labels
+from radiotracer.data.tensors import to_inputs
+from radiotracer.errors import DataError, InputError, NotFiniteError
+from radiotracer.gradients import PENULTIMATE, Objective, represent
+from radiotracer.marking.augment import Augmentation, augmenter
+from radiotracer.runs.random_state import random_state_kept
+
+FEATURE_BATCH = 256
+
+
+class MarkConfig(BaseModel):
+    """How images are marked.
+
+    Args:
+        radius: How many of 255 grey levels a pixel may change by.
+        steps: Of gradient descent.
+        rate: The first step of Adam, in grey levels; it falls linearly to nothing.
+        lambda_feature: Weight of the length of the features' shift. Since the shift along the
+            carrier is at most that length, 1 or more would hold the features where they are.
+        lambda_image: Weight of the mean squared change of a pixel, in squared grey levels.
+        augmentation: How images are varied at every step; what the mark is to survive.
+        batch_size: Images per step; time and memory, nothing else, where nothing is drawn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    radius: int = Field(default=10, ge=1, le=255)
+    steps: int = Field(default=30, ge=1)
+    rate: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    lambda_feature: float = Field(default=0.01, ge=0, lt=1)
+    lambda_image: float = Field(default=0.0002, ge=0, allow_inf_nan=False)
+    augmentation: Augmentation = "none"
+    batch_size: int = Field(default=64, ge=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """Marked images, and what was reached; row ``i`` of every array is the same image.
+
+    Args:
+        images: uint8, shape (k, h, w, c).
+        psnr: Peak signal-to-noise ratio in decibels, shape (k,); infinite for an unchanged image.
+        max_difference: Largest change of a pixel in grey levels, int64, shape (k,).
+        shift: By how much the features of the image moved along its carrier, shape (k,). Measured
+            on the images as they are here: whole grey levels, no augmentation.
+        feature_norm: Length of the features of the image before, shape (k,), to compare with.
+    """
+
+    images: Images
+    psnr: NDArray[np.float64]
+    max_difference: NDArray[np.int64]
+    shift: NDArray[np.float64]
+    feature_norm: NDArray[np.float64]
+
+
+def mark_with_carriers(
+    images: Images,
+    labels: Labels,
+    carriers: NDArray[np.float64],
+    model: nn.Module,
+    config: MarkConfig | None = None,
+    *,
+    seed: int,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Marked:
+    """Move each image's features along its class's carrier (radioactive data).
+
+    For an image x of class c, with carrier u, features phi and an augmentation a drawn anew at
+    every step, minimises over images x~ within `radius` grey levels (L-infinity) of x
+
+        -(phi(a(x~)) - phi(a(x))) . u / s + lambda_feature * ||phi(a(x~)) - phi(a(x))||_2 / s
+        + lambda_image * mean((x~ - x)^2)
+
+    with pixels in grey levels (0 to 255) and s the mean length of the features of `images`.
+
+    Source: Sablayrolles, Douze, Schmid and Jegou 2020, "Radioactive data: tracing through
+    training", the section on marking; phi is what the last linear layer is given. Differs from
+    their code in: one draw for x~ and x, where theirs compares a random crop of x~ with the centre
+    of x and so takes the difference of two crops for a shift; lengths relative to s and changes per
+    pixel, so that one pair of weights fits every network and image size; Adam; and pixels that are
+    rounded, with the gradient of the identity, before the network sees them, so that the bytes that
+    come out are the ones that were judged.
+
+    Args:
+        images: uint8, shape (k, h, w, c), k at least 1, of any classes.
+        labels: int64, shape (k,), in [0, classes).
+        carriers: Unit vectors, shape (classes, d), where d is the number of features.
+        model: The extractor: floats in [0, 1], shape (n, c, h, w), to logits by a last linear
+            layer. Left as it was found, like all random states and threads.
+        config: Settings; None is the defaults.
+        seed: At least 0; augmentations are drawn by it.
+        progress: Told ``"marking"``, how many images are done, and how many there are.
+
+    Raises:
+        DataError: Images, labels or carriers do not fit each other or the extractor.
+        InputError: A network that does not fit the images or has no head, or a missing extra.
+        NotFiniteError: Features or their gradients are NaN or infinite.
+    """
+    config = config or MarkConfig()
+    _require_labelled(images, labels, carriers)
+    with frozen_copy(model, images, seed=seed) as network:
+        vary = augmenter(config.augmentation, *images.shape[1:3])
+        before = features_of(network, images)
+        _require_features(before, carriers)
+        scale = float(np.linalg.norm(before, axis=1).mean())
+        made = []
+        for first in range(0, len(images), config.batch_size):
+            rows = slice(first, min(first + config.batch_size, len(images)))
+            along = carriers[labels[rows]] / scale
+            made.append(_moved(network, images[rows], along, vary, config))
+            progress("marking", rows.stop, len(images))
+        marked = np.concatenate(made)
+        after = features_of(network, marked)
+    difference = require_within(images, marked, config.radius)
+    with np.errstate(divide="ignore"):
+        psnr = 20 * np.log10(255.0) - 10 * np.log10(np.square(difference).mean(axis=(1, 2, 3)))
+    return Marked(
+        images=marked,
+        psnr=psnr,
+        max_difference=np.abs(difference).max(axis=(1, 2, 3)),
+        shift=np.einsum("kd,kd->k", after - before, carriers[labels]),
+        feature_norm=np.linalg.norm(before, axis=1),
+    )
+
+
+@contextlib.contextmanager
+def frozen_copy(
+    model: nn.Module, images: Images, *, seed: int, head: str | None = None
+) -> Iterator[Objective]:
+    """A private copy of a network with a head, in evaluation mode, differentiable in its inputs.
+
+    Random states are put back at the end; what draws numbers until then draws them by `seed`.
+
+    Args:
+        model: Takes floats in [0, 1], shape (n, c, h, w), and gives logits (n, classes).
+        images: What it will be shown, uint8, shape (n, h, w, c); at least one.
+        seed: At least 0.
+        head: The last linear layer by name; None finds it.
+
+    Raises:
+        InputError: The network does not take the images, or no such layer gives its output.
+    """
+    if seed < 0:
+        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, 0")
+    # The caller may be in inference mode, where nothing can be differentiated.
+    with random_state_kept(), torch.inference_mode(False), torch.enable_grad():
+        torch.default_generator.manual_seed(seed % 2**63)
+        try:
+            device = next((weights.device for weights in model.parameters()), None)
+            network = Objective.of(
+                model,
+                example=to_inputs(images[:1]).to(device),
+                memory_format=torch.channels_last,  # which images are in, and faster on processors
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise InputError(
+                expected=f"a network that takes images of shape {images.shape[1:]}",
+                came=f"one that fails: {str(error).splitlines()[0]}",
+                do="pass the network that these images were made for",
+            ) from error
+        named = network if head is None else dataclasses.replace(network, head=head)
+        layer = dict(network.model.named_modules()).get(named.head or "")
+        if not isinstance(layer, nn.Linear):
+            raise InputError(
+                expected="a network whose output is that of a linear layer",
+                came=f"one without such a head{'' if head is None else ' named ' + head}",
+                do="end the network with torch.nn.Linear, or name its last linear layer",
+            )
+        yield named
+
+
+def features_of(network: Objective, images: Images) -> NDArray[np.float64]:
+    """What the last linear layer is given for n uint8 images, shape (n, d), computed in float32.
+
+    Raises:
+        NotFiniteError: One is NaN or infinite.
+    """
+    with torch.no_grad():
+        parts = [
+            _features(network, _inputs(network, images[first : first + FEATURE_BATCH])).cpu()
+            for first in range(0, len(images), FEATURE_BATCH)
+        ]
+    features = torch.cat(parts).double().numpy()
+    if not np.isfinite(features).all():
+        raise _not_finite("features")
+    return features
+
+
+def require_within(images: Images, marked: Images, radius: int) -> NDArray[np.int64]:
+    """The change of every pixel, shape (k, h, w, c); `RuntimeError`, a defect, if one is larger."""
+    difference = marked.astype(np.int64) - images
+    if (np.abs(difference) > radius).any():
+        raise RuntimeError(f"a pixel changed by {np.abs(difference).max()}, radius {radius}")
+    return difference
+
+
+def _moved(
+    network: Objective,
+    images: Images,
+    directions: NDArray[np.float64],
+    vary: Callable[[Tensor], Tensor],
+    config: MarkConfig,
+) -> Images:
+    """The marked images of one batch, shape (n, h, w, c); `directions` are carriers over scale."""
+    original = _inputs(network, images)
+    along = torch.from_numpy(directions).to(original)
+    scale = torch.linalg.vector_norm(along, dim=1)  # carriers have length 1
+    grey = (original * 255).round()
+    low, high = (grey - config.radius).clamp(min=0), (grey + config.radius).clamp(max=255)
+    levels = grey.clone().requires_grad_()
+    adam = torch.optim.Adam([levels], lr=config.rate)
+    there = None
+    for step in range(config.steps):
+        adam.param_groups[0]["lr"] = config.rate * (1 - step / config.steps)
+        shown = _rounded(levels)
+        # Stacked along the channels, both get the same draw.
+        varied, same = vary(torch.cat([shown / 255, original], dim=1)).chunk(2, dim=1)
+        if there is None or config.augmentation != "none":
+            with torch.no_grad():
+                there = _features(network, same)
+        moved = _features(network, varied) - there
+        length = torch.linalg.vector_norm(moved, dim=1)
+        loss = (
+            -(moved * along).sum()
+            + config.lambda_feature * (length * scale).sum()
+            + config.lambda_image * (shown - grey).square().flatten(1).mean(dim=1).sum()
+        )
+        (levels.grad,) = torch.autograd.grad(loss, levels)
+        adam.step()
+        with torch.no_grad():
+            levels.copy_(torch.clamp(levels, low, high))
+    if not torch.isfinite(levels).all():
+        raise _not_finite("gradients of the features")
+    made = _rounded(levels.detach()).cpu().to(torch.uint8).permute(0, 2, 3, 1)
+    return np.ascontiguousarray(made.numpy())
+
+
+def _rounded(levels: Tensor) -> Tensor:
+    """Whole grey levels, with the gradient of the identity; the difference is 0 to the last bit."""
+    return levels.detach().round() + (levels - levels.detach())
+
+
+def _features(network: Objective, inputs: Tensor) -> Tensor:
+    return represent(network.model, inputs, (PENULTIMATE,), head=network.head).layers[PENULTIMATE]
+
+
+def _inputs(network: Objective, images: Images) -> Tensor:
+    return to_inputs(images).to(next(network.model.parameters()).device)
+
+
+def _require_labelled(images: Images, labels: Labels, carriers: NDArray[np.float64]) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        raise DataError(
+            expected="uint8 images of shape (k, h, w, c), k at least 1",
+            came=f"{images.dtype} of shape {images.shape}",
+            do="choose images to mark",
+        )
+    if carriers.ndim != 2 or not np.allclose(np.linalg.norm(carriers, axis=1), 1):
+        raise DataError(
+            expected="carriers of shape (classes, d) and length 1",
+            came=f"shape {carriers.shape}, or another length",
+            do="derive them from the key",
+        )
+    if labels.shape != (len(images),) or not ((labels >= 0) & (labels < len(carriers))).all():
+        raise DataError(
+            expected=f"{len(images)} labels from 0 to {len(carriers) - 1}",
+            came=f"shape {labels.shape}, or others",
+            do="derive a carrier for every class",
+        )
+
+
+def _require_features(features: NDArray[np.float64], carriers: NDArray[np.float64]) -> None:
+    if features.shape[1:] != carriers.shape[1:] or not features.any():
+        raise DataError(
+            expected=f"an extractor with {carriers.shape[1]} features that are not all 0",
+            came=f"shape {features.shape}, {np.count_nonzero(features)} of them not 0",
+            do="derive the carriers for this extractor",
+        )
+
+
+def _not_finite(what: str) -> NotFiniteError:
+    return NotFiniteError(
+        expected=f"finite {what}", came="NaN or infinity", do="check the network's weights"
+    )
