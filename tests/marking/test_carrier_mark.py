@@ -220,13 +220,13 @@ def test_the_original_is_shown_again_for_every_draw(
     monkeypatch: pytest.MonkeyPatch, name: Augmentation, passes: int
 ) -> None:
     seen: list[Tensor] = []
-    inside = carrier_mark._features
+    inside = carrier_mark.penultimate
 
     def noted(network: Objective, inputs: Tensor) -> Tensor:
         seen.append(inputs)
         return inside(network, inputs)
 
-    monkeypatch.setattr(carrier_mark, "_features", noted)
+    monkeypatch.setattr(carrier_mark, "penultimate", noted)
     images, labels = photos(8)
     config = MarkConfig(augmentation=name, steps=3)
     mark_with_carriers(images, labels, directions(8), curved(), config, seed=0)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from radiotracer.audit.alignment import Alignment, Reals, align
 from radiotracer.data import Images
 from radiotracer.errors import DataError, InputError, NotFiniteError
-from radiotracer.gradients import Objective
-from radiotracer.marking.carrier_mark import features_of, frozen_copy
+from radiotracer.gradients import Objective, frozen_copy, require_linear_head
+from radiotracer.marking.carrier_mark import features_of
 from radiotracer.stats import Uniformity, cosine_log10_p, fisher, uniformity
 
 CONTROLS = 1000
@@ -130,9 +131,11 @@ def audit_weights(
     """
     if controls < 1:
         raise InputError(expected="at least 1 control", came=str(controls), do="pass 1000")
-    with frozen_copy(suspect, images, seed=seed, head=head) as network:
+    with frozen_copy(
+        suspect, images, seed=seed, head=head, memory_format=torch.channels_last
+    ) as network:
         weights, suspect_features = _weights(network), features_of(network, images)
-    with frozen_copy(extractor, images, seed=seed) as network:
+    with frozen_copy(extractor, images, seed=seed, memory_format=torch.channels_last) as network:
         reference, extractor_features = _weights(network), features_of(network, images)
     _require_carriers(carriers, weights, extractor_features)
     classes = len(carriers)
@@ -222,8 +225,7 @@ def against_fresh_carriers(rows: Reals, count: int, seed: int) -> NDArray[np.flo
 
 def _weights(network: Objective) -> Reals:
     """The head's rows, shape (classes, features)."""
-    layer = network.model.get_submodule(network.head or "")
-    weights = layer.get_parameter("weight").double().cpu().numpy()
+    weights = require_linear_head(network).weight.double().cpu().numpy()
     if not np.isfinite(weights).all():
         raise NotFiniteError(
             expected="finite classifier weights", came="NaN or infinity", do="check the suspect"

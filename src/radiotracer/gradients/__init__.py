@@ -26,6 +26,10 @@ from radiotracer.gradients.derivatives import RouteName as RouteName
 from radiotracer.gradients.derivatives import directional as directional
 from radiotracer.gradients.derivatives import directional_many as directional_many
 from radiotracer.gradients.derivatives import route_of as route_of
+from radiotracer.gradients.frozen import frozen_copy as frozen_copy
+from radiotracer.gradients.frozen import inputs_for as inputs_for
+from radiotracer.gradients.frozen import penultimate as penultimate
+from radiotracer.gradients.frozen import require_linear_head as require_linear_head
 from radiotracer.gradients.ghost import Form as Form
 from radiotracer.gradients.ghost import Full as Full
 from radiotracer.gradients.ghost import Geometry as Geometry

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from radiotracer.data import Images, Labels
-from radiotracer.data.tensors import to_inputs
-from radiotracer.errors import DataError, InputError, NotFiniteError
-from radiotracer.gradients import PENULTIMATE, Objective, represent
+from radiotracer.errors import DataError, NotFiniteError
+from radiotracer.gradients import (
+    Objective,
+    frozen_copy,
+    inputs_for,
+    penultimate,
+    require_linear_head,
+)
 from radiotracer.marking.augment import Augmentation, augmenter
-from radiotracer.runs.random_state import random_state_kept
 
 FEATURE_BATCH = 256
 
@@ -113,7 +115,9 @@ def mark_with_carriers(
     """
     config = config or MarkConfig()
     _require_labelled(images, labels, carriers)
-    with frozen_copy(model, images, seed=seed) as network:
+    # Images are in channels-last, which is faster on processors too.
+    with frozen_copy(model, images, seed=seed, memory_format=torch.channels_last) as network:
+        require_linear_head(network)
         vary = augmenter(config.augmentation, *images.shape[1:3])
         before = features_of(network, images)
         _require_features(before, carriers)
@@ -138,52 +142,6 @@ def mark_with_carriers(
     )
 
 
-@contextlib.contextmanager
-def frozen_copy(
-    model: nn.Module, images: Images, *, seed: int, head: str | None = None
-) -> Iterator[Objective]:
-    """A private copy of a network with a head, in evaluation mode, differentiable in its inputs.
-
-    Random states are put back at the end; what draws numbers until then draws them by `seed`.
-
-    Args:
-        model: Takes floats in [0, 1], shape (n, c, h, w), and gives logits (n, classes).
-        images: What it will be shown, uint8, shape (n, h, w, c); at least one.
-        seed: At least 0.
-        head: The last linear layer by name; None finds it.
-
-    Raises:
-        InputError: The network does not take the images, or no such layer gives its output.
-    """
-    if seed < 0:
-        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, 0")
-    # The caller may be in inference mode, where nothing can be differentiated.
-    with random_state_kept(), torch.inference_mode(False), torch.enable_grad():
-        torch.default_generator.manual_seed(seed % 2**63)
-        try:
-            device = next((weights.device for weights in model.parameters()), None)
-            network = Objective.of(
-                model,
-                example=to_inputs(images[:1]).to(device),
-                memory_format=torch.channels_last,  # which images are in, and faster on processors
-            )
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise InputError(
-                expected=f"a network that takes images of shape {images.shape[1:]}",
-                came=f"one that fails: {str(error).splitlines()[0]}",
-                do="pass the network that these images were made for",
-            ) from error
-        named = network if head is None else dataclasses.replace(network, head=head)
-        layer = dict(network.model.named_modules()).get(named.head or "")
-        if not isinstance(layer, nn.Linear):
-            raise InputError(
-                expected="a network whose output is that of a linear layer",
-                came=f"one without such a head{'' if head is None else ' named ' + head}",
-                do="end the network with torch.nn.Linear, or name its last linear layer",
-            )
-        yield named
-
-
 def features_of(network: Objective, images: Images) -> NDArray[np.float64]:
     """What the last linear layer is given for n uint8 images, shape (n, d), computed in float32.
 
@@ -192,7 +150,7 @@ def features_of(network: Objective, images: Images) -> NDArray[np.float64]:
     """
     with torch.no_grad():
         parts = [
-            _features(network, _inputs(network, images[first : first + FEATURE_BATCH])).cpu()
+            penultimate(network, inputs_for(network, images[first : first + FEATURE_BATCH])).cpu()
             for first in range(0, len(images), FEATURE_BATCH)
         ]
     features = torch.cat(parts).double().numpy()
@@ -217,7 +175,7 @@ def _moved(
     config: MarkConfig,
 ) -> Images:
     """The marked images of one batch, shape (n, h, w, c); `directions` are carriers over scale."""
-    original = _inputs(network, images)
+    original = inputs_for(network, images)
     along = torch.from_numpy(directions).to(original)
     scale = torch.linalg.vector_norm(along, dim=1)  # carriers have length 1
     grey = (original * 255).round()
@@ -232,8 +190,8 @@ def _moved(
         varied, same = vary(torch.cat([shown / 255, original], dim=1)).chunk(2, dim=1)
         if there is None or config.augmentation != "none":
             with torch.no_grad():
-                there = _features(network, same)
-        moved = _features(network, varied) - there
+                there = penultimate(network, same)
+        moved = penultimate(network, varied) - there
         length = torch.linalg.vector_norm(moved, dim=1)
         loss = (
             -(moved * along).sum()
@@ -253,14 +211,6 @@ def _moved(
 def _rounded(levels: Tensor) -> Tensor:
     """Whole grey levels, with the gradient of the identity; the difference is 0 to the last bit."""
     return levels.detach().round() + (levels - levels.detach())
-
-
-def _features(network: Objective, inputs: Tensor) -> Tensor:
-    return represent(network.model, inputs, (PENULTIMATE,), head=network.head).layers[PENULTIMATE]
-
-
-def _inputs(network: Objective, images: Images) -> Tensor:
-    return to_inputs(images).to(next(network.model.parameters()).device)
 
 
 def _require_labelled(images: Images, labels: Labels, carriers: NDArray[np.float64]) -> None:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from radiotracer.data import Examples, Images
+from radiotracer.gradients import inputs_for, penultimate
 from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
 from radiotracer.recipes.attack import Crafted
 from radiotracer.recipes.choosing import generator_of, require_between
 from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import features_of, inputs_for, surrogate
+from radiotracer.recipes.surrogate import surrogate
 
 RATE = 0.04
 
@@ -70,10 +71,10 @@ def bullseye_polytope(
         aim.require_unmet(network)
         rows = aim.nearest(network)
         with torch.no_grad():
-            goal = features_of(network, inputs_for(network, aim.target))
+            goal = penultimate(network, inputs_for(network, aim.target))
 
         def distance(images: Tensor) -> Tensor:
-            middle = features_of(network, images).mean(dim=0, keepdim=True)
+            middle = penultimate(network, images).mean(dim=0, keepdim=True)
             return relative_distance(middle, goal)[0]
 
         start = inputs_for(network, examples.images[rows])

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from radiotracer.data import Examples, Images
-from radiotracer.gradients import Objective
+from radiotracer.gradients import Objective, inputs_for, penultimate
 from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
 from radiotracer.recipes.attack import Crafted
 from radiotracer.recipes.choosing import generator_of, require_between
 from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import features_of, inputs_for, surrogate
+from radiotracer.recipes.surrogate import surrogate
 
 BATCH = 64
 RATE = 0.02
@@ -79,14 +79,14 @@ def feature_collision(
         rows = aim.nearest(network)
         target_inputs = inputs_for(network, aim.target)
         with torch.no_grad():
-            goal = features_of(network, target_inputs)
+            goal = penultimate(network, target_inputs)
         poisons, distances = [], []
         for first in range(0, count, BATCH):
             bases = examples.images[rows[first : first + BATCH]]
             inputs = inputs_for(network, bases)
 
             def loss(images: Tensor, inputs: Tensor = inputs) -> Tensor:
-                near = relative_distance(features_of(network, images), goal).square()
+                near = relative_distance(penultimate(network, images), goal).square()
                 return near.sum() + closeness * (images - inputs).square().flatten(1).mean(1).sum()
 
             start = opacity * target_inputs + (1 - opacity) * inputs
@@ -104,5 +104,5 @@ def feature_collision(
 
 def _distances(network: Objective, images: Images, goal: Tensor) -> np.ndarray:
     with torch.no_grad():
-        features = features_of(network, inputs_for(network, images))
+        features = penultimate(network, inputs_for(network, images))
     return relative_distance(features, goal).cpu().double().numpy()

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from radiotracer.data import Examples, Images
 from radiotracer.errors import InputError
-from radiotracer.gradients import Batch, Objective, square_norm
+from radiotracer.gradients import Batch, Objective, inputs_for, square_norm
 from radiotracer.recipes.aim import Aim
 from radiotracer.recipes.attack import Crafted
 from radiotracer.recipes.choosing import generator_of, require_between
 from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import LOOK_BATCH, inputs_for, surrogate
+from radiotracer.recipes.surrogate import LOOK_BATCH, surrogate
 
 
 def gradient_matching(

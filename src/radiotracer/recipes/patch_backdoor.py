@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from radiotracer.data import Examples, Images
 from radiotracer.errors import InputError
-from radiotracer.gradients import Batch, Objective
+from radiotracer.gradients import Batch, Objective, inputs_for
 from radiotracer.recipes.choosing import choose, generator_of, require_between, require_class
 from radiotracer.recipes.manifest import Manifest
 from radiotracer.recipes.patch import Corner, rows_of_other_classes, stamped
 from radiotracer.recipes.pixels import Box, to_pixels
-from radiotracer.recipes.surrogate import inputs_for, surrogate
+from radiotracer.recipes.surrogate import surrogate
 from radiotracer.recipes.tampered import tampered
 
 BATCH = 256

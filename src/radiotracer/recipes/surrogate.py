@@ -6,13 +6,19 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from radiotracer.data import Examples, Images
-from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import InputError, NotFiniteError
-from radiotracer.gradients import PENULTIMATE, Objective, Representation, represent
-from radiotracer.runs.random_state import random_state_kept
+from radiotracer.gradients import (
+    PENULTIMATE,
+    Objective,
+    Representation,
+    frozen_copy,
+    inputs_for,
+    represent,
+    require_linear_head,
+)
 
 LOOK_BATCH = 256
 
@@ -26,10 +32,7 @@ def surrogate(
     with_head: bool = False,
     layers: Sequence[str] = (),
 ) -> Iterator[Objective]:
-    """A frozen copy of `model` in evaluation mode, differentiable in its inputs.
-
-    Random states are put back at the end; a network that draws numbers even in evaluation mode
-    draws them by `seed`.
+    """As `frozen_copy`, of a network that fits the examples' classes.
 
     Args:
         model: Takes floats in [0, 1], shape (n, c, h, w), and gives logits (n, classes).
@@ -43,20 +46,8 @@ def surrogate(
             matches, has no last linear layer where one is needed, or its batch normalisation keeps
             no running statistics.
     """
-    # The caller may be in inference mode, where nothing can be differentiated.
-    with random_state_kept(), torch.inference_mode(False), torch.enable_grad():
-        torch.default_generator.manual_seed(seed % 2**63)
-        try:
-            device = next((weights.device for weights in model.parameters()), None)
-            example = to_inputs(examples.images[:1]).to(device)
-            network = Objective.of(model, example=example, layers=layers)
-            shape = tuple(network.model(example).shape)
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise InputError(
-                expected=f"a network that takes images of shape {examples.images.shape[1:]}",
-                came=f"one that fails: {str(error).splitlines()[0]}",
-                do="pass the network that these data were made for",
-            ) from error
+    with frozen_copy(model, examples.images, seed=seed, layers=layers) as network:
+        shape = tuple(network.model(inputs_for(network, examples.images[:1])).shape)
         if shape != (1, len(examples.class_names)):
             raise InputError(
                 expected=f"a network with one output for each of {len(examples.class_names)} "
@@ -64,24 +55,9 @@ def surrogate(
                 came=f"outputs of shape {shape} for one image",
                 do="pass the network that these data were made for",
             )
-        if with_head and network.head is None:
-            raise InputError(
-                expected="a network whose output is that of a linear layer",
-                came="one without such a head",
-                do="end the network with torch.nn.Linear",
-            )
+        if with_head:
+            require_linear_head(network)
         yield network
-
-
-def inputs_for(network: Objective, images: Images) -> Tensor:
-    """uint8 images (n, h, w, c) as the network takes them, (n, c, h, w), where its weights are."""
-    return to_inputs(images).to(next(network.model.parameters()).device)
-
-
-def features_of(network: Objective, inputs: Tensor) -> Tensor:
-    """What the last linear layer is given, shape (n, d), differentiable in the inputs."""
-    shown = represent(network.model, inputs, (PENULTIMATE,), head=network.head)
-    return shown.layers[PENULTIMATE]
 
 
 def look(network: Objective, images: Images) -> Representation:
