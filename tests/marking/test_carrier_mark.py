@@ -264,7 +264,7 @@ def test_the_caller_notices_nothing() -> None:
 def test_a_pixel_too_far_is_a_defect() -> None:
     images = np.array([0, 255, 7], dtype=np.uint8).reshape(1, 1, 1, 3)
     moved = np.array([3, 252, 7], dtype=np.uint8).reshape(1, 1, 1, 3)
-    np.testing.assert_array_equal(require_within(images, moved, 3).ravel(), [3, -3, 0])
+    require_within(images, moved, 3)
     with pytest.raises(RuntimeError, match="changed by 3, radius 2"):
         require_within(images, moved, 2)
 

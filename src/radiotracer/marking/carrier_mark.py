@@ -21,6 +21,7 @@ from radiotracer.gradients import (
     require_linear_head,
 )
 from radiotracer.marking.augment import Augmentation, augmenter
+from radiotracer.marking.pixels import as_bytes, distortion, rounded
 
 FEATURE_BATCH = 256
 
@@ -130,13 +131,12 @@ def mark_with_carriers(
             progress("marking", rows.stop, len(images))
         marked = np.concatenate(made)
         after = features_of(network, marked)
-    difference = require_within(images, marked, config.radius)
-    with np.errstate(divide="ignore"):
-        psnr = 20 * np.log10(255.0) - 10 * np.log10(np.square(difference).mean(axis=(1, 2, 3)))
+    require_within(images, marked, config.radius)
+    psnr, difference = distortion(images, marked)
     return Marked(
         images=marked,
         psnr=psnr,
-        max_difference=np.abs(difference).max(axis=(1, 2, 3)),
+        max_difference=difference,
         shift=np.einsum("kd,kd->k", after - before, carriers[labels]),
         feature_norm=np.linalg.norm(before, axis=1),
     )
@@ -159,12 +159,11 @@ def features_of(network: Objective, images: Images) -> NDArray[np.float64]:
     return features
 
 
-def require_within(images: Images, marked: Images, radius: int) -> NDArray[np.int64]:
-    """The change of every pixel, shape (k, h, w, c); `RuntimeError`, a defect, if one is larger."""
-    difference = marked.astype(np.int64) - images
-    if (np.abs(difference) > radius).any():
-        raise RuntimeError(f"a pixel changed by {np.abs(difference).max()}, radius {radius}")
-    return difference
+def require_within(images: Images, marked: Images, radius: int) -> None:
+    """Raise `RuntimeError`, a defect, if a pixel changed by more than the radius."""
+    most = int(np.abs(marked.astype(np.int64) - images).max())
+    if most > radius:
+        raise RuntimeError(f"a pixel changed by {most}, radius {radius}")
 
 
 def _moved(
@@ -185,7 +184,7 @@ def _moved(
     there = None
     for step in range(config.steps):
         adam.param_groups[0]["lr"] = config.rate * (1 - step / config.steps)
-        shown = _rounded(levels)
+        shown = rounded(levels)
         # Stacked along the channels, both get the same draw.
         varied, same = vary(torch.cat([shown / 255, original], dim=1)).chunk(2, dim=1)
         if there is None or config.augmentation != "none":
@@ -204,13 +203,7 @@ def _moved(
             levels.copy_(torch.clamp(levels, low, high))
     if not torch.isfinite(levels).all():
         raise _not_finite("gradients of the features")
-    made = _rounded(levels.detach()).cpu().to(torch.uint8).permute(0, 2, 3, 1)
-    return np.ascontiguousarray(made.numpy())
-
-
-def _rounded(levels: Tensor) -> Tensor:
-    """Whole grey levels, with the gradient of the identity; the difference is 0 to the last bit."""
-    return levels.detach().round() + (levels - levels.detach())
+    return as_bytes(levels)
 
 
 def _require_labelled(images: Images, labels: Labels, carriers: NDArray[np.float64]) -> None:

@@ -1,0 +1,70 @@
+"""Audit a suspect by what was planted and by what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from radiotracer.audit.finding import Finding
+from radiotracer.audit.suspects import Access, Suspect
+from radiotracer.audit.twin_test import audit_twins
+from radiotracer.errors import InputError
+from radiotracer.marking import Key
+from radiotracer.marking.protocol import Design
+from radiotracer.marking.release import Release
+
+USES: dict[Design, tuple[Access, ...]] = {
+    "twins": ("scores", "labels"),
+}
+"""What each design can be audited by, the most telling first."""
+
+
+def best_access(release: Release, suspect: Suspect) -> Access:
+    """The most telling test that the design and the suspect allow.
+
+    Raises:
+        InputError: There is none.
+    """
+    uses = USES[release.protocol.design]
+    for access in uses:
+        if access in suspect.access:
+            return access
+    raise InputError(
+        expected=f"a suspect model that gives {' or '.join(uses)}: "
+        f"the data were marked by {release.protocol.design}",
+        came=f"{suspect.name}, which gives {', '.join(sorted(suspect.access))}",
+        do="open the model in another way",
+    )
+
+
+def audit(
+    release: Release,
+    key: Key,
+    suspect: Suspect,
+    access: Access | None = None,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Finding:
+    """Test whether a suspect was trained on marked data.
+
+    Args:
+        release: What was marked, as committed.
+        key: Its secret.
+        suspect: The model.
+        access: What to use of it; None is the most telling there is.
+        progress: Told what is done, how much of it, and of how many.
+
+    Raises:
+        InputError: The commitment does not open, or the suspect or the design has no such test.
+    """
+    release.require_committed(key)
+    access = access or best_access(release, suspect)
+    uses = USES[release.protocol.design]
+    if access not in uses:
+        raise InputError(
+            expected=f"--access {' or '.join(uses)} for data marked by {release.protocol.design}",
+            came=access,
+            do="choose one of these",
+        )
+    if access == "weights":
+        raise AssertionError(access)
+    return audit_twins(release, key, suspect, access)

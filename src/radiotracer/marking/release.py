@@ -1,0 +1,289 @@
+"""A marked release: what is published, what stays sealed, and the commitment that binds both.
+
+    OUT/release/          the data to publish: a DATA argument, with the commitment beside it
+    OUT/commitment.json   what to have time-stamped before that
+    OUT/sealed/           what only audits may see: originals, twins, manifest, protocol, extractor
+
+The key is in none of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from radiotracer.data import Examples, Images, open_data, save_examples
+from radiotracer.data.npz import read_arrays, write_npz
+from radiotracer.errors import DataError, InputError
+from radiotracer.files import atomic_file, write_text
+from radiotracer.marking.commitment import Commitment, commit, require_opens
+from radiotracer.marking.key import Key
+from radiotracer.marking.merkle import merkle_root
+from radiotracer.marking.protocol import Protocol
+
+COMMITMENT_FILE = "commitment.json"
+PROTOCOL_FILE = "sealed/protocol.json"
+MANIFEST = "sealed/manifest.parquet"
+ARRAYS = "sealed/arrays.npz"
+EXTRACTOR = "sealed/extractor"
+PUBLISHED = "release"
+
+NO_EXTRACTOR = hashlib.sha256(b"").hexdigest()
+"""The digest where an audit needs no extractor."""
+
+_NAMED = 3
+"""How many edited examples an error names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """What a design made of the chosen images; row ``i`` of every column is the same image.
+
+    Args:
+        images: What to publish in their place, uint8, shape (k, h, w, c).
+        columns: Numbers for the manifest by name, such as ``psnr``, each of shape (k,).
+        arrays: What else an audit needs, by name; any shapes, first axis first.
+    """
+
+    images: Images
+    columns: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """A marked data set and its secrets, but for the key.
+
+    Args:
+        published: All n examples as published.
+        rows: Which of them are marked, ascending, int64, shape (k,).
+        originals: These images before, uint8, shape (k, h, w, c).
+        planted: What was made of them.
+        protocol: What was fixed.
+        extractor_digest: SHA-256 of the marking network's weights; `NO_EXTRACTOR` where the audit
+            needs none.
+        commitment: To all of this, and to the key.
+        digests: Of the published images when they were marked, shape (n,).
+    """
+
+    published: Examples
+    rows: NDArray[np.int64]
+    originals: Images
+    planted: Planted
+    protocol: Protocol
+    extractor_digest: str
+    commitment: Commitment
+    digests: NDArray[np.str_]
+
+    @classmethod
+    def make(
+        cls,
+        examples: Examples,
+        rows: NDArray[np.int64],
+        planted: Planted,
+        protocol: Protocol,
+        key: Key,
+        *,
+        extractor_digest: str = NO_EXTRACTOR,
+    ) -> Release:
+        """Put the planted images into the data, and commit to the whole of it.
+
+        Args:
+            examples: The data before.
+            rows: Which were marked, ascending.
+            planted: What to publish in their place.
+            protocol: How it will be audited.
+            key: The secret.
+            extractor_digest: SHA-256 of the marking network's weights.
+        """
+        images = examples.images.copy()
+        images[rows] = planted.images
+        published = dataclasses.replace(examples, images=images)
+        originals = examples.images[rows]
+        roots = _roots(published.digests, examples.ids, published.labels, originals, planted)
+        return cls(
+            published=published,
+            rows=rows,
+            originals=originals,
+            planted=planted,
+            protocol=protocol,
+            extractor_digest=extractor_digest,
+            commitment=commit(key, protocol.model_dump(mode="json"), extractor_digest, roots),
+            digests=published.digests,
+        )
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Ids of the marked examples, shape (k,)."""
+        return self.published.ids[self.rows]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Labels of the marked examples, shape (k,)."""
+        return self.published.labels[self.rows]
+
+    def require_committed(self, key: Key) -> None:
+        """Raise unless all of this, with this key, is what was committed to.
+
+        Raises:
+            InputError: It is not; the text names the key, the parts, or the edited examples.
+        """
+        edited = np.flatnonzero(self.published.digests != self.digests)
+        if len(edited):
+            named = ", ".join(
+                f"{self.published.ids[row]} ({self.published.digests[row][:12]})"
+                for row in edited[:_NAMED]
+            )
+            raise InputError(
+                expected="the published images as they were marked",
+                came=f"{len(edited)} that were edited since: {named}"
+                + " and more" * (len(edited) > _NAMED),
+                do="restore the release folder; audit what was published",
+            )
+        require_opens(
+            self.commitment,
+            key,
+            self.protocol.model_dump(mode="json"),
+            self.extractor_digest,
+            _roots(
+                self.digests,
+                self.published.ids,
+                self.published.labels,
+                self.originals,
+                self.planted,
+            ),
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write everything but the extractor into an existing, empty folder.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        (folder / PUBLISHED).mkdir()
+        (folder / "sealed").mkdir(mode=0o700)
+        about = {"commitment": self.commitment.digest}
+        save_examples(self.published, folder / PUBLISHED, provenance=about)
+        manifest = {
+            "id": self.ids,
+            "row": self.rows,
+            "label": self.labels,
+            **{f"{name}": values for name, values in self.planted.columns.items()},
+        }
+        with atomic_file(folder / MANIFEST) as temporary:
+            pq.write_table(pa.table(manifest), temporary, compression="zstd")
+        digests = np.frombuffer(bytes.fromhex("".join(self.digests)), dtype=np.uint8)
+        with atomic_file(folder / ARRAYS) as temporary:
+            write_npz(
+                temporary,
+                {
+                    "published_digests": digests.reshape(-1, 32),
+                    "originals": self.originals,
+                    "extractor_digest": np.array(self.extractor_digest),
+                    **{f"planted/{name}": array for name, array in self.planted.arrays.items()},
+                },
+            )
+        write_text(folder / PROTOCOL_FILE, self.protocol.model_dump_json(indent=2) + "\n")
+        commitment = self.commitment.model_dump_json(indent=2) + "\n"
+        write_text(folder / PUBLISHED / COMMITMENT_FILE, commitment)
+        write_text(folder / COMMITMENT_FILE, commitment)
+
+    @classmethod
+    def read(cls, folder: Path) -> Release:
+        """Read what `write` wrote; whether it is what was committed to is for the key to say.
+
+        Raises:
+            InputError: `folder` is no marked release.
+            DataError: A part is missing, damaged, or does not belong to the others.
+        """
+        if not (folder / COMMITMENT_FILE).is_file():
+            raise InputError(
+                expected="a folder that `radiotracer mark` wrote",
+                came=f"{folder}, {'which has no commitment' if folder.is_dir() else 'no folder'}",
+                do="pass the folder that holds release, sealed and commitment.json",
+            )
+        commitment = _parsed(Commitment, folder / COMMITMENT_FILE)
+        protocol = _parsed(Protocol, folder / PROTOCOL_FILE)
+        published = open_data(str(folder / PUBLISHED))
+        arrays = read_arrays(folder / ARRAYS)
+        try:
+            table = pq.read_table(folder / MANIFEST)
+            columns = {name: table[name].to_numpy() for name in table.column_names}
+            ids, rows = columns.pop("id").astype(str), columns.pop("row").astype(np.int64)
+            columns.pop("label")
+            if not np.array_equal(published.ids[rows], ids):
+                raise ValueError("the manifest speaks of other examples")
+            digests = np.array([each.tobytes().hex() for each in arrays.pop("published_digests")])
+            if digests.shape != published.ids.shape:
+                raise ValueError(f"{len(published)} published examples, {len(digests)} digests")
+            planted = {
+                name.removeprefix("planted/"): array
+                for name, array in arrays.items()
+                if name.startswith("planted/")
+            }
+            return cls(
+                published=published,
+                rows=rows,
+                originals=arrays["originals"],
+                planted=Planted(published.images[rows], columns, planted),
+                protocol=protocol,
+                extractor_digest=str(arrays["extractor_digest"].item()),
+                commitment=commitment,
+                digests=digests,
+            )
+        except (OSError, KeyError, IndexError, ValueError) as error:
+            raise DataError(
+                expected=f"the sealed half of a release in {folder / 'sealed'}",
+                came=re.sub(r"\s+", " ", str(error))[:200],
+                do="restore it; without it there is nothing to audit with",
+            ) from error
+
+
+def _roots(
+    digests: NDArray[np.str_],
+    ids: NDArray[np.str_],
+    labels: NDArray[np.int64],
+    originals: Images,
+    planted: Planted,
+) -> dict[str, str]:
+    """Merkle roots of everything: one entry per example, or per row of an array."""
+    given = [
+        hashlib.sha256(f"{digest}/{label}/{name}".encode()).hexdigest()
+        for digest, label, name in zip(digests, labels, ids, strict=True)
+    ]
+    return {
+        "published": merkle_root(given),
+        "originals": merkle_root(_row_digests(originals)),
+        **{name: merkle_root(_row_digests(array)) for name, array in planted.arrays.items()},
+    }
+
+
+def _row_digests(array: NDArray[Any]) -> list[str]:
+    header = f"{array.dtype.str}{array.shape[1:]}".encode()
+    return [
+        hashlib.sha256(header + np.ascontiguousarray(row).tobytes()).hexdigest() for row in array
+    ]
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _parsed(kind: type[_Model], path: Path) -> _Model:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else "another content"
+        raise DataError(
+            expected=f"{path} as `radiotracer mark` wrote it", came=reason, do="restore it"
+        ) from error
