@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from radiotracer.audit.carrier_test import Build, audit_carriers
 from radiotracer.audit.finding import Finding
 from radiotracer.audit.suspects import Access, Suspect
 from radiotracer.audit.twin_test import audit_twins
+from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.marking import Key
 from radiotracer.marking.protocol import Design
@@ -14,6 +16,7 @@ from radiotracer.marking.release import Release
 
 USES: dict[Design, tuple[Access, ...]] = {
     "twins": ("scores", "labels"),
+    "carriers": ("weights", "scores"),
 }
 """What each design can be audited by, the most telling first."""
 
@@ -42,7 +45,9 @@ def audit(
     suspect: Suspect,
     access: Access | None = None,
     *,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    references: Sequence[Suspect] = (),
+    held_out: Images | None = None,
+    build: Build | None = None,
 ) -> Finding:
     """Test whether a suspect was trained on marked data.
 
@@ -51,7 +56,9 @@ def audit(
         key: Its secret.
         suspect: The model.
         access: What to use of it; None is the most telling there is.
-        progress: Told what is done, how much of it, and of how many.
+        references: Networks that cannot know the key, for more power: see the tests that use them.
+        held_out: Unmarked images that the suspect was not trained on, for tests that need some.
+        build: Makes the extractor from its description, for tests that need it.
 
     Raises:
         InputError: The commitment does not open, or the suspect or the design has no such test.
@@ -65,6 +72,12 @@ def audit(
             came=access,
             do="choose one of these",
         )
-    if access == "weights":
-        raise AssertionError(access)
-    return audit_twins(release, key, suspect, access)
+    if release.protocol.design == "carriers":
+        if held_out is None or build is None:
+            raise InputError(
+                expected="held-out, unmarked images to align the suspect with the extractor",
+                came="none",
+                do="pass --held-out, for example the test split",
+            )
+        return audit_carriers(release, key, suspect, access, held_out, build)
+    return audit_twins(release, key, suspect, access, references=references)

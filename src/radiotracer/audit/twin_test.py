@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.audit.controls import CONTROLS, uniform_control
-from radiotracer.audit.finding import Finding
-from radiotracer.audit.suspects import Suspect, require_access
+from radiotracer.audit.controls import CONTROLS, silent_control, uniform_control
+from radiotracer.audit.finding import Control, Finding
+from radiotracer.audit.suspects import Access, Suspect, require_access
+from radiotracer.data import Images, Labels
 from radiotracer.marking import Key, control_keys, published_twins
 from radiotracer.marking.release import Release
 from radiotracer.marking.twin_mark import preference
@@ -27,17 +28,23 @@ def audit_twins(
     release: Release,
     key: Key,
     suspect: Suspect,
-    access: Literal["scores", "labels"],
+    access: Access,
     *,
+    references: Sequence[Suspect] = (),
     controls: int = CONTROLS,
 ) -> Finding:
     """Ask a suspect about both twins of every marked image.
 
     By scores, a pair counts by how much the suspect prefers its published twin (log odds of the
-    label), less what the marking networks explain of that (least squares). By labels, a pair counts
-    where the suspect names the label for one twin only. All of it but the sign is known without the
-    key, and the coin decided the sign: the sign-flip test is exact for any suspect that does not
-    depend on the coins, whatever it was trained on.
+    label), less what networks explain of that which cannot know the coins (least squares): the
+    marking networks, and references. By labels, a pair counts where the suspect names the label for
+    one twin only. All of it but the sign is known without the key, and the coin decided the sign:
+    the sign-flip test is exact for any suspect that does not depend on the coins, whatever it was
+    trained on.
+
+    References make the test more powerful, the more they are like the suspect: the auditor's own
+    networks, trained as the suspect may have been, on the originals or on data like them. Never on
+    published data: a control finds that out.
 
     Source: Huang, Gong and Reiter 2024, "A general framework for data-use auditing of ML models",
     who compare scores of a published and a sealed version, too. Differs in: one exact test of all
@@ -47,7 +54,8 @@ def audit_twins(
         release: Of the design ``twins``.
         key: Its secret.
         suspect: 2k images are asked about.
-        access: What to ask for.
+        access: Scores or labels.
+        references: Give scores; used with access to scores alone.
         controls: How many fresh keys the same test is repeated with.
 
     Raises:
@@ -55,14 +63,18 @@ def audit_twins(
     """
     require_access(suspect, access)
     twins, labels = release.planted.arrays["twins"], release.labels
+    ids = release.ids.tolist()
+    signs = _signs(key, ids)
+    checked = []
     if access == "scores":
-        asked = preference(suspect.scores(twins[:, 0]), suspect.scores(twins[:, 1]), labels)
-        asked = beyond(asked, release.planted.arrays["reference"])
+        blind = [release.planted.arrays["reference"]]
+        if references:
+            blind.append(np.mean([_asked(each, twins, labels) for each in references], axis=0))
+            checked.append(_blind_control(blind[-1] * signs))
+        asked = beyond(_asked(suspect, twins, labels), np.stack(blind, axis=1))
     else:
         right = [suspect.labels(twins[:, which]) == labels for which in (0, 1)]
         asked = right[0].astype(np.float64) - right[1]
-    ids = release.ids.tolist()
-    signs = _signs(key, ids)
     test = signflip(asked * signs)
     others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
     control_log10_p = signflip_control(asked * signs, others != signs)
@@ -76,7 +88,7 @@ def audit_twins(
         effect_means="signed-rank sum over the largest possible one, from -1 to 1",
         coins=test.pairs - test.zeros,
         control_log10_p=tuple(control_log10_p.tolist()),
-        controls=(uniform_control(control_log10_p),),
+        controls=(uniform_control(control_log10_p), *checked),
         details={
             "pairs": test.pairs,
             "published_preferred": published,
@@ -86,13 +98,27 @@ def audit_twins(
     )
 
 
-def beyond(asked: Reals, reference: Reals) -> Reals:
-    """What is left of preferences after their least-squares multiple of the reference's, (k,).
+def beyond(asked: Reals, blind: Reals) -> Reals:
+    """What is left of preferences after their least-squares fit by those of networks, (k,).
 
-    Neither knows which twin is published, so neither does the rest.
+    None of them knows which twin is published, so neither does the rest.
+
+    Args:
+        asked: The suspect's preferences, shape (k,).
+        blind: Those of networks that cannot know the coins, shape (k, networks).
     """
-    scale = float(reference @ reference)
-    return asked - reference * (float(asked @ reference) / scale) if scale > 0 else asked
+    fitted, *_ = np.linalg.lstsq(blind, asked, rcond=None)
+    return np.asarray(asked - blind @ fitted)
+
+
+def _asked(suspect: Suspect, twins: Images, labels: Labels) -> Reals:
+    return preference(suspect.scores(twins[:, 0]), suspect.scores(twins[:, 1]), labels)
+
+
+def _blind_control(differences: Reals) -> Control:
+    """Whether references prefer published twins, or sealed ones: then they know the coins."""
+    either = min(signflip(differences).log10_p, signflip(-differences).log10_p)
+    return silent_control("references", min(0.0, either + np.log10(2.0)), "either twin preferred")
 
 
 def _signs(key: Key, ids: list[str]) -> Reals:

@@ -1,4 +1,4 @@
-"""Audit by weights: do the rows of a suspect's classifier lean towards the carriers?"""
+"""Audit by carriers: do the rows of a suspect's classifier lean towards them?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from radiotracer.audit.alignment import Alignment, Reals, align
+from radiotracer.audit.controls import CONTROLS
 from radiotracer.data import Images
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, require_linear_head
 from radiotracer.marking.carrier_mark import features_of
 from radiotracer.stats import Uniformity, cosine_log10_p, fisher, uniformity
-
-CONTROLS = 1000
-"""Sets of fresh carriers that an audit is repeated with."""
 
 _NOTHING = 1e-5
 """The share of the rows below which a difference is the rounding of float32 weights."""
@@ -134,24 +132,14 @@ def audit_weights(
     with frozen_copy(
         suspect, images, seed=seed, head=head, memory_format=torch.channels_last
     ) as network:
-        weights, suspect_features = _weights(network), features_of(network, images)
+        weights, suspect_features = head_weights(network), features_of(network, images)
     with frozen_copy(extractor, images, seed=seed, memory_format=torch.channels_last) as network:
-        reference, extractor_features = _weights(network), features_of(network, images)
-    _require_carriers(carriers, weights, extractor_features)
+        reference, extractor_features = head_weights(network), features_of(network, images)
+    require_carriers(carriers, weights, extractor_features)
     classes = len(carriers)
-    marked = _require_classes(marked_classes, classes)
+    marked = require_classes(marked_classes, classes)
     alignment = align(suspect_features, extractor_features)
-    rows, beyond_reference = contrasts(alignment.rows(weights), reference)
-    others = tuple(c for c in range(classes) if c not in marked)
-    control_log10_p = against_fresh_carriers(rows[list(marked)], controls, seed)
-    return WhiteBoxResult(
-        marked=against_carriers(rows, carriers, marked),
-        unmarked=against_carriers(rows, carriers, others) if others else None,
-        control_log10_p=control_log10_p,
-        control=uniformity(control_log10_p),
-        alignment=alignment,
-        beyond_reference=beyond_reference,
-    )
+    return tested(alignment, weights, reference, carriers, marked, controls, seed)
 
 
 def contrasts(rows: Reals, reference: Reals) -> tuple[Reals, bool]:
@@ -223,7 +211,41 @@ def against_fresh_carriers(rows: Reals, count: int, seed: int) -> NDArray[np.flo
     return np.concatenate(parts)
 
 
-def _weights(network: Objective) -> Reals:
+def tested(  # noqa: PLR0917 - one call from each test above
+    alignment: Alignment,
+    weights: Reals,
+    reference: Reals,
+    carriers: Reals,
+    marked: tuple[int, ...],
+    controls: int,
+    seed: int,
+) -> WhiteBoxResult:
+    """The test of aligned rows, with its controls.
+
+    Args:
+        alignment: Of the features that `weights` are over.
+        weights: Rows over the suspect's features, shape (classes, s).
+        reference: The extractor's own rows.
+        carriers: Shape (classes, d).
+        marked: As from `require_classes`.
+        controls: Sets of fresh carriers.
+        seed: At least 0.
+    """
+    rows, beyond_reference = contrasts(alignment.rows(weights), reference)
+    classes = len(carriers)
+    others = tuple(c for c in range(classes) if c not in marked)
+    control_log10_p = against_fresh_carriers(rows[list(marked)], controls, seed)
+    return WhiteBoxResult(
+        marked=against_carriers(rows, carriers, marked),
+        unmarked=against_carriers(rows, carriers, others) if others else None,
+        control_log10_p=control_log10_p,
+        control=uniformity(control_log10_p),
+        alignment=alignment,
+        beyond_reference=beyond_reference,
+    )
+
+
+def head_weights(network: Objective) -> Reals:
     """The head's rows, shape (classes, features)."""
     weights = require_linear_head(network).weight.double().cpu().numpy()
     if not np.isfinite(weights).all():
@@ -244,7 +266,8 @@ def _unit(rows: Reals) -> Reals:
     return np.asarray(rows / norms)
 
 
-def _require_carriers(carriers: Reals, weights: Reals, features: Reals) -> None:
+def require_carriers(carriers: Reals, weights: Reals, features: Reals) -> None:
+    """Raise `DataError` unless there is a carrier per row of `weights`, as long as `features`."""
     if carriers.ndim != 2 or len(carriers) != len(weights):
         raise DataError(
             expected=f"a carrier for each of the suspect's {len(weights)} classes",
@@ -259,7 +282,8 @@ def _require_carriers(carriers: Reals, weights: Reals, features: Reals) -> None:
         )
 
 
-def _require_classes(marked: Sequence[int], classes: int) -> tuple[int, ...]:
+def require_classes(marked: Sequence[int], classes: int) -> tuple[int, ...]:
+    """The marked classes; `DataError` unless they are different ones of `classes`."""
     if not marked or len(set(marked)) != len(marked) or not set(marked) <= set(range(classes)):
         raise DataError(
             expected=f"different marked classes from 0 to {classes - 1}, at least one",

@@ -11,6 +11,7 @@ from radiotracer.cli.console import emit, err, out, progress, settings, tell_qua
 from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite, Seed
 from radiotracer.data import Examples, open_data
 from radiotracer.errors import DataError, InputError
+from radiotracer.lab.augment import Variation
 from radiotracer.lab.kept import network_at_end
 from radiotracer.lab.models import MODELS, ModelName
 from radiotracer.lab.train import TrainConfig
@@ -56,6 +57,13 @@ def train(
             "packaged for efficientnet-lite0, have it.",
         ),
     ] = False,
+    augment: Annotated[
+        Variation,
+        Parameter(
+            help="Vary the images in every batch: moved by up to an eighth of their height, and "
+            "turned left to right."
+        ),
+    ] = "none",
     seed: Seed = 0,
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
@@ -71,6 +79,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         head_only=head_only,
+        augment=augment,
         seed=seed,
     )
     examples = open_data(data, image_size=image_size, report=err.print)

@@ -48,11 +48,14 @@ def network_at_end(run: Run) -> nn.Module:
 def _is_wanted(run: Run, examples: Examples, config: TrainConfig, start: nn.Module | None) -> bool:
     info = run.info
     settings = config.model_dump(exclude={"seed", "model", "width"})
+    # Runs of before a setting was there have its default.
+    default = TrainConfig().model_dump()
+    recorded = {name: info.settings.get(name, default[name]) for name in settings}
     same = (
         info.model.name == config.model
         and info.model.options.get("width") == config.width
         and info.seed == config.seed
-        and info.settings == settings
+        and recorded == settings
         and info.data.digest == examples.digest
     )
     if not same or start is None:

@@ -17,6 +17,7 @@ from radiotracer.data import Examples
 from radiotracer.data.tensors import ImageTensors, to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, find_head, in_batches, represent
+from radiotracer.lab.augment import Variation, varied
 from radiotracer.lab.models import ModelName, build_model, normalise_like
 from radiotracer.lab.pretrained import PRETRAINED, pretrained
 from radiotracer.runs import ModelSpec, Run, put_weights, record
@@ -38,6 +39,7 @@ class TrainConfig(BaseModel):
             and lowered linearly to 2 % of it over the rest; ``constant``: the peak at every step.
         momentum: Nesterov momentum.
         weight_decay: L2 penalty.
+        augment: How images are varied, anew in every batch.
         checkpoint_every: Passes between checkpoints.
         head_only: Train the last linear layer alone, on top of given or packaged weights. The
             network stays in evaluation mode, so that the running statistics of batch normalisation
@@ -55,6 +57,7 @@ class TrainConfig(BaseModel):
     schedule: Literal["rise-and-fall", "constant"] = "rise-and-fall"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
+    augment: Variation = "none"
     checkpoint_every: int = Field(default=1, ge=1)
     head_only: bool = False
     seed: int = Field(default=0, ge=0)
@@ -90,8 +93,8 @@ def train(
 
     Raises:
         DataError: An empty class, or fewer examples than one batch.
-        InputError: `head_only` without given or packaged weights; a network without a last linear
-            layer; a pretrained network without its packages.
+        InputError: `head_only` without given or packaged weights, or with `augment`; a network
+            without a last linear layer; a pretrained network without its packages.
         RunError: `start` is another kind of network.
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
     """
@@ -101,6 +104,12 @@ def train(
             expected="a network to start from with --head-only",
             came="none",
             do=f"pass --start RUN or --model {' or '.join(PRETRAINED)}, or train the whole network",
+        )
+    if config.head_only and config.augment != "none":
+        raise InputError(
+            expected="--augment none with --head-only, whose features are computed once",
+            came=config.augment,
+            do="leave one of them out",
         )
     examples.require_every_class()
     if len(examples) < config.batch_size:
@@ -167,10 +176,12 @@ def train(
             overwrite=overwrite,
         ) as recording:
             trained.train()
+            draws = torch.Generator().manual_seed(config.seed)
             for epoch in range(1, config.epochs + 1):
                 done = 0
                 for inputs, labels in recording.batches(loader):
-                    loss = F.cross_entropy(trained(inputs), labels)
+                    shown_now = varied(inputs, config.augment, draws)
+                    loss = F.cross_entropy(trained(shown_now), labels)
                     _require_finite(loss, epoch)
                     optimizer.zero_grad()
                     loss.backward()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from radiotracer.data import Images, Labels
-from radiotracer.errors import DataError, NotFiniteError
+from radiotracer.data import Examples, Images, Labels
+from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import (
     Objective,
     frozen_copy,
@@ -21,7 +22,11 @@ from radiotracer.gradients import (
     require_linear_head,
 )
 from radiotracer.marking.augment import Augmentation, augmenter
+from radiotracer.marking.carriers import carriers as carriers_of
+from radiotracer.marking.key import Key
 from radiotracer.marking.pixels import as_bytes, distortion, rounded
+from radiotracer.marking.release import Planted
+from radiotracer.marking.resume import Kept, once
 
 FEATURE_BATCH = 256
 
@@ -79,6 +84,7 @@ def mark_with_carriers(
     config: MarkConfig | None = None,
     *,
     seed: int,
+    kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Marked:
     """Move each image's features along its class's carrier (radioactive data).
@@ -107,6 +113,8 @@ def mark_with_carriers(
             layer. Left as it was found, like all random states and threads.
         config: Settings; None is the defaults.
         seed: At least 0; augmentations are drawn by it.
+        kept: Where finished batches are kept, so that a marking that was stopped goes on there; it
+            must have begun with what this call depends on.
         progress: Told ``"marking"``, how many images are done, and how many there are.
 
     Raises:
@@ -127,7 +135,9 @@ def mark_with_carriers(
         for first in range(0, len(images), config.batch_size):
             rows = slice(first, min(first + config.batch_size, len(images)))
             along = carriers[labels[rows]] / scale
-            made.append(_moved(network, images[rows], along, vary, config))
+            torch.default_generator.manual_seed((seed + first) % 2**63)  # whoever did the last one
+            make = partial(_moved, network, images[rows], along, vary, config)
+            made += once(kept, f"carriers-{first:08d}", make)
             progress("marking", rows.stop, len(images))
         marked = np.concatenate(made)
         after = features_of(network, marked)
@@ -139,6 +149,57 @@ def mark_with_carriers(
         max_difference=difference,
         shift=np.einsum("kd,kd->k", after - before, carriers[labels]),
         feature_norm=np.linalg.norm(before, axis=1),
+    )
+
+
+def plant_carriers(
+    chosen: Examples,
+    key: Key,
+    model: nn.Module,
+    config: MarkConfig | None = None,
+    *,
+    kept: Kept | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Planted:
+    """Mark the chosen examples with the key's carriers; see `mark_with_carriers`.
+
+    Returns:
+        Columns ``psnr`` in decibels, ``max_difference`` in grey levels, ``shift`` along the carrier
+        and ``feature_norm``, to compare it with; no arrays: carriers follow from the key.
+
+    Raises:
+        InputError: A network that does not fit the images or has no head, or a missing extra.
+        NotFiniteError: Features or their gradients are NaN or infinite.
+    """
+    with frozen_copy(model, chosen.images, seed=0) as network:
+        classes, dimensions = require_linear_head(network).weight.shape
+    if classes != len(chosen.class_names):
+        raise InputError(
+            expected=f"an extractor of the {len(chosen.class_names)} classes",
+            came=f"one of {classes}",
+            do="pass a run that was trained on such data",
+        )
+    drawn = carriers_of(key, classes, dimensions)
+    seed = int.from_bytes(key.derive("marking/augmentations", 6))
+    marked = mark_with_carriers(
+        chosen.images,
+        chosen.labels,
+        drawn,
+        model,
+        config,
+        seed=seed,
+        kept=kept,
+        progress=progress,
+    )
+    return Planted(
+        images=marked.images,
+        columns={
+            "psnr": marked.psnr,
+            "max_difference": marked.max_difference,
+            "shift": marked.shift,
+            "feature_norm": marked.feature_norm,
+        },
+        arrays={},
     )
 
 
@@ -172,7 +233,7 @@ def _moved(
     directions: NDArray[np.float64],
     vary: Callable[[Tensor], Tensor],
     config: MarkConfig,
-) -> Images:
+) -> tuple[Images]:
     """The marked images of one batch, shape (n, h, w, c); `directions` are carriers over scale."""
     original = inputs_for(network, images)
     along = torch.from_numpy(directions).to(original)
@@ -203,7 +264,7 @@ def _moved(
             levels.copy_(torch.clamp(levels, low, high))
     if not torch.isfinite(levels).all():
         raise _not_finite("gradients of the features")
-    return as_bytes(levels)
+    return (as_bytes(levels),)
 
 
 def _require_labelled(images: Images, labels: Labels, carriers: NDArray[np.float64]) -> None:

@@ -12,20 +12,30 @@ from pydantic import JsonValue
 from torch import nn
 
 from radiotracer.data import Examples
-from radiotracer.errors import DataError
+from radiotracer.errors import DataError, InputError
+from radiotracer.marking.carrier_mark import MarkConfig, plant_carriers
 from radiotracer.marking.key import Key
 from radiotracer.marking.protocol import Design, Protocol
-from radiotracer.marking.release import NO_EXTRACTOR, Planted, Release
+from radiotracer.marking.release import Release
+from radiotracer.marking.resume import Kept, fingerprint_of
 from radiotracer.marking.twin_mark import TwinConfig, plant_twins
+from radiotracer.runs import ModelSpec
 
-DesignConfig: TypeAlias = TwinConfig
+DesignConfig: TypeAlias = TwinConfig | MarkConfig
 """The settings of a design, which also say which design it is."""
+
+CONFIGS: dict[Design, type[DesignConfig]] = {"twins": TwinConfig, "carriers": MarkConfig}
+"""The config of each design."""
 
 TESTS: dict[Design, dict[str, JsonValue]] = {
     "twins": {
-        "scores": "sign-flip test of the twins' log odds less half of the marking networks' own",
-        "labels": "sign-flip test of which twin's label the model names",
+        "scores": "sign-flip test of log odds between twins, less what blind networks explain",
+        "labels": "sign-flip test of which twin the model gives the label to",
         "weighting": "ranks",
+    },
+    "carriers": {
+        "weights": "cosines of classifier rows with the carriers, combined by Fisher",
+        "scores": "the same of a linear classifier on the extractor's features, fitted to scores",
     },
 }
 """By access, and what else was decided before looking."""
@@ -38,7 +48,9 @@ def mark(
     models: Sequence[nn.Module],
     config: DesignConfig,
     *,
+    spec: ModelSpec | None = None,
     alpha: float = 0.01,
+    kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Release:
     """Mark some examples of a data set by a design, and commit to it.
@@ -47,9 +59,11 @@ def mark(
         examples: The data, all of them.
         rows: Which to mark, int64, shape (k,), k at least 1, none twice; see `choose`.
         key: The secret.
-        models: The marking networks.
+        models: The marking networks; carriers use the first alone, and its weights are sealed.
         config: The design and its settings.
+        spec: What network the first of `models` is; carriers need it, to build it at an audit.
         alpha: The level of the audits, in (0, 1).
+        kept: Where finished batches are kept, so that a marking that was stopped goes on there.
         progress: Told what is done, how much of it, and of how many.
 
     Raises:
@@ -64,7 +78,22 @@ def mark(
             do="choose the images to mark with `choose`",
         )
     chosen = examples.take(rows)
-    design, planted, extractor_digest = _plant(chosen, key, models, config, progress)
+    if kept is not None:
+        kept.begin(_fingerprint(chosen, key, models, config))
+    if isinstance(config, TwinConfig):
+        design: Design = "twins"
+        planted = plant_twins(chosen, key, models, config, kept=kept, progress=progress)
+        extractor = None
+    else:
+        design = "carriers"
+        if not models or spec is None:
+            raise InputError(
+                expected="a network to mark with, and what network it is",
+                came="none",
+                do="pass --extractor",
+            )
+        planted = plant_carriers(chosen, key, models[0], config, kept=kept, progress=progress)
+        extractor = models[0].state_dict()
     protocol = Protocol(
         design=design,
         settings=config.model_dump(mode="json"),
@@ -75,17 +104,22 @@ def mark(
         marked_classes=tuple(int(c) for c in np.unique(chosen.labels)),
         class_names=examples.class_names,
         image_shape=examples.images.shape[1:],
+        extractor=None if extractor is None else spec,
         source_digest=examples.digest,
         version=version("radiotracer"),
     )
-    return Release.make(examples, rows, planted, protocol, key, extractor_digest=extractor_digest)
+    return Release.make(examples, rows, planted, protocol, key, extractor=extractor)
 
 
-def _plant(
-    chosen: Examples,
-    key: Key,
-    models: Sequence[nn.Module],
-    config: DesignConfig,
-    progress: Callable[[str, int, int], None],
-) -> tuple[Design, Planted, str]:
-    return "twins", plant_twins(chosen, key, models, config, progress=progress), NO_EXTRACTOR
+def _fingerprint(
+    chosen: Examples, key: Key, models: Sequence[nn.Module], config: DesignConfig
+) -> str:
+    """All that a batch may depend on; of the key, what tells nothing of it."""
+    about = {
+        "version": version("radiotracer"),
+        "design": type(config).__name__,
+        "settings": config.model_dump(mode="json"),
+        "chosen": chosen.digest,
+        "key": key.derive("marking/kept").hex(),
+    }
+    return fingerprint_of(about, models)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from radiotracer.marking.commitment import Digest
+from radiotracer.runs import ModelSpec
 
 Design = Literal["twins", "patterns", "taggants", "carriers"]
 """What is planted, and so what an audit needs: see `docs/architecture.md`."""
@@ -25,6 +26,7 @@ class Protocol(BaseModel):
         marked_classes: Which classes have marked examples.
         class_names: The names of all classes.
         image_shape: Height, width and channels.
+        extractor: The network whose weights are sealed, where audits need it; else None.
         source_digest: `Examples.digest` of the data before marking.
         version: Of radiotracer.
     """
@@ -41,6 +43,7 @@ class Protocol(BaseModel):
     marked_classes: tuple[int, ...]
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
+    extractor: ModelSpec | None = None
     source_digest: Digest
     version: str
 

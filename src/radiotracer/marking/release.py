@@ -22,6 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
 
 from radiotracer.data import Examples, Images, open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
@@ -36,11 +39,8 @@ COMMITMENT_FILE = "commitment.json"
 PROTOCOL_FILE = "sealed/protocol.json"
 MANIFEST = "sealed/manifest.parquet"
 ARRAYS = "sealed/arrays.npz"
-EXTRACTOR = "sealed/extractor"
+EXTRACTOR = "sealed/extractor.safetensors"
 PUBLISHED = "release"
-
-NO_EXTRACTOR = hashlib.sha256(b"").hexdigest()
-"""The digest where an audit needs no extractor."""
 
 _NAMED = 3
 """How many edited examples an error names."""
@@ -71,8 +71,7 @@ class Release:
         originals: These images before, uint8, shape (k, h, w, c).
         planted: What was made of them.
         protocol: What was fixed.
-        extractor_digest: SHA-256 of the marking network's weights; `NO_EXTRACTOR` where the audit
-            needs none.
+        extractor: The marking network's weights by name, where audits need it; else None.
         commitment: To all of this, and to the key.
         digests: Of the published images when they were marked, shape (n,).
     """
@@ -82,7 +81,7 @@ class Release:
     originals: Images
     planted: Planted
     protocol: Protocol
-    extractor_digest: str
+    extractor: Mapping[str, Tensor] | None
     commitment: Commitment
     digests: NDArray[np.str_]
 
@@ -95,7 +94,7 @@ class Release:
         protocol: Protocol,
         key: Key,
         *,
-        extractor_digest: str = NO_EXTRACTOR,
+        extractor: Mapping[str, Tensor] | None = None,
     ) -> Release:
         """Put the planted images into the data, and commit to the whole of it.
 
@@ -105,7 +104,7 @@ class Release:
             planted: What to publish in their place.
             protocol: How it will be audited.
             key: The secret.
-            extractor_digest: SHA-256 of the marking network's weights.
+            extractor: The marking network's weights, where audits need it.
         """
         images = examples.images.copy()
         images[rows] = planted.images
@@ -118,8 +117,10 @@ class Release:
             originals=originals,
             planted=planted,
             protocol=protocol,
-            extractor_digest=extractor_digest,
-            commitment=commit(key, protocol.model_dump(mode="json"), extractor_digest, roots),
+            extractor=extractor,
+            commitment=commit(
+                key, protocol.model_dump(mode="json"), _weights_digest(extractor), roots
+            ),
             digests=published.digests,
         )
 
@@ -155,7 +156,7 @@ class Release:
             self.commitment,
             key,
             self.protocol.model_dump(mode="json"),
-            self.extractor_digest,
+            _weights_digest(self.extractor),
             _roots(
                 self.digests,
                 self.published.ids,
@@ -166,7 +167,7 @@ class Release:
         )
 
     def write(self, folder: Path) -> None:
-        """Write everything but the extractor into an existing, empty folder.
+        """Write all of it into an existing, empty folder.
 
         Raises:
             StorageError: The disk refused.
@@ -190,10 +191,12 @@ class Release:
                 {
                     "published_digests": digests.reshape(-1, 32),
                     "originals": self.originals,
-                    "extractor_digest": np.array(self.extractor_digest),
                     **{f"planted/{name}": array for name, array in self.planted.arrays.items()},
                 },
             )
+        if self.extractor is not None:
+            with atomic_file(folder / EXTRACTOR) as temporary:
+                temporary.write_bytes(_weights_bytes(self.extractor))
         write_text(folder / PROTOCOL_FILE, self.protocol.model_dump_json(indent=2) + "\n")
         commitment = self.commitment.model_dump_json(indent=2) + "\n"
         write_text(folder / PUBLISHED / COMMITMENT_FILE, commitment)
@@ -238,11 +241,11 @@ class Release:
                 originals=arrays["originals"],
                 planted=Planted(published.images[rows], columns, planted),
                 protocol=protocol,
-                extractor_digest=str(arrays["extractor_digest"].item()),
+                extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
                 commitment=commitment,
                 digests=digests,
             )
-        except (OSError, KeyError, IndexError, ValueError) as error:
+        except (OSError, KeyError, IndexError, ValueError, SafetensorError) as error:
             raise DataError(
                 expected=f"the sealed half of a release in {folder / 'sealed'}",
                 came=re.sub(r"\s+", " ", str(error))[:200],
@@ -267,6 +270,15 @@ def _roots(
         "originals": merkle_root(_row_digests(originals)),
         **{name: merkle_root(_row_digests(array)) for name, array in planted.arrays.items()},
     }
+
+
+def _weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
+    return save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
+
+
+def _weights_digest(weights: Mapping[str, Tensor] | None) -> str:
+    """SHA-256 of the file that the weights are sealed in; of nothing where audits need none."""
+    return hashlib.sha256(b"" if weights is None else _weights_bytes(weights)).hexdigest()
 
 
 def _row_digests(array: NDArray[Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from radiotracer.gradients import Objective, frozen_copy, inputs_for
 from radiotracer.marking.key import Key
 from radiotracer.marking.pixels import as_bytes, distortion, rounded
 from radiotracer.marking.release import Planted
+from radiotracer.marking.resume import Kept, once
 from radiotracer.marking.twins import published_twins
 
 
@@ -44,6 +46,7 @@ def plant_twins(
     models: Sequence[nn.Module],
     config: TwinConfig | None = None,
     *,
+    kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Planted:
     """Make two twins of every image and let its coin choose which to publish.
@@ -62,6 +65,7 @@ def plant_twins(
         models: Networks trained on such data, floats in [0, 1] (n, c, h, w) to logits of at least
             3 classes; at least one. Left as they were found.
         config: Settings; None is the defaults.
+        kept: Where finished batches are kept; None keeps none.
         progress: Told ``"marking"``, how many images are done, and how many there are.
 
     Returns:
@@ -87,7 +91,8 @@ def plant_twins(
         ]
         for first in range(0, len(images), config.batch_size):
             rows = slice(first, min(first + config.batch_size, len(images)))
-            pair, wanted = _pair(networks, images[rows], labels[rows], config)
+            make = partial(_pair, networks, images[rows], labels[rows], config)
+            pair, wanted = once(kept, f"twins-{first:08d}", make)
             made.append(pair)
             reference.append(wanted)
             progress("marking", rows.stop, len(images))

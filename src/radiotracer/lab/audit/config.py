@@ -1,0 +1,101 @@
+"""Settings of the audit benchmark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from radiotracer.lab.augment import Variation
+from radiotracer.lab.models import ModelName
+from radiotracer.lab.seeds import Seeds
+from radiotracer.lab.train import TrainConfig
+from radiotracer.marking.choosing import Policy
+from radiotracer.marking.protocol import Design
+
+REFERENCE_SEED = 3000
+"""References are trained with this seed and the following ones, marking networks from 1000 on:
+never a suspect's."""
+
+MARKING_SEED = 1000
+
+
+class AuditConfig(BaseModel):
+    """What is marked, how suspects train, and how often it is repeated.
+
+    Args:
+        data: DATA arguments that have a test split.
+        designs: What is planted.
+        shares: Of the training examples that are marked, each in (0, 1).
+        radii: How many of 255 grey levels a pixel may change by.
+        augment: How suspects and references vary their images.
+        choose: Which images are marked.
+        seeds: Of the key and of the suspect's training.
+        examples: How many training examples; None is all.
+        model: The network of suspects, references and marking networks.
+        width: Channels of its first stage.
+        epochs: Passes of suspects and references.
+        learning_rate: The peak of every training.
+        marking_networks: How many networks the images are marked with; trained on the originals
+            with crops.
+        marking_epochs: Passes of theirs.
+        references: How many networks the auditor trains on the originals, as the suspect is
+            trained; all seeds share them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: tuple[str, ...] = ("fashion-mnist",)
+    designs: tuple[Design, ...] = ("twins",)
+    shares: tuple[float, ...] = (0.01,)
+    radii: tuple[int, ...] = (6,)
+    augment: tuple[Variation, ...] = ("none", "crops-and-flips")
+    choose: Policy = "hardest"
+    seeds: Seeds = (0, 1, 2)
+    examples: int | None = Field(default=None, ge=1000)
+    model: ModelName = "resnet18"
+    width: int | None = Field(default=16, ge=1)
+    epochs: int = Field(default=20, ge=1)
+    learning_rate: float = Field(default=0.1, gt=0)
+    marking_networks: int = Field(default=2, ge=1)
+    marking_epochs: int = Field(default=6, ge=1)
+    references: int = Field(default=1, ge=0)
+
+    def settings(self) -> dict[str, Any]:
+        """What a finished cell depends on besides its place, as JSON has it."""
+        places = {"data", "designs", "shares", "radii", "augment", "seeds"}
+        return self.model_dump(mode="json", exclude=places)
+
+    def training(self, augment: Variation, seed: int) -> TrainConfig:
+        """How a suspect or a reference trains."""
+        return TrainConfig(
+            model=self.model,
+            width=self.width,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            checkpoint_every=self.epochs,
+            augment=augment,
+            seed=seed,
+        )
+
+    def marking_training(self, number: int) -> TrainConfig:
+        """How the marking network of this number trains."""
+        return TrainConfig(
+            model=self.model,
+            width=self.width,
+            epochs=self.marking_epochs,
+            learning_rate=self.learning_rate,
+            checkpoint_every=self.marking_epochs,
+            augment="crops",
+            seed=MARKING_SEED + number,
+        )
+
+
+QUICK: dict[str, Any] = {
+    "shares": (0.03,),
+    "augment": ("none",),
+    "seeds": (0,),
+    "examples": 4000,
+    "epochs": 12,
+}
+"""Minutes, on few examples."""
