@@ -17,6 +17,13 @@ COMMANDS = [
     "data",
     "data list",
     "data get",
+    "key",
+    "key new",
+    "key show",
+    "key commit",
+    "mark",
+    "audit",
+    "verify",
     "bench",
     "bench speed",
     "bench detect",
@@ -43,7 +50,7 @@ def test_help(command: str, cli: Any, golden: Any) -> None:
 
 def test_no_command_is_help(cli: Any) -> None:
     assert cli().out == cli("--help").out
-    for group in ("data", "bench", "reproduce"):
+    for group in ("data", "key", "bench", "reproduce"):
         assert cli(group).out == cli(group, "--help").out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from torch import nn
 
 from radiotracer.audit.controls import CONTROLS, silent_control, uniform_control
@@ -18,6 +19,7 @@ from radiotracer.marking import Key
 from radiotracer.marking import carriers as carriers_of
 from radiotracer.marking.release import Release
 from radiotracer.runs import ModelSpec, put_weights
+from radiotracer.runs.random_state import random_state_kept
 
 Build = Callable[[ModelSpec], nn.Module]
 
@@ -84,7 +86,8 @@ def extractor_of(release: Release, build: Build) -> nn.Module:
             came=f"one of {release.protocol.design}, which needs none",
             do="choose the access that its design is for",
         )
-    model = build(spec)
+    with random_state_kept():  # fresh weights are drawn, and overwritten
+        model = build(spec)
     put_weights(model, dict(weights))
     return model.eval()
 
@@ -121,9 +124,9 @@ def _finding(found: WhiteBoxResult, access: Access) -> Finding:
 
 def _require_shape(images: Images, release: Release) -> None:
     wanted = release.protocol.image_shape
-    if images.shape[1:] != wanted:
+    if images.dtype != np.uint8 or images.shape[1:] != wanted or not len(images):
         raise DataError(
-            expected=f"held-out images of shape {wanted}, as the marked ones",
-            came=f"shape {images.shape[1:]}",
+            expected=f"held-out uint8 images of shape {wanted}, as the marked ones",
+            came=f"{len(images)} {images.dtype} images of shape {images.shape[1:]}",
             do="pass others with --held-out",
         )

@@ -30,7 +30,7 @@ def uniform_control(log10_p: NDArray[np.float64], *, name: str = "fresh keys") -
         name=name,
         expected="p-values uniform or larger (Kolmogorov-Smirnov, log10 p above -3)",
         came=f"{found.count:,} keys, {accused:.1%} of them at p <= 0.01, "
-        f"log10 p {found.excess_log10_p:.1f}",
+        f"log10 p {found.excess_log10_p:z.1f}",
         passed=found.excess_log10_p > SOUND,
     )
 
@@ -46,6 +46,6 @@ def silent_control(name: str, log10_p: float, about: str) -> Control:
     return Control(
         name=name,
         expected="no evidence (log10 p above -3)",
-        came=f"{about}: log10 p {log10_p:.1f}",
+        came=f"{about}: log10 p {log10_p:z.1f}",
         passed=log10_p > SOUND,
     )

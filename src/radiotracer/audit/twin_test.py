@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from radiotracer.audit.controls import CONTROLS, silent_control, uniform_control
 from radiotracer.audit.finding import Control, Finding
 from radiotracer.audit.suspects import Access, Suspect, require_access
-from radiotracer.data import Images, Labels
+from radiotracer.data import Images
+from radiotracer.errors import InputError
 from radiotracer.marking import Key, control_keys, published_twins
 from radiotracer.marking.release import Release
 from radiotracer.marking.twin_mark import preference
 from radiotracer.stats import signflip, signflip_control
 
 Reals = NDArray[np.float64]
+
+DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0)
+"""Where labels are asked. One label says little of how sure a model is; how far it holds, more."""
 
 _NULL = (
     "exact: a secret fair coin chose each published twin, so for a model that does not depend on "
@@ -35,12 +39,13 @@ def audit_twins(
 ) -> Finding:
     """Ask a suspect about both twins of every marked image.
 
-    By scores, a pair counts by how much the suspect prefers its published twin (log odds of the
-    label), less what networks explain of that which cannot know the coins (least squares): the
-    marking networks, and references. By labels, a pair counts where the suspect names the label for
-    one twin only. All of it but the sign is known without the key, and the coin decided the sign:
-    the sign-flip test is exact for any suspect that does not depend on the coins, whatever it was
-    trained on.
+    A pair counts by how much the suspect prefers its published twin, less what networks explain of
+    that which cannot know the coins (least squares): the marking networks, and references. By
+    scores, the preference is the difference of the label's log odds; by labels, both twins are
+    asked about at several distances from their middle (`DISTANCES`), and it is how much more often
+    the label was named for one. All of it but the sign is known without the key, and the coin
+    decided the sign: the sign-flip test is exact for any suspect that does not depend on the coins,
+    whatever it was trained on.
 
     References make the test more powerful, the more they are like the suspect: the auditor's own
     networks, trained as the suspect may have been, on the originals or on data like them. Never on
@@ -53,28 +58,23 @@ def audit_twins(
     Args:
         release: Of the design ``twins``.
         key: Its secret.
-        suspect: 2k images are asked about.
+        suspect: 2k images are asked about for scores, five times as many for labels.
         access: Scores or labels.
-        references: Give scores; used with access to scores alone.
+        references: Give what `access` says.
         controls: How many fresh keys the same test is repeated with.
 
     Raises:
         InputError: The suspect does not give that, or its answers cannot be used.
     """
     require_access(suspect, access)
-    twins, labels = release.planted.arrays["twins"], release.labels
     ids = release.ids.tolist()
     signs = _signs(key, ids)
-    checked = []
-    if access == "scores":
-        blind = [release.planted.arrays["reference"]]
-        if references:
-            blind.append(np.mean([_asked(each, twins, labels) for each in references], axis=0))
-            checked.append(_blind_control(blind[-1] * signs))
-        asked = beyond(_asked(suspect, twins, labels), np.stack(blind, axis=1))
-    else:
-        right = [suspect.labels(twins[:, which]) == labels for which in (0, 1)]
-        asked = right[0].astype(np.float64) - right[1]
+    blind, checked = [release.planted.arrays["reference"]], []
+    if references:
+        asked_too = [_preference(each, release, access) for each in references]
+        blind.append(np.mean(asked_too, axis=0))
+        checked.append(_blind_control(blind[-1] * signs))
+    asked = beyond(_preference(suspect, release, access), np.stack(blind, axis=1))
     test = signflip(asked * signs)
     others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
     control_log10_p = signflip_control(asked * signs, others != signs)
@@ -111,8 +111,37 @@ def beyond(asked: Reals, blind: Reals) -> Reals:
     return np.asarray(asked - blind @ fitted)
 
 
-def _asked(suspect: Suspect, twins: Images, labels: Labels) -> Reals:
-    return preference(suspect.scores(twins[:, 0]), suspect.scores(twins[:, 1]), labels)
+def spread(twins: Images, distance: float) -> Images:
+    """Both twins moved away from their middle: 1 leaves them as they are, 0 makes them one image.
+
+    Args:
+        twins: uint8, shape (k, 2, h, w, c).
+        distance: At least 0.
+    """
+    pair = twins.astype(np.float64)
+    middle = pair.mean(axis=1, keepdims=True)
+    moved: Images = np.clip(np.rint(middle + distance * (pair - middle)), 0, 255).astype(np.uint8)
+    return moved
+
+
+def _preference(suspect: Suspect, release: Release, access: Access) -> Reals:
+    """For the first twin over the second one, shape (k,)."""
+    twins, labels = release.planted.arrays["twins"], release.labels
+    if access == "labels":
+        total = np.zeros(len(labels))
+        for moved in (spread(twins, distance) for distance in DISTANCES):
+            total += suspect.labels(moved[:, 0]) == labels
+            total -= suspect.labels(moved[:, 1]) == labels
+        return total
+    classes = len(release.protocol.class_names)
+    first, second = suspect.scores(twins[:, 0]), suspect.scores(twins[:, 1])
+    if first.shape[1] < classes:
+        raise InputError(
+            expected=f"scores of the {classes} classes of the marked data from {suspect.name}",
+            came=str(first.shape[1]),
+            do="audit a suspect that tells these classes apart",
+        )
+    return preference(first, second, labels)
 
 
 def _blind_control(differences: Reals) -> Control:

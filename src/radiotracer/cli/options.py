@@ -40,6 +40,15 @@ Data = Annotated[
 TrainingData = Annotated[
     str | None, Parameter(help="The training data; by default what the run recorded.")
 ]
+Marked = Annotated[Path, Parameter(help="The folder that `radiotracer mark` wrote.")]
+HeldOut = Annotated[
+    str | None,
+    Parameter(
+        help="Unmarked data that the suspect was not trained on, for audits of carriers; by "
+        "default the test split that belongs to the marked data."
+    ),
+]
+KeyFile = Annotated[Path, Parameter(help="The secret key's file; see `radiotracer key new`.")]
 Factory = Annotated[
     str | None,
     Parameter(

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from radiotracer.cli.console import err, tell_quarantined
-from radiotracer.data import BUILT_INS, Examples, open_data
+from radiotracer.data import BUILT_INS, Examples, Images, open_data
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.saved import is_saved
 from radiotracer.errors import InputError, RunError
 from radiotracer.lab.models import build_model
+from radiotracer.marking.release import Release
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 
@@ -52,6 +53,29 @@ def open_sized(source: str, image_size: int | None) -> Examples:
         and not any(has_idx_split(folder, each) for each in ("train", "test"))
     )
     return open_data(source, image_size=image_size if images else None, report=err.print)
+
+
+def held_out_images(release: Release, source: str | None) -> Images | None:
+    """Unmarked images for audits of carriers: of `source`, or of the data's own test split.
+
+    None where the design needs none; an `InputError` where one is given all the same.
+    """
+    if release.protocol.design != "carriers":
+        if source is not None:
+            raise InputError(
+                expected=f"no --held-out: audits of {release.protocol.design} need none",
+                came=source,
+                do="leave it out",
+            )
+        return None
+    source = source or release.published.queries
+    if source is None:
+        raise InputError(
+            expected="unmarked data that the suspect was not trained on",
+            came="marked data without a test split",
+            do="pass --held-out",
+        )
+    return open_like(source, release.published).images
 
 
 def manifest_of(examples: Examples) -> Manifest | None:

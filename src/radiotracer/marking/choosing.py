@@ -44,10 +44,11 @@ def choose(
     *,
     models: Sequence[nn.Module] = (),
     classes: Sequence[int] | None = None,
+    per_class: bool = True,
     batch_size: int = 500,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> NDArray[np.int64]:
-    """Choose the images to mark, as many of every class as its size asks for.
+    """Choose the images to mark: of every class as many as its size asks for, or of all together.
 
     ``random``: by an HMAC of the id under the key. It hangs on the id alone, and the next
     version chooses the same images.
@@ -74,6 +75,8 @@ def choose(
         models: Networks that take the images and give a logit per class, whose scores are
             averaged; at least one unless `policy` is ``random``. Left as they were found.
         classes: Which classes to mark; None is all.
+        per_class: Take the share of every class, as carriers need it; else of all of them together,
+            which takes more of the classes that are hard.
         batch_size: Images per pass.
         progress: Told ``"choosing"``, how many images the networks have seen, and of how many.
 
@@ -85,7 +88,8 @@ def choose(
             needed, one that does not fit, or without a last linear layer (``self-influence``).
         NotFiniteError: A network gives NaN or infinity.
     """
-    counts = how_many(examples, share, classes)
+    group = _groups(examples, classes, per_class=per_class)
+    counts = _counts(group, share)
     if policy != "random" and not models:
         raise InputError(
             expected="a network to choose images with", came="none", do="choose at random"
@@ -97,8 +101,8 @@ def choose(
     if policy != "random":
         ease = _ease(examples, policy, models, batch_size, progress)
     chosen = []
-    for label, count in counts.items():
-        own = order[examples.labels[order] == label]
+    for each, count in counts.items():
+        own = order[group[order] == each]
         own = own[np.argsort(ease[own], kind="stable")]
         tail = 0
         if policy == "hardest":
@@ -110,26 +114,26 @@ def choose(
 
 
 def how_many(
-    examples: Examples, share: float, classes: Sequence[int] | None = None
-) -> dict[int, int]:
-    """How many images of each class `choose` takes; classes without images are left out.
+    examples: Examples,
+    share: float,
+    classes: Sequence[int] | None = None,
+    *,
+    per_class: bool = True,
+) -> int:
+    """How many images `choose` takes.
 
     Raises:
         InputError: A share outside (0, 1), a class that is not there, or no image in the classes.
     """
-    require_share(share)
-    sizes = _sizes(examples, classes)
-    if not sizes:
-        raise InputError(
-            expected="at least one image in the classes to mark",
-            came="none",
-            do="choose classes that have images",
-        )
-    return {label: _count(share, size) for label, size in sizes.items()}
+    return sum(_counts(_groups(examples, classes, per_class=per_class), share).values())
 
 
 def smallest_share(
-    examples: Examples, images: int, classes: Sequence[int] | None = None
+    examples: Examples,
+    images: int,
+    classes: Sequence[int] | None = None,
+    *,
+    per_class: bool = True,
 ) -> float | None:
     """The smallest share, up to its third digit, by which `choose` takes so many images.
 
@@ -137,11 +141,15 @@ def smallest_share(
         examples: The data.
         images: At least so many.
         classes: Which classes to mark; None is all.
+        per_class: As for `choose`.
 
     Returns:
         In (0, 1); None where no share does.
+
+    Raises:
+        InputError: A class that is not there, or no image in the classes.
     """
-    sizes = _sizes(examples, classes).values()
+    sizes = _sizes(_groups(examples, classes, per_class=per_class)).values()
 
     def enough(share: float) -> bool:
         return sum(_count(share, size) for size in sizes) >= images
@@ -182,17 +190,42 @@ def _count(share: float, size: int) -> int:
     return max(1, round(share * size))
 
 
-def _sizes(examples: Examples, classes: Sequence[int] | None) -> dict[int, int]:
-    counted = np.bincount(examples.labels, minlength=len(examples.class_names)).tolist()
-    wanted = range(len(counted)) if classes is None else sorted(set(classes))
-    strange = [each for each in wanted if not 0 <= each < len(counted)]
+def _counts(group: NDArray[np.int64], share: float) -> dict[int, int]:
+    """How many to take of each group."""
+    require_share(share)
+    return {each: _count(share, size) for each, size in _sizes(group).items()}
+
+
+def _sizes(group: NDArray[np.int64]) -> dict[int, int]:
+    counted: list[int] = np.bincount(group[group >= 0]).tolist()
+    return {each: size for each, size in enumerate(counted) if size}
+
+
+def _groups(
+    examples: Examples, classes: Sequence[int] | None, *, per_class: bool
+) -> NDArray[np.int64]:
+    """The group that each image's share is taken of, shape (n,); -1 where it is not to be marked.
+
+    Raises:
+        InputError: A class that is not there, or no image in the classes.
+    """
+    named = len(examples.class_names)
+    wanted = range(named) if classes is None else classes
+    strange = sorted(each for each in wanted if not 0 <= each < named)
     if strange:
         raise InputError(
-            expected=f"classes from 0 to {len(counted) - 1}",
+            expected=f"classes from 0 to {named - 1}",
             came=", ".join(map(str, strange)),
             do="choose classes of the data",
         )
-    return {label: counted[label] for label in wanted if counted[label]}
+    inside = np.isin(examples.labels, list(wanted))
+    if not inside.any():
+        raise InputError(
+            expected="at least one image in the classes to mark",
+            came="none",
+            do="choose classes that have images",
+        )
+    return np.where(inside, examples.labels if per_class else 0, -1)
 
 
 def _mixed(key: Key, ids: list[str]) -> NDArray[np.int64]:

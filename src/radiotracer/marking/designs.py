@@ -30,7 +30,7 @@ CONFIGS: dict[Design, type[DesignConfig]] = {"twins": TwinConfig, "carriers": Ma
 TESTS: dict[Design, dict[str, JsonValue]] = {
     "twins": {
         "scores": "sign-flip test of log odds between twins, less what blind networks explain",
-        "labels": "sign-flip test of which twin the model gives the label to",
+        "labels": "the same of how often the label is named at five distances from the middle",
         "weighting": "ranks",
     },
     "carriers": {
@@ -70,6 +70,10 @@ def mark(
         InputError: A network that does not fit, or a setting out of range.
         DataError: No rows, or a row that is not there or comes twice.
     """
+    if not 0 < alpha < 1:
+        raise InputError(
+            expected="a level between 0 and 1", came=str(alpha), do="pass --alpha 0.01"
+        )
     rows = np.sort(np.asarray(rows, dtype=np.int64))
     if not len(rows) or rows[0] < 0 or rows[-1] >= len(examples) or (np.diff(rows) == 0).any():
         raise DataError(
@@ -93,7 +97,8 @@ def mark(
                 do="pass --extractor",
             )
         planted = plant_carriers(chosen, key, models[0], config, kept=kept, progress=progress)
-        extractor = models[0].state_dict()
+        # As it is now: the caller may go on training it.
+        extractor = {name: value.clone() for name, value in models[0].state_dict().items()}
     protocol = Protocol(
         design=design,
         settings=config.model_dump(mode="json"),

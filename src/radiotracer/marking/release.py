@@ -110,7 +110,7 @@ class Release:
         images[rows] = planted.images
         published = dataclasses.replace(examples, images=images)
         originals = examples.images[rows]
-        roots = _roots(published.digests, examples.ids, published.labels, originals, planted)
+        roots = _roots(published, published.digests, rows, originals, planted)
         return cls(
             published=published,
             rows=rows,
@@ -157,13 +157,7 @@ class Release:
             key,
             self.protocol.model_dump(mode="json"),
             _weights_digest(self.extractor),
-            _roots(
-                self.digests,
-                self.published.ids,
-                self.published.labels,
-                self.originals,
-                self.planted,
-            ),
+            _roots(self.published, self.digests, self.rows, self.originals, self.planted),
         )
 
     def write(self, folder: Path) -> None:
@@ -180,7 +174,7 @@ class Release:
             "id": self.ids,
             "row": self.rows,
             "label": self.labels,
-            **{f"{name}": values for name, values in self.planted.columns.items()},
+            **self.planted.columns,
         }
         with atomic_file(folder / MANIFEST) as temporary:
             pq.write_table(pa.table(manifest), temporary, compression="zstd")
@@ -245,7 +239,7 @@ class Release:
                 commitment=commitment,
                 digests=digests,
             )
-        except (OSError, KeyError, IndexError, ValueError, SafetensorError) as error:
+        except (OSError, LookupError, TypeError, ValueError, SafetensorError) as error:
             raise DataError(
                 expected=f"the sealed half of a release in {folder / 'sealed'}",
                 came=re.sub(r"\s+", " ", str(error))[:200],
@@ -254,26 +248,33 @@ class Release:
 
 
 def _roots(
+    published: Examples,
     digests: NDArray[np.str_],
-    ids: NDArray[np.str_],
-    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
     originals: Images,
     planted: Planted,
 ) -> dict[str, str]:
-    """Merkle roots of everything: one entry per example, or per row of an array."""
+    """Merkle roots of everything: one entry per example, or per row of an array.
+
+    The rows too: whoever could say afterwards which image is which could choose its coin.
+    """
     given = [
         hashlib.sha256(f"{digest}/{label}/{name}".encode()).hexdigest()
-        for digest, label, name in zip(digests, labels, ids, strict=True)
+        for digest, label, name in zip(digests, published.labels, published.ids, strict=True)
     ]
     return {
         "published": merkle_root(given),
+        "rows": merkle_root(_row_digests(rows)),
         "originals": merkle_root(_row_digests(originals)),
         **{name: merkle_root(_row_digests(array)) for name, array in planted.arrays.items()},
     }
 
 
 def _weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
-    return save({name: value.detach().cpu().contiguous() for name, value in weights.items()})
+    # Cloned: tied weights are written once under each of their names.
+    return save(
+        {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
+    )
 
 
 def _weights_digest(weights: Mapping[str, Tensor] | None) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import Examples, Images, Labels
-from radiotracer.errors import InputError
+from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, inputs_for
 from radiotracer.marking.key import Key
 from radiotracer.marking.pixels import as_bytes, distortion, rounded
@@ -75,6 +75,7 @@ def plant_twins(
 
     Raises:
         InputError: A network does not take the images, none was given, or too few classes.
+        NotFiniteError: A network gives NaN or infinity, or its gradients are.
     """
     config = config or TwinConfig()
     if not models:
@@ -140,13 +141,9 @@ def _pair(
     original = inputs_for(networks[0], images)
     own = torch.from_numpy(labels).to(original.device)
     with torch.no_grad():
-        likely = sum(network.model(original).softmax(dim=1) for network in networks)
-    if not isinstance(likely, Tensor) or likely.shape[1] < 3:
-        raise InputError(
-            expected="networks of at least 3 classes",
-            came="fewer",
-            do="mark with --design patterns",
-        )
+        outputs = [network.model(original) for network in networks]
+    _require_outputs(outputs, labels)
+    likely = torch.stack([each.softmax(dim=1) for each in outputs]).sum(dim=0)
     wrong = likely.scatter(1, own[:, None], -1.0).topk(2, dim=1).indices
     twins = [_moved(networks, original, wrong[:, which], config) for which in (0, 1)]
     with torch.no_grad():
@@ -173,6 +170,28 @@ def _moved(
         shown = rounded(levels) / 255
         loss = sum(F.cross_entropy(n.model(shown), target, reduction="sum") for n in networks)
         (gradient,) = torch.autograd.grad(loss, levels)  # type: ignore[arg-type]
+        if not torch.isfinite(gradient).all():
+            raise _not_finite("gradients of the marking networks")
         rate = 0.2 * config.radius * (1 - step / config.steps)
         levels = (levels.detach() - rate * gradient.sign()).clamp(low, high)
     return as_bytes(levels)
+
+
+def _require_outputs(outputs: Sequence[Tensor], labels: Labels) -> None:
+    """Raise unless all networks give finite logits of the same classes, enough of them."""
+    least = max(3, int(labels.max()) + 1)
+    columns = sorted({each.shape[1] for each in outputs})
+    if columns[0] < least or len(columns) > 1:
+        raise InputError(
+            expected=f"marking networks of the same classes, at least {least}",
+            came=" and ".join(map(str, columns)),
+            do="pass networks that were trained on such data",
+        )
+    if not all(bool(torch.isfinite(each).all()) for each in outputs):
+        raise _not_finite("outputs of the marking networks")
+
+
+def _not_finite(what: str) -> NotFiniteError:
+    return NotFiniteError(
+        expected=f"finite {what}", came="NaN or infinity", do="check the networks' weights"
+    )

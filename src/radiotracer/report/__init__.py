@@ -1,8 +1,12 @@
 """Findings become one JSON-able model, and that model becomes one offline HTML file.
 
-`Findings` are a scan's, `Reasons` an explanation's.
+`Findings` are a scan's, `Reasons` an explanation's, `Audited` an audit's.
 """
 
+from radiotracer.report.audit_page import render_audit as render_audit
+from radiotracer.report.audited import AuditControl as AuditControl
+from radiotracer.report.audited import Audited as Audited
+from radiotracer.report.audited import AuditLook as AuditLook
 from radiotracer.report.findings import Curve as Curve
 from radiotracer.report.findings import Dataset as Dataset
 from radiotracer.report.findings import Decision as Decision

@@ -118,7 +118,7 @@ def score_chart(distribution: Distribution) -> Spec:
     threshold = distribution.threshold
     if threshold is not None and distribution.edges[0] <= threshold <= distribution.edges[-1]:
         layers += _threshold_layers(distribution, threshold, scale)
-    return _finish(alt.layer(*layers), height=260)
+    return finish(alt.layer(*layers), height=260)
 
 
 def precision_recall_chart(
@@ -157,7 +157,7 @@ def precision_recall_chart(
             tooltip=[alt.Tooltip("detector:N")],
         )
     )
-    return _finish(lines, height=300)
+    return finish(lines, height=300)
 
 
 def corner(curves: tuple[Curve, ...], default: str) -> float | None:
@@ -202,7 +202,7 @@ def _categories(field: str, names: list[str], colours: list[str]) -> dict[str, A
     }
 
 
-def _finish(chart: Any, *, height: int) -> Spec:
+def finish(chart: Any, *, height: int) -> Spec:
     """The page's look: transparent, quiet axes, the page's own font, as wide as its container."""
     axis = {
         "domainColor": "var(--rule-strong)",

@@ -89,7 +89,7 @@ def _image(uri: str) -> dict[str, Any]:
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """Templates that escape every text, with the filters that both pages use."""
+    """Templates that escape every text, with the filters that all pages use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("radiotracer.report"),
         autoescape=True,
@@ -100,6 +100,7 @@ def environment() -> jinja2.Environment:
     )
     environment.filters.update(
         count=wording.count,
+        exponent=wording.exponent,
         image=_image,
         inline=assets.inline,
         percent=wording.percent,

@@ -59,6 +59,13 @@ def signed_percent(value: float) -> str:
     return text if abs(value) < 1e-4 else f"{'+' if value > 0 else '−'}{text}"
 
 
+def exponent(log10_p: float) -> str:
+    """The exponent of a p-value as a power of ten; of large ones a digit more: levels are there."""
+    digits = 2 if log10_p > -4.0 else 1
+    rounded = round(log10_p, digits)
+    return f"{rounded:.{digits}f}" if rounded else "0"
+
+
 def seconds(value: float) -> str:
     """A duration: seconds below two minutes, then minutes, then hours."""
     if value < 120.0:

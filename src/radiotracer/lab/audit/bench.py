@@ -15,6 +15,7 @@ from radiotracer.lab.audit.cell import run_cell
 from radiotracer.lab.audit.config import AuditConfig
 from radiotracer.lab.audit.result import AuditCell, Place, keep_cell, kept_cell
 from radiotracer.lab.audit.table import markdown
+from radiotracer.lab.pairs import PAIRS, pairs
 
 CELLS = "cells"
 NETWORKS = "networks"
@@ -65,9 +66,14 @@ def run_audits(
 def _places(data: str, config: AuditConfig) -> list[Place]:
     """Cells that share references follow each other."""
     return [
-        Place(data, design, share, radius, augment, seed)
-        for augment, design, share, radius, seed in product(
-            config.augment, config.designs, config.shares, config.radii, config.seeds
+        Place(data, design, share, radius, augment, kind, seed)
+        for kind, augment, design, share, radius, seed in product(
+            config.suspects,
+            config.augment,
+            config.designs,
+            config.shares,
+            config.radii,
+            config.seeds,
         )
     ]
 
@@ -76,12 +82,15 @@ def _parts(
     data: str, config: AuditConfig, report: Callable[[str], None]
 ) -> tuple[Examples, Examples]:
     """The training examples asked for, and the test split."""
-    train = open_data(data, report=report)
-    if train.queries is None:
-        raise DataError(
-            expected="data with a test split", came=data, do="pass, say, --data fashion-mnist"
-        )
-    test = open_data(train.queries, report=report)
+    if data == PAIRS:
+        train, test = pairs("train", report=report), pairs("test", report=report)
+    else:
+        train = open_data(data, report=report)
+        if train.queries is None:
+            raise DataError(
+                expected="data with a test split", came=data, do="pass, say, --data fashion-mnist"
+            )
+        test = open_data(train.queries, report=report)
     if config.examples is not None and config.examples < len(train):
         drawn = np.random.default_rng(0).choice(len(train), config.examples, replace=False)
         train = train.take(np.sort(drawn))
@@ -89,4 +98,4 @@ def _parts(
 
 
 def _best(cell: AuditCell) -> str:
-    return ", ".join(f"{name} log10 p {each.log10_p:.1f}" for name, each in cell.suspect.items())
+    return ", ".join(f"{name} log10 p {each.log10_p:.1f}" for name, each in cell.audits.items())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +13,19 @@ from torch import nn
 
 from radiotracer.audit.auditing import USES, audit
 from radiotracer.audit.finding import Finding
-from radiotracer.audit.suspects import Suspect
+from radiotracer.audit.suspects import Access, Suspect
 from radiotracer.audit.suspects.network import network_suspect
-from radiotracer.data import Examples
+from radiotracer.data import Examples, Images
 from radiotracer.lab.audit.config import REFERENCE_SEED, AuditConfig
 from radiotracer.lab.audit.result import AuditCell, AuditOf, Place
-from radiotracer.lab.augment import Variation
 from radiotracer.lab.kept import trained_once
+from radiotracer.lab.models import build_model
 from radiotracer.lab.predictions import accuracy
 from radiotracer.marking import Key
 from radiotracer.marking.choosing import choose
 from radiotracer.marking.designs import CONFIGS, mark
 from radiotracer.marking.release import Release
+from radiotracer.runs import ModelSpec
 
 Progress = Callable[[str, int, int], None]
 
@@ -30,6 +33,65 @@ Progress = Callable[[str, int, int], None]
 def key_of(place: Place) -> Key:
     """The key of a cell: not secret, so that anybody can make the cell again."""
     return Key(hashlib.sha256(f"benchmark/{place.data}/{place.seed}".encode()).digest())
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a cell needs before its audits.
+
+    Args:
+        key: The key.
+        release: What was published, and what was sealed.
+        suspect: Trained on what was published.
+        references: Trained on the originals.
+    """
+
+    key: Key
+    release: Release
+    suspect: nn.Module
+    references: Sequence[nn.Module]
+
+
+def made(
+    place: Place,
+    config: AuditConfig,
+    train: Examples,
+    folder: Path,
+    *,
+    progress: Progress = lambda *_: None,
+) -> Made:
+    """Mark, and train everything. Networks are kept in `folder`; those that are there are used.
+
+    Args:
+        place: Which cell.
+        config: What all cells share.
+        train: The originals.
+        folder: Of this data set's networks.
+        progress: Told what is being done, how much of it, and of how many.
+    """
+    models = marking_networks(train, config, folder, progress=progress)
+    key = key_of(place)
+    rows = choose(
+        train, place.share, config.choose, key, models=models, per_class=place.design == "carriers"
+    )
+    settings = CONFIGS[place.design](radius=place.radius)
+    spec = spec_of(train, config)
+    release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
+    start = models[0] if place.suspect == "frozen" else None
+
+    def trained(examples: Examples, seed: int, home: Path) -> nn.Module:
+        training = config.training(place.suspect, place.augment, seed)
+        return trained_once(examples, training, home, start=start, progress=progress)[1]
+
+    home = folder / "references"
+    references = [
+        trained(train, seed, home / f"{place.suspect}-{place.augment}-{seed}")
+        for seed in range(REFERENCE_SEED, REFERENCE_SEED + config.references)
+    ]
+    suspect = trained(
+        release.published, place.seed, folder / "suspects" / Path(place.file_name).stem
+    )
+    return Made(key, release, suspect, references)
 
 
 def run_cell(
@@ -41,59 +103,65 @@ def run_cell(
     *,
     progress: Progress = lambda *_: None,
 ) -> AuditCell:
-    """One cell. Networks are kept in `folder`, and those that are there already are used.
+    """One cell, with its audits.
 
     Args:
         place: Which.
         config: What all cells share.
         train: The originals.
-        test: For accuracies.
+        test: For accuracies, and for audits that need unmarked images.
         folder: Of this data set's networks.
         progress: Told what is being done, how much of it, and of how many.
     """
-    models = marking_networks(train, config, folder, progress=progress)
-    key = key_of(place)
-    rows = choose(train, place.share, config.choose, key, models=models)
-    settings = CONFIGS[place.design](radius=place.radius)
-    release = mark(train, rows, key, models, settings, progress=progress)
-    references = [
-        network(train, config, place.augment, REFERENCE_SEED + i, folder, progress=progress)
-        for i in range(config.references)
-    ]
-    home = folder / "suspects" / Path(place.file_name).stem
-    suspect = trained_once(
-        release.published, config.training(place.augment, place.seed), home, progress=progress
-    )[1]
-    marked = release.published.take(release.rows)
+    cell = made(place, config, train, folder, progress=progress)
+    key, release, suspect, references = cell.key, cell.release, cell.suspect, cell.references
     clean = [accuracy(each, test) for each in references]
     psnr = release.planted.columns["psnr"]
     asked = [_asked(each, f"reference {i}") for i, each in enumerate(references)]
+    ask = partial(audits, release, key, test.images)
     return AuditCell(
         **place._asdict(),
-        marked=len(rows),
+        marked=len(release.rows),
         psnr=float(psnr.mean()),
         psnr_lowest=float(psnr.min()),
         accuracy=accuracy(suspect, test),
         accuracy_clean=float(np.mean(clean)) if clean else None,
-        learned=accuracy(suspect, marked),
-        suspect=audits(release, key, _asked(suspect, "suspect"), asked),
-        innocent=audits(release, key, asked[0], asked[1:]) if asked else {},
+        learned=accuracy(suspect, release.published.take(release.rows)),
+        audits=ask(_asked(suspect, "suspect"), asked),
+        innocent=ask(asked[0], asked[1:]) if asked else {},
     )
 
 
 def audits(
-    release: Release, key: Key, suspect: Suspect, references: Sequence[Suspect]
+    release: Release, key: Key, held_out: Images, suspect: Suspect, references: Sequence[Suspect]
 ) -> dict[str, AuditOf]:
     """Every audit that the design allows, by name."""
-    done: dict[str, AuditOf] = {
-        access: _told(audit(release, key, suspect, access))
-        for access in USES[release.protocol.design]
-    }
-    if references and "scores" in done:
-        done["scores, references"] = _told(
-            audit(release, key, suspect, "scores", references=references)
+
+    def told(access: Access, asked: Sequence[Suspect] = ()) -> AuditOf:
+        found = audit(
+            release,
+            key,
+            suspect,
+            access,
+            references=asked,
+            held_out=held_out,
+            build=build_model,
         )
+        return _told(found)
+
+    design = release.protocol.design
+    done: dict[str, AuditOf] = {access: told(access) for access in USES[design]}
+    if references and design == "twins":
+        for access in USES[design]:
+            done[f"{access}, references"] = told(access, references)
     return done
+
+
+def spec_of(train: Examples, config: AuditConfig) -> ModelSpec:
+    """What the marking networks are."""
+    channels, classes = train.images.shape[3], len(train.class_names)
+    width = {} if config.width is None else {"width": config.width}
+    return ModelSpec(name=config.model, options={"channels": channels, "classes": classes, **width})
 
 
 def marking_networks(
@@ -106,20 +174,6 @@ def marking_networks(
         )[1]
         for i in range(config.marking_networks)
     ]
-
-
-def network(
-    train: Examples,
-    config: AuditConfig,
-    augment: Variation,
-    seed: int,
-    folder: Path,
-    *,
-    progress: Progress = lambda *_: None,
-) -> nn.Module:
-    """A network trained on the originals as suspects are, once and kept."""
-    home = folder / "references" / f"{augment}-{seed}"
-    return trained_once(train, config.training(augment, seed), home, progress=progress)[1]
 
 
 def _asked(model: nn.Module, name: str) -> Suspect:

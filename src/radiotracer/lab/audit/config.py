@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,20 +20,27 @@ never a suspect's."""
 MARKING_SEED = 1000
 
 
+SuspectKind = Literal["scratch", "other", "frozen"]
+"""Trained from scratch, like the marking networks or as another architecture; or a fresh last layer
+on the frozen first marking network."""
+
+
 class AuditConfig(BaseModel):
     """What is marked, how suspects train, and how often it is repeated.
 
     Args:
-        data: DATA arguments that have a test split.
+        data: DATA arguments that have a test split, or ``mnist-by-fashion``.
         designs: What is planted.
         shares: Of the training examples that are marked, each in (0, 1).
         radii: How many of 255 grey levels a pixel may change by.
-        augment: How suspects and references vary their images.
+        augment: How suspects and references vary their images; frozen ones never do.
+        suspects: What the suspects are.
         choose: Which images are marked.
         seeds: Of the key and of the suspect's training.
         examples: How many training examples; None is all.
         model: The network of suspects, references and marking networks.
         width: Channels of its first stage.
+        other_model: The network of suspects of another architecture, in its own width.
         epochs: Passes of suspects and references.
         learning_rate: The peak of every training.
         marking_networks: How many networks the images are marked with; trained on the originals
@@ -50,11 +57,13 @@ class AuditConfig(BaseModel):
     shares: tuple[float, ...] = (0.01,)
     radii: tuple[int, ...] = (6,)
     augment: tuple[Variation, ...] = ("none", "crops-and-flips")
+    suspects: tuple[SuspectKind, ...] = ("scratch",)
     choose: Policy = "hardest"
     seeds: Seeds = (0, 1, 2)
     examples: int | None = Field(default=None, ge=1000)
     model: ModelName = "resnet18"
     width: int | None = Field(default=16, ge=1)
+    other_model: ModelName = "small-cnn"
     epochs: int = Field(default=20, ge=1)
     learning_rate: float = Field(default=0.1, gt=0)
     marking_networks: int = Field(default=2, ge=1)
@@ -63,18 +72,20 @@ class AuditConfig(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """What a finished cell depends on besides its place, as JSON has it."""
-        places = {"data", "designs", "shares", "radii", "augment", "seeds"}
+        places = {"data", "designs", "shares", "radii", "augment", "suspects", "seeds"}
         return self.model_dump(mode="json", exclude=places)
 
-    def training(self, augment: Variation, seed: int) -> TrainConfig:
+    def training(self, kind: SuspectKind, augment: Variation, seed: int) -> TrainConfig:
         """How a suspect or a reference trains."""
+        other, frozen = kind == "other", kind == "frozen"
         return TrainConfig(
-            model=self.model,
-            width=self.width,
+            model=self.other_model if other else self.model,
+            width=None if other else self.width,
             epochs=self.epochs,
             learning_rate=self.learning_rate,
             checkpoint_every=self.epochs,
-            augment=augment,
+            augment="none" if frozen else augment,
+            head_only=frozen,
             seed=seed,
         )
 
@@ -99,3 +110,31 @@ QUICK: dict[str, Any] = {
     "epochs": 12,
 }
 """Minutes, on few examples."""
+
+Scale = Literal["quick", "paper"]
+
+RADIOACTIVE: dict[Scale, dict[str, Any]] = {
+    "quick": {
+        "data": ("mnist",),
+        "designs": ("carriers", "twins"),
+        "shares": (0.01, 0.05, 0.2),
+        "radii": (10,),
+        "augment": ("none",),
+        "suspects": ("frozen", "scratch", "other"),
+        "choose": "random",
+        "seeds": (0,),
+        "examples": 5000,
+        "epochs": 8,
+    },
+    "paper": {
+        "data": ("mnist", "fashion-mnist", "mnist-by-fashion"),
+        "designs": ("carriers", "twins"),
+        "shares": (0.01, 0.02, 0.05, 0.1, 0.2),
+        "radii": (10,),
+        "augment": ("none",),
+        "suspects": ("frozen", "scratch", "other"),
+        "choose": "random",
+    },
+}
+"""The source's experiment: random images, its radius, its shares. Carriers are audited by weights
+and, distilled, by scores; twins by scores and labels, where the source compares losses."""

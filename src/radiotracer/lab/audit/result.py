@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radiotracer.errors import InputError
 from radiotracer.files import write_text
-from radiotracer.lab.audit.config import AuditConfig
+from radiotracer.lab.audit.config import AuditConfig, SuspectKind
 from radiotracer.lab.augment import Variation
 from radiotracer.marking.protocol import Design
 
@@ -23,13 +23,15 @@ class Place(NamedTuple):
     share: float
     radius: int
     augment: Variation
+    suspect: SuspectKind
     seed: int
 
     @property
     def file_name(self) -> str:
         """Of the cell's JSON."""
         data = "".join(c if c.isalnum() else "-" for c in self.data).strip("-")
-        parts = (data, self.design, f"{self.share:g}", self.radius, self.augment, self.seed)
+        marks = (self.design, f"{self.share:g}", self.radius)
+        parts = (data, *marks, self.suspect, self.augment, self.seed)
         return "_".join(map(str, parts)) + ".json"
 
 
@@ -62,6 +64,7 @@ class AuditCell(_Frozen):
         share: Which share of the examples was marked.
         radius: The largest change allowed, in grey levels.
         augment: How the suspect varied its images.
+        suspect: What the suspect is.
         seed: Of the key and the suspect.
         marked: How many examples were marked.
         psnr: Mean over the marked images, in decibels.
@@ -69,7 +72,7 @@ class AuditCell(_Frozen):
         accuracy: Of the suspect on the test split.
         accuracy_clean: The mean of the references; None where there are none.
         learned: Share of the marked images that the suspect gives their label.
-        suspect: Audits of the suspect, by name.
+        audits: Of the suspect, by name.
         innocent: The same of a network that was trained on the originals (the first reference,
             with the others as its references).
     """
@@ -79,6 +82,7 @@ class AuditCell(_Frozen):
     share: float
     radius: int
     augment: Variation
+    suspect: SuspectKind
     seed: int
     marked: int
     psnr: float
@@ -86,7 +90,7 @@ class AuditCell(_Frozen):
     accuracy: float
     accuracy_clean: float | None
     learned: float
-    suspect: dict[str, AuditOf]
+    audits: dict[str, AuditOf]
     innocent: dict[str, AuditOf]
 
 

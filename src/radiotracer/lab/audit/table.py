@@ -19,26 +19,29 @@ def markdown(cells: Sequence[AuditCell], config: AuditConfig) -> str:
     """
     groups: dict[tuple[object, ...], list[AuditCell]] = {}
     for cell in cells:
-        place = (cell.data, cell.design, cell.augment, cell.share, cell.radius)
+        place = (cell.data, cell.design, cell.suspect, cell.augment, cell.share, cell.radius)
         groups.setdefault(place, []).append(cell)
-    tests = list(dict.fromkeys(name for cell in cells for name in cell.suspect))
-    head = ["data", "design", "training", "share", "radius", "PSNR", "seeds"]
+    tests = list(dict.fromkeys(name for cell in cells for name in cell.audits))
+    head = ["data", "design", "suspect", "training", "share", "radius", "PSNR", "seeds"]
     head += [f"log10 p: {name}" for name in tests] + ["learned", "accuracy", "accuracy drop"]
     lines = [_row(head), _row(["---"] * len(head))]
-    for (data, design, augment, share, radius), group in groups.items():
+    for (data, design, kind, augment, share, radius), group in groups.items():
         drops = [c.accuracy_clean - c.accuracy for c in group if c.accuracy_clean is not None]
         lines.append(
             _row(
                 [
                     str(data),
                     str(design),
+                    str(kind),
                     str(augment),
                     f"{share:.2%}",
                     str(radius),
                     f"{np.mean([c.psnr for c in group]):.1f}",
                     str(len(group)),
-                    *(_spread([c.suspect[n].log10_p for c in group if n in c.suspect], 1)
-                      for n in tests),
+                    *(
+                        _spread([c.audits[n].log10_p for c in group if n in c.audits], 1)
+                        for n in tests
+                    ),
                     f"{np.mean([c.learned for c in group]):.1%}",
                     f"{np.mean([c.accuracy for c in group]):.2%}",
                     _spread([100 * drop for drop in drops], 2),

@@ -1,0 +1,86 @@
+"""``radiotracer key``: make a secret key, show it, or open a commitment with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from radiotracer.cli.console import emit, err, out
+from radiotracer.cli.options import Json, KeyFile, Marked
+from radiotracer.marking.key import Key, exposure
+from radiotracer.marking.release import Release
+
+
+def read_key(path: Path) -> Key:
+    """Read a key file; whoever else may read it is told about on standard error."""
+    key = Key.read(path)
+    note = exposure(path)
+    if note is not None:
+        err.print(note)
+    return key
+
+
+def new(
+    path: Annotated[Path, Parameter(help="The file to make; no key is ever replaced.")],
+    /,
+    *,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    Key.new().write(path)
+    key = read_key(path)
+    if json:
+        emit(_facts(key, path))
+        return 0
+    out.print(f"key {key.fingerprint} written to {path}")
+    out.print("keep a copy in another place: it cannot be made again, and every audit needs it")
+    out.print(f"next: radiotracer mark DATA --key {path} --extractor RUN --out marked")
+    return 0
+
+
+def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Json = False) -> int:
+    """Run the command; return its exit status."""
+    key = read_key(path)
+    if json:
+        emit(_facts(key, path))
+    else:
+        out.print(f"key {key.fingerprint} in {path}")
+    return 0
+
+
+def commit(
+    marked: Marked,
+    /,
+    *,
+    key: KeyFile,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    secret = read_key(key)
+    release = Release.read(marked)
+    release.require_committed(secret)
+    digest, parts = release.commitment.digest, release.commitment.parts
+    if json:
+        emit({"marked": str(marked), "key": secret.fingerprint, "digest": digest, "parts": parts})
+        return 0
+    out.print(f"{marked} is what was committed to, and key {secret.fingerprint} opens it")
+    out.print(f"digest to have time-stamped before the release: {digest}")
+    table = Table(box=None, pad_edge=False)
+    for title in ("part", "salted SHA-256"):
+        table.add_column(title, no_wrap=True)
+    for name, part in parts.items():
+        table.add_row(name, part)
+    out.print(table)
+    return 0
+
+
+def _facts(key: Key, path: Path) -> dict[str, Any]:
+    """What may be told of a key: never its secret."""
+    return {
+        "fingerprint": key.fingerprint,
+        "file": str(path),
+        "readable_by_others": exposure(path) is not None,
+    }

@@ -1,0 +1,258 @@
+"""``radiotracer mark``: mark a share of a data set, so that training on it can be proved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+from torch import nn
+
+from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
+from radiotracer.cli.key import read_key
+from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
+from radiotracer.cli.recorded import network_of
+from radiotracer.data import Examples, open_data
+from radiotracer.errors import InputError
+from radiotracer.files import atomic_folder, require_new_folder
+from radiotracer.marking.choosing import (
+    Policy,
+    choose,
+    how_many,
+    require_outputs,
+    require_share,
+    smallest_share,
+)
+from radiotracer.marking.designs import CONFIGS
+from radiotracer.marking.designs import mark as mark_and_commit
+from radiotracer.marking.protocol import Design
+from radiotracer.marking.release import COMMITMENT_FILE, PUBLISHED, Release
+from radiotracer.marking.resume import Kept
+from radiotracer.runs import Run, put_weights
+
+_BY_COINS: tuple[Design, ...] = ("twins",)
+"""Designs whose tests are of one fair coin per marked image."""
+
+_COLOURS: dict[object, str] = {1: "grey", 3: "colour"}
+
+
+def mark(
+    data: Data,
+    /,
+    *,
+    key: KeyFile,
+    extractor: Annotated[
+        list[Path],
+        Parameter(
+            negative="",
+            help="A recorded run of a network to mark with, trained on such data; may be given "
+            "more than once.",
+        ),
+    ],
+    folder: Annotated[Out, Parameter(name="--out")],
+    design: Annotated[Design, Parameter(help="What to plant.")] = "twins",
+    fraction: Annotated[
+        float,
+        Parameter(help="Share of the images to mark, in (0, 1); carriers: of every class alike."),
+    ] = 0.01,
+    policy: Annotated[
+        Policy,
+        Parameter(
+            name="--choose",
+            help="Which images: those that the extractors find hardest, those with the largest "
+            "self-influence, or any, as the key decides.",
+        ),
+    ] = "hardest",
+    radius: Annotated[
+        int | None,
+        Parameter(
+            help="How many of 255 grey levels a pixel may change by; by default the design's own."
+        ),
+    ] = None,
+    alpha: Annotated[
+        float, Parameter(help="How often audits may accuse an innocent model, in (0, 1).")
+    ] = 0.01,
+    factory: Factory = None,
+    image_size: ImageSize = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    require_share(fraction)
+    if not 0.0 < alpha < 1.0:
+        raise InputError(
+            expected="--alpha in (0, 1)", came=f"{alpha:g}", do="pass, say, --alpha 0.01"
+        )
+    config = settings(CONFIGS[design], **({} if radius is None else {"radius": radius}))
+    source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
+    _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractor)
+    require_new_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite)
+    secret = read_key(key)
+    runs = [Run.open(each) for each in extractor]
+    examples = open_data(data, image_size=image_size, report=err.print)
+    tell_quarantined(examples)
+    per_class = design == "carriers"  # each class is tested by itself
+    if design in _BY_COINS:
+        _require_power(examples, fraction, alpha, per_class=per_class)
+    models = [_network(run, factory, examples) for run in runs]
+    if policy != "random":
+        _tell_other_data(runs, examples, policy)
+    place = folder.resolve()
+    with _kept(place.with_name(f".{place.name}.marking")) as kept:
+        with progress() as reporter:
+            rows = choose(
+                examples,
+                fraction,
+                policy,
+                secret,
+                models=models,
+                per_class=per_class,
+                progress=reporter,
+            )
+            release = mark_and_commit(
+                examples,
+                rows,
+                secret,
+                models,
+                config,
+                spec=runs[0].info.model,
+                alpha=alpha,
+                kept=kept,
+                progress=reporter,
+            )
+        with atomic_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite) as temporary:
+            release.write(temporary)
+    facts = _facts(release)
+    if json:
+        emit({**facts, "key": secret.fingerprint, "out": str(folder)})
+    else:
+        _tell(facts, folder, key)
+    return 0
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[Kept]:
+    """Finished batches; who interrupts the work is told that they are not lost."""
+    try:
+        with Kept(folder) as kept:
+            yield kept
+    except KeyboardInterrupt:
+        if folder.is_dir():
+            err.print(f"kept in {folder.name}: the same command goes on where it was")
+        raise
+
+
+def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]) -> None:
+    """Nothing that is needed may lie in OUT, nor OUT in what is published."""
+    place = folder.resolve()
+    around = next((each for each in place.parents if (each / COMMITMENT_FILE).is_file()), None)
+    if around is not None:
+        raise InputError(
+            expected="--out outside of other marked data",
+            came=f"{folder}, which lies in {around}",
+            do="choose another --out",
+        )
+    for what, path in [*others.items(), *(("an extractor", each) for each in extractors)]:
+        if path.exists() and path.resolve().is_relative_to(place):
+            raise InputError(
+                expected=f"--out without {what} in it",
+                came=f"{path} in {folder}",
+                do="choose another --out: it is published in part, and may be replaced",
+            )
+
+
+def _require_power(examples: Examples, fraction: float, alpha: float, *, per_class: bool) -> None:
+    """Raise where not even a model that gives away every coin could be found out."""
+    marked = how_many(examples, fraction, per_class=per_class)
+    needed = max(1, math.ceil(-math.log2(alpha) - 1e-9))
+    if marked >= needed:
+        return
+    enough = smallest_share(examples, needed, per_class=per_class)
+    raise InputError(
+        expected=f"at least {needed} images to mark, for n fair coins cannot show less than 2^-n "
+        f"and --alpha is {alpha:g}",
+        came=f"--fraction {fraction:g}, which marks {marked} of {len(examples):,}",
+        do="bring more images, or raise --alpha"
+        if enough is None
+        else f"pass --fraction {enough:g} or more",
+    )
+
+
+def _network(run: Run, factory: str | None, examples: Examples) -> nn.Module:
+    """The run's network with its last weights, if it is one for such data."""
+    names, given = run.info.data.class_names, examples.images.shape[3]
+    channels = run.info.model.options.get("channels", given)
+    if names not in (None, examples.class_names) or channels != given:
+        raise InputError(
+            expected=f"an extractor for {_COLOURS[given]} images of "
+            f"{_listed(examples.class_names)}",
+            came=f"{run.folder}, for {_COLOURS.get(channels, 'other')} images of "
+            f"{_listed(names or ())}",
+            do="train one on such data with `radiotracer train`",
+        )
+    model = network_of(run, factory)
+    put_weights(model, run.weights(run.checkpoints[-1]))
+    require_outputs(model, examples)
+    return model.eval()
+
+
+def _tell_other_data(runs: list[Run], examples: Examples, policy: Policy) -> None:
+    for run in runs:
+        if run.info.data.digest != examples.digest:
+            err.print(
+                f"{run.folder} was not trained on these data: --choose {policy} goes by what is "
+                "so to a network that has not seen them"
+            )
+
+
+def _facts(release: Release) -> dict[str, Any]:
+    """What came out, in numbers; None where no image was changed."""
+    columns, protocol = release.planted.columns, release.protocol
+    by_coins = protocol.design in _BY_COINS
+    psnr = columns["psnr"][np.isfinite(columns["psnr"])]
+    return {
+        "design": protocol.design,
+        "marked": protocol.marked,
+        "examples": protocol.examples,
+        "share": protocol.share,
+        "psnr": float(psnr.mean()) if len(psnr) else None,
+        "psnr_lowest": float(psnr.min()) if len(psnr) else None,
+        "max_difference": int(columns["max_difference"].max()),
+        "alpha": protocol.alpha,
+        "smallest_log10_p": -protocol.marked * math.log10(2) if by_coins else None,
+        "commitment": release.commitment.digest,
+    }
+
+
+def _tell(facts: dict[str, Any], folder: Path, key: Path) -> None:
+    quality = "no pixel changed"
+    if facts["psnr"] is not None:
+        quality = (
+            f"PSNR {facts['psnr']:.1f} dB (lowest {facts['psnr_lowest']:.1f}), largest change "
+            f"{facts['max_difference']} of 255"
+        )
+    out.print(
+        f"{facts['marked']:,} of {facts['examples']:,} images marked ({facts['share']:.2%}), "
+        f"{quality}"
+    )
+    if facts["smallest_log10_p"] is not None:
+        out.print(
+            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: one fair coin "
+            "for each marked image"
+        )
+    published = folder / PUBLISHED
+    out.print(f"written to {folder}: publish {published} and nothing else of it")
+    out.print(
+        f"commitment {facts['commitment']}: have it time-stamped before you publish {published}"
+    )
+    out.print(f"before that: radiotracer power {folder} --key {key}")
+    out.print(f"next: radiotracer train {published} --out run")
+    out.print(f"and, of a suspect: radiotracer audit SUSPECT --key {key} --marked {folder}")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:5])}{', …' * (len(names) > 5)}" or "unknown classes"

@@ -1,0 +1,145 @@
+"""``radiotracer verify``: check the evidence of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from radiotracer.audit.evidence import Evidence
+from radiotracer.audit.suspects import Suspect
+from radiotracer.audit.verifying import Checked
+from radiotracer.audit.verifying import verify as check
+from radiotracer.audit.wording import power
+from radiotracer.cli.console import emit, out
+from radiotracer.cli.key import read_key
+from radiotracer.cli.options import Json, KeyFile
+from radiotracer.cli.recorded import open_like
+from radiotracer.cli.suspects import (
+    GivenOutputs,
+    HeadersFrom,
+    Marked,
+    Model,
+    Step,
+    SuspectFactory,
+    open_for,
+    reopened,
+)
+from radiotracer.data import Images
+from radiotracer.errors import InputError
+from radiotracer.lab.models import build_model
+from radiotracer.marking.release import Release
+
+
+def verify(
+    evidence: Annotated[
+        Path, Parameter(help="The folder that `radiotracer audit` wrote, or its evidence.json.")
+    ],
+    /,
+    *,
+    key: KeyFile,
+    marked: Marked,
+    suspect: Annotated[
+        str | None,
+        Parameter(
+            help="Ask this model again instead of using the recorded answers; by default the one "
+            "named in the evidence is opened only where the audit used its weights."
+        ),
+    ] = None,
+    model: Model = None,
+    factory: SuspectFactory = None,
+    step: Step = None,
+    outputs: GivenOutputs = None,
+    headers_from: HeadersFrom = None,
+    held_out: Annotated[
+        str | None,
+        Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    given = (model, factory, step, outputs, headers_from)
+    if suspect is None and any(each is not None for each in given):
+        raise InputError(
+            expected="--suspect beside the options of a suspect",
+            came="these options alone",
+            do="pass --suspect, or leave them out",
+        )
+    held = Evidence.read(evidence)
+    secret = read_key(key)
+    release = Release.read(marked)
+
+    def opened() -> Suspect:
+        if suspect is None:
+            return reopened(release, held.suspect.identity)
+        return open_for(
+            release,
+            suspect,
+            model=model,
+            factory=factory,
+            step=step,
+            outputs=outputs,
+            headers_from=headers_from,
+        )
+
+    asks = suspect is not None or held.access == "weights"
+    checks = check(
+        held,
+        evidence if evidence.is_dir() else evidence.parent,
+        marked,
+        release,
+        secret,
+        suspect=opened if asks else None,
+        held_out=_held_out(held, held_out, release),
+        build=build_model,
+    )
+    broken = [each for each in checks if not each.holds]
+    if json:
+        emit({"holds": not broken, "checks": [vars(each) for each in checks]})
+    else:
+        tell(checks, held)
+    if broken:
+        raise InputError(
+            expected=f"evidence that holds in {evidence}",
+            came=f"{', '.join(each.what for each in broken)} that {_does(broken)} not",
+            do="do not rely on it; audit again with `radiotracer audit`",
+        )
+    return 0
+
+
+def tell(checks: tuple[Checked, ...], evidence: Evidence) -> None:
+    """Print each thing that was checked with yes or no."""
+    width = max(len(each.what) for each in checks)
+    for each in checks:
+        out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
+    if all(each.holds for each in checks):
+        out.print()
+        out.print(
+            f"Everything holds: {evidence.verdict}, p at most {power(evidence.log10_p_value)}, "
+            f"{power(evidence.adjusted_log10_p_value)} after Holm."
+        )
+
+
+def _does(broken: list[Checked]) -> str:
+    return "do" if len(broken) > 1 else "does"
+
+
+def _held_out(held: Evidence, source: str | None, release: Release) -> Callable[[], Images] | None:
+    """Opens the unmarked images of the audit; others than then are an error."""
+    used = held.held_out
+    if used is None:
+        return None
+
+    def images() -> Images:
+        found = open_like(source or used.source, release.published)
+        if found.digest != used.digest:
+            raise InputError(
+                expected=f"the held-out images of the audit, digest {used.digest[:12]}",
+                came=f"others, digest {found.digest[:12]}",
+                do="pass the same with --held-out",
+            )
+        return found.images
+
+    return images

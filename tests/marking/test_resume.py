@@ -1,0 +1,177 @@
+"""A marking that was stopped goes on where it was, and gives what it would have given."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from radiotracer.data import Examples
+from radiotracer.errors import StorageError
+from radiotracer.marking import Key
+from radiotracer.marking.designs import mark
+from radiotracer.marking.release import Release
+from radiotracer.marking.resume import Kept, fingerprint_of, once
+from radiotracer.marking.twin_mark import TwinConfig, plant_twins
+
+KEY = Key(bytes(range(32)))
+ONE, TWO = "1" * 64, "2" * 64
+CONFIG = TwinConfig(radius=9, steps=3, batch_size=4)
+ROWS = np.arange(0, 30, 3)
+
+
+class Counting(nn.Module):
+    """A network that counts how often any copy of it is called."""
+
+    calls = 0
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.inner = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 4))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        Counting.calls += 1
+        return self.inner(inputs)
+
+
+def examples(seed: int = 0) -> Examples:
+    rng = np.random.default_rng(seed)
+    return Examples(
+        images=rng.integers(0, 256, (30, 4, 4, 1), dtype=np.uint8),
+        labels=rng.integers(0, 4, 30),
+        ids=np.array([f"{i:02d}" for i in range(30)]),
+        class_names=tuple("abcd"),
+        source="memory",
+    )
+
+
+def marked(kept: Kept | None, stop: int | None = None, **changed: Any) -> tuple[Release, int]:
+    """The release and how often the network was called; stopped when `stop` images are done."""
+
+    def progress(_: str, done: int, of: int) -> None:
+        if done == stop:
+            raise KeyboardInterrupt
+
+    given = {"key": KEY, "config": CONFIG, "data": examples(), "model": Counting(), **changed}
+    Counting.calls = 0
+    made = mark(
+        given["data"], ROWS, given["key"], [given["model"]], given["config"],
+        kept=kept, progress=progress,
+    )  # fmt: skip
+    return made, Counting.calls
+
+
+def stopped(folder: Path) -> None:
+    """Eight of ten images are done."""
+    with pytest.raises(KeyboardInterrupt), Kept(folder) as kept:
+        marked(kept, stop=8)
+
+
+def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / ".out.marking"
+    whole, calls = marked(None)
+    stopped(folder)
+    assert len(list(folder.rglob("*.npz"))) == 2
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with Kept(folder) as kept:
+        rest, fewer = marked(kept)
+    # One call finds the head and one proves that the images fit; the rest is shared by 3 batches.
+    assert fewer - 2 == (calls - 2) / 3
+    assert rest.commitment == whole.commitment
+    np.testing.assert_array_equal(rest.published.images, whole.published.images)
+    for name, array in whole.planted.arrays.items():
+        np.testing.assert_array_equal(rest.planted.arrays[name], array)
+    assert not folder.exists()
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "images": {"data": examples(1)},
+    "network": {"model": Counting(1)},
+    "key": {"key": Key(bytes(32))},
+    "settings": {"config": CONFIG.model_copy(update={"radius": 8})},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_of_anything_else_nothing_is_taken(tmp_path: Path, other: str) -> None:
+    folder = tmp_path / "kept"
+    stopped(folder)
+    fresh, calls = marked(None, **OTHERS[other])
+    with pytest.raises(KeyboardInterrupt), Kept(folder) as kept:
+        marked(kept, stop=4, **OTHERS[other])
+    assert len(list(folder.rglob("*.npz"))) == 1  # and what was there before is gone
+    with Kept(folder) as kept:
+        found, again = marked(kept, **OTHERS[other])
+    assert found.commitment == fresh.commitment and again < calls
+
+
+def test_a_batch_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    whole, calls = marked(None)
+    stopped(folder)
+    first, _ = sorted(folder.rglob("*.npz"))
+    first.write_bytes(first.read_bytes()[:-30])
+    with Kept(folder) as kept:
+        found, fewer = marked(kept)
+    assert fewer - 2 == (calls - 2) * 2 / 3 and found.commitment == whole.commitment
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    arrays = [np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([np.nan, -0.0]), np.array(3)]
+    arrays += [np.full(i, i) for i in range(12)]
+    kept = Kept(tmp_path / "kept")
+    kept.begin(ONE)
+    assert not (tmp_path / "kept").exists()
+    for made in (once(kept, "a", lambda: arrays), once(kept, "a", list)):
+        for found, wanted in zip(made, arrays, strict=True):
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found, wanted)
+    assert kept.get("b") is None and once(None, "a", list) == []
+
+
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    (folder / "mine").mkdir(parents=True)
+    with Kept(folder) as kept:
+        kept.begin(ONE)
+        kept.put("a", {"x": np.zeros(1)})
+        kept.begin(TWO)
+        assert kept.get("a") is None
+        assert [each.name for each in folder.iterdir()] == ["mine"]
+        kept.put("a", {"x": np.ones(1)})
+    assert [each.name for each in folder.iterdir()] == ["mine"]
+
+
+def test_a_disk_that_refuses(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    kept = Kept(tmp_path / "file" / "kept")
+    kept.begin(ONE)
+    with pytest.raises(StorageError, match="a part of the path is a file"):
+        kept.put("a", {"x": np.zeros(1)})
+
+
+def test_fingerprints() -> None:
+    model, other = Counting(), Counting()
+    settings = {"a": 1, "b": [2.5, None]}
+    first = fingerprint_of(settings, [model])
+    assert first == fingerprint_of({"b": [2.5, None], "a": 1}, [other]) and len(first) == 64
+    assert fingerprint_of(settings, []) != first != fingerprint_of(settings, [model, model])
+    with torch.no_grad():
+        other.inner[1].bias[0] += 1e-6
+    assert fingerprint_of(settings, [other]) != first
+    assert fingerprint_of(settings, [model.bfloat16()]) != first
+
+
+def test_nothing_kept_changes_nothing(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "kept")
+    kept.begin(ONE)
+    chosen = examples().take(ROWS)
+    plain = plant_twins(chosen, KEY, [Counting()], CONFIG)
+    held = plant_twins(chosen, KEY, [Counting()], CONFIG, kept=kept)
+    np.testing.assert_array_equal(plain.images, held.images)
