@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from radiotracer.audit.alignment import align
-from radiotracer.audit.suspects.network import network_suspect
-from radiotracer.audit.twin_test import audit_twins
-from radiotracer.audit.white_box import against_carriers, contrasts
+from radiotracer.auditing.alignment import align
+from radiotracer.auditing.suspects.network import network_suspect
+from radiotracer.auditing.twin_test import audit_twins
+from radiotracer.auditing.white_box import against_carriers, contrasts
 from radiotracer.data import Examples, open_data
 from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.lab.train import TrainConfig, train

@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
 
-from radiotracer.audit.suspects.network import network_suspect
+from radiotracer.auditing.suspects.network import network_suspect
 from radiotracer.data import Examples, open_data
 from radiotracer.data.tensors import to_inputs
 from radiotracer.lab.audit.bench import NETWORKS

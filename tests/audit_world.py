@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from radiotracer.audit.evidence import Evidence
-from radiotracer.audit.finding import Control, Finding
-from radiotracer.audit.looks import Look
-from radiotracer.audit.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
+from radiotracer.auditing.evidence import Evidence
+from radiotracer.auditing.finding import Control, Finding
+from radiotracer.auditing.looks import Look
+from radiotracer.auditing.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
 from radiotracer.data import Examples, open_data
 from radiotracer.marking import Key
 from radiotracer.marking.designs import mark

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from radiotracer.audit.suspects.answering import Answering
+from radiotracer.auditing.suspects.answering import Answering
 from radiotracer.data import Examples, Images
 from radiotracer.data.tensors import to_inputs
 from radiotracer.marking import Key, carriers

@@ -1,4 +1,4 @@
-"""Find tampered training examples by gradient tracing.
+"""Find tampered training examples, and tell whether a model was trained on marked data.
 
 Importing this package imports no torch: every public name is loaded when it is first used.
 """
@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiotracer.auditing.audit import audit as audit
+    from radiotracer.auditing.finding import Finding as Finding
+    from radiotracer.auditing.suspects import open_suspect as open_suspect
     from radiotracer.data import Examples as Examples
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Rule as Rule
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from radiotracer.explaining import explain as explain
     from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
+    from radiotracer.marking import Key as Key
+    from radiotracer.marking.choosing import choose as choose
+    from radiotracer.marking.designs import mark as mark
+    from radiotracer.marking.release import Release as Release
     from radiotracer.recipes import Manifest as Manifest
     from radiotracer.recipes import random_flip as random_flip
     from radiotracer.recipes import targeted_flip as targeted_flip
@@ -36,19 +43,26 @@ _HOMES = {
     "DataError": "errors",
     "Examples": "data",
     "Explanation": "explaining",
+    "Finding": "auditing.finding",
     "InputError": "errors",
+    "Key": "marking",
     "Manifest": "recipes",
     "NotFiniteError": "errors",
     "RadiotracerError": "errors",
     "Recording": "runs",
+    "Release": "marking.release",
     "Rule": "detectors",
     "Run": "runs",
     "RunError": "errors",
     "Scan": "scanning",
     "StorageError": "errors",
     "Tracer": "influence",
+    "audit": "auditing.audit",
+    "choose": "marking.choosing",
     "explain": "explaining",
+    "mark": "marking.designs",
     "open_data": "data",
+    "open_suspect": "auditing.suspects",
     "random_flip": "recipes",
     "record": "runs",
     "scan": "scanning",

@@ -17,7 +17,7 @@ import pytest
 import audit_world
 import radiotracer.cli.audit
 from audit_world import AuditWorld, make_world, sample_evidence
-from radiotracer.audit.looks import LOOKS, read_looks
+from radiotracer.auditing.looks import LOOKS, read_looks
 from radiotracer.data import open_data, save_examples
 from radiotracer.marking import Key
 

@@ -22,13 +22,16 @@ COMMANDS = [
     "key show",
     "key commit",
     "mark",
+    "power",
     "audit",
     "verify",
     "bench",
     "bench speed",
     "bench detect",
+    "bench audit",
     "reproduce",
     "reproduce tracein",
+    "reproduce radioactive",
 ]
 
 

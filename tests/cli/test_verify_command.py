@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, AuditWorld, make_world
-from radiotracer.audit.looks import LOOKS
+from radiotracer.auditing.looks import LOOKS
 from radiotracer.cli import run
 from radiotracer.marking import Key
 from radiotracer.marking.carrier_mark import MarkConfig

@@ -14,8 +14,8 @@ from test_report_browser import CHROMIUM, opened
 from test_report_page import Page
 
 from audit_world import CONTROLS, sample_evidence
-from radiotracer.audit.page import describe
-from radiotracer.audit.wording import HEADLINES, Verdict
+from radiotracer.auditing.page import describe
+from radiotracer.auditing.wording import HEADLINES, Verdict
 from radiotracer.report import Audited, render_audit
 from radiotracer.report.audit_page import powers
 from radiotracer.report.key_chart import key_bins

@@ -9,18 +9,17 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.audit.dossier import QUERIES_FILE, REPORT_FILE, conduct
-from radiotracer.audit.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.audit.suspects import Access
-from radiotracer.audit.wording import HEADLINES, power
+from radiotracer.auditing.dossier import QUERIES_FILE, REPORT_FILE, conduct
+from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.auditing.suspects import Access
+from radiotracer.auditing.wording import HEADLINES, power
 from radiotracer.cli.console import emit, err, out, progress
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json, KeyFile, Out, Overwrite
-from radiotracer.cli.recorded import open_like
+from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
+from radiotracer.cli.recorded import held_out_of
 from radiotracer.cli.suspects import (
     GivenOutputs,
     HeadersFrom,
-    Marked,
     Model,
     Step,
     SuspectFactory,
@@ -63,12 +62,7 @@ def audit(
             "may have been but never on published data, for more power; repeatable.",
         ),
     ] = None,
-    held_out: Annotated[
-        str | None,
-        Parameter(
-            help="Unmarked DATA that the model was not trained on, for designs that need some."
-        ),
-    ] = None,
+    held_out: HeldOut = None,
     budget: Annotated[
         int | None, Parameter(help="Ask about this many images at most; by default no limit.")
     ] = None,
@@ -95,7 +89,7 @@ def audit(
         headers_from=headers_from,
     )
     references = [open_for(release, each) for each in reference or ()]
-    unmarked = None if held_out is None else open_like(held_out, release.published)
+    unmarked = held_out_of(release, held_out)
     with progress() as reporter:
         done = conduct(
             marked,

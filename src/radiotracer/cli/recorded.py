@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from radiotracer.cli.console import err, tell_quarantined
-from radiotracer.data import BUILT_INS, Examples, Images, open_data
+from radiotracer.data import BUILT_INS, Examples, open_data
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.saved import is_saved
 from radiotracer.errors import InputError, RunError
@@ -55,8 +55,8 @@ def open_sized(source: str, image_size: int | None) -> Examples:
     return open_data(source, image_size=image_size if images else None, report=err.print)
 
 
-def held_out_images(release: Release, source: str | None) -> Images | None:
-    """Unmarked images for audits of carriers: of `source`, or of the data's own test split.
+def held_out_of(release: Release, source: str | None) -> Examples | None:
+    """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
 
     None where the design needs none; an `InputError` where one is given all the same.
     """
@@ -75,7 +75,7 @@ def held_out_images(release: Release, source: str | None) -> Images | None:
             came="marked data without a test split",
             do="pass --held-out",
         )
-    return open_like(source, release.published).images
+    return open_like(source, release.published)
 
 
 def manifest_of(examples: Examples) -> Manifest | None:

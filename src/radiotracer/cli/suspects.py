@@ -9,15 +9,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.audit.suspects import Outputs, Suspect, open_suspect
+from radiotracer.auditing.suspects import Outputs, Suspect, open_suspect
 from radiotracer.errors import InputError
 from radiotracer.lab.models import build_model
 from radiotracer.marking.release import Release
 from radiotracer.runs import Run
 
-Marked = Annotated[
-    Path, Parameter(name="--marked", help="The folder that `radiotracer mark` wrote.")
-]
 Model = Annotated[
     str | None,
     Parameter(

@@ -8,19 +8,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.audit.evidence import Evidence
-from radiotracer.audit.suspects import Suspect
-from radiotracer.audit.verifying import Checked
-from radiotracer.audit.verifying import verify as check
-from radiotracer.audit.wording import power
+from radiotracer.auditing.evidence import Evidence
+from radiotracer.auditing.suspects import Suspect
+from radiotracer.auditing.verifying import Checked
+from radiotracer.auditing.verifying import verify as check
+from radiotracer.auditing.wording import power
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json, KeyFile
+from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.cli.recorded import open_like
 from radiotracer.cli.suspects import (
     GivenOutputs,
     HeadersFrom,
-    Marked,
     Model,
     Step,
     SuspectFactory,

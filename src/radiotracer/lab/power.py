@@ -7,47 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy.special import ndtri_exp
 
-from radiotracer.audit.auditing import USES, audit
-from radiotracer.audit.suspects.network import network_suspect
+from radiotracer.auditing.audit import USES, audit
+from radiotracer.auditing.power import Power
+from radiotracer.auditing.suspects.network import network_suspect
 from radiotracer.data import Images
 from radiotracer.lab.models import build_model
 from radiotracer.lab.train import TrainConfig, train
 from radiotracer.marking import Key
 from radiotracer.marking.release import Release
 
-POWER_FILE = "sealed/power.json"
-"""Inside of a marked folder."""
-
 _LN10 = float(np.log(10.0))
-
-
-class Power(BaseModel):
-    """What audits said of a network that was trained on the release.
-
-    Args:
-        training: How it was trained.
-        share: Which share of the examples is marked.
-        alpha: The level of the audits.
-        log10_p: By access.
-        smallest_share: By access: which share would just have been found, as far as that can be
-            told from one network; None where nothing was found to tell it from, or it is above 1.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    training: TrainConfig
-    share: float
-    alpha: float
-    log10_p: dict[str, float]
-    smallest_share: dict[str, float | None]
-
-    @property
-    def weak(self) -> bool:
-        """Whether no access found the network."""
-        return bool(min(self.log10_p.values()) > np.log10(self.alpha))
 
 
 def power_of(
@@ -81,7 +52,7 @@ def power_of(
     }
     alpha = release.protocol.alpha
     return Power(
-        training=training,
+        training=training.model_dump(mode="json"),
         share=share,
         alpha=alpha,
         log10_p=found,

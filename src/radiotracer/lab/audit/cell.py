@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from radiotracer.audit.auditing import USES, audit
-from radiotracer.audit.finding import Finding
-from radiotracer.audit.suspects import Access, Suspect
-from radiotracer.audit.suspects.network import network_suspect
+from radiotracer.auditing.audit import USES, audit
+from radiotracer.auditing.finding import Finding
+from radiotracer.auditing.suspects import Access, Suspect
+from radiotracer.auditing.suspects.network import network_suspect
 from radiotracer.data import Examples, Images
 from radiotracer.lab.audit.config import REFERENCE_SEED, AuditConfig
 from radiotracer.lab.audit.result import AuditCell, AuditOf, Place
