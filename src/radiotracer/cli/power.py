@@ -31,6 +31,7 @@ def power(
         int | None, Parameter(help="Channels of its first stage; by default its own.")
     ] = None,
     epochs: Annotated[int, Parameter(help="Passes over the data.")] = 20,
+    batch_size: Annotated[int, Parameter(help="Examples per step.")] = 128,
     learning_rate: Annotated[float, Parameter(help="The peak of the schedule.")] = 0.1,
     augment: Annotated[Variation, Parameter(help="How it varies the images.")] = "none",
     held_out: HeldOut = None,
@@ -46,6 +47,7 @@ def power(
         width=width,
         epochs=epochs,
         checkpoint_every=epochs,
+        batch_size=batch_size,
         learning_rate=learning_rate,
         augment=augment,
         seed=seed,
