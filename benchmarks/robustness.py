@@ -31,7 +31,7 @@ from radiotracer.lab.audit.bench import NETWORKS
 from radiotracer.lab.audit.cell import audits, made
 from radiotracer.lab.audit.config import AuditConfig
 from radiotracer.lab.audit.result import Place
-from radiotracer.lab.models import build_model
+from radiotracer.lab.models import build_model, with_fresh_head
 from radiotracer.lab.predictions import accuracy, predictions
 from radiotracer.lab.train import TrainConfig, train
 from radiotracer.runs import ModelSpec
@@ -84,7 +84,7 @@ def main() -> None:
     tuned = TrainConfig(model=config.model, width=width, epochs=1, learning_rate=0.01, seed=7)
     tell("fine-tuned, 1 epoch", continued(cell.suspect, own, tuned))
     head = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
-    tell("head replaced", continued(with_fresh_head(cell.suspect), own, head))
+    tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, head))
     for name, examples in (("published", cell.release.published), ("clean", own)):
         tell(f"distilled on the {name} images", distilled(cell.suspect, examples, width))
     if options.retrain:
@@ -111,15 +111,6 @@ def continued(model: nn.Module, examples: Examples, config: TrainConfig) -> nn.M
     """Trained on, on other data."""
     with tempfile.TemporaryDirectory() as folder:
         return train(examples, config, Path(folder) / "run", start=model)[1]
-
-
-def with_fresh_head(model: nn.Module) -> nn.Module:
-    """The same features under a last layer that was never trained."""
-    model = copy.deepcopy(model)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        model.head.reset_parameters()  # type: ignore[operator, union-attr]
-    return model
 
 
 def distilled(teacher: nn.Module, examples: Examples, width: int, epochs: int = 10) -> nn.Module:

@@ -124,11 +124,11 @@ CONTROLS = tuple(float(x) for x in np.round(np.log10((np.arange(1000) + 0.5) / 1
 def sample_finding(*, log10_p: float = -7.1, coins: int = 600, passed: bool = True) -> Finding:
     return Finding(
         access="scores",
-        statistic="signed-rank sum of the preference for the published twin",
+        statistic="sum of the preferences for published twins, the largest twentieth cut off",
         null="exact: a secret fair coin chose each published twin",
         log10_p=log10_p,
         effect=0.31,
-        effect_means="signed-rank sum over the largest possible one, from -1 to 1",
+        effect_means="the sum over the largest that it could be, from -1 to 1",
         coins=coins,
         control_log10_p=CONTROLS,
         controls=(

@@ -15,12 +15,16 @@ from radiotracer.errors import InputError
 from radiotracer.marking import Key, control_keys, published_twins
 from radiotracer.marking.release import Release
 from radiotracer.marking.twin_mark import preference
-from radiotracer.stats import signflip, signflip_control
+from radiotracer.stats import Weighting, signflip, signflip_control
 
 Reals = NDArray[np.float64]
 
 DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Where labels are asked. One label says little of how sure a model is; how far it holds, more."""
+
+WEIGHTING: Weighting = "magnitudes"
+"""What a pair counts for: by how much a twin is preferred, the largest twentieth cut off. On
+development data it told more than ranks in each of six trainings."""
 
 _NULL = (
     "exact: a secret fair coin chose each published twin, so for a model that does not depend on "
@@ -75,17 +79,17 @@ def audit_twins(
         blind.append(np.mean(asked_too, axis=0))
         checked.append(_blind_control(blind[-1] * signs))
     asked = beyond(_preference(suspect, release, access), np.stack(blind, axis=1))
-    test = signflip(asked * signs)
+    test = signflip(asked * signs, weighting=WEIGHTING)
     others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
-    control_log10_p = signflip_control(asked * signs, others != signs)
+    control_log10_p = signflip_control(asked * signs, others != signs, weighting=WEIGHTING)
     published = int((asked * signs > 0).sum())
     return Finding(
         access=access,
-        statistic="signed-rank sum of the preference for the published twin",
+        statistic="sum of the preferences for published twins, the largest twentieth cut off",
         null=_NULL,
         log10_p=test.log10_p,
         effect=test.statistic / test.largest if test.largest else 0.0,
-        effect_means="signed-rank sum over the largest possible one, from -1 to 1",
+        effect_means="the sum over the largest that it could be, from -1 to 1",
         coins=test.pairs - test.zeros,
         control_log10_p=tuple(control_log10_p.tolist()),
         controls=(uniform_control(control_log10_p), *checked),
@@ -153,7 +157,8 @@ def _preference(suspect: Suspect, release: Release, access: Access) -> Reals:
 
 def _blind_control(differences: Reals) -> Control:
     """Whether references prefer published twins, or sealed ones: then they know the coins."""
-    either = min(signflip(differences).log10_p, signflip(-differences).log10_p)
+    sides = (signflip(each, weighting=WEIGHTING).log10_p for each in (differences, -differences))
+    either = min(sides)
     return silent_control("references", min(0.0, either + np.log10(2.0)), "either twin preferred")
 
 

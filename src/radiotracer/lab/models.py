@@ -7,6 +7,7 @@ checkpoint says by itself how its inputs are scaled.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Literal
 
@@ -191,6 +192,20 @@ def build_model(spec: ModelSpec) -> nn.Module:
         raise InputError(
             expected=f"options that {spec.name} takes", came=f"{spec.options}", do=str(error)
         ) from error
+
+
+def with_fresh_head(model: nn.Module, seed: int) -> nn.Module:
+    """A copy of a reference network under a last layer that was never trained.
+
+    Args:
+        model: Has its last linear layer as ``head``; left as it is.
+        seed: The new layer is drawn by it; torch's global random state is left as it was.
+    """
+    fresh = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh.get_submodule("head").reset_parameters()  # type: ignore[operator]
+    return fresh
 
 
 def normalise_like(model: nn.Module, examples: Examples) -> None:

@@ -31,7 +31,7 @@ TESTS: dict[Design, dict[str, JsonValue]] = {
     "twins": {
         "scores": "sign-flip test of log odds between twins, less what blind networks explain",
         "labels": "the same of how often the label is named at five distances from the middle",
-        "weighting": "ranks",
+        "weighting": "magnitudes",
     },
     "carriers": {
         "weights": "cosines of classifier rows with the carriers, combined by Fisher",

@@ -19,7 +19,7 @@ from radiotracer.data import Examples, Images
 from radiotracer.lab.audit.config import REFERENCE_SEED, AuditConfig
 from radiotracer.lab.audit.result import AuditCell, AuditOf, Place
 from radiotracer.lab.kept import trained_once
-from radiotracer.lab.models import build_model
+from radiotracer.lab.models import build_model, with_fresh_head
 from radiotracer.lab.predictions import accuracy
 from radiotracer.marking import Key
 from radiotracer.marking.choosing import choose
@@ -77,10 +77,10 @@ def made(
     settings = CONFIGS[place.design](radius=place.radius)
     spec = spec_of(train, config)
     release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
-    start = models[0] if place.suspect == "frozen" else None
 
     def trained(examples: Examples, seed: int, home: Path) -> nn.Module:
         training = config.training(place.suspect, place.augment, seed)
+        start = with_fresh_head(models[0], seed) if place.suspect == "frozen" else None
         return trained_once(examples, training, home, start=start, progress=progress)[1]
 
     home = folder / "references"
