@@ -56,7 +56,7 @@ def main() -> None:
     maker = key_of("maker", 0)
     rows = choose(pool, MARKED, "hardest", maker, models=[extractor], per_class=False)
     release = mark(pool, rows, maker, [extractor], TwinConfig())
-    blind = [network_suspect(reference, "reference", {})]
+    blind = [Remembering(reference)]
     found: dict[str, list[float]] = {}
 
     def note(test_name: str, log10_p: float) -> None:
