@@ -156,7 +156,7 @@ def test_places_and_settings_together_are_everything() -> None:
     others = [
         place._replace(**change)
         for change in (
-            {"data": "d"}, {"design": "carriers"}, {"share": 0.02}, {"radius": 7},
+            {"data": "a-b:c"}, {"design": "carriers"}, {"share": 0.02}, {"radius": 7},
             {"augment": "crops"}, {"suspect": "other"}, {"seed": 1},
         )
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from torch import nn
 from marked_world import KEY, by_carriers, by_twins, examples, network
 from radiotracer.data import open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
-from radiotracer.errors import InputError
+from radiotracer.errors import DataError, InputError
 from radiotracer.marking import Key
 from radiotracer.marking.release import Planted, Release
 
@@ -274,6 +274,14 @@ def test_edited_files(twins: Path, what: str, text: str) -> None:
     getattr(Spoiled, what)(twins)
     with pytest.raises(InputError, match=text):
         Release.read(twins).require_committed(KEY)
+
+
+def test_another_commitment_beside_the_published_data(
+    twins: Path, folders: dict[str, Path]
+) -> None:
+    shutil.copy(folders["carriers"] / "commitment.json", twins / "release" / "commitment.json")
+    with pytest.raises(DataError, match="one commitment.*got two.*restore the one"):
+        Release.read(twins)
 
 
 def test_tied_and_strided_weights_are_sealed_as_they_are(tmp_path: Path) -> None:

@@ -211,6 +211,13 @@ class Release:
                 do="pass the folder that holds release, sealed and commitment.json",
             )
         commitment = _parsed(Commitment, folder / COMMITMENT_FILE)
+        beside = _parsed(Commitment, folder / PUBLISHED / COMMITMENT_FILE)
+        if beside != commitment:
+            raise DataError(
+                expected=f"one commitment, in {folder} and in its folder {PUBLISHED}",
+                came=f"two: {commitment.digest[:12]} and {beside.digest[:12]}",
+                do="restore the one that was published",
+            )
         protocol = _parsed(Protocol, folder / PROTOCOL_FILE)
         published = open_data(str(folder / PUBLISHED))
         arrays = read_arrays(folder / ARRAYS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ class Place(NamedTuple):
     def file_name(self) -> str:
         """Of the cell's JSON."""
         data = "".join(c if c.isalnum() else "-" for c in self.data).strip("-")
+        if data != self.data:  # a path: others may look the same without their slashes
+            data += "-" + hashlib.sha256(self.data.encode()).hexdigest()[:8]
         marks = (self.design, f"{self.share:g}", self.radius)
         parts = (data, *marks, self.suspect, self.augment, self.seed)
         return "_".join(map(str, parts)) + ".json"

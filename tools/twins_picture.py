@@ -1,0 +1,68 @@
+"""Draw docs/img/twins.png: hard images, and the twins that are published in their place.
+
+    python tools/twins_picture.py
+
+Trains a small network on Fashion-MNIST (a minute), chooses images as `radiotracer mark` does, and
+makes twins within several radii. Each row says its radius and its mean PSNR.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from radiotracer.data import Examples, open_data
+from radiotracer.lab.train import TrainConfig, train
+from radiotracer.marking import Key
+from radiotracer.marking.choosing import choose
+from radiotracer.marking.twin_mark import TwinConfig, plant_twins
+
+RADII = (3, 6, 10, 16)
+SHOWN, SIZE, GAP, MARGIN = 10, 84, 4, 150
+TARGET = Path(__file__).parent.parent / "docs" / "img" / "twins.png"
+
+
+def main() -> None:
+    """Write the picture and print each row's PSNR."""
+    data = open_data("fashion-mnist")
+    data = data.take(np.sort(np.random.default_rng(0).choice(len(data), 10_000, replace=False)))
+    key = Key(bytes(32))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainConfig(model="resnet18", width=16, epochs=4, learning_rate=0.1, seed=1000)
+        model = train(data, settings, Path(folder) / "run")[1]
+    rows = choose(data, 0.01, "hardest", key, models=[model])
+    chosen = data.take(_one_of_each(data, rows))
+    lines = [("as they were", chosen.images)]
+    for radius in RADII:
+        planted = plant_twins(chosen, key, [model], TwinConfig(radius=radius))
+        psnr = float(planted.columns["psnr"].mean())
+        print(f"radius {radius}: {psnr:.1f} dB")
+        lines.append((f"radius {radius}\n{psnr:.1f} dB", planted.images))
+    _drawn(lines).save(TARGET, optimize=True)
+
+
+def _one_of_each(data: Examples, rows: np.ndarray) -> np.ndarray:
+    """The first chosen image of every class."""
+    _, first = np.unique(data.labels[rows], return_index=True)
+    return np.asarray(rows[first])
+
+
+def _drawn(lines: list[tuple[str, np.ndarray]]) -> Image.Image:
+    """Rows of images with their captions."""
+    step = SIZE + GAP
+    sheet = Image.new("L", (MARGIN + SHOWN * step, len(lines) * step + GAP), 255)
+    draw = ImageDraw.Draw(sheet)
+    for y, (caption, images) in enumerate(lines):
+        top = GAP + y * step
+        draw.multiline_text((GAP, top + SIZE // 3), caption, fill=0, font_size=15)
+        for x, image in enumerate(images[:SHOWN]):
+            shown = Image.fromarray(image[:, :, 0]).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+            sheet.paste(shown, (MARGIN + x * step, top))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
