@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from radiotracer.auditing.suspects import open_suspect as open_suspect
     from radiotracer.data import Examples as Examples
     from radiotracer.data import open_data as open_data
+    from radiotracer.detectors import Reference as Reference
     from radiotracer.detectors import Rule as Rule
     from radiotracer.errors import DataError as DataError
     from radiotracer.errors import InputError as InputError
@@ -50,6 +51,7 @@ _HOMES = {
     "NotFiniteError": "errors",
     "RadiotracerError": "errors",
     "Recording": "runs",
+    "Reference": "detectors",
     "Release": "marking.release",
     "Rule": "detectors",
     "Run": "runs",

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -108,6 +109,50 @@ def test_nothing_found_is_0(cli: Any, tiny: World) -> None:
     done = cli("scan", tiny.folder, "--threshold", "1e9", "--out", "scan")
     assert done.status == 0
     assert "0 of 96 training examples look tampered with." in done.out
+
+
+def reviewed(tiny: World, path: Path, size: int) -> Path:
+    """A random sample that somebody looked at, without what was tampered with."""
+    drawn = np.random.default_rng(0).permutation(96)
+    clean = drawn[~tiny.manifest.is_tampered[drawn]][:size]
+    path.write_text("\n".join(tiny.tampered.ids[clean]))
+    return path
+
+
+def test_a_false_discovery_rate_with_a_reference(cli: Any, tiny: World, tmp_path: Path) -> None:
+    path = reviewed(tiny, tmp_path / "reviewed.txt", 40)
+    done = cli("scan", tiny.folder, "--fdr", "0.3", "--reference", path, "--out", "scan", "--json")
+    summary = json.loads(done.out)
+    assert done.status == 1 and summary["flagged"] > 0 and summary["inconclusive"] is None
+    assert f"against 40 reference examples, all classes together: {path}" in summary["rule"]
+    table = pq.read_table("scan/suspects.parquet").to_pydict()
+    assert sum(table["is_reference"]) == 40
+    more = [*("--fdr", "0.3", "--reference", path, "--storey"), "--json"]
+    done = cli("scan", tiny.folder, *more, "--out", "storey")
+    assert json.loads(done.out)["flagged"] >= summary["flagged"]
+    assert "share of honest examples estimated at" in json.loads(done.out)["rule"]
+
+
+def test_inconclusive_is_told_and_is_0(cli: Any, tiny: World, tmp_path: Path) -> None:
+    path = reviewed(tiny, tmp_path / "few.txt", 19)
+    rate = ["--fdr", "0.05", "--reference", path]
+    done = cli("scan", tiny.folder, *rate, "--junit", "scan.xml", "--out", "scan")
+    assert done.status == 0
+    (line,) = [each for each in done.out.splitlines() if each.startswith("inconclusive: ")]
+    assert "of 77 tested examples score above the whole reference" in line
+    assert "look tampered with." not in done.out
+    reason = json.loads(Path("scan/summary.json").read_text())["inconclusive"]
+    assert line == f"inconclusive: {reason}."
+    assert Path("scan.xml").read_text().count("<skipped ") == 3
+
+
+@pytest.mark.parametrize(("budget", "status"), [(0, 1), (2, 1), (3, 0), (9, 0)])
+def test_a_gate_for_pipelines(cli: Any, tiny: World, budget: int, status: int) -> None:
+    gate = ["--top", "3", "--budget", budget, "--junit", "ci/scan.xml"]
+    done = cli("scan", tiny.folder, *gate, "--out", "scan")
+    assert done.status == status and "junit     ci/scan.xml" in done.out
+    assert "3 of 96 training examples look tampered with." in done.out
+    assert ("<failure " in Path("ci/scan.xml").read_text()) == (status == 1)
 
 
 def test_without_queries(cli: Any, tiny: World) -> None:

@@ -61,6 +61,18 @@ USAGE: dict[str, list[str]] = {
     "threshold and top": [*SCAN, "--threshold", "1", "--top", "3"],
     "tail alone": [*SCAN, "--tail", "lower"],
     "top of nothing": [*SCAN, "--top", "0"],
+    "rate and top": [*SCAN, "--fdr", "0.05", "--top", "3"],
+    "rate and threshold": [*SCAN, "--fdr", "0.05", "--threshold", "1"],
+    "rate of one": [*SCAN, "--fdr", "1"],
+    "rate not a number": [*SCAN, "--fdr", "nan"],
+    "rate with a tail": [*SCAN, "--fdr", "0.05", "--tail", "lower"],
+    "reference without a rate": [*SCAN, "--reference", "r.txt"],
+    "reference beside a budget": [*SCAN, "--top", "3", "--reference", "r.txt"],
+    "storey without a rate": [*SCAN, "--storey"],
+    "storey without a reference": [*SCAN, "--fdr", "0.05", "--storey"],
+    "reference that is nowhere": [*SCAN, "--fdr", "0.05", "--reference", "r.txt"],
+    "budget below nothing": [*SCAN, "--budget", "-1"],
+    "junit into a folder": [*SCAN, "--junit", "{data}"],
     "threshold not a number": [*SCAN, "--threshold", "nan"],
     "unknown detector": [*SCAN, "--detector", "nope"],
     "detector without queries": [*SCAN, "--queries", "none", "--detector", "tracin-cp"],
@@ -85,6 +97,21 @@ USAGE: dict[str, list[str]] = {
 @pytest.mark.parametrize("name", USAGE)
 def test_usage(name: str, fail: Any) -> None:
     fail(name, *USAGE[name])
+
+
+def test_references_that_cannot_be_used(fail: Any, tmp_path: Path, tiny: World) -> None:
+    ids = tiny.tampered.ids.tolist()
+    scan = [*SCAN, "--fdr", "0.05", "--reference"]
+    for name, file, content in (
+        ("reference of too few", "few.txt", "\n".join(ids[:18])),
+        ("reference of unknown ids", "unknown.txt", "\n".join([*ids[:30], "nobody\x1b[31m"])),
+        ("reference with an id twice", "twice.txt", "\n".join([*ids[:30], ids[3]])),
+        ("reference of nothing", "empty.txt", ""),
+        ("reference without ids", "table.csv", "name\nsomebody\n"),
+        ("reference of another kind", "table.json", "[]"),
+    ):
+        (tmp_path / file).write_text(content)
+        fail(name, *scan, f"{{tmp}}/{file}")
 
 
 def test_a_training_that_diverged_is_not_scanned(fail: Any, cli: Any) -> None:

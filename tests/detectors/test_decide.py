@@ -101,19 +101,21 @@ def test_properties_of_a_threshold(
     [
         (
             {},
-            "expected one of --threshold, --top and a false discovery rate; got none; "
-            "pass one of them",
+            "expected one of --threshold, --top and --fdr; got none; pass one of them",
         ),
         (
             {"threshold": 1.0, "top": 1},
-            "expected one of --threshold, --top and a false discovery rate; got 2 of them; "
-            "pass one of them",
+            "expected one of --threshold, --top and --fdr; got 2 of them; pass one of them",
         ),
         ({"threshold": float("nan")}, "expected a finite --threshold; got nan; pass a number"),
         ({"threshold": -float("inf")}, "expected a finite --threshold; got -inf; pass a number"),
         (
             {"fdr": 1.0},
             "expected a false discovery rate in (0, 1); got 1; pass 0.05",
+        ),
+        (
+            {"top": 1, "storey": True},
+            "expected --fdr beside --storey; got another rule; leave out --storey",
         ),
         ({"top": -1}, "expected --top of at least 0; got -1; pass --top 100"),
     ],
@@ -155,9 +157,41 @@ def test_the_calibrated_default_with_p_values() -> None:
     assert budget.top == 2 and "contrast" in budget.because
 
 
-def test_a_false_discovery_rate_needs_p_values() -> None:
+def test_a_false_discovery_rate_needs_something_to_estimate_it_by() -> None:
     with pytest.raises(InputError, match="a detector with p-values"):
         decide(OTHER, Rule(fdr=0.05))
+    with pytest.raises(InputError, match="a reference for an estimated share"):
+        decide(OTHER, Rule(fdr=0.05, storey=True))
     nothing = Ranking(np.zeros(3), p_values=np.ones(3))
     decision = decide(nothing, Rule(fdr=0.05))
     assert not decision.suspects.any() and decision.threshold is None
+    assert decision.inconclusive is None
+    assert decision.words == (
+        "false discovery rate <= 0.05 "
+        "(p-values from trusted examples that were not trained on: no guarantee)"
+    )
+
+
+def test_posteriors_estimate_a_false_discovery_rate() -> None:
+    """The list grows while the mean of 1 - posterior is at most the rate, dips included."""
+    posteriors = np.array([1.0, 0.1, 0.95, 0.9, 0.2, 0.0])
+    scores = np.array([6.0, 1.0, 4.0, 5.0, 2.0, 0.0])
+    decision = decide(Ranking(scores), Rule(fdr=0.05), None, posteriors)
+    assert decision.suspects.tolist() == [True, False, True, True, False, False]
+    assert decision.q_values is not None and decision.p_values is None
+    # By falling score the means are 0, 0.05, 0.05, 0.2375, 0.37, 0.475.
+    np.testing.assert_allclose(decision.q_values, [0, 0.37, 0.05, 0.05, 0.2375, 0.475])
+    assert decision.threshold == 4.0
+    assert decision.words.endswith("(estimated by the posteriors of label-posterior: no guarantee)")
+    dip = decide(Ranking(np.array([3.0, 2.0, 1.0])), Rule(fdr=0.1), None, np.array([0.8, 1, 1]))
+    assert dip.suspects.all()
+
+
+@given(scores=score_lists, seed=st.integers(0, 99), rate=st.sampled_from([0.05, 0.3, 0.6]))
+def test_the_longest_list_by_brute_force(scores: np.ndarray, seed: int, rate: float) -> None:
+    posteriors = np.random.default_rng(seed).random(len(scores))
+    order = np.argsort(-scores, kind="stable")
+    sizes = [k for k in range(1, len(scores) + 1) if (1 - posteriors[order[:k]]).mean() <= rate]
+    decision = decide(Ranking(scores), Rule(fdr=rate), None, posteriors)
+    assert set(np.flatnonzero(decision.suspects)) == set(order[: max(sizes, default=0)])
+    np.testing.assert_array_equal(decision.suspects, decision.ranks <= decision.suspects.sum())

@@ -18,9 +18,13 @@ from radiotracer.detectors import (
     Need,
     Observation,
     Ranking,
+    Reference,
+    Rule,
     Seen,
     Survey,
     Trace,
+    against,
+    decide,
     detection,
 )
 from radiotracer.gradients import PENULTIMATE, LastLayerGradients
@@ -279,6 +283,33 @@ def test_p_values_follow_the_scores(name: str) -> None:
     if name == "contrast":
         assert ranking.p_values is not None and np.isfinite(ranking.p_values).all()
         assert ranking.p_values[FLIPPED].max() < np.median(ranking.p_values[~FLIPPED])
+
+
+@everyone
+def test_posteriors_are_probabilities_that_follow_the_scores(name: str) -> None:
+    ranking = DETECTORS[name].rank(trace(DETECTORS[name], np.arange(N)))
+    assert (ranking.posteriors is not None) == (name == FALLBACK)
+    if ranking.posteriors is not None:
+        assert ((ranking.posteriors >= 0) & (ranking.posteriors <= 1)).all()
+        np.testing.assert_allclose(ranking.posteriors, np.minimum(np.exp(ranking.scores), 1))
+
+
+@everyone
+def test_a_reference_gives_every_detector_a_false_discovery_rate(name: str) -> None:
+    """At a rate of a half, so that 80 of the honest examples are enough for 16 flipped ones."""
+    detector = DETECTORS[name]
+    given = trace(detector, np.arange(N))
+    ranking = detector.rank(given)
+    drawn = np.random.default_rng(2).choice(np.flatnonzero(~FLIPPED), 80, replace=False)
+    reference = Reference(drawn, "a test")
+    tested = against(ranking.scores, given.labels, reference, 0.5)
+    decision = decide(ranking, Rule(fdr=0.5), tested)
+    assert np.isnan(tested.p_values[reference.rows]).all()
+    assert not decision.suspects[reference.rows].any()
+    np.testing.assert_array_equal(decision.suspects, decision.ranks <= decision.suspects.sum())
+    if name not in NOT_FOR_FLIPS:
+        assert decision.suspects[FLIPPED].mean() > 0.5
+        assert decision.suspects[~FLIPPED].mean() < 0.2
 
 
 def test_the_formulas_of_the_baselines() -> None:

@@ -33,8 +33,8 @@ METRICS = [
     "false_positive_rate",
 ]
 TOP = [
-    *("examples", "flagged", "detector", "rule", "seed", "data_digest", "left_out", "notes"),
-    "detectors",
+    *("examples", "flagged", "detector", "rule", "inconclusive", "seed", "run", "data", "queries"),
+    *("data_digest", "left_out", "notes", "detectors"),
 ]
 
 
@@ -73,6 +73,7 @@ def test_suspects(written: Path, judged: Scan, tiny: World) -> None:
         "q_value": "double",
         "is_suspect": "bool",
         "suggested_label": "string",
+        "is_reference": "bool",
     }
     assert table.column_names[:4] == ["id", "label", "score", "rank"]
     rows = table.to_pylist()
@@ -116,6 +117,9 @@ def test_the_summary_with_a_manifest(written: Path, judged: Scan, tiny: World) -
     assert list(summary) == TOP
     assert summary["examples"] == 96 and summary["flagged"] == 9 and summary["seed"] == 0
     assert summary["detector"] == "contrast" and summary["rule"] == "the 9 highest scores"
+    assert summary["inconclusive"] is None
+    assert summary["run"] == str(tiny.folder) and summary["data"] == str(tiny.data)
+    assert summary["queries"] == f"{tiny.archive}:test"
     assert summary["data_digest"] == tiny.tampered.digest and summary["left_out"] == {}
     assert list(summary["detectors"]) == list(judged.rankings)
     for name, row in summary["detectors"].items():
@@ -234,6 +238,7 @@ def test_data_of_ones_own(form: Callable[..., Any], shape: tuple[int, ...], tmp_
     assert found.class_names == ("0", "1")
     summary = write_scan(found, tmp_path / "scan", command="a test")
     assert summary["flagged"] == 3 and names(tmp_path / "scan") == FILES
+    assert (summary["data"], summary["queries"]) == (None, None)
     ids = pq.read_table(tmp_path / "scan" / "suspects.parquet")["id"].to_pylist()
     assert sorted(ids) == [f"{row:05d}" for row in range(30)]
     page = (tmp_path / "scan" / "report.html").read_text()

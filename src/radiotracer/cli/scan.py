@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from radiotracer.cli.console import detector_table, emit, out, progress
+from radiotracer.cli.junit import write_junit
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
@@ -25,7 +26,12 @@ from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 from radiotracer.runs import Run
-from radiotracer.scanning import REPORT_FILE, SUMMARY_FILE, write_scan
+from radiotracer.scanning import (
+    REPORT_FILE,
+    SUMMARY_FILE,
+    read_reference,
+    write_scan,
+)
 from radiotracer.scanning import scan as scan_run
 
 
@@ -63,6 +69,30 @@ def scan(
         float | None, Parameter(help="Flag scores of at least this (gamma); see --tail.")
     ] = None,
     top: Annotated[int | None, Parameter(help="Flag this many, the most suspicious first.")] = None,
+    fdr: Annotated[
+        float | None,
+        Parameter(
+            help="Flag at this false discovery rate, the expected share of honest examples among "
+            "the suspects: guaranteed with --reference, estimated without."
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        Parameter(
+            help="Training examples that are known to be clean, such as a random sample that a "
+            "person reviewed: a .txt with one id per line, or a .csv or .parquet with a column id; "
+            "where it has the columns decision and sampled, those that are 'keep' and true."
+        ),
+    ] = None,
+    storey: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Estimate the share of honest examples, which finds more where many are tampered "
+            "with; needs --reference.",
+        ),
+    ] = False,
     tail: Annotated[
         Tail,
         Parameter(
@@ -77,6 +107,13 @@ def scan(
             help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable.",
         ),
     ] = None,
+    budget: Annotated[
+        int, Parameter(help="Exit with status 1 only when more than this many are suspects.")
+    ] = 0,
+    junit: Annotated[
+        Path | None,
+        Parameter(help="Write a JUnit XML file, too: one test case per class, for build servers."),
+    ] = None,
     factory: Factory = None,
     batch_size: BatchSize = 512,
     allow_interrupted: AllowInterrupted = False,
@@ -86,9 +123,11 @@ def scan(
 ) -> int:
     """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
-    rule = _rule(threshold, top, tail)
+    rule = _rule(threshold, top, fdr, tail, storey=storey, reference=reference)
+    _require_gate(budget, junit)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
+    clean = None if reference is None else read_reference(reference, examples.ids)
     trusted = queries or recorded.info.data.queries
     query_examples = None
     if trusted not in (None, "none"):
@@ -104,6 +143,7 @@ def scan(
             manifest=manifest_of(examples),
             detectors=detector or (),
             rule=rule,
+            reference=clean,
             layers=layers or (),
             batch_size=batch_size,
             seed=seed,
@@ -111,11 +151,16 @@ def scan(
         )
     command = " ".join(["radiotracer", *sys.argv[1:]])
     summary = write_scan(found, folder, command=command, overwrite=overwrite)
+    passed = summary["flagged"] <= budget
+    if junit is not None:
+        write_junit(found, junit, passed=passed)
     if json:
         emit(summary)
     else:
         tell(summary, folder)
-    return 1 if summary["flagged"] else 0
+        if junit is not None:
+            out.print(f"junit     {junit}")
+    return 0 if passed else 1
 
 
 def _incident(named: str, examples: Examples) -> Examples:
@@ -141,21 +186,52 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
         out.print(note)
     out.print()
     flagged, examples = summary["flagged"], summary["examples"]
-    out.print(f"{flagged:,} of {examples:,} training examples look tampered with.")
+    if summary["inconclusive"] is None:
+        out.print(f"{flagged:,} of {examples:,} training examples look tampered with.")
+    else:
+        out.print(f"inconclusive: {summary['inconclusive']}.")
     out.print(f"report    {folder / REPORT_FILE}")
     out.print(f"suspects  {folder / 'suspects.parquet'}")
     out.print(f"summary   {folder / SUMMARY_FILE}")
 
 
-def _rule(threshold: float | None, top: int | None, tail: Tail) -> Rule | None:
-    if threshold is None and top is None:
-        if tail != "upper":
+def _rule(
+    threshold: float | None,
+    top: int | None,
+    fdr: float | None,
+    tail: Tail,
+    *,
+    storey: bool,
+    reference: Path | None,
+) -> Rule | None:
+    for given, option, needed in (
+        (reference is not None and fdr is None, "--reference", "--fdr"),
+        (storey and fdr is None, "--storey", "--fdr"),
+        (storey and reference is None, "--storey", "--reference"),
+    ):
+        if given:
             raise InputError(
-                expected="--threshold or --top beside --tail",
-                came=f"--tail {tail} alone",
-                do="the calibrated default looks at the upper tail: pass --threshold or --top",
+                expected=f"{needed} beside {option}", came=f"{option} alone", do=f"pass {needed}"
             )
+    if tail != "upper" and threshold is None and top is None:
+        raise InputError(
+            expected="--threshold or --top beside --tail",
+            came=f"--tail {tail} alone",
+            do="pass --threshold or --top: every other rule looks at the upper tail",
+        )
+    if threshold is None and top is None and fdr is None:
         return None
     if top is not None and top < 1:
         raise InputError(expected="--top of at least 1", came=str(top), do="pass, say, --top 100")
-    return Rule(threshold=threshold, top=top, tail=tail)
+    return Rule(threshold=threshold, top=top, fdr=fdr, storey=storey, tail=tail)
+
+
+def _require_gate(budget: int, junit: Path | None) -> None:
+    if budget < 0:
+        raise InputError(
+            expected="--budget of at least 0", came=str(budget), do="pass, say, --budget 10"
+        )
+    if junit is not None and junit.is_dir():
+        raise InputError(
+            expected="a file for --junit", came=f"the folder {junit}", do="pass, say, scan.xml"
+        )

@@ -32,6 +32,10 @@ from radiotracer.detectors.protocol import Ranking as Ranking
 from radiotracer.detectors.protocol import Seen as Seen
 from radiotracer.detectors.protocol import Survey as Survey
 from radiotracer.detectors.protocol import Trace as Trace
+from radiotracer.detectors.reference import Reference as Reference
+from radiotracer.detectors.reference import Tested as Tested
+from radiotracer.detectors.reference import against as against
+from radiotracer.detectors.reference import reference_warnings as reference_warnings
 from radiotracer.detectors.spectral_signatures import SPECTRAL_SIGNATURES
 from radiotracer.detectors.summed import Summed as Summed
 from radiotracer.detectors.surveyed import Surveyed as Surveyed

@@ -8,11 +8,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from radiotracer.detectors.label_posterior import CALIBRATED_THRESHOLD
 from radiotracer.detectors.protocol import Ranking
+from radiotracer.detectors.reference import Tested
 from radiotracer.errors import InputError
+from radiotracer.stats import flagged, honest_share, q_values, smallest_reference
 
 FALSE_DISCOVERY_RATE = 0.05
 """Share of honest examples among the suspects that the default rule aims at."""
@@ -34,15 +35,18 @@ class Rule:
     Args:
         threshold: gamma. ``upper``: score >= gamma; ``lower``: score <= -gamma; ``both``: either.
         top: A budget: this many examples, the most suspicious ones first.
-        fdr: Expected share of honest examples among the suspects, in (0, 1): the procedure of
-            Benjamini and Hochberg (1995) on the detector's p-values, and as good as these are.
-        tail: Which scores are suspicious; of p-values always the upper one.
+        fdr: Expected share of honest examples among the suspects, in (0, 1): guaranteed against a
+            reference, otherwise estimated; see `decide`.
+        storey: Whether the share of honest examples is estimated, which finds more where many are
+            tampered with; with `fdr` and a reference only.
+        tail: Which scores are suspicious; for `fdr` always the upper one.
         because: Where the rule comes from, for people.
     """
 
     threshold: float | None = None
     top: int | None = None
     fdr: float | None = None
+    storey: bool = False
     tail: Tail = "upper"
     because: str = ""
 
@@ -51,13 +55,17 @@ class Rule:
         given = sum(each is not None for each in (self.threshold, self.top, self.fdr))
         if given != 1:
             raise InputError(
-                expected="one of --threshold, --top and a false discovery rate",
+                expected="one of --threshold, --top and --fdr",
                 came="none" if given == 0 else f"{given} of them",
                 do="pass one of them",
             )
         if self.fdr is not None and not 0.0 < self.fdr < 1.0:
             raise InputError(
                 expected="a false discovery rate in (0, 1)", came=f"{self.fdr:g}", do="pass 0.05"
+            )
+        if self.storey and self.fdr is None:
+            raise InputError(
+                expected="--fdr beside --storey", came="another rule", do="leave out --storey"
             )
         if self.threshold is not None and not np.isfinite(self.threshold):
             raise InputError(
@@ -75,19 +83,24 @@ class Decision:
 
     Args:
         suspects: bool, shape (n,).
-        ranks: 1 = most suspicious, shape (n,).
+        ranks: 1 = most suspicious, shape (n,); suspects come first, a reference last.
         words: The rule, for people.
         threshold: The score from which examples are suspects, for plots; None when the rule has
-            none or looks at another tail than the upper one.
+            none, looks at another tail than the upper one, or at every class by itself.
+        p_values: What was decided by, or could have been, shape (n,), NaN where an example was not
+            asked about; None when there are none.
         q_values: The smallest false discovery rate at which each example is a suspect, shape (n,),
-            NaN where there is no p-value; None when the detector has no p-values.
+            NaN where there is no p-value; None when there are neither p-values nor an estimate.
+        inconclusive: Why nothing could be found, although there may be something; otherwise None.
     """
 
     suspects: NDArray[np.bool_]
     ranks: NDArray[np.int64]
     words: str
     threshold: float | None
+    p_values: NDArray[np.float64] | None = None
     q_values: NDArray[np.float64] | None = None
+    inconclusive: str | None = None
 
 
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
@@ -115,31 +128,43 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     return Rule(top=int(found.suspects.sum()), because=f"as many as {able} flags")
 
 
-def decide(ranking: Ranking, rule: Rule) -> Decision:
+def decide(
+    ranking: Ranking,
+    rule: Rule,
+    tested: Tested | None = None,
+    posteriors: NDArray[np.float64] | None = None,
+) -> Decision:
     """Turn a ranking of n examples into suspects.
 
+    A false discovery rate is kept by the procedure of Benjamini and Hochberg on the p-values
+    against a reference, or else on the detector's own, which are as good as their assumptions. A
+    detector without either takes the longest list of its highest scores whose mean posterior
+    probability of being honest is at most the rate (a local false discovery rate: Efron,
+    Tibshirani, Storey and Tusher 2001), and is as good as the posteriors are.
+
+    Args:
+        ranking: The detector's.
+        rule: How to decide.
+        tested: The examples against a reference, for the rate of `rule`.
+        posteriors: P(tampered with), shape (n,), for detectors without p-values.
+
     Raises:
-        InputError: The rule is a false discovery rate, and the detector has no p-values.
+        InputError: The rule is a false discovery rate, and there is nothing to estimate it by; or
+            there is a reference, and the rule is another one.
     """
+    if rule.fdr is None and tested is not None:
+        raise InputError(
+            expected="a false discovery rate beside a reference",
+            came="another rule",
+            do="pass --fdr, or no --reference",
+        )
+    if rule.fdr is not None:
+        return _by_rate(ranking, rule, rule.fdr, tested, posteriors)
     scores = ranking.scores
     suspicion = {"upper": scores, "lower": -scores, "both": np.abs(scores)}[rule.tail]
     # Stable: examples with equal scores stay in the order of the data.
-    order = np.argsort(-suspicion, kind="stable")
-    ranks = np.empty(len(scores), dtype=np.int64)
-    ranks[order] = np.arange(1, len(scores) + 1)
-    q_values = None if ranking.p_values is None else _q_values(ranking.p_values)
-    threshold = rule.threshold if rule.tail == "upper" else None
-    if rule.fdr is not None:
-        if q_values is None:
-            raise InputError(
-                expected="a detector with p-values for a false discovery rate",
-                came="one without",
-                do="decide by contrast, or pass --threshold or --top",
-            )
-        suspects = q_values <= rule.fdr
-        threshold = float(scores[suspects].min()) if suspects.any() else None
-        words = f"false discovery rate <= {rule.fdr:g}"
-    elif rule.threshold is not None:
+    ranks = _ranks(np.argsort(-suspicion, kind="stable"))
+    if rule.threshold is not None:
         suspects = suspicion >= rule.threshold
         words = {
             "upper": f"score >= {rule.threshold:.4g}",
@@ -150,15 +175,95 @@ def decide(ranking: Ranking, rule: Rule) -> Decision:
         suspects = ranks <= (rule.top or 0)
         ends = {"upper": "highest", "lower": "lowest", "both": "largest absolute"}[rule.tail]
         words = f"the {rule.top} {ends} scores"
+    return Decision(
+        suspects,
+        ranks,
+        f"{words} ({rule.because})" if rule.because else words,
+        threshold=rule.threshold if rule.tail == "upper" else None,
+        p_values=ranking.p_values,
+        q_values=None if ranking.p_values is None else q_values(ranking.p_values),
+    )
+
+
+def _by_rate(
+    ranking: Ranking,
+    rule: Rule,
+    rate: float,
+    tested: Tested | None,
+    posteriors: NDArray[np.float64] | None,
+) -> Decision:
+    scores, p_values, share = ranking.scores, ranking.p_values, 1.0
+    order = np.argsort(-scores, kind="stable")
+    if tested is not None:
+        p_values, why = tested.p_values, tested.words
+        if rule.storey:
+            share = honest_share(p_values, tested.smallest)
+            why += f"; share of honest examples estimated at {min(share, 1.0):.1%}"
+        q = q_values(p_values, null_share=share)
+        order = np.lexsort((-scores, p_values))  # NaN, the reference, comes last
+    elif rule.storey:
+        raise InputError(
+            expected="a reference for an estimated share of honest examples",
+            came="none",
+            do="pass --reference, or no --storey",
+        )
+    elif p_values is not None:
+        q = q_values(p_values)
+        why = "p-values from trusted examples that were not trained on: no guarantee"
+    elif posteriors is not None:
+        q = _mean_honest(posteriors, order)
+        why = f"estimated by the posteriors of {FALLBACK}: no guarantee"
+    else:
+        raise InputError(
+            expected="a detector with p-values for a false discovery rate, or a reference",
+            came="neither",
+            do="decide by contrast, or pass --reference, --threshold or --top",
+        )
     if rule.because:
-        words = f"{words} ({rule.because})"
-    return Decision(suspects, ranks, words, threshold, q_values)
+        why = rule.because if tested is None else f"{rule.because}; {why}"
+    suspects = flagged(q, rate)
+    single = suspects.any() and not (tested is not None and tested.by_class)
+    return Decision(
+        suspects,
+        _ranks(order),
+        f"false discovery rate <= {rate:g} ({why})",
+        threshold=float(scores[suspects].min()) if single else None,
+        p_values=p_values,
+        q_values=q,
+        inconclusive=None if tested is None or suspects.any() else _too_little(tested, rate, share),
+    )
 
 
-def _q_values(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Benjamini and Hochberg's, among those that there is a p-value of; else NaN."""
-    asked = np.isfinite(p_values)
-    q_values = np.full(len(p_values), np.nan)
-    if asked.any():
-        q_values[asked] = false_discovery_control(p_values[asked])
-    return q_values
+def _too_little(tested: Tested, rate: float, share: float) -> str | None:
+    """What a reference that flags nothing would have to be; None where nothing stands out."""
+    asked = tested.tested
+    count, above = int(asked.sum()), int((tested.p_values == tested.smallest)[asked].sum())
+    if not above:
+        return None
+    chance = float(tested.smallest[asked].sum())
+    part = min(1.0, above / (count * share))
+    needed = smallest_reference(rate, part)
+    enough = (
+        f"more than the {len(asked):,} training examples"
+        if needed >= len(asked)
+        else f"{needed:,} reference examples" + (" of every class" if tested.by_class else "")
+    )
+    return (
+        f"{above:,} of {count:,} tested examples score above the whole reference, where about "
+        f"{chance:.0f} honest ones would by chance, and the reference is too small to tell: to "
+        f"flag so few at a false discovery rate of {rate:g} takes {enough}"
+    )
+
+
+def _mean_honest(posteriors: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Smallest mean of 1 - posterior over the lists, from the top, that each example is on."""
+    means = np.cumsum(1.0 - posteriors[order]) / np.arange(1, len(order) + 1)
+    found = np.empty(len(order))
+    found[order] = np.minimum.accumulate(means[::-1])[::-1]
+    return found
+
+
+def _ranks(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks

@@ -65,7 +65,7 @@ class LabelPosterior:
         return torch.cat([prediction, (own + self.honest_error_rate).log()], dim=1)
 
     def rank(self, trace: Trace) -> Ranking:
-        """Log posteriors (log(1/2) is the calibrated threshold) and the likely classes."""
+        """Log posteriors (log(1/2) is the calibrated threshold), posteriors, the likely classes."""
         prediction = trace.train[:, :-1] / trace.checkpoints
         log_own = trace.train[:, -1] / trace.checkpoints
         counts = _counts(prediction, trace.labels, trace.classes)
@@ -73,7 +73,12 @@ class LabelPosterior:
         # [i, t]: example i is really of class t and its label was changed to the one given.
         changed = prediction * rates[:, trace.labels].T
         log_changed = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny))
-        return Ranking(log_changed - log_own, suggested=changed.argmax(axis=1))
+        scores = log_changed - log_own
+        return Ranking(
+            scores,
+            suggested=changed.argmax(axis=1),
+            posteriors=np.exp(np.minimum(scores, 0.0)),
+        )
 
 
 def flip_rates(

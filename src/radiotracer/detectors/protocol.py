@@ -121,11 +121,14 @@ class Ranking:
         p_values: How often a trusted example would score as high, shape (n,), in (0, 1], from
             detectors that compare with trusted examples; NaN where nothing was asked about an
             example, which then is no suspect.
+        posteriors: How probable it is that each example was tampered with, shape (n,), in [0, 1],
+            from detectors that estimate that.
     """
 
     scores: NDArray[np.float64]
     suggested: NDArray[np.int64] | None = None
     p_values: NDArray[np.float64] | None = None
+    posteriors: NDArray[np.float64] | None = None
 
 
 class Detector(Protocol):

@@ -5,6 +5,7 @@ from radiotracer.scanning.outputs import SUMMARY_FILE as SUMMARY_FILE
 from radiotracer.scanning.outputs import summarise as summarise
 from radiotracer.scanning.outputs import write_scan as write_scan
 from radiotracer.scanning.outputs import write_scan_files as write_scan_files
+from radiotracer.scanning.reference import read_reference as read_reference
 from radiotracer.scanning.suspects import DEFAULT_DETECTORS as DEFAULT_DETECTORS
 from radiotracer.scanning.suspects import Scan as Scan
 from radiotracer.scanning.suspects import scan as scan

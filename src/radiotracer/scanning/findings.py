@@ -15,7 +15,7 @@ from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.scanning.given import take
 from radiotracer.scanning.pictures import picture
-from radiotracer.scanning.provenance import name_of, training_notes, training_rows
+from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
 from radiotracer.scanning.suspects import Scan
 
 SHOWN = 60
@@ -36,6 +36,7 @@ def describe(scan: Scan, command: str) -> report.Findings:
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
     opponents = _opponents(scan, np.union1d(shown, wrongly))
+    inconclusive = scan.decision.inconclusive
     names = scan.class_names
     pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
     return report.Findings(
@@ -50,6 +51,7 @@ def describe(scan: Scan, command: str) -> report.Findings:
             rule=scan.decision.words,
             flagged=len(flagged),
             threshold=scan.decision.threshold,
+            inconclusive=None if inconclusive is None else f"{inconclusive}.",
         ),
         detectors=tuple(_row(scan, name) for name in scan.rankings),
         suspects=tuple(_suspect(scan, row, opponents) for row in shown),
@@ -75,7 +77,7 @@ def _name(scan: Scan) -> str:
 def _queries(scan: Scan) -> report.Queries | None:
     if scan.queries is None:
         return None
-    source = scan.queries.source if isinstance(scan.queries, Examples) else "given in Python"
+    source = source_of(scan.queries) or "given in Python"
     return report.Queries(count=count(scan.queries), source=source)
 
 
@@ -170,6 +172,13 @@ def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
 def _notes(scan: Scan) -> tuple[str, ...]:
     notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
     notes.extend(scan.tracing.notes)
+    if scan.reference is not None:
+        notes.append(
+            f"{len(scan.reference):,} training examples were taken for clean "
+            f"({scan.reference.source}) and not tested. The false discovery rate is guaranteed if "
+            "they are a random sample of the clean ones."
+        )
+    notes.extend(scan.warnings)
     if scan.queries is None:
         notes.append(
             "Without trusted queries, honest confusion between classes counts as suspicious."

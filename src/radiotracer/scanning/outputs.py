@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.report import render
 from radiotracer.scanning.findings import describe
+from radiotracer.scanning.provenance import source_of
 from radiotracer.scanning.suspects import Scan
 
 SUMMARY_FILE = "summary.json"
@@ -26,9 +27,9 @@ def write_scan(
     """Write a scan into a new folder, whole or not at all; return what summary.json holds.
 
     ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
-    p_value, q_value, is_suspect, suggested_label`` (p- and q-values are null where the deciding
-    detector has none, or did not ask about an example). ``scores.parquet`` has every
-    detector's score, in the order of the data.
+    p_value, q_value, is_suspect, suggested_label, is_reference`` (p- and q-values are null where
+    there are none, or an example was not asked about, as no reference example is).
+    ``scores.parquet`` has every detector's score, in the order of the data.
 
     Args:
         scan: The scan.
@@ -73,10 +74,14 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "flagged": int(scan.decision.suspects.sum()),
         "detector": scan.detector,
         "rule": scan.decision.words,
+        "inconclusive": scan.decision.inconclusive,
         "seed": scan.seed,
+        "run": str(scan.run.folder.absolute()),
+        "data": source_of(scan.train),
+        "queries": source_of(scan.queries),
         "data_digest": scan.identity.digest,
         "left_out": dict(scan.left_out),
-        "notes": list(scan.tracing.notes),
+        "notes": [*scan.tracing.notes, *scan.warnings],
         "detectors": detectors,
     }
 
@@ -84,18 +89,20 @@ def summarise(scan: Scan) -> dict[str, Any]:
 def _suspects(scan: Scan) -> pa.Table:
     order = np.argsort(scan.decision.ranks)
     names = np.array(scan.class_names)
-    p_values = scan.rankings[scan.detector].p_values
-    q_values = scan.decision.q_values
+    is_reference = np.zeros(len(order), dtype=bool)
+    if scan.reference is not None:
+        is_reference[scan.reference.rows] = True
     return pa.table(
         {
             "id": scan.identity.ids[order],
             "label": names[scan.identity.labels[order]],
             "score": scan.scores[order],
             "rank": scan.decision.ranks[order],
-            "p_value": _or_nulls(p_values, order),
-            "q_value": _or_nulls(q_values, order),
+            "p_value": _or_nulls(scan.decision.p_values, order),
+            "q_value": _or_nulls(scan.decision.q_values, order),
             "is_suspect": scan.decision.suspects[order],
             "suggested_label": names[scan.suggested[order]],
+            "is_reference": is_reference[order],
         }
     )
 

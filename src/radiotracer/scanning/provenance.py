@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from radiotracer.data import Examples
+from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
 from radiotracer.runs import Run
 
@@ -9,6 +11,11 @@ from radiotracer.runs import Run
 def name_of(source: str | None) -> str:
     """A short name for data: the last part of where they come from."""
     return (source or "your data").rstrip("/").rpartition("/")[2]
+
+
+def source_of(data: Data | None) -> str | None:
+    """The DATA argument that opens these again; None for data in memory, and for none."""
+    return data.source if isinstance(data, Examples) else None
 
 
 def training_rows(tracing: Tracing) -> list[tuple[str, str]]:

@@ -20,11 +20,14 @@ from radiotracer.detectors import (
     Decision,
     Detection,
     Ranking,
+    Reference,
     Rule,
+    against,
     calibrated,
     decide,
     decided,
     detection,
+    reference_warnings,
 )
 from radiotracer.errors import InputError
 from radiotracer.gradients import Data, LossFunction, cross_entropy
@@ -63,6 +66,8 @@ class Scan:
         decision: Its suspects.
         suggested: The class that each example more likely belongs to, shape (n,).
         seed: The scan's seed.
+        reference: The examples that were known to be clean, or None.
+        warnings: What speaks against the reference, for people.
     """
 
     run: Run
@@ -79,6 +84,8 @@ class Scan:
     decision: Decision
     suggested: NDArray[np.int64]
     seed: int
+    reference: Reference | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -114,6 +121,7 @@ def scan(
     manifest: Manifest | None = None,
     detectors: Sequence[str] = (),
     rule: Rule | None = None,
+    reference: Reference | None = None,
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
@@ -136,6 +144,8 @@ def scan(
             `label-posterior` where `contrast` cannot run; with an `incident`, `known-target`.
             `label-posterior` and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
+        reference: Training examples that are known to be clean, for a false discovery rate that is
+            guaranteed; they are never suspects.
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
         batch_size: Examples per pass; scores do not depend on it.
@@ -145,14 +155,15 @@ def scan(
     Raises:
         DataError: `train` is not what the run was trained on, a label is outside the classes, or
             `queries` have other classes or shapes.
-        InputError: An unknown detector, the deciding one cannot run, a setting out of range, or a
-            network that is no classifier.
+        InputError: An unknown detector, the deciding one cannot run, a setting out of range, a
+            reference that is too small or beside another rule, or a network that is no classifier.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
     names = _chosen(detectors, told=incident is not None)
     _require_settings(batch_size, seed)
     identity = require_trained_on(run, train)
+    _require_reference(rule, reference, len(identity))
     for each in (queries, incident):
         require_same_kind(train, each)
     tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
@@ -187,6 +198,15 @@ def scan(
     if suggested is None:
         suggested = ranked.by_name[FALLBACK].suggested
     assert suggested is not None  # noqa: S101
+    ranking, tested = ranked.by_name[detector], None
+    posteriors = ranked.by_name[FALLBACK].posteriors
+    found: list[str] = []
+    if reference is not None and rule is not None and rule.fdr is not None:
+        tested = against(ranking.scores, identity.labels, reference, rule.fdr)
+        assert posteriors is not None  # noqa: S101
+        found = reference_warnings(
+            reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
+        )
     return Scan(
         run=run,
         tracing=tracing,
@@ -199,9 +219,11 @@ def scan(
         seconds=ranked.seconds,
         left_out=ranked.left_out,
         detector=detector,
-        decision=decide(ranked.by_name[detector], rule or calibrated(detector, ranked.by_name)),
+        decision=decide(ranking, rule or calibrated(detector, ranked.by_name), tested, posteriors),
         suggested=suggested,
         seed=seed,
+        reference=reference,
+        warnings=tuple(found),
     )
 
 
@@ -224,3 +246,22 @@ def _require_settings(batch_size: int, seed: int) -> None:
         raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
     if seed < 0:
         raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
+
+
+def _require_reference(rule: Rule | None, reference: Reference | None, examples: int) -> None:
+    """Refuse what could only fail after the scan."""
+    rate = None if rule is None else rule.fdr
+    if reference is not None and rate is None:
+        raise InputError(
+            expected="a false discovery rate beside a reference",
+            came="none",
+            do="pass --fdr, or no --reference",
+        )
+    if reference is None and rule is not None and rule.storey:
+        raise InputError(
+            expected="a reference for an estimated share of honest examples",
+            came="none",
+            do="pass --reference, or no --storey",
+        )
+    if reference is not None and rate is not None:
+        reference.require_use(examples, rate)

@@ -1,6 +1,6 @@
-"""Exact nulls for audits: how probable is what was seen, had chance alone decided?
+"""Exact nulls: how probable is what was seen, had chance alone decided?
 
-Conventions, everywhere in this folder:
+Conventions of everything that serves audits (`conformal.py`, which serves scans, has its own):
 
 - A p-value is one-sided, large statistics being the evidence, and it is given as its base-10
   logarithm (``log10_p``, never above 0): evidence of 1e-400 is as ordinary as evidence of 0.01, and
@@ -20,6 +20,12 @@ from radiotracer.stats.binomial import coins_log10_p as coins_log10_p
 from radiotracer.stats.binomial import poisson_binomial_log10_p as poisson_binomial_log10_p
 from radiotracer.stats.combine import fisher as fisher
 from radiotracer.stats.combine import holm as holm
+from radiotracer.stats.conformal import conformal_p_values as conformal_p_values
+from radiotracer.stats.conformal import conformal_p_values_by_group as conformal_p_values_by_group
+from radiotracer.stats.conformal import flagged as flagged
+from radiotracer.stats.conformal import honest_share as honest_share
+from radiotracer.stats.conformal import q_values as q_values
+from radiotracer.stats.conformal import smallest_reference as smallest_reference
 from radiotracer.stats.cosine import cosine_log10_p as cosine_log10_p
 from radiotracer.stats.cosine import cosine_needed as cosine_needed
 from radiotracer.stats.signflip import SignFlip as SignFlip
