@@ -14,6 +14,7 @@ COMMANDS = [
     "train",
     "scan",
     "explain",
+    "review",
     "data",
     "data list",
     "data get",

@@ -62,11 +62,21 @@ COMMANDS = {
     "scan": (
         "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
         "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
-        "--threshold or --top, contrast flags at a false discovery rate of 5 %, and "
-        "label-posterior, where it decides, what is more likely changed than not. A higher score "
-        "is always more suspicious. Where the data have a manifest, every detector is judged by "
-        "it.\n\n"
+        "--threshold, --top or --fdr, contrast flags at an estimated false discovery rate of 5 %, "
+        "and label-posterior, where it decides, what is more likely changed than not. A higher "
+        "score is always more suspicious. With --reference, too few reference examples make a scan "
+        "inconclusive, which is neither found nor clean, and ends with status 0. Where the data "
+        "have a manifest, every detector is judged by it.\n\n"
         "Example: radiotracer scan run --out scan"
+    ),
+    "review": (
+        "Look at a scan's suspects in the browser, decide, and export a cleaned data set.\n\n"
+        "Serves one page to this machine alone: a gallery, the details of each example, and keys "
+        "to keep, relabel or drop it. Every decision is saved in the scan's folder "
+        "(decisions.sqlite) before the page says so. --export writes the cleaned data, "
+        "decisions.parquet, decisions.csv and CHANGES.md. Needs the extra review.\n\n"
+        "Example: radiotracer review scan\n\n"
+        "Example: radiotracer review scan --export cleaned"
     ),
     "explain": (
         "Show which training examples pushed the model to a prediction.\n\n"

@@ -1,0 +1,157 @@
+"""How soon `radiotracer review` shows 60,000 examples, and how smoothly they scroll.
+
+    python benchmarks/review_speed.py [--examples 60000] [--json FILE]
+
+The images and labels are those of MNIST; the scores are drawn at random, because it does not matter
+here how they came about. A real server is started on the scan folder, and headless Chromium opens
+its page five times. First paint is from the start of the navigation until the first frame with
+thumbnails. Frames are what `requestAnimationFrame` sees while the gallery scrolls, 40 pixels per
+frame, and then in jumps of ten windows, for a few seconds each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from radiotracer.data import Examples, open_data, save_examples
+
+FRAMES = """async ([step, frames]) => {
+  const box = document.getElementById("gallery");
+  box.scrollTop = 0;
+  const times = [];
+  let last = await new Promise(requestAnimationFrame);
+  let most = 0;
+  for (let i = 0; i < frames; i += 1) {
+    box.scrollTop += i % 10 === 0 || step < 1000 ? step : 0;
+    const now = await new Promise(requestAnimationFrame);
+    times.push(now - last);
+    last = now;
+    most = Math.max(most, document.querySelectorAll(".cell").length);
+  }
+  return { times, most, reached: box.scrollTop };
+}"""
+
+DRAWN = "() => performance.getEntriesByName('gallery').map((mark) => mark.startTime)[0]"
+
+OPENINGS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--examples", type=int, default=60_000)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scan, data = written(Path(folder), arguments.examples)
+        result = measured(scan, data)
+    rows = [
+        ("examples", f"{arguments.examples:,}"),
+        ("server ready, s", f"{result['ready']:.1f}"),
+        ("first gallery paint, median ms", f"{np.median(result['paints']):.0f}"),
+        ("first gallery paint, longest ms", f"{max(result['paints']):.0f}"),
+        ("cells in the page, most", f"{result['most']}"),
+    ]
+    for name, frames in result["frames"].items():
+        rows.append((f"{name}: frames", f"{len(frames)}"))
+        rows.append((f"{name}: median frame, ms", f"{np.median(frames):.1f}"))
+        rows.append((f"{name}: longest frame, ms", f"{max(frames):.1f}"))
+        rows.append((f"{name}: frames over 50 ms", f"{sum(f > 50 for f in frames)}"))
+    print("| what | measured |\n|---|---|")
+    for name, value in rows:
+        print(f"| {name} | {value} |")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2))
+
+
+def written(folder: Path, n: int) -> tuple[Path, Path]:
+    """A scan folder and its data: real images, drawn scores."""
+    mnist = open_data("mnist")
+    examples: Examples = mnist.take(np.arange(min(n, len(mnist))))
+    scan, data = folder / "scan", folder / "data"
+    scan.mkdir()
+    data.mkdir()
+    save_examples(examples, data)
+    generator = np.random.default_rng(0)
+    score = generator.exponential(1.0, len(examples))
+    order = np.argsort(-score)
+    suggested = np.where(
+        generator.random(len(examples)) < 0.1,
+        generator.integers(0, 10, len(examples)),
+        examples.labels,
+    )
+    names = np.array(examples.class_names)
+    p = np.exp(-score)
+    flagged = np.arange(len(examples)) < len(examples) // 20
+    pq.write_table(
+        pa.table(
+            {
+                "id": examples.ids[order],
+                "label": names[examples.labels[order]],
+                "score": score[order],
+                "rank": np.arange(1, len(examples) + 1),
+                "p_value": p[order],
+                "q_value": np.minimum(1.0, 2 * p[order]),
+                "is_suspect": flagged,
+                "suggested_label": names[suggested[order]],
+            }
+        ),
+        scan / "suspects.parquet",
+    )
+    detectors = {f"detector-{i}": generator.normal(size=len(examples)) for i in range(8)}
+    pq.write_table(pa.table({"id": examples.ids, **detectors}), scan / "scores.parquet")
+    summary = {"detector": "drawn", "rule": "none", "data_digest": examples.digest}
+    (scan / "summary.json").write_text(json.dumps(summary))
+    return scan, data
+
+
+def measured(scan: Path, data: Path) -> dict[str, Any]:
+    """Start the server, open the page, scroll."""
+    from playwright.sync_api import sync_playwright
+
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "radiotracer", "review", str(scan), "--data", str(data)]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        text = ""
+        while not text.rstrip().endswith("}"):
+            text += server.stdout.readline()
+        ready = time.perf_counter() - began
+        try:
+            with sync_playwright() as driver:
+                browser = driver.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+                )
+                paints = []
+                for _ in range(OPENINGS):
+                    page = browser.new_page(viewport={"width": 1280, "height": 800})
+                    page.goto(json.loads(text)["url"], wait_until="commit")
+                    paints.append(page.wait_for_function(DRAWN, polling=100).json_value())
+                    page.wait_for_timeout(1000)
+                slow = page.evaluate(FRAMES, [40, 300])
+                fast = page.evaluate(FRAMES, [6000, 300])
+                browser.close()
+        finally:
+            server.terminate()
+            server.wait()
+    return {
+        "ready": ready,
+        "paints": paints,
+        "most": max(slow["most"], fast["most"]),
+        "frames": {"scroll": slow["times"], "jumps": fast["times"]},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""``radiotracer review``: look at a scan's suspects, decide, and export a cleaned data set."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from radiotracer.cli.console import emit, err, out, tell_quarantined
+from radiotracer.cli.options import Factory, Json, Overwrite
+from radiotracer.cli.recorded import network_of, open_like, open_sized
+from radiotracer.data import Examples
+from radiotracer.errors import DataError, RunError
+from radiotracer.influence import Tracing
+from radiotracer.review.board import match
+from radiotracer.review.changes import CHANGES
+from radiotracer.review.export import Exported, export, open_store, require_export_folder
+from radiotracer.review.influence import Traced
+from radiotracer.review.scanned import Scanned, read_scan
+from radiotracer.review.serving import serve
+from radiotracer.review.store import FILE
+from radiotracer.runs import Run
+
+
+def review(
+    scan: Annotated[Path, Parameter(help="A folder that `scan` wrote.")],
+    /,
+    *,
+    port: Annotated[
+        int, Parameter(help="Where to listen on this machine; 0 takes any free port.")
+    ] = 0,
+    data: Annotated[
+        str | None, Parameter(help="The data that were scanned, if they moved since.")
+    ] = None,
+    run: Annotated[
+        Path | None, Parameter(help="The run that was scanned, if it moved since.")
+    ] = None,
+    queries: Annotated[
+        str | None,
+        Parameter(help="Trusted data to show influence on; by default those of the scan."),
+    ] = None,
+    factory: Factory = None,
+    folder: Annotated[
+        Path | None,
+        Parameter(
+            name="--export",
+            help="Serve nothing; write the cleaned data and the decisions into this folder, "
+            "which must be new.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    browser: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Open the address in a browser.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    scanned = read_scan(scan)
+    place = _Place(scanned, data, run, queries, factory)
+    if folder is not None:
+        require_export_folder(folder, overwrite=overwrite)
+        store = open_store(scanned)
+        try:
+            examples = place.examples()
+            match(scanned, examples)
+            done = export(scanned, examples, store, folder, overwrite=overwrite)
+        finally:
+            store.close()
+        emit(done.as_json()) if json else _tell(done)
+        return 0
+
+    def ready(address: str) -> None:
+        if json:
+            emit({"url": address, "scan": str(scan), "decisions": str(scan / FILE)})
+        else:
+            out.print(f"review    {address}")
+            out.print(f"decisions {scan / FILE}")
+            out.print("The address holds a key: whoever has it can decide. Ctrl-C ends the review.")
+        out.file.flush()
+        if browser:
+            webbrowser.open(address)
+
+    decided = serve(scanned, port=port, examples=place.examples, traced=place.traced, ready=ready)
+    err.print(f"{decided:,} of {len(scanned):,} examples are decided; all of it is saved.")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the things are that a scan was made of: as the user says, or as the scan recorded."""
+
+    scanned: Scanned
+    data: str | None
+    run: Path | None
+    queries: str | None
+    factory: str | None
+
+    def recorded(self) -> Run:
+        """The run, whose training may have been interrupted: it was scanned all the same."""
+        known = self.scanned.recorded("run")
+        folder = self.run or (None if known is None else Path(known))
+        if folder is None:
+            raise RunError(
+                expected="a scan that says which run it is of",
+                came="an older one",
+                do="pass --run",
+            )
+        return Run.open(folder, allow_interrupted=True)
+
+    def examples(self) -> Examples:
+        """The data that were scanned, with the size that their images had."""
+        size, source = None, self.data or self.scanned.recorded("data")
+        try:
+            info = self.recorded().info
+        except RunError:
+            if self.run is not None:
+                raise
+        else:
+            size, source = info.settings.get("image_size"), source or info.data.source
+        if source is None:
+            raise DataError(
+                expected="a scan that says where its data are",
+                came=f"{self.scanned.folder}, which does not",
+                do="pass --data",
+            )
+        try:
+            examples = open_sized(source, None if size is None else int(size))
+        except DataError as error:
+            if self.data is not None:
+                raise
+            raise DataError(
+                expected=f"the scanned data at {source}, as the scan recorded",
+                came=f"others or none ({error.came})",
+                do="pass --data with the place where they are now",
+            ) from error
+        tell_quarantined(examples)
+        return examples
+
+    def traced(self, train: Examples) -> Traced:
+        """Run, network and queries, to compute influence with."""
+        run = self.recorded()
+        queries = self.queries or self.scanned.recorded("queries") or run.info.data.queries
+        return Traced(
+            tracing=Tracing.of(network_of(run, self.factory), run, train),
+            train=train,
+            queries=None if queries in (None, "none") else open_like(str(queries), train),
+        )
+
+
+def _tell(done: Exported) -> None:
+    before, after = done.examples
+    counts = ", ".join(f"{count:,} {verb}" for verb, count in sorted(done.counts.items()))
+    out.print(f"{before:,} examples became {after:,} ({counts}).")
+    if done.note:
+        out.print(done.note)
+    out.print(f"data      {done.data} ({done.kind})")
+    out.print(f"decisions {done.folder / 'decisions.parquet'}")
+    out.print(f"changes   {done.folder / CHANGES}")
