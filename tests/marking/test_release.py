@@ -280,7 +280,7 @@ def test_another_commitment_beside_the_published_data(
     twins: Path, folders: dict[str, Path]
 ) -> None:
     shutil.copy(folders["carriers"] / "commitment.json", twins / "release" / "commitment.json")
-    with pytest.raises(DataError, match="one commitment.*got two.*restore the one"):
+    with pytest.raises(DataError, match=r"one commitment.*got two.*restore the one"):
         Release.read(twins)
 
 

@@ -75,10 +75,10 @@ def audit_twins(
     signs = _signs(key, ids)
     blind, checked = [release.planted.arrays["reference"]], []
     if references:
-        asked_too = [_preference(each, release, access) for each in references]
+        asked_too = [preferences(each, release, access) for each in references]
         blind.append(np.mean(asked_too, axis=0))
         checked.append(_blind_control(blind[-1] * signs))
-    asked = beyond(_preference(suspect, release, access), np.stack(blind, axis=1))
+    asked = beyond(preferences(suspect, release, access), np.stack(blind, axis=1))
     test = signflip(asked * signs, weighting=WEIGHTING)
     others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
     control_log10_p = signflip_control(asked * signs, others != signs, weighting=WEIGHTING)
@@ -135,8 +135,18 @@ def spread(twins: Images, distance: float) -> Images:
     return moved
 
 
-def _preference(suspect: Suspect, release: Release, access: Access) -> Reals:
-    """For the first twin over the second one, shape (k,)."""
+def preferences(suspect: Suspect, release: Release, access: Access) -> Reals:
+    """By how much a suspect prefers the first twin of each pair to the second, float64, shape (k,).
+
+    Args:
+        suspect: Gives what `access` says, of the classes of the release.
+        release: Of the design ``twins``.
+        access: ``scores``: the difference of the label's log odds (natural); ``labels``: how often
+            the label is named for one more than for the other, at the five `DISTANCES`.
+
+    Raises:
+        InputError: Scores of fewer classes.
+    """
     twins, labels = release.planted.arrays["twins"], release.labels
     if access == "labels":
         total = np.zeros(len(labels))
