@@ -142,6 +142,8 @@ BAD: dict[str, tuple[list[object], dict[str, object]]] = {
     "mark at level 1": (["--alpha", "1"], {}),
     "mark with no radius": (["--radius", "0"], {}),
     "mark with a radius of 256": (["--radius", "256"], {}),
+    "mark at no PSNR": (["--psnr", "0"], {}),
+    "mark carriers at a PSNR": (["--design", "carriers", "--psnr", "40"], {}),
     "mark without a key": ([], {"key": "no.key"}),
     "mark without a run": ([], {"extractor": "nowhere"}),
     "mark by an unknown design": (["--design", "x"], {}),

@@ -22,7 +22,13 @@ from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.marking import Key, published_twins
 from radiotracer.marking.pixels import as_bytes, distortion, rounded
 from radiotracer.marking.resume import Kept
-from radiotracer.marking.twin_mark import TwinConfig, log_odds, plant_twins, preference
+from radiotracer.marking.twin_mark import (
+    TwinConfig,
+    _most_worth,
+    log_odds,
+    plant_twins,
+    preference,
+)
 
 CONFIG = TwinConfig(radius=6, steps=5, batch_size=32)
 
@@ -62,6 +68,39 @@ def test_both_twins_stay_within_the_radius(seed: int, radius: int) -> None:
         planted.columns["max_difference"],
         np.abs(planted.images.astype(int) - images).max(axis=(1, 2, 3)),
     )
+
+
+@pytest.mark.parametrize("limit", [34.0, 41.5, 60.0])
+def test_no_twin_below_the_limit(limit: float) -> None:
+    data, models = examples(20), [network(1)]
+    free = plant_twins(data, KEY, models, CONFIG).arrays["twins"].astype(int)
+    kept = plant_twins(data, KEY, models, CONFIG.model_copy(update={"psnr": limit}))
+    twins, images = kept.arrays["twins"].astype(int), data.images[:, None].astype(int)
+    psnr = -10 * np.log10(np.square((twins - images) / 255).mean(axis=(2, 3, 4)) + 1e-12)
+    assert psnr.min() >= limit
+    # A change is the whole one or none, and one more would be too many.
+    changed = twins != images
+    np.testing.assert_array_equal(twins[changed], free[changed])
+    assert (changed.sum(axis=(2, 3, 4)) <= (free != images).sum(axis=(2, 3, 4))).all()
+    if limit == 41.5:  # below it are all, and one change is a large part of the others
+        assert psnr.mean() < limit + 1
+
+
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**31), psnr=st.floats(20, 60))
+def test_the_changes_of_most_worth_are_kept(seed: int, psnr: float) -> None:
+    rng = np.random.default_rng(seed)
+    change = torch.from_numpy(rng.integers(-9, 10, (3, 1, 4, 4)).astype(np.float32))
+    gain = torch.from_numpy(rng.normal(size=(3, 1, 4, 4)).astype(np.float32))
+    mask = _most_worth(change, gain, psnr)
+    for i in range(3):
+        left, wanted = 16 * 255.0**2 / 10 ** (psnr / 10), set()
+        for pixel in gain[i].flatten().argsort(descending=True).tolist():
+            left -= float(change[i].flatten()[pixel]) ** 2
+            if left < 0:
+                break
+            wanted.add(pixel)
+        assert set(mask[i].flatten().nonzero().flatten().tolist()) == wanted
 
 
 def test_the_coin_decides_which_is_published() -> None:

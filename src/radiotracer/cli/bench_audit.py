@@ -100,6 +100,7 @@ def audit(
     seeds: Seeds = (),
     examples: ExamplesOption = None,
     epochs: Epochs = None,
+    psnr: Annotated[float | None, Parameter(help="The lowest PSNR of a twin, in decibels.")] = None,
     references: Annotated[
         int | None, Parameter(help="Networks that the auditor trains on the originals.")
     ] = None,
@@ -125,6 +126,7 @@ def audit(
         "seeds": seeds,
         "examples": examples,
         "epochs": epochs,
+        "psnr": psnr,
         "references": references,
         "marking_networks": marking_networks,
     }

@@ -73,6 +73,13 @@ def mark(
             help="How many of 255 grey levels a pixel may change by; by default the design's own."
         ),
     ] = None,
+    psnr: Annotated[
+        float | None,
+        Parameter(
+            help="The lowest PSNR of a twin in decibels: the changes that matter least are taken "
+            "back until it is kept. By default the radius is the only limit."
+        ),
+    ] = None,
     alpha: Annotated[
         float, Parameter(help="How often audits may accuse an innocent model, in (0, 1).")
     ] = 0.01,
@@ -93,7 +100,14 @@ def mark(
             came=f"{len(extractor)} of them" if factory is None else f"--factory {factory}",
             do="pass the first alone" if factory is None else "pass a run of `radiotracer train`",
         )
-    config = settings(CONFIGS[design], **({} if radius is None else {"radius": radius}))
+    if psnr is not None and design != "twins":
+        raise InputError(
+            expected="--psnr with twins alone",
+            came=f"--design {design}",
+            do="leave it out; a smaller --radius changes less",
+        )
+    given = {"radius": radius, "psnr": psnr}
+    config = settings(CONFIGS[design], **{k: v for k, v in given.items() if v is not None})
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
     _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractor)
     require_new_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from radiotracer.data.examples import Examples, Images, Quarantined
+from radiotracer.data.examples import Examples, Quarantined
+from radiotracer.data.pixels import (
+    decode,
+    has_colour,
+    in_threads,
+    only_alarms,
+    require_image_size,
+    stack,
+)
 from radiotracer.errors import DataError
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
-"""The decoders of Pillow that may run: each one less is one less that a hostile file can reach."""
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
@@ -28,14 +26,6 @@ SUFFIXES = frozenset(
 
 SPLITS = ({"train", "test"}, {"train", "val"}, {"train", "val", "test"})
 """Folders that, when a root holds exactly these, are splits and not classes."""
-
-LARGEST_SIDE = 4096
-"""The largest `image_size`: beyond it a typing error would fill the memory."""
-
-_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -75,24 +65,16 @@ def open_folder(root: Path, *, split: str | None = None, image_size: int | None 
         DataError: No class folders, a class without a readable image, a test class that the
             training split does not have, or images of several sizes without `image_size`.
     """
-    if image_size is not None and not 1 <= image_size <= LARGEST_SIDE:
-        raise DataError(
-            expected=f"an image size from 1 to {LARGEST_SIDE}",
-            came=str(image_size),
-            do="pass --image-size 32",
-        )
+    require_image_size(image_size)
     top = split_folders(root)[split] if split else root
     classes = _class_folders(split_folders(root)["train"] if split else root)
     files, quarantined = _find(root, top, classes)
     # A model takes one number of channels, so the splits must agree on it.
     elsewhere = [folder for folder in split_folders(root).values() if folder != top]
     others = [file for folder in elsewhere for file in _find(root, folder, classes)[0]]
-    with warnings.catch_warnings():
-        # A file decides what Pillow warns about; only its alarm about huge images matters here.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        colour = any(_in_threads(_has_colour, [file.path for file in (*files, *others)]))
-        decoded = _in_threads(lambda file: _decode(file.path, colour, image_size), files)
+    with only_alarms():
+        colour = any(in_threads(has_colour, [file.path for file in (*files, *others)]))
+        decoded = in_threads(lambda file: decode(file.path, colour, image_size), files)
     pixels = [each for each in decoded if not isinstance(each, str)]
     kept = [file for file, each in zip(files, decoded, strict=True) if not isinstance(each, str)]
     quarantined += [
@@ -108,7 +90,7 @@ def open_folder(root: Path, *, split: str | None = None, image_size: int | None 
             do=f"add images that end in {', '.join(sorted(SUFFIXES))}",
         )
     examples = Examples(
-        images=_stack(pixels, root),
+        images=stack(pixels, root),
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
         class_names=tuple(_text(name) for name in classes),
@@ -178,57 +160,6 @@ def _visible(folder: Path) -> list[Path]:
             came=error.strerror or str(error),
             do="check the path and its permissions",
         ) from error
-
-
-def _in_threads(work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """Pillow decodes without the interpreter's lock."""
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, items))
-
-
-def _has_colour(path: Path) -> bool:
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            return image.mode not in _GREY
-    except Exception:
-        return False  # decoding it, if it is in this split, tells why
-
-
-def _decode(path: Path, colour: bool, image_size: int | None) -> Images | str:
-    """Pixels of shape (height, width, 1 or 3), or why there are none."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.mode.startswith("I;16"):
-                high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-                flat = Image.fromarray(high)
-            elif image.mode in ("I", "F"):
-                return f"its pixels have 32 bits (mode {image.mode}): convert it to 8"
-            elif image.mode == "P" and "transparency" in image.info:
-                flat = image.convert("RGBA")
-            else:
-                flat = image.copy()
-        flat = flat.convert("RGB" if colour else "L")
-        if image_size is not None and flat.size != (image_size, image_size):
-            flat = flat.resize((image_size, image_size), Image.Resampling.LANCZOS)
-        pixels = np.array(flat, dtype=np.uint8)
-        return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
-    except MemoryError:
-        raise
-    # Pillow's decoders raise whatever a damaged file drives them to.
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error).replace(str(path), path.name)}"
-
-
-def _stack(pixels: Sequence[Images], root: Path) -> NDArray[np.uint8]:
-    sizes = Counter(image.shape[:2] for image in pixels)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{h}x{w} ({n} images)" for (h, w), n in sizes.most_common(5))
-        raise DataError(
-            expected=f"images of one size in {root}",
-            came=f"{len(sizes)} sizes: {listed}{' and others' * (len(sizes) > 5)}",
-            do="pass --image-size N to resize all of them to N x N",
-        )
-    return np.stack(pixels)
 
 
 def _text(name: str) -> str:

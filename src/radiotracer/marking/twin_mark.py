@@ -29,6 +29,8 @@ class TwinConfig(BaseModel):
 
     Args:
         radius: How many of 255 grey levels a pixel may change by.
+        psnr: The lowest PSNR of a twin, in decibels above 0; None sets no limit beside the radius.
+            The changes that matter least to the networks are taken back until it is kept.
         steps: Of signed gradient descent.
         batch_size: Images per step; time and memory, nothing else.
     """
@@ -36,6 +38,7 @@ class TwinConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     radius: int = Field(default=6, ge=1, le=255)
+    psnr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     steps: int = Field(default=40, ge=1)
     batch_size: int = Field(default=100, ge=1)
 
@@ -166,15 +169,40 @@ def _moved(
     high = (grey + config.radius).clamp(max=255)
     levels = grey.clone()
     for step in range(config.steps):
-        levels.requires_grad_()
-        shown = rounded(levels) / 255
-        loss = sum(F.cross_entropy(n.model(shown), target, reduction="sum") for n in networks)
-        (gradient,) = torch.autograd.grad(loss, levels)  # type: ignore[arg-type]
-        if not torch.isfinite(gradient).all():
-            raise _not_finite("gradients of the marking networks")
+        gradient = _gradient(networks, levels, target)
         rate = 0.2 * config.radius * (1 - step / config.steps)
-        levels = (levels.detach() - rate * gradient.sign()).clamp(low, high)
+        levels = (levels - rate * gradient.sign()).clamp(low, high)
+    if config.psnr is not None:
+        change = levels.round() - grey
+        gain = -change * _gradient(networks, grey + change, target)
+        levels = grey + change * _most_worth(change, gain, config.psnr)
     return as_bytes(levels)
+
+
+def _gradient(networks: Sequence[Objective], levels: Tensor, target: Tensor) -> Tensor:
+    """Of the networks' loss on the target with respect to grey levels."""
+    levels = levels.detach().requires_grad_()
+    shown = rounded(levels) / 255
+    loss = sum(F.cross_entropy(n.model(shown), target, reduction="sum") for n in networks)
+    (gradient,) = torch.autograd.grad(loss, levels)  # type: ignore[arg-type]
+    if not torch.isfinite(gradient).all():
+        raise _not_finite("gradients of the marking networks")
+    return gradient
+
+
+def _most_worth(change: Tensor, gain: Tensor, psnr: float) -> Tensor:
+    """Which changes to keep, of the shape of `change`: those of the largest gain, within the PSNR.
+
+    Args:
+        change: In whole grey levels, shape (n, ...).
+        gain: By how much each lowers the loss, to first order, same shape.
+        psnr: In decibels.
+    """
+    allowed = change[0].numel() * 255.0**2 / 10 ** (psnr / 10)
+    order = gain.flatten(1).argsort(dim=1, descending=True, stable=True)
+    spent = change.double().square().flatten(1).gather(1, order).cumsum(dim=1)
+    kept = torch.zeros_like(spent).scatter(1, order, (spent <= allowed).double())
+    return kept.view(change.shape).to(change)
 
 
 def _require_outputs(outputs: Sequence[Tensor], labels: Labels) -> None:

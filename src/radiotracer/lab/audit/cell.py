@@ -23,8 +23,9 @@ from radiotracer.lab.models import build_model, with_fresh_head
 from radiotracer.lab.predictions import accuracy
 from radiotracer.marking import Key
 from radiotracer.marking.choosing import choose
-from radiotracer.marking.designs import CONFIGS, mark
+from radiotracer.marking.designs import CONFIGS, DesignConfig, mark
 from radiotracer.marking.release import Release
+from radiotracer.marking.twin_mark import TwinConfig
 from radiotracer.runs import ModelSpec
 
 Progress = Callable[[str, int, int], None]
@@ -74,7 +75,9 @@ def made(
     rows = choose(
         train, place.share, config.choose, key, models=models, per_class=place.design == "carriers"
     )
-    settings = CONFIGS[place.design](radius=place.radius)
+    settings: DesignConfig = CONFIGS[place.design](radius=place.radius)
+    if isinstance(settings, TwinConfig):
+        settings = settings.model_copy(update={"psnr": config.psnr})
     spec = spec_of(train, config)
     release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
 

@@ -46,6 +46,7 @@ class AuditConfig(BaseModel):
         marking_networks: How many networks the images are marked with; trained on the originals
             with crops.
         marking_epochs: Passes of theirs.
+        psnr: The lowest PSNR of a twin, in decibels; None sets no limit beside the radius.
         references: How many networks the auditor trains on the originals, as the suspect is
             trained; all seeds share them.
     """
@@ -68,6 +69,7 @@ class AuditConfig(BaseModel):
     learning_rate: float = Field(default=0.1, gt=0)
     marking_networks: int = Field(default=2, ge=1)
     marking_epochs: int = Field(default=6, ge=1)
+    psnr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     references: int = Field(default=1, ge=0)
 
     def settings(self) -> dict[str, Any]:

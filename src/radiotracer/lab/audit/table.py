@@ -36,7 +36,7 @@ def markdown(cells: Sequence[AuditCell], config: AuditConfig) -> str:
                     str(augment),
                     f"{share:.2%}",
                     str(radius),
-                    f"{np.mean([c.psnr for c in group]):.1f}",
+                    f"{np.mean([c.psnr for c in group]):.2f}",
                     str(len(group)),
                     *(
                         _spread([c.audits[n].log10_p for c in group if n in c.audits], 1)
@@ -50,11 +50,12 @@ def markdown(cells: Sequence[AuditCell], config: AuditConfig) -> str:
         )
     innocent = [a.log10_p for cell in cells for a in cell.innocent.values()]
     last = f"lowest {min(innocent):.2f} of {len(innocent)}" if innocent else "none asked"
+    limit = "" if config.psnr is None else f"; no twin below {config.psnr:g} dB"
     about = (
         f"Suspects, references and marking networks: {config.model}, width {config.width}, "
         f"{config.epochs} epochs ({config.marking_epochs} of marking networks), peak rate "
         f"{config.learning_rate:g}; {config.examples or 'all'} examples; images chosen: "
-        f"{config.choose}; {config.marking_networks} marking networks, {config.references} "
+        f"{config.choose}{limit}; {config.marking_networks} marking networks, {config.references} "
         f"references. Mean over the seeds (lowest to highest); accuracy drop in percentage points."
     )
     return f"{about}\n\n" + "\n".join(lines) + f"\n\nInnocent networks, log10 p: {last}.\n"
