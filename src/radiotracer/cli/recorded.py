@@ -14,6 +14,7 @@ from radiotracer.cli.console import err, tell_quarantined
 from radiotracer.data import BUILT_INS, Examples, open_data
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.saved import is_saved
+from radiotracer.data.shards import has_tables
 from radiotracer.errors import InputError, RunError
 from radiotracer.lab.models import build_model
 from radiotracer.marking.release import Release
@@ -43,12 +44,12 @@ def open_like(source: str, train: Examples) -> Examples:
 
 
 def open_sized(source: str, image_size: int | None) -> Examples:
-    """Open a DATA argument; a folder of images is resized, as the training images were."""
+    """Open a DATA argument; images of several sizes are resized, as the training images were."""
     split = next((end for end in (":train", ":test") if source.endswith(end)), "")
     folder = Path(source if Path(source).exists() else source.removesuffix(split))
     images = (
         str(folder) not in BUILT_INS
-        and folder.is_dir()
+        and (folder.is_dir() or has_tables(folder))
         and not is_saved(folder)
         and not any(has_idx_split(folder, each) for each in ("train", "test"))
     )

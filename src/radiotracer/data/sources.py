@@ -12,12 +12,14 @@ from radiotracer.data.folder import open_folder, split_folders
 from radiotracer.data.idx import has_idx_split, read_idx_split
 from radiotracer.data.npz import numbered, read_npz
 from radiotracer.data.saved import is_saved, open_saved
+from radiotracer.data.shards import WHOLE, find_shards, has_tables
 from radiotracer.errors import DataError
 
 GRAMMAR = (
     f"a built-in name ({', '.join(BUILT_INS)}), or the path of an .npz file, of a folder that "
-    "radiotracer wrote, of a folder with the four IDX files, or of a folder with one folder of "
-    "images per class; with :train or :test for one split"
+    "radiotracer wrote, of a folder with the four IDX files, of a Parquet or Arrow file or a "
+    "folder of them, or of a folder with one folder of images per class; with :train or :test for "
+    "one split"
 )
 """What a DATA argument may be, in words."""
 
@@ -33,7 +35,8 @@ def open_data(
 
     Args:
         spec: The DATA argument.
-        image_size: Resize the images of an image folder to this height and width.
+        image_size: Resize the images of an image folder, or of Parquet and Arrow files, to this
+            height and width.
         report: Takes a line of progress whenever something is fetched.
 
     Returns:
@@ -51,7 +54,7 @@ def open_data(
     path = Path(base).absolute()
     if not base or not path.exists():
         raise DataError(expected=GRAMMAR, came=repr(spec), do="check the spelling and the path")
-    if path.is_file():
+    if path.is_file() and not has_tables(path):
         _refuse_size(image_size, base)
         return _open_npz(path, split)
     if is_saved(path):
@@ -62,6 +65,8 @@ def open_data(
     if has_idx_split(path, "train") or has_idx_split(path, "test"):
         _refuse_size(image_size, base)
         return _open_idx(path, split)
+    if has_tables(path):
+        return _open_tables(path, split, image_size)
     return _open_images(path, split, image_size)
 
 
@@ -124,6 +129,22 @@ def _open_idx(path: Path, split: str | None) -> Examples:
     )
 
 
+def _open_tables(path: Path, split: str | None, image_size: int | None) -> Examples:
+    from radiotracer.data.arrow import open_arrow  # pyarrow is loaded only when it is needed
+
+    splits = find_shards(path).by_split
+    if split is not None and split not in splits:
+        raise _no_split(path, split, f"files of {'no split' if WHOLE in splits else 'one split'}")
+    examples = open_arrow(
+        path, split=None if WHOLE in splits else (split or "train"), image_size=image_size
+    )
+    return dataclasses.replace(
+        examples,
+        source=f"{path}:{split}" if split else str(path),
+        queries=f"{path}:test" if "test" in splits and split != "test" else None,
+    )
+
+
 def _open_images(path: Path, split: str | None, image_size: int | None) -> Examples:
     splits = split_folders(path)
     if split is not None and not splits:
@@ -141,7 +162,7 @@ def _open_images(path: Path, split: str | None, image_size: int | None) -> Examp
 def _refuse_size(image_size: int | None, base: str) -> None:
     if image_size is not None:
         raise DataError(
-            expected="--image-size only for a folder of images",
+            expected="--image-size only for a folder of images, or Parquet or Arrow files",
             came=f"--image-size {image_size} for {base}",
             do="leave it out",
         )

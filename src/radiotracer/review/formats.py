@@ -14,6 +14,7 @@ from radiotracer.data.folder import split_folders
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.npz import PAIRS, read_arrays, write_npz
 from radiotracer.data.saved import is_saved
+from radiotracer.data.shards import has_tables
 from radiotracer.errors import DataError
 from radiotracer.files import empty_folder
 from radiotracer.review.cleaned import Cleaned
@@ -88,12 +89,14 @@ def _as_it_came(cleaned: Cleaned, target: Path) -> Written | None:
         root = Path(source.removesuffix(f":{split}"))
     if not root.is_absolute() or not root.exists():
         raise _NotSoError(f"{source} is a built-in data set")
-    if root.is_file():
+    if root.is_file() and not has_tables(root):
         return _archive(cleaned, root, target)
     if is_saved(root):
         return None
     if any(has_idx_split(root, each) for each in ("train", "test")):
         raise _NotSoError("IDX files number their examples by row, and dropping one renames others")
+    if has_tables(root):
+        raise _NotSoError("Parquet and Arrow files are only read")
     return _images(cleaned, root, split, target)
 
 

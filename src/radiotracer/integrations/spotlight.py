@@ -1,0 +1,60 @@
+"""A scan as the table and the column types that Renumics Spotlight shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from radiotracer.data import Examples
+from radiotracer.errors import DataError
+from radiotracer.integrations.issue_table import issue_table
+from radiotracer.review.pictures import picture
+
+if TYPE_CHECKING:
+    from radiotracer.scanning import Scan
+
+DTYPES = {
+    "id": "str",
+    "is_tampered_issue": "bool",
+    "tampered_score": "float",
+    "given_label": "Category",
+    "predicted_label": "Category",
+}
+"""Spotlight's names of the types of the columns of an issue table."""
+
+
+def spotlight_columns(
+    scan: Scan | str | Path, *, examples: Examples | None = None
+) -> tuple[pa.Table, dict[str, str]]:
+    """The columns of `issue_table`, with the images if wanted, and their types in Spotlight.
+
+    ::
+
+        table, dtype = spotlight_columns("scan", examples=radiotracer.open_data("photos"))
+        spotlight.show(table.to_pandas(), dtype=dtype)
+
+    Args:
+        scan: A scan, or the folder that one was written to.
+        examples: What was scanned, to show the images too: a column ``image`` of PNG bytes, at
+            most 512 pixels a side. All of them are in memory at once.
+
+    Returns:
+        The table, in the order of the data, and Spotlight's name of the type of every column.
+
+    Raises:
+        InputError: The folder holds no scan, or a damaged one.
+        DataError: `examples` are not what was scanned.
+    """
+    table = issue_table(scan)
+    if examples is None:
+        return table, dict(DTYPES)
+    if table["id"].to_pylist() != examples.ids.tolist():
+        raise DataError(
+            expected=f"the {len(table)} examples that were scanned, in their order",
+            came=f"{len(examples)} with other ids, or in another order",
+            do="open the data that were scanned",
+        )
+    images = pa.array([picture(image) for image in examples.images], pa.binary())
+    return table.append_column("image", images), {**DTYPES, "image": "Image"}
