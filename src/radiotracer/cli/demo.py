@@ -52,5 +52,6 @@ def demo(
     out.print(
         f"  radiotracer scan {folder / 'run'} --detector tracin-cp --top 100 --out tracin-scan"
     )
+    out.print(f"  radiotracer review {folder}")
     out.print("  radiotracer train YOUR-IMAGES --out run && radiotracer scan run --out scan")
     return 1 if done.summary["flagged"] else 0
