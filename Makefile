@@ -31,10 +31,11 @@ data: install
 	@$(BIN)/radiotracer data get mnist
 	@$(BIN)/radiotracer data get fashion-mnist
 
-# Data that cannot be had are reported here and skipped by name in the tests.
+# Data that cannot be had are reported here and skipped by name in the tests. One thread per process;
+# a file stays in one process, so that what its tests share is made once.
 test: dev
 	-@$(BIN)/radiotracer data get mnist
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: dev
 	$(BIN)/ruff check .
