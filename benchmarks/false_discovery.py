@@ -4,10 +4,10 @@
     python benchmarks/false_discovery.py [--out bench-fdr] [--seeds 0 1 ...] [--recipes ...]
 
 Each real cell is a training on 5,000 random MNIST images, a share of which was tampered with, and
-one scan of it. The reference is a random sample of 500 training examples, reviewed: what the
-manifest calls tampered is not in it. Every detector is decided at every rate in three ways: against
-the reference, the same with the share of honest examples estimated (Storey), and without a
-reference. Finished cells are kept in --out, so that what was stopped goes on where it was. With
+one scan of it. A reference is a random sample of training examples, reviewed: what the manifest
+calls tampered is not in it. Every detector is decided at every rate in three ways: against each
+reference, the same with the share of honest examples estimated (Storey), and without a reference.
+Finished cells are kept in --out, so that what was stopped goes on where it was. With
 --simulated, scores are standard normal, and higher by --shift where tampered. Prints means over the
 seeds; the interval of the realised rate is Student's, at 95 %.
 """
@@ -29,7 +29,7 @@ import torch
 from scipy import stats
 
 from radiotracer.data import Examples, open_data
-from radiotracer.detectors import Ranking, Reference, Rule, against, decide
+from radiotracer.detectors import Ranking, Reference, Rule, Tested, against, decide
 from radiotracer.files import write_text
 from radiotracer.lab.demo import sample
 from radiotracer.lab.train import TrainConfig, train
@@ -39,9 +39,8 @@ from radiotracer.scanning import scan
 DETECTORS = ("contrast", "label-posterior", "loss")
 RATES = (0.01, 0.05, 0.1)
 SHARES = (0.01, 0.05, 0.1, 0.2)
-RULES = ("reference", "reference, Storey", "no reference")
 RECIPES = ("random-flip", "targeted-flip", "patch-backdoor")
-QUERIES, WIDTH, EPOCHS = 2000, 16, 6
+QUERIES, WIDTH, EPOCHS, CHECKPOINT_EVERY = 1000, 16, 6, 2
 
 Outcome = dict[str, float | bool]
 
@@ -57,7 +56,9 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES))
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--examples", type=int, default=5000)
-    parser.add_argument("--reference", type=int, default=500, help="examples that are reviewed")
+    parser.add_argument(
+        "--reference", type=int, nargs="+", default=[500, 2000], help="examples that are reviewed"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.simulated:
@@ -69,15 +70,16 @@ def main() -> None:
             for share in options.shares
         }
     else:
-        found = {
-            (recipe, share): [cell(recipe, share, seed, options) for seed in options.seeds]
-            for recipe in options.recipes
-            for share in options.shares
-        }
+        found = {(recipe, share): [] for recipe in options.recipes for share in options.shares}
+        for seed in options.seeds:  # the outer loop: what was stopped has every setting, too
+            for recipe, share in found:
+                found[recipe, share].append(cell(recipe, share, seed, options))
     print(*table(found), sep="\n")
 
 
-def simulated(share: float, seed: int, n: int, size: int, shift: float) -> dict[str, Outcome]:
+def simulated(
+    share: float, seed: int, n: int, sizes: list[int], shift: float
+) -> dict[str, Outcome]:
     """One data set of Gaussian scores, decided in every way that needs no detector."""
     random = np.random.default_rng([seed, round(share * 1e6)])
     tampered = np.arange(n) < round(share * n)
@@ -90,7 +92,7 @@ def simulated(share: float, seed: int, n: int, size: int, shift: float) -> dict[
             posteriors=None,
             labels=labels,
             tampered=tampered,
-            reference=reviewed(tampered, size, seed),
+            references={size: reviewed(tampered, size, seed) for size in sizes},
         )
     )
 
@@ -107,12 +109,19 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
     begun = time.perf_counter()
     clean = sample(open_data(options.data), options.examples, seed)
     examples, manifest = tampered_by(recipe, clean, share, seed)
-    config = TrainConfig(model="resnet18", width=WIDTH, epochs=EPOCHS, seed=seed)
+    config = TrainConfig(
+        model="resnet18",
+        width=WIDTH,
+        epochs=EPOCHS,
+        checkpoint_every=CHECKPOINT_EVERY,
+        seed=seed,
+    )
     with tempfile.TemporaryDirectory() as folder:
         run, model = train(examples, config, Path(folder) / "run")
         queries = sample(open_data(f"{options.data}:test"), QUERIES, seed)
         rankings = scan(model, run, examples, queries, detectors=DETECTORS, seed=seed).rankings
-    reference = reviewed(manifest.is_tampered, options.reference, seed)
+    tampered = manifest.is_tampered
+    references = {size: reviewed(tampered, size, seed) for size in options.reference}
     posteriors = rankings["label-posterior"].posteriors
     found = {
         key: outcome
@@ -122,8 +131,8 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
             rankings[name],
             posteriors=posteriors,
             labels=examples.labels,
-            tampered=manifest.is_tampered,
-            reference=reference,
+            tampered=tampered,
+            references=references,
         )
     }
     seconds = round(time.perf_counter() - begun, 1)
@@ -156,21 +165,25 @@ def outcomes(
     posteriors: np.ndarray | None,
     labels: np.ndarray,
     tampered: np.ndarray,
-    reference: Reference,
+    references: dict[int, Reference],
 ) -> Iterator[tuple[str, Outcome]]:
     """Every rule at every rate: false discovery proportion, power, and whether it could tell."""
     for rate in RATES:
-        for rule in RULES:
-            tested = None
-            if rule != "no reference":
-                tested = against(ranking.scores, labels, reference, rate)
-            elif posteriors is None:
-                continue
-            storey = rule.endswith("Storey")
-            decision = decide(ranking, Rule(fdr=rate, storey=storey), tested, posteriors)
+        rules: dict[str, tuple[Rule, Tested | None]] = {
+            f"{size} reviewed{', Storey' if storey else ''}": (
+                Rule(fdr=rate, storey=storey),
+                against(ranking.scores, labels, reference, rate),
+            )
+            for size, reference in references.items()
+            for storey in (False, True)
+        }
+        if posteriors is not None:
+            rules["no reference"] = (Rule(fdr=rate), None)
+        for said, (rule, tested) in rules.items():
+            decision = decide(ranking, rule, tested, posteriors)
             suspects = decision.suspects
             yield (
-                f"{name} | {rule} | {rate:g}",
+                f"{name} | {said} | {rate:g}",
                 {
                     "proportion": float((suspects & ~tampered).sum() / max(1, suspects.sum())),
                     "power": float(suspects[tampered].mean()),
