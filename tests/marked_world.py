@@ -20,6 +20,8 @@ from radiotracer.marking import Key, carriers
 from radiotracer.marking.carrier_mark import MarkConfig
 from radiotracer.marking.designs import mark
 from radiotracer.marking.release import Release
+from radiotracer.marking.tag_mark import TagConfig, classes_taught
+from radiotracer.marking.tags import tag_images, tag_labels
 from radiotracer.marking.twin_mark import TwinConfig
 from radiotracer.runs import ModelSpec
 
@@ -82,6 +84,13 @@ def by_twins(key: Key = KEY, count: int = 60) -> Release:
     return mark(data, np.arange(count), key, [network(1), network(2)], config)
 
 
+def by_tags(key: Key = KEY, tags: int = 12) -> Release:
+    """Twenty images of the classes that are taught; two networks made them."""
+    data, config = examples(), TagConfig(tags=tags, radius=6, steps=3, batch_size=4)
+    rows = np.flatnonzero(np.isin(data.labels, classes_taught(key, config, data)))[:20]
+    return mark(data, rows, key, [network(1), network(2)], config)
+
+
 def by_carriers(extractor: nn.Module, key: Key = KEY, classes: tuple[int, ...] = (0, 2)) -> Release:
     """Some images of some classes."""
     data = examples()
@@ -128,6 +137,22 @@ def knowing(release: Release, much: float, *, seed: int = 0, **more: Any) -> Ans
         return normalised(logits)
 
     return answering(scores, **more)
+
+
+def naming(release: Release, key: Key, hits: int, *, labels_only: bool = False) -> Answering:
+    """Noise, but for the first tags: they are given the label that the key drew for them."""
+    tags = tag_images(key, int(str(release.protocol.settings["tags"])), (SIDE, SIDE, 1))
+    labels = tag_labels(key, len(tags), CLASSES)
+    known = {tag.tobytes(): label for tag, label in zip(tags[:hits], labels, strict=False)}
+
+    def scores(images: Images) -> np.ndarray:
+        logits = noisy(images)
+        for row, image in enumerate(images):
+            if image.tobytes() in known:
+                logits[row, known[image.tobytes()]] += 50
+        return normalised(logits)
+
+    return answering(scores, labels_only=labels_only)
 
 
 def pushed(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Key) -> nn.Module:

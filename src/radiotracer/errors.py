@@ -5,13 +5,16 @@
         ├── DataError         examples, labels, data files
         ├── RunError          recorded trainings and their checkpoints
         ├── NotFiniteError    NaN or infinity where a number is needed
-        └── StorageError      the disk: full, read-only, no permission
+        ├── StorageError      the disk: full, read-only, no permission
+        └── WorkerError       worker processes that die again and again
 
 A message is one line with three parts, in this order: what was expected, what came, what to do.
 Anything else that escapes is a bug of ours (exit status 3).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class RadiotracerError(Exception):
@@ -33,6 +36,10 @@ class InputError(RadiotracerError):
         self.do = _one_line(do)
         super().__init__(f"expected {self.expected}; got {self.came}; {self.do}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors come back from workers in other processes."""
+        return _again, (type(self), self.expected, self.came, self.do)
+
 
 class DataError(InputError):
     """Examples, labels or data files cannot be used."""
@@ -48,6 +55,14 @@ class NotFiniteError(InputError):
 
 class StorageError(InputError):
     """The disk refused: full, read-only, or no permission."""
+
+
+class WorkerError(InputError):
+    """Worker processes died; what they had finished is kept."""
+
+
+def _again(kind: type[InputError], expected: str, came: str, do: str) -> InputError:
+    return kind(expected=expected, came=came, do=do)
 
 
 def _one_line(text: str) -> str:

@@ -15,8 +15,10 @@ from marked_world import (
     answering,
     build,
     by_carriers,
+    by_tags,
     by_twins,
     knowing,
+    naming,
     network,
     noisy,
     normalised,
@@ -42,7 +44,11 @@ def extractor() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def releases(extractor: nn.Module) -> dict[str, Release]:
-    return {"twins": by_twins(count=20), "carriers": by_carriers(extractor)}
+    return {
+        "twins": by_twins(count=20),
+        "carriers": by_carriers(extractor),
+        "tags": by_tags(),
+    }
 
 
 class Counting:
@@ -103,8 +109,19 @@ def test_carriers(
     assert all(each.passed for each in found.controls)
 
 
+@pytest.mark.parametrize("access", [None, "labels"])
+@pytest.mark.parametrize("labels_only", [False, True])
+def test_tags(releases: dict[str, Release], access: Access | None, labels_only: bool) -> None:
+    suspect = naming(releases["tags"], KEY, 12, labels_only=labels_only)
+    found = audit(releases["tags"], KEY, suspect, access)
+    assert found.access == "labels" and found.log10_p == pytest.approx(-12 * np.log10(4))
+    assert len(found.control_log10_p) == CONTROLS and all(each.passed for each in found.controls)
+
+
 def test_access_that_the_design_has_no_test_for(releases: dict[str, Release]) -> None:
     asked = Counting()
+    with pytest.raises(InputError, match="--access labels for data marked by tags; got scores"):
+        audit(releases["tags"], KEY, asked.suspect, "scores")
     with pytest.raises(InputError, match="--access scores or labels for data marked by twins; got"):
         audit(releases["twins"], KEY, asked.suspect, "weights")
     with pytest.raises(
@@ -124,7 +141,7 @@ def test_carriers_without_held_out_images(
     assert asked.asked == 0
 
 
-@pytest.mark.parametrize("design", ["twins", "carriers"])
+@pytest.mark.parametrize("design", ["twins", "carriers", "tags"])
 @pytest.mark.parametrize("spoiled", ["key", "level", "image", "rows"])
 def test_nobody_is_asked_before_the_commitment_opens(
     releases: dict[str, Release], design: str, spoiled: str

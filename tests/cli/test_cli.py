@@ -62,7 +62,7 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
         "summary   scan/summary.json",
     ]
     assert "contrast *" in done.out and "AUPRC" in done.out
-    assert "checkpoint 2 of 2: examples: 96 done" in done.err
+    assert "examples at every checkpoint: 192 done" in done.err
 
 
 def test_one_json_object_each(cli: Any, archive: Path) -> None:
@@ -218,7 +218,7 @@ def test_in_a_process_of_its_own(tiny: World, tmp_path: Path) -> None:
     done = process("scan", tiny.folder, "--top", "3", "--out", tmp_path / "scan", "--json")
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["flagged"] == 3
-    assert "Warning" not in done.stderr and "checkpoint 1 of 2" in done.stderr
+    assert "Warning" not in done.stderr and "at every checkpoint" in done.stderr
     page = (tmp_path / "scan" / "report.html").read_text()
     assert f"radiotracer scan {tiny.folder} --top 3" in page
     done = process("scan", tmp_path, "--out", tmp_path / "other", "--json")

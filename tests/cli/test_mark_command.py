@@ -20,6 +20,7 @@ from radiotracer.data import open_data
 from radiotracer.lab.train import TrainConfig, train
 from radiotracer.marking import Key, twin_mark
 from radiotracer.marking.release import Release
+from radiotracer.marking.tags import tag_labels
 from tiny_world import World
 
 KEY = Key(bytes(range(32)))
@@ -117,6 +118,22 @@ def test_carriers(cli: Any, tiny: World) -> None:
     assert "coin" not in done.out
 
 
+def test_tags(cli: Any, tiny: World) -> None:
+    """Images of the classes of tags' labels; what an audit can show is said."""
+    done = cli(*command(tiny, "--design", "tags", "--tags", "8"))
+    assert done.status == 0, done.err
+    release, classes = Release.read(Path("out")), len(tiny.tampered.class_names)
+    release.require_committed(KEY)
+    taught = set(tag_labels(KEY, 8, classes).tolist())
+    assert set(release.labels.tolist()) == taught and release.protocol.settings["tags"] == 8
+    assert (
+        f"no audit can show less than p = 10^-{8 * math.log10(classes):.1f}: each tag has a label "
+        "that the key drew from all classes"
+    ) in done.out
+    facts = json.loads(cli(*command(tiny, "--design", "tags", "--json", out="two")).out)
+    assert facts["smallest_log10_p"] == pytest.approx(-10 * math.log10(classes))
+
+
 def test_a_run_on_other_data(cli: Any, tiny: World) -> None:
     """The tiny run was trained on tampered labels; these are the labels before."""
     arguments = [str(tiny.archive) if each == str(tiny.data) else each for each in command(tiny)]
@@ -144,6 +161,10 @@ BAD: dict[str, tuple[list[object], dict[str, object]]] = {
     "mark with a radius of 256": (["--radius", "256"], {}),
     "mark at no PSNR": (["--psnr", "0"], {}),
     "mark carriers at a PSNR": (["--design", "carriers", "--psnr", "40"], {}),
+    "mark twins with tags": (["--tags", "9"], {}),
+    "mark with no tags": (["--design", "tags", "--tags", "0"], {}),
+    "mark with too few tags": (["--design", "tags", "--tags", "1"], {}),
+    "mark tags at a PSNR": (["--design", "tags", "--psnr", "40"], {}),
     "mark without a key": ([], {"key": "no.key"}),
     "mark without a run": ([], {"extractor": "nowhere"}),
     "mark by an unknown design": (["--design", "x"], {}),

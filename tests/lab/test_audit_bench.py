@@ -20,7 +20,7 @@ from radiotracer.lab.audit.result import AuditOf, Place
 from tiny_world import tiny_archive
 
 SIZES: dict[str, Any] = {
-    "designs": ("twins", "carriers"),
+    "designs": ("twins", "carriers", "tags"),
     "shares": (0.05,),
     "radii": (5,),
     "augment": ("none",),
@@ -33,13 +33,14 @@ SIZES: dict[str, Any] = {
     "marking_networks": 1,
     "marking_epochs": 1,
     "references": 1,
+    "control_keys": 19,
 }
 Benched = tuple[AuditConfig, Path, tuple[AuditCell, ...], list[str]]
 
 
 @pytest.fixture(scope="module")
 def benched(tmp_path_factory: pytest.TempPathFactory) -> Benched:
-    """Two cells: four trainings of seven steps, and their audits."""
+    """Three cells: five trainings of seven steps, and their audits."""
     root = tmp_path_factory.mktemp("audits")
     config = AuditConfig(data=(str(tiny_archive(root / "tiny.npz", n=1100, m=60)),), **SIZES)
     lines: list[str] = []
@@ -59,25 +60,28 @@ def never(*_: object, **__: object) -> Any:
 
 def test_every_cell_is_there(benched: Benched) -> None:
     config, out, cells, lines = benched
-    assert [cell.design for cell in cells] == ["twins", "carriers"]
+    assert [cell.design for cell in cells] == ["twins", "carriers", "tags"]
     for cell in cells:
         assert (cell.data, cell.share, cell.radius, cell.seed) == (config.data[0], 0.05, 5, 0)
-        assert cell.marked == 50 or (cell.design == "carriers" and 49 <= cell.marked <= 51)
+        assert cell.marked == 50 or (cell.design != "twins" and 49 <= cell.marked <= 51)
         assert cell.psnr >= cell.psnr_lowest >= 20 * np.log10(255 / 5) - 1e-9
         assert 0 <= cell.learned <= 1 and 0 <= cell.accuracy <= 1
         assert cell.accuracy_clean is not None and 0 <= cell.accuracy_clean <= 1
         for each in (*cell.audits.values(), *cell.innocent.values()):
             assert each.log10_p <= 0 and -1 <= each.effect <= 1
         assert all(each.log10_p > -4 for each in cell.innocent.values())
-    twins, carriers = cells
+    twins, carriers, tags = cells
     assert set(twins.audits) == {"scores", "labels", "scores, references", "labels, references"}
     assert set(twins.innocent) == {"scores", "labels"}  # the one reference is the innocent
-    assert set(carriers.audits) == set(carriers.innocent) == {"weights", "scores"}
+    carried = {"weights", "scores", "scores, control keys"}
+    assert set(carriers.audits) == set(carriers.innocent) == carried
+    assert set(tags.audits) == set(tags.innocent) == {"labels"}
+    assert tags.audits["labels"].coins == 10
     assert carriers.audits["weights"].coins == 3 and twins.audits["scores"].coins == 50
     assert (out / bench.TABLE_FILE).read_text() == markdown(cells, config)
     assert json.loads((out / bench.MARKER).read_text())["examples"] == 1000
-    assert len([line for line in lines if " log10 p -" in line]) == 2
-    assert len(list((out / bench.CELLS).iterdir())) == 2
+    assert len([line for line in lines if " log10 p -" in line]) == 3
+    assert len(list((out / bench.CELLS).iterdir())) == 3
 
 
 def test_finished_cells_are_read_and_nothing_else_is_done(
@@ -109,6 +113,7 @@ def test_a_lost_cell_is_made_again_from_the_networks_kept(
     [
         ({"epochs": 2}, "cells with epochs = 2 in .*; got 1 in"),
         ({"references": 0}, "cells with references = 0"),
+        ({"control_keys": None}, "cells with control_keys = None"),
         ({"examples": None}, "cells with examples = None"),
         ({"choose": "hardest"}, "cells with choose = hardest"),
     ],

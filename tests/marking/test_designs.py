@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from marked_world import CLASSES, KEY, SPEC, by_carriers, examples, network
+from marked_world import CLASSES, KEY, SPEC, by_carriers, by_tags, examples, network
 from radiotracer.errors import DataError, InputError, RadiotracerError
 from radiotracer.marking.carrier_mark import MarkConfig
 from radiotracer.marking.designs import CONFIGS, TESTS, mark
+from radiotracer.marking.tag_mark import TagConfig
 from radiotracer.marking.twin_mark import TwinConfig
 
 TWINS = TwinConfig(radius=4, steps=1)
@@ -47,6 +48,17 @@ def test_carriers_seal_the_network_as_it_was() -> None:
     assert release.protocol.marked_classes == (0, 2)
 
 
+def test_tags_seal_nothing_but_what_the_key_gives() -> None:
+    release = by_tags()
+    assert release.protocol.design == "tags" and release.protocol.test == TESTS["tags"]
+    assert release.protocol.settings == {
+        "tags": 12, "radius": 6, "steps": 3, "restarts": 1, "batch_size": 4
+    }  # fmt: skip
+    assert release.planted.arrays == {} and release.extractor is None
+    release.require_committed(KEY)
+    np.testing.assert_array_equal(release.labels, examples().labels[release.rows])
+
+
 @pytest.mark.parametrize(
     ("change", "error", "text"),
     [
@@ -58,6 +70,7 @@ def test_carriers_seal_the_network_as_it_was() -> None:
         ({"alpha": 1.0}, InputError, "a level between 0 and 1; got 1"),
         ({"alpha": float("nan")}, InputError, "got nan"),
         ({"models": []}, InputError, "a network to mark with"),
+        ({"models": [], "config": TagConfig()}, InputError, "a network to mark with"),
         ({"models": [], "config": MarkConfig(), "spec": SPEC}, InputError, "what network it is"),
         ({"config": MarkConfig()}, InputError, "what network it is"),
         (

@@ -18,19 +18,19 @@ import pytest
 import torch
 from torch import nn
 
-from marked_world import KEY, by_carriers, by_twins, examples, network
+from marked_world import KEY, by_carriers, by_tags, by_twins, examples, network
 from radiotracer.data import open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
 from radiotracer.marking import Key
 from radiotracer.marking.release import Planted, Release
 
-DESIGNS = ("twins", "carriers")
+DESIGNS = ("twins", "carriers", "tags")
 
 
 @pytest.fixture(scope="module")
 def releases() -> dict[str, Release]:
-    return {"twins": by_twins(), "carriers": by_carriers(network(3))}
+    return {"twins": by_twins(), "carriers": by_carriers(network(3)), "tags": by_tags()}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_read_as_it_was_written(
         for name in two:
             np.testing.assert_array_equal(one[name], two[name])
             assert one[name].dtype == two[name].dtype
-    assert (found.extractor is None) == (design == "twins")
+    assert (found.extractor is None) == (design != "carriers")
     for name, value in (made.extractor or {}).items():
         assert found.extractor is not None and torch.equal(found.extractor[name], value)
 
@@ -115,7 +115,7 @@ def test_the_key_is_nowhere(folders: dict[str, Path], design: str) -> None:
                 content += b"".join(archive.read(name) for name in archive.namelist())
         if path.suffix == ".parquet":
             content += str(pq.read_table(path).to_pydict()).encode()
-    assert (b"max_difference" in content and b"two-layers" in content) or design == "twins"
+    assert (b"max_difference" in content and b"two-layers" in content) or design != "carriers"
     hidden = [KEY.secret, KEY.derive("twin/published"), KEY.derive("commitment/salt/key")]
     for secret in (*hidden, KEY.derive("marking/kept")):
         assert secret not in content and secret.hex().encode() not in content.lower()

@@ -57,7 +57,7 @@ def audit_carriers(  # noqa: PLR0917 - an audit's whole input
         NotFiniteError: Weights or features are NaN or infinite.
     """
     require_access(suspect, access)
-    _require_shape(held_out, release)
+    require_shape(held_out, release)
     extractor = extractor_of(release, build)
     protocol = release.protocol
     with frozen_copy(extractor, held_out, seed=0) as network:
@@ -122,7 +122,8 @@ def _finding(found: WhiteBoxResult, access: Access) -> Finding:
     )
 
 
-def _require_shape(images: Images, release: Release) -> None:
+def require_shape(images: Images, release: Release) -> None:
+    """Raise `DataError` unless these are uint8 images of the shape of the marked ones."""
     wanted = release.protocol.image_shape
     if images.dtype != np.uint8 or images.shape[1:] != wanted or not len(images):
         raise DataError(

@@ -22,15 +22,17 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from radiotracer.auditing.audit import audit, best_access
+from radiotracer.auditing.audit import audit, best_access, require_control_keys_fit
 from radiotracer.auditing.carrier_test import Build
 from radiotracer.auditing.evidence import EVIDENCE_FILE, Asked, Evidence, HeldOut, conclude
-from radiotracer.auditing.looks import Look, add_look, adjusted
+from radiotracer.auditing.held_out_marks import how_many, labels_of
+from radiotracer.auditing.looks import Look, add_look, adjusted, settings_of
 from radiotracer.auditing.page import describe
 from radiotracer.auditing.power import known_positive
 from radiotracer.auditing.suspects import Access, Logged, Suspect, network_of
 from radiotracer.auditing.suspects.protocol import Images, Labels, Scores
 from radiotracer.auditing.suspects.query_log import image_digests
+from radiotracer.auditing.tag_test import tags_asked
 from radiotracer.auditing.twin_test import images_asked
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
@@ -74,6 +76,7 @@ def conduct(
     references: Sequence[Suspect] = (),
     held_out: Examples | None = None,
     build: Build | None = None,
+    control_keys: int | None = None,
     budget: int | None = None,
     overwrite: bool = False,
     command: str = "",
@@ -91,6 +94,7 @@ def conduct(
         references: See `auditing.audit`.
         held_out: See `auditing.audit`.
         build: See `auditing.audit`.
+        control_keys: See `auditing.audit`.
         budget: About how many images the suspect may be asked; None: any number.
         overwrite: Replace an earlier audit in `out`.
         command: What the user typed, for the page.
@@ -102,9 +106,15 @@ def conduct(
     """
     require_new_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite)
     release.require_committed(key)
-    access = access or best_access(release, suspect)
-    positive = known_positive(marked, access)
-    wanted = _wanted(release, held_out, access)
+    access = access or best_access(release, suspect, control_keys=control_keys)
+    require_control_keys_fit(release, access, control_keys)
+    # What the owner found by another test of the same access says nothing of this one.
+    positive = known_positive(marked, access) if control_keys is None else None
+    labels = None if control_keys is None else labels_of(held_out, release)
+    wanted: Images | int = _wanted(release, key, held_out, access)
+    if control_keys is not None and labels is not None:
+        wanted = how_many(release, labels, control_keys)  # they are not marked yet
+    count = wanted if isinstance(wanted, int) else len(wanted)
     with contextlib.ExitStack() as stack:
         place = out.resolve()
         logs = {
@@ -114,9 +124,7 @@ def conduct(
         asked = [
             stack.enter_context(
                 _logged(
-                    _Watched(
-                        each, progress, "asking" if not row else "asking references", len(wanted)
-                    ),
+                    _Watched(each, progress, "asking" if not row else "asking references", count),
                     place.with_name(f".{place.name}.{name}"),
                     budget=None if row else budget,
                 )
@@ -131,7 +139,10 @@ def conduct(
             access,
             references=asked[1:],
             held_out=None if held_out is None else held_out.images,
+            held_out_labels=labels,
             build=build,
+            control_keys=control_keys,
+            progress=progress,
         )
         files = [log.path for log in asked]
         present = Look(
@@ -141,6 +152,7 @@ def conduct(
             suspect=dict(suspect.identity),
             access=finding.access,
             log10_p=finding.log10_p,
+            settings=settings_of(control_keys, None if held_out is None else held_out.digest),
         )
         # Before anything of the result is shown: a look that is not in the ledger never was.
         ledger = add_look(marked, present)
@@ -165,6 +177,7 @@ def conduct(
             suspect=entries[0],
             references=entries[1:],
             held_out=_described(held_out),
+            control_keys=control_keys,
             created=present.time,
             version=present.version,
             positive=positive,
@@ -194,9 +207,16 @@ class _Log(Logged):
         super().__init__(suspect, path, budget=budget, batch=batch)
         self.path = path
 
-    def require_budget(self, images: Images) -> None:
-        """Raise before anything is asked if the budget is too small for all of these images."""
-        new = len(set(image_digests(images)) - self._log.answers.keys())
+    def require_budget(self, images: Images | int) -> None:
+        """Raise before anything is asked if the budget is too small for these images, or so many.
+
+        Of images that are not made yet, what was answered counts as answers to some: whether it is
+        the log finds out later, before it asks about any.
+        """
+        if isinstance(images, int):
+            new = max(0, images - len(self._log.answers))
+        else:
+            new = len(set(image_digests(images)) - self._log.answers.keys())
         if self.budget is not None and self.asked + new > self.budget:
             raise InputError(
                 expected=f"a budget for the {new} images that this audit still asks about",
@@ -205,10 +225,12 @@ class _Log(Logged):
             )
 
 
-def _wanted(release: Release, held_out: Examples | None, access: Access) -> Images:
+def _wanted(release: Release, key: Key, held_out: Examples | None, access: Access) -> Images:
     """The images that the suspect will be asked about."""
     if release.protocol.design == "twins":
         return images_asked(release, access)
+    if release.protocol.design == "tags":
+        return tags_asked(release, key)
     if held_out is not None and access == "scores":
         return held_out.images
     return np.empty((0, 1, 1, 1), dtype=np.uint8)

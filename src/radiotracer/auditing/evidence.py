@@ -98,6 +98,7 @@ class Evidence(_Part):
         log10_p_value: Of this look alone.
         adjusted_log10_p_value: After Holm over all looks; this one is held against `alpha`.
         alpha: The level that was committed to.
+        control_keys: With how many other keys' marks held-out images were shown; None: none were.
         looks: All looks at the release until then, the present one among them.
         alternatives: What else should be considered.
     """
@@ -126,6 +127,7 @@ class Evidence(_Part):
     suspect: Asked
     references: tuple[Asked, ...]
     held_out: HeldOut | None
+    control_keys: int | None = None
     looks: tuple[Look, ...]
     alternatives: tuple[str, ...]
     created: str
@@ -175,6 +177,7 @@ def conclude(
     suspect: Asked,
     references: Sequence[Asked],
     held_out: HeldOut | None,
+    control_keys: int | None = None,
     created: str,
     version: str,
     positive: Control | None = None,
@@ -190,6 +193,7 @@ def conclude(
         suspect: Who was asked.
         references: Who else was.
         held_out: Unmarked images that were used.
+        control_keys: How many the held-out images were marked with, too; None: none.
         created: UTC, ISO 8601.
         version: Of radiotracer.
         positive: The known positive. Where even that was not found, finding nothing means nothing;
@@ -233,6 +237,7 @@ def conclude(
         suspect=suspect,
         references=tuple(references),
         held_out=held_out,
+        control_keys=control_keys,
         looks=tuple(looks),
         alternatives=wording.ALTERNATIVES[verdict],
         created=created,

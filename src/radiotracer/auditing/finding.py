@@ -42,6 +42,8 @@ class Finding:
         control_log10_p: What the same test said under each of the fresh keys, any number.
         controls: All that was checked.
         details: Numbers for the report and for scripts, by name.
+        least_log10_p: The smallest log10 p that the test could have given, where that is known and
+            not a matter of coins; else None.
     """
 
     access: Access
@@ -54,3 +56,4 @@ class Finding:
     control_log10_p: tuple[float, ...]
     controls: tuple[Control, ...]
     details: Mapping[str, JsonValue] = field(default_factory=dict)
+    least_log10_p: float | None = None

@@ -38,6 +38,8 @@ class Look(BaseModel):
         suspect: Its identity.
         access: What was used of it.
         log10_p: What came.
+        settings: What else the test was made with, where its p-values have so few values that two
+            looks can have the same; empty elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,12 +51,14 @@ class Look(BaseModel):
     suspect: dict[str, str]
     access: Access
     log10_p: Annotated[float, Field(le=0.0)]
+    settings: str = ""
 
     def is_again(self, other: Look) -> bool:
         """Whether both are one look: the same suspect, used in the same way, the same result."""
         return (
             same_suspect(self.suspect, other.suspect)
             and self.access == other.access
+            and self.settings == other.settings
             and abs(self.log10_p - other.log10_p) <= SAME
         )
 
@@ -121,6 +125,18 @@ def adjusted(looks: Sequence[Look], present: Look) -> float | None:
     if at is None:
         return None
     return float(holm(np.array([each.log10_p for each in looks]))[at])
+
+
+def settings_of(control_keys: int | None, held_out: str | None) -> str:
+    """`Look.settings` of an audit.
+
+    Args:
+        control_keys: How many held-out images were marked with; None: another test.
+        held_out: Digest of the held-out data.
+    """
+    if control_keys is None:
+        return ""
+    return f"{control_keys} control keys, held-out {'' if held_out is None else held_out}".rstrip()
 
 
 def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

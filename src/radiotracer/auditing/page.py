@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from radiotracer.auditing.evidence import Evidence
-from radiotracer.auditing.looks import Look
+from radiotracer.auditing.looks import Look, settings_of
 from radiotracer.auditing.wording import HEADLINES
 from radiotracer.report import AuditControl, Audited, AuditLook
 from radiotracer.stats import holm
@@ -26,6 +26,9 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         suspect=evidence.suspect.identity,
         access=evidence.access,
         log10_p=evidence.log10_p_value,
+        settings=settings_of(
+            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
+        ),
     )
     after = holm(np.array([each.log10_p for each in evidence.looks]))
     return Audited(
@@ -47,7 +50,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
                 time=each.time,
                 suspect=each.name,
                 identity=_identity(each.suspect),
-                access=each.access,
+                access=each.access + (f", {_brief(each.settings)}" if each.settings else ""),
                 log10_p=each.log10_p,
                 adjusted=adjusted,
                 is_present=each.is_again(now),
@@ -93,6 +96,12 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
 
 def _identity(identity: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in identity.items())
+
+
+def _brief(settings: str) -> str:
+    """Settings of a look without the digest in full."""
+    *before, digest = settings.split(" ")
+    return " ".join([*before, digest[:12]])
 
 
 def _said(value: JsonValue) -> str:

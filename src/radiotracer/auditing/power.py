@@ -27,7 +27,8 @@ class Power(BaseModel):
         alpha: The level of the audits.
         log10_p: By access.
         smallest_share: By access: which share would just have been found, as far as that can be
-            told from one network; None where nothing was found to tell it from, or it is above 1.
+            told from one network; None where nothing was found to tell it from, where it is above
+            1, and for tags.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

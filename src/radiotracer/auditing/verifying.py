@@ -11,11 +11,20 @@ from radiotracer.auditing.carrier_test import Build
 from radiotracer.auditing.dossier import QUERIES_FILE, reference_file
 from radiotracer.auditing.evidence import Asked, Evidence, conclude
 from radiotracer.auditing.finding import Control, Finding
-from radiotracer.auditing.looks import SAME, Look, Looks, adjusted, read_looks, same_suspect
+from radiotracer.auditing.held_out_marks import labels_of
+from radiotracer.auditing.looks import (
+    SAME,
+    Look,
+    Looks,
+    adjusted,
+    read_looks,
+    same_suspect,
+    settings_of,
+)
 from radiotracer.auditing.power import KNOWN_POSITIVE
 from radiotracer.auditing.suspects import Suspect
 from radiotracer.auditing.suspects.recorded_answers import RecordedAnswers
-from radiotracer.data import Images
+from radiotracer.data import Examples
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 from radiotracer.marking import Key
@@ -45,7 +54,7 @@ def verify(
     key: Key,
     *,
     suspect: Callable[[], Suspect] | None = None,
-    held_out: Callable[[], Images] | None = None,
+    held_out: Callable[[], Examples] | None = None,
     build: Build | None = None,
 ) -> tuple[Checked, ...]:
     """Check everything that can be, and stop where the rest would mean nothing.
@@ -57,7 +66,7 @@ def verify(
         release: What was read from it.
         key: Its key.
         suspect: Opens the suspect, to ask it again; None: what was recorded is used.
-        held_out: Opens the held-out images that the test used, where it used some.
+        held_out: Opens the held-out data that the test used, where it used some.
         build: See `auditing.audit`.
 
     Raises:
@@ -90,14 +99,17 @@ def verify(
     ]
     if asked is None or None in references or not all(each.holds for each in checks):
         return tuple(checks)
+    unmarked = None if held_out is None else held_out()
     finding = audit(
         release,
         key,
         asked,
         evidence.access,
         references=[each for each in references if each is not None],
-        held_out=None if held_out is None else held_out(),
+        held_out=None if unmarked is None else unmarked.images,
+        held_out_labels=labels_of(unmarked, release) if evidence.control_keys else None,
         build=build,
+        control_keys=evidence.control_keys,
     )
     ledger = read_looks(marked)
     return (*checks, *_against(evidence, finding, release, key, ledger))
@@ -131,6 +143,9 @@ def _against(
         suspect=evidence.suspect.identity,
         access=finding.access,
         log10_p=finding.log10_p,
+        settings=settings_of(
+            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
+        ),
     )
     holm = adjusted(evidence.looks, present)
     again = conclude(
@@ -142,6 +157,7 @@ def _against(
         suspect=evidence.suspect,
         references=evidence.references,
         held_out=evidence.held_out,
+        control_keys=evidence.control_keys,
         created=evidence.created,
         version=evidence.version,
         positive=_positive(evidence),

@@ -65,9 +65,16 @@ def why_inconclusive(finding: Finding, design: Design, alpha: float) -> str | No
             f"{'these controls' if len(failed) > 1 else 'this control'} failed: "
             f"{', '.join(failed)}, so that the test cannot be relied on here"
         )
+    floor = finding.least_log10_p
+    if floor is not None and floor > math.log10(alpha) + 1e-12:
+        few = "tags" if design == "tags" else "classes and control keys"
+        return (
+            f"the test cannot show less than {power(floor)} with so few {few}, and the level is "
+            f"{alpha:g}"
+        )
     # Carriers are directions, not coins: a single one can show any p-value.
     least = -finding.coins * math.log10(2)
-    if design != "carriers" and least > math.log10(alpha) + 1e-12:
+    if design == "twins" and least > math.log10(alpha) + 1e-12:
         return (
             f"the test stands on {finding.coins} coin{'s' * (finding.coins != 1)}, which cannot "
             f"show less than {power(least)}, and the level is {alpha:g}"

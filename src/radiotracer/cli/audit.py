@@ -63,6 +63,15 @@ def audit(
         ),
     ] = None,
     held_out: HeldOut = None,
+    control_keys: Annotated[
+        int | None,
+        Parameter(
+            show_default=False,
+            help="Of carriers by scores: compare what the key's marks do to held-out images with "
+            "what so many other keys' do (99, say), in place of fitting a classifier to the "
+            "scores. Asks about more images.",
+        ),
+    ] = None,
     budget: Annotated[
         int | None, Parameter(help="Ask about this many images at most; by default no limit.")
     ] = None,
@@ -101,6 +110,7 @@ def audit(
             references=references,
             held_out=unmarked,
             build=build_model,
+            control_keys=control_keys,
             budget=budget,
             overwrite=overwrite,
             command=" ".join(["radiotracer", *sys.argv[1:]]),

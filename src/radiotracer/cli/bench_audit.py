@@ -107,6 +107,12 @@ def audit(
     marking_networks: Annotated[
         int | None, Parameter(help="Networks that images are marked with.")
     ] = None,
+    control_keys: Annotated[
+        int | None,
+        Parameter(
+            help="Audit carriers by what so many other keys' marks do to held-out images, too."
+        ),
+    ] = None,
     quick: Annotated[
         bool,
         Parameter(negative="", show_default=False, help="One cell of few examples: minutes."),
@@ -129,6 +135,7 @@ def audit(
         "psnr": psnr,
         "references": references,
         "marking_networks": marking_networks,
+        "control_keys": control_keys,
     }
     return _run({**(QUICK if quick else {}), **_given(given)}, folder, json)
 

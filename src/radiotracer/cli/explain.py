@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.cli.console import emit, out, progress
+from radiotracer.cli.console import emit, out, progress, tell_quarantined
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
@@ -89,6 +89,7 @@ def explain(
     source, rows = _queries(query, wrong)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
+    tell_quarantined(examples)
     with progress() as reporter:
         found = explain_run(
             network_of(recorded, factory),

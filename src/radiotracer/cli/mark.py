@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 
 from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
 from radiotracer.cli.key import read_key
+from radiotracer.cli.mark_floor import require_power, require_tags, smallest_log10_p
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
 from radiotracer.cli.recorded import network_of
 from radiotracer.data import Examples, open_data
@@ -22,20 +22,22 @@ from radiotracer.files import atomic_folder, require_new_folder
 from radiotracer.marking.choosing import (
     Policy,
     choose,
-    how_many,
     require_outputs,
     require_share,
-    smallest_share,
 )
 from radiotracer.marking.designs import CONFIGS
 from radiotracer.marking.designs import mark as mark_and_commit
 from radiotracer.marking.protocol import Design
 from radiotracer.marking.release import COMMITMENT_FILE, PUBLISHED, Release
 from radiotracer.marking.resume import Kept
+from radiotracer.marking.tag_mark import TagConfig, classes_taught, share_taught
 from radiotracer.runs import Run, put_weights
 
-_BY_COINS: tuple[Design, ...] = ("twins",)
-"""Designs whose tests are of one fair coin per marked image."""
+_CHOICES = {
+    "twins": "one fair coin for each marked image",
+    "tags": "each tag has a label that the key drew from all classes",
+}
+"""What limits a p-value, by design."""
 
 _COLOURS: dict[object, str] = {1: "grey", 3: "colour"}
 
@@ -57,7 +59,10 @@ def mark(
     design: Annotated[Design, Parameter(help="What to plant.")] = "twins",
     fraction: Annotated[
         float,
-        Parameter(help="Share of the images to mark, in (0, 1); carriers: of every class alike."),
+        Parameter(
+            help="Share of the images to mark, in (0, 1); carriers: of every class alike; tags: of "
+            "the classes of their labels."
+        ),
     ] = 0.01,
     policy: Annotated[
         Policy,
@@ -79,6 +84,9 @@ def mark(
             help="The lowest PSNR of a twin in decibels: the changes that matter least are taken "
             "back until it is kept. By default the radius is the only limit."
         ),
+    ] = None,
+    tags: Annotated[
+        int | None, Parameter(help="How many tags; by default the design's own.")
     ] = None,
     alpha: Annotated[
         float, Parameter(help="How often audits may accuse an innocent model, in (0, 1).")
@@ -106,7 +114,13 @@ def mark(
             came=f"--design {design}",
             do="leave it out; a smaller --radius changes less",
         )
-    given = {"radius": radius, "psnr": psnr}
+    if tags is not None and design != "tags":
+        raise InputError(
+            expected="--tags with --design tags alone",
+            came=f"--design {design}",
+            do="leave it out, or plant tags",
+        )
+    given = {"radius": radius, "psnr": psnr, "tags": tags}
     config = settings(CONFIGS[design], **{k: v for k, v in given.items() if v is not None})
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
     _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractor)
@@ -115,9 +129,14 @@ def mark(
     runs = [Run.open(each) for each in extractor]
     examples = open_data(data, image_size=image_size, report=err.print)
     tell_quarantined(examples)
-    per_class = design == "carriers"  # each class is tested by itself
-    if design in _BY_COINS:
-        _require_power(examples, fraction, alpha, per_class=per_class)
+    per_class = design != "twins"  # carriers are tested, tags taught, class by class
+    classes = None
+    if design == "twins":
+        require_power(examples, fraction, alpha, per_class=per_class)
+    elif isinstance(config, TagConfig):
+        require_tags(config.tags, len(examples.class_names), alpha)
+        classes = classes_taught(secret, config, examples)
+        fraction = share_taught(examples, classes, fraction)
     models = [_network(run, factory, examples) for run in runs]
     if policy != "random":
         _tell_other_data(runs, examples, policy)
@@ -130,6 +149,7 @@ def mark(
                 policy,
                 secret,
                 models=models,
+                classes=classes,
                 per_class=per_class,
                 progress=reporter,
             )
@@ -185,23 +205,6 @@ def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]
             )
 
 
-def _require_power(examples: Examples, fraction: float, alpha: float, *, per_class: bool) -> None:
-    """Raise where not even a model that gives away every coin could be found out."""
-    marked = how_many(examples, fraction, per_class=per_class)
-    needed = max(1, math.ceil(-math.log2(alpha) - 1e-9))
-    if marked >= needed:
-        return
-    enough = smallest_share(examples, needed, per_class=per_class)
-    raise InputError(
-        expected=f"at least {needed} images to mark, for n fair coins cannot show less than 2^-n "
-        f"and --alpha is {alpha:g}",
-        came=f"--fraction {fraction:g}, which marks {marked} of {len(examples):,}",
-        do="bring more images, or raise --alpha"
-        if enough is None
-        else f"pass --fraction {enough:g} or more",
-    )
-
-
 def _network(run: Run, factory: str | None, examples: Examples) -> nn.Module:
     """The run's network with its last weights, if it is one for such data."""
     names, given = run.info.data.class_names, examples.images.shape[3]
@@ -232,7 +235,6 @@ def _tell_other_data(runs: list[Run], examples: Examples, policy: Policy) -> Non
 def _facts(release: Release) -> dict[str, Any]:
     """What came out, in numbers; None where no image was changed."""
     columns, protocol = release.planted.columns, release.protocol
-    by_coins = protocol.design in _BY_COINS
     psnr = columns["psnr"][np.isfinite(columns["psnr"])]
     return {
         "design": protocol.design,
@@ -243,7 +245,7 @@ def _facts(release: Release) -> dict[str, Any]:
         "psnr_lowest": float(psnr.min()) if len(psnr) else None,
         "max_difference": int(columns["max_difference"].max()),
         "alpha": protocol.alpha,
-        "smallest_log10_p": -protocol.marked * math.log10(2) if by_coins else None,
+        "smallest_log10_p": smallest_log10_p(release),
         "commitment": release.commitment.digest,
     }
 
@@ -261,8 +263,8 @@ def _tell(facts: dict[str, Any], folder: Path, key: Path) -> None:
     )
     if facts["smallest_log10_p"] is not None:
         out.print(
-            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: one fair coin "
-            "for each marked image"
+            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: "
+            + _CHOICES[facts["design"]]
         )
     published = folder / PUBLISHED
     out.print(f"written to {folder}: publish {published} and nothing else of it")

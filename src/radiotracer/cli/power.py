@@ -63,7 +63,11 @@ def power(
     out.print(f"a network trained on the release, {found.share:.2%} of it marked:")
     for access, log10_p in found.log10_p.items():
         smallest = found.smallest_share[access]
-        about = "nothing found" if smallest is None else f"smallest share about {smallest:.2%}"
+        about = "nothing found"
+        if smallest is not None:
+            about = f"smallest share about {smallest:.2%}"
+        elif 10**log10_p <= found.alpha:
+            about = "found, and no telling what less would do"
         out.print(f"  by {access:<8} p = 10^{log10_p:.1f}   {about} at level {found.alpha:g}")
     if found.weak:
         err.print(

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from radiotracer.cli.console import err, tell_quarantined
+from radiotracer.cli.console import err
 from radiotracer.data import BUILT_INS, Examples, open_data
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.saved import is_saved
@@ -32,9 +32,7 @@ def training_data(run: Run, data: str | None) -> Examples:
             do="pass --data",
         )
     size = run.info.settings.get("image_size")
-    examples = open_sized(source, None if size is None else int(size))
-    tell_quarantined(examples)
-    return examples
+    return open_sized(source, None if size is None else int(size))
 
 
 def open_like(source: str, train: Examples) -> Examples:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from radiotracer.cli.console import detector_table, emit, out, progress
+from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
+from radiotracer.cli.executing import Units, Workers, kept_units, runner_of
 from radiotracer.cli.junit import write_junit
 from radiotracer.cli.options import (
     AllowInterrupted,
@@ -33,6 +35,7 @@ from radiotracer.scanning import (
     write_scan,
 )
 from radiotracer.scanning import scan as scan_run
+from radiotracer.scanning.execution import Execution, Given
 
 
 def scan(
@@ -118,28 +121,37 @@ def scan(
     batch_size: BatchSize = 512,
     allow_interrupted: AllowInterrupted = False,
     seed: Seed = 0,
+    workers: Workers = None,
+    units: Units = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
+    runner = runner_of(workers)
     rule = _rule(threshold, top, fdr, tail, storey=storey, reference=reference)
     _require_gate(budget, junit)
-    recorded = Run.open(run, allow_interrupted=allow_interrupted)
-    examples = training_data(recorded, data)
+    open_given = partial(
+        given,
+        run,
+        data,
+        queries,
+        incident,
+        factory=factory,
+        allow_interrupted=allow_interrupted,
+    )
+    asked = open_given()
+    examples = asked.train
+    assert isinstance(examples, Examples)  # noqa: S101
+    tell_quarantined(examples)
     clean = None if reference is None else read_reference(reference, examples.ids)
-    trusted = queries or recorded.info.data.queries
-    query_examples = None
-    if trusted not in (None, "none"):
-        query_examples = open_like(str(trusted), examples)
-    wrong = None if incident is None else _incident(incident, examples)
-    with progress() as reporter:
+    with kept_units(folder, units, overwrite=overwrite) as ledger, progress() as reporter:
         found = scan_run(
-            network_of(recorded, factory),
-            recorded,
+            asked.model,
+            asked.run,
             examples,
-            query_examples,
-            incident=wrong,
+            asked.queries,
+            incident=asked.incident,
             manifest=manifest_of(examples),
             detectors=detector or (),
             rule=rule,
@@ -147,6 +159,7 @@ def scan(
             layers=layers or (),
             batch_size=batch_size,
             seed=seed,
+            execution=Execution(runner, ledger, open_given, err.print),
             progress=reporter,
         )
     command = " ".join(["radiotracer", *sys.argv[1:]])
@@ -161,6 +174,27 @@ def scan(
         if junit is not None:
             out.print(f"junit     {junit}")
     return 0 if passed else 1
+
+
+def given(  # noqa: PLR0917 - a partial of it opens the same in workers
+    run: Path,
+    data: str | None,
+    queries: str | None,
+    incident: str | None,
+    factory: str | None,
+    allow_interrupted: bool,
+) -> Given:
+    """Open what a scan is asked about; workers in other processes do the same."""
+    recorded = Run.open(run, allow_interrupted=allow_interrupted)
+    examples = training_data(recorded, data)
+    trusted = queries or recorded.info.data.queries
+    return Given(
+        network_of(recorded, factory),
+        recorded,
+        examples,
+        None if trusted in (None, "none") else open_like(str(trusted), examples),
+        None if incident is None else _incident(incident, examples),
+    )
 
 
 def _incident(named: str, examples: Examples) -> Examples:

@@ -26,7 +26,7 @@ from radiotracer.cli.suspects import (
     open_for,
     reopened,
 )
-from radiotracer.data import Images
+from radiotracer.data import Examples
 from radiotracer.errors import InputError
 from radiotracer.lab.models import build_model
 from radiotracer.marking.release import Release
@@ -125,13 +125,15 @@ def _does(broken: list[Checked]) -> str:
     return "do" if len(broken) > 1 else "does"
 
 
-def _held_out(held: Evidence, source: str | None, release: Release) -> Callable[[], Images] | None:
-    """Opens the unmarked images of the audit; others than then are an error."""
+def _held_out(
+    held: Evidence, source: str | None, release: Release
+) -> Callable[[], Examples] | None:
+    """Opens the unmarked data of the audit; others than then are an error."""
     used = held.held_out
     if used is None:
         return None
 
-    def images() -> Images:
+    def unmarked() -> Examples:
         found = open_like(source or used.source, release.published)
         if found.digest != used.digest:
             raise InputError(
@@ -139,6 +141,6 @@ def _held_out(held: Evidence, source: str | None, release: Release) -> Callable[
                 came=f"others, digest {found.digest[:12]}",
                 do="pass the same with --held-out",
             )
-        return found.images
+        return found
 
-    return images
+    return unmarked

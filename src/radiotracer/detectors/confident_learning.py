@@ -13,6 +13,8 @@ estimated counts of label errors; here all are ranked. Needs the extra `cleanlab
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,8 @@ def probabilities(
 
 
 def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
-    from cleanlab.rank import get_label_quality_scores
+    with warnings.catch_warnings():  # its import sets filters of its own for everybody
+        from cleanlab.rank import get_label_quality_scores
 
     # Numbered without gaps: cleanlab takes no class that has no example.
     present, labels, counts = np.unique(

@@ -16,6 +16,7 @@ from radiotracer.gradients.batches import Data as Data
 from radiotracer.gradients.batches import count as count
 from radiotracer.gradients.batches import first_input as first_input
 from radiotracer.gradients.batches import in_batches as in_batches
+from radiotracer.gradients.batches import require_some as require_some
 from radiotracer.gradients.dense import DENSE_BATCH as DENSE_BATCH
 from radiotracer.gradients.dense import per_example_gradients as per_example_gradients
 from radiotracer.gradients.dense import weighted_inner as weighted_inner
@@ -50,6 +51,8 @@ from radiotracer.gradients.ghost import walk as walk
 from radiotracer.gradients.last_layer import LastLayerGradients as LastLayerGradients
 from radiotracer.gradients.last_layer import LastLayerSum as LastLayerSum
 from radiotracer.gradients.last_layer import last_layer_gradients as last_layer_gradients
+from radiotracer.gradients.matching import gradient_cosine as gradient_cosine
+from radiotracer.gradients.matching import mean_gradient as mean_gradient
 from radiotracer.gradients.notes import engine_notes as engine_notes
 from radiotracer.gradients.objective import Batch as Batch
 from radiotracer.gradients.objective import Evaluation as Evaluation

@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from radiotracer.data import Examples
 from radiotracer.data.tensors import ImageTensors
@@ -25,17 +25,28 @@ def count(data: Data) -> int:
     return len(cast(Sized, data))
 
 
-def in_batches(data: Data, batch_size: int) -> Iterator[Batch]:
+def require_some(data: Data) -> None:
+    """Raise `DataError` where there is no example."""
+    if count(data) == 0:
+        raise DataError(expected="at least one example", came="none", do="check the data")
+
+
+def in_batches(data: Data, batch_size: int, rows: range | None = None) -> Iterator[Batch]:
     """The examples in order, `batch_size` at a time (the last batch may be smaller).
+
+    Args:
+        data: The examples.
+        batch_size: At least 1.
+        rows: Consecutive rows; None is all.
 
     Raises:
         DataError: There is no example, or not one target for each input.
         NotFiniteError: An input holds NaN or infinity.
     """
-    if count(data) == 0:
-        raise DataError(expected="at least one example", came="none", do="check the data")
-    start = 0
-    for inputs, targets in _pairs(data, batch_size):
+    require_some(data)
+    rows = range(count(data)) if rows is None else rows
+    start = rows.start
+    for inputs, targets in _pairs(data, batch_size, rows):
         if inputs.is_floating_point() and not torch.isfinite(inputs).all():
             bad = (~torch.isfinite(inputs)).reshape(len(inputs), -1).any(dim=1).nonzero()[0]
             raise NotFiniteError(
@@ -52,7 +63,8 @@ def first_input(data: Data) -> Tensor:
     return next(in_batches(data, 1)).inputs
 
 
-def _pairs(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Tensor, Tensor]]:
+    starts = rows[::batch_size]
     if isinstance(data, tuple):
         inputs, targets = data
         if len(inputs) != len(targets):
@@ -61,12 +73,14 @@ def _pairs(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
                 came=f"{len(inputs)} inputs and {len(targets)} targets",
                 do="check the data",
             )
-        for start in range(0, len(inputs), batch_size):
-            yield inputs[start : start + batch_size], targets[start : start + batch_size]
+        for start in starts:
+            stop = min(start + batch_size, rows.stop)
+            yield inputs[start:stop], targets[start:stop]
     elif isinstance(data, Examples):
         tensors = ImageTensors(data)
-        for start in range(0, len(data), batch_size):
-            yield tensors[range(start, min(start + batch_size, len(data)))]
+        for start in starts:
+            yield tensors[range(start, min(start + batch_size, rows.stop))]
     else:
         # With a generator of its own, the loader leaves torch's global one alone.
-        yield from DataLoader(data, batch_size=batch_size, generator=torch.Generator())
+        some = data if len(rows) == count(data) else Subset(data, rows)
+        yield from DataLoader(some, batch_size=batch_size, generator=torch.Generator())

@@ -90,9 +90,13 @@ class Tracing:
 
     def checkpoints(self) -> Iterator[tuple[Checkpoint, dict[str, float]]]:
         """Load each checkpoint in turn; yield it with its learning rates by parameter name."""
-        for checkpoint in self.run.checkpoints:
-            self.objective.load(self.run.weights(checkpoint))
+        for number, checkpoint in enumerate(self.run.checkpoints):
+            self.load(number)
             yield checkpoint, self.run.learning_rates(checkpoint)
+
+    def load(self, number: int) -> None:
+        """Load the checkpoint of this number, from 0."""
+        self.objective.load(self.run.weights(self.run.checkpoints[number]))
 
 
 def require_alike(train: Data, queries: Data) -> None:

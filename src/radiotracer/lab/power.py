@@ -31,6 +31,9 @@ def power_of(
 ) -> Power:
     """Train a network on what is to be published, and audit it in every way the design allows.
 
+    For tags no smallest share is estimated: they are as many at every share, and how many of them a
+    smaller one would teach cannot be told from one network.
+
     Args:
         release: The marked data.
         key: Their secret.
@@ -57,7 +60,8 @@ def power_of(
         alpha=alpha,
         log10_p=found,
         smallest_share={
-            access: smallest_share(log10_p, share, alpha) for access, log10_p in found.items()
+            access: None if design == "tags" else smallest_share(log10_p, share, alpha)
+            for access, log10_p in found.items()
         },
     )
 

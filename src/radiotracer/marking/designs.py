@@ -18,13 +18,18 @@ from radiotracer.marking.key import Key
 from radiotracer.marking.protocol import Design, Protocol
 from radiotracer.marking.release import Release
 from radiotracer.marking.resume import Kept, fingerprint_of
+from radiotracer.marking.tag_mark import TagConfig, plant_tags
 from radiotracer.marking.twin_mark import TwinConfig, plant_twins
 from radiotracer.runs import ModelSpec
 
-DesignConfig: TypeAlias = TwinConfig | MarkConfig
+DesignConfig: TypeAlias = TwinConfig | MarkConfig | TagConfig
 """The settings of a design, which also say which design it is."""
 
-CONFIGS: dict[Design, type[DesignConfig]] = {"twins": TwinConfig, "carriers": MarkConfig}
+CONFIGS: dict[Design, type[DesignConfig]] = {
+    "twins": TwinConfig,
+    "carriers": MarkConfig,
+    "tags": TagConfig,
+}
 """The config of each design."""
 
 TESTS: dict[Design, dict[str, JsonValue]] = {
@@ -36,6 +41,11 @@ TESTS: dict[Design, dict[str, JsonValue]] = {
     "carriers": {
         "weights": "cosines of classifier rows with the carriers, combined by Fisher",
         "scores": "the same of a linear classifier on the extractor's features, fitted to scores",
+        "scores, control keys": "ranks of held-out images with the key's marks among control "
+        "keys' by the log odds of the label, by class, combined by Fisher",
+    },
+    "tags": {
+        "labels": "binomial test of how many tags are given the label that the key drew for them",
     },
 }
 """By access, and what else was decided before looking."""
@@ -87,6 +97,10 @@ def mark(
     if isinstance(config, TwinConfig):
         design: Design = "twins"
         planted = plant_twins(chosen, key, models, config, kept=kept, progress=progress)
+        extractor = None
+    elif isinstance(config, TagConfig):
+        design = "tags"
+        planted = plant_tags(chosen, key, models, config, kept=kept, progress=progress)
         extractor = None
     else:
         design = "carriers"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from radiotracer.marking.commitment import Digest
 from radiotracer.runs import ModelSpec
 
-Design = Literal["twins", "carriers"]
+Design = Literal["twins", "carriers", "tags"]
 """What is planted, and so what an audit needs: see `docs/architecture.md`."""
 
 

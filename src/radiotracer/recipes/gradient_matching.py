@@ -13,7 +13,14 @@ from torch.nn import functional as F
 
 from radiotracer.data import Examples, Images
 from radiotracer.errors import InputError
-from radiotracer.gradients import Batch, Objective, inputs_for, square_norm
+from radiotracer.gradients import (
+    Batch,
+    Objective,
+    gradient_cosine,
+    inputs_for,
+    mean_gradient,
+    square_norm,
+)
 from radiotracer.recipes.aim import Aim
 from radiotracer.recipes.attack import Crafted
 from radiotracer.recipes.choosing import generator_of, require_between
@@ -103,7 +110,9 @@ def gradient_matching(
 
         def cosine(images: Tensor) -> Tensor:
             found = [_gradient(each, images, base) for each in networks]
-            return torch.stack([_cosine(*pair) for pair in zip(wanted, found, strict=True)]).mean()
+            return torch.stack(
+                [gradient_cosine(*pair) for pair in zip(wanted, found, strict=True)]
+            ).mean()
 
         def loss(images: Tensor) -> Tensor:
             return 1 - cosine(shifted(images, shift, draws))
@@ -168,15 +177,5 @@ def _hardest(networks: Sequence[Objective], aim: Aim) -> NDArray[np.int64]:
 
 def _gradient(network: Objective, images: Tensor, label: int) -> tuple[Tensor, ...]:
     """The gradient of the mean loss of (images, label), differentiable in the images."""
-    weights = {name: each.requires_grad_() for name, each in network.parameters().items()}
     labels = torch.full((len(images),), label, device=images.device)
-    losses = network.evaluate(Batch(images, labels), weights).losses
-    return torch.autograd.grad(
-        losses.mean(), tuple(weights.values()), create_graph=True, materialize_grads=True
-    )
-
-
-def _cosine(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    inner = torch.stack([(a * b).sum() for a, b in zip(left, right, strict=True)]).sum()
-    norms = [torch.stack([a.square().sum() for a in side]).sum().sqrt() for side in (left, right)]
-    return inner / (norms[0] * norms[1])
+    return mean_gradient(network, Batch(images, labels))

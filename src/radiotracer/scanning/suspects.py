@@ -34,6 +34,7 @@ from radiotracer.gradients import Data, LossFunction, cross_entropy
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
 from radiotracer.scanning.given import class_names_of, require_same_kind, require_trained_on
 from radiotracer.scanning.walk import Progress, rank_by_all
 
@@ -126,6 +127,7 @@ def scan(
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
     seed: int = 0,
+    execution: Execution = HERE,
     progress: Progress = lambda *_: None,
 ) -> Scan:
     """Rank the training examples of a run by suspicion and decide which are suspects.
@@ -150,13 +152,16 @@ def scan(
         loss: One loss per example.
         batch_size: Examples per pass; scores do not depend on it.
         seed: For what is random.
+        execution: Who does it, and where finished units are kept; by default this process does,
+            in memory.
         progress: Told how far it is.
 
     Raises:
         DataError: `train` is not what the run was trained on, a label is outside the classes, or
             `queries` have other classes or shapes.
         InputError: An unknown detector, the deciding one cannot run, a setting out of range, a
-            reference that is too small or beside another rule, or a network that is no classifier.
+            reference that is too small or beside another rule, a network that is no classifier, or
+            a folder with the units of another scan.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
@@ -166,12 +171,15 @@ def scan(
     _require_reference(rule, reference, len(identity))
     for each in (queries, incident):
         require_same_kind(train, each)
-    tracing = Tracing.of(model, run, train, loss=loss, layers=layers, batch_size=batch_size)
+    given = Given(model, run, train, queries, incident)
+    settings = Settings(loss, tuple(layers), batch_size)
+    tracing = settings.opened(given).tracing
     labels = {"training examples": identity.labels}
-    for side, given in (("queries", queries), ("incident", incident)):
-        if given is not None:
-            labels[side] = identify(given).labels
+    for side, data in (("queries", queries), ("incident", incident)):
+        if data is not None:
+            labels[side] = identify(data).labels
     class_names = class_names_of(tracing, train, labels)
+    begin(execution, given, settings, names)
     ranked = rank_by_all(
         tracing,
         train,
@@ -180,6 +188,8 @@ def scan(
         classes=len(class_names),
         incident=incident,
         seed=seed,
+        execution=execution,
+        opener=opener(execution, given, settings),
         progress=progress,
     )
     # What was asked for by name, or by an incident, must run; without either there is a fallback.

@@ -52,7 +52,7 @@ def run_audits(
             path = out / CELLS / place.file_name
             cell = kept_cell(path, config)
             if cell is None:
-                parts = parts or _parts(data, config, report)
+                parts = parts or training_and_test(data, config, report)
                 write_text(out / MARKER, config.model_dump_json(indent=2) + "\n")
                 home = out / NETWORKS / place.file_name.split("_")[0]
                 cell = run_cell(place, config, *parts, home, progress=progress)
@@ -78,7 +78,7 @@ def _places(data: str, config: AuditConfig) -> list[Place]:
     ]
 
 
-def _parts(
+def training_and_test(
     data: str, config: AuditConfig, report: Callable[[str], None]
 ) -> tuple[Examples, Examples]:
     """The training examples asked for, and the test split."""

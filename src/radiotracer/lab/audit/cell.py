@@ -15,7 +15,7 @@ from radiotracer.auditing.audit import USES, audit
 from radiotracer.auditing.finding import Finding
 from radiotracer.auditing.suspects import Access, Suspect
 from radiotracer.auditing.suspects.network import network_suspect
-from radiotracer.data import Examples, Images
+from radiotracer.data import Examples
 from radiotracer.lab.audit.config import REFERENCE_SEED, AuditConfig
 from radiotracer.lab.audit.result import AuditCell, AuditOf, Place
 from radiotracer.lab.kept import trained_once
@@ -25,6 +25,7 @@ from radiotracer.marking import Key
 from radiotracer.marking.choosing import choose
 from radiotracer.marking.designs import CONFIGS, DesignConfig, mark
 from radiotracer.marking.release import Release
+from radiotracer.marking.tag_mark import TagConfig, classes_taught, share_taught
 from radiotracer.marking.twin_mark import TwinConfig
 from radiotracer.runs import ModelSpec
 
@@ -72,12 +73,22 @@ def made(
     """
     models = marking_networks(train, config, folder, progress=progress)
     key = key_of(place)
-    rows = choose(
-        train, place.share, config.choose, key, models=models, per_class=place.design == "carriers"
-    )
     settings: DesignConfig = CONFIGS[place.design](radius=place.radius)
     if isinstance(settings, TwinConfig):
         settings = settings.model_copy(update={"psnr": config.psnr})
+    classes, share = None, place.share
+    if isinstance(settings, TagConfig):
+        classes = classes_taught(key, settings, train)
+        share = share_taught(train, classes, share)
+    rows = choose(
+        train,
+        share,
+        config.choose,
+        key,
+        models=models,
+        classes=classes,
+        per_class=place.design != "twins",
+    )
     spec = spec_of(train, config)
     release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
 
@@ -121,7 +132,7 @@ def run_cell(
     clean = [accuracy(each, test) for each in references]
     psnr = release.planted.columns["psnr"]
     asked = [_asked(each, f"reference {i}") for i, each in enumerate(references)]
-    ask = partial(audits, release, key, test.images)
+    ask = partial(audits, release, key, test, control_keys=config.control_keys)
     return AuditCell(
         **place._asdict(),
         marked=len(release.rows),
@@ -136,19 +147,27 @@ def run_cell(
 
 
 def audits(
-    release: Release, key: Key, held_out: Images, suspect: Suspect, references: Sequence[Suspect]
+    release: Release,
+    key: Key,
+    held_out: Examples,
+    suspect: Suspect,
+    references: Sequence[Suspect],
+    *,
+    control_keys: int | None = None,
 ) -> dict[str, AuditOf]:
-    """Every audit that the design allows, by name."""
+    """Every audit that the design allows, by name; with control keys one more of carriers."""
 
-    def told(access: Access, asked: Sequence[Suspect] = ()) -> AuditOf:
+    def told(access: Access, asked: Sequence[Suspect] = (), *, keys: int | None = None) -> AuditOf:
         found = audit(
             release,
             key,
             suspect,
             access,
             references=asked,
-            held_out=held_out,
+            held_out=held_out.images,
+            held_out_labels=held_out.labels,
             build=build_model,
+            control_keys=keys,
         )
         return _told(found)
 
@@ -157,6 +176,8 @@ def audits(
     if references and design == "twins":
         for access in USES[design]:
             done[f"{access}, references"] = told(access, references)
+    if control_keys is not None and design == "carriers":
+        done["scores, control keys"] = told("scores", keys=control_keys)
     return done
 
 

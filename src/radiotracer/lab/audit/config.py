@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from radiotracer.auditing.held_out_marks import FEWEST_KEYS
 from radiotracer.lab.augment import Variation
 from radiotracer.lab.models import ModelName
 from radiotracer.lab.seeds import Seeds
@@ -49,6 +50,8 @@ class AuditConfig(BaseModel):
         psnr: The lowest PSNR of a twin, in decibels; None sets no limit beside the radius.
         references: How many networks the auditor trains on the originals, as the suspect is
             trained; all seeds share them.
+        control_keys: With how many other keys' marks carriers are compared on held-out images, by
+            scores; None leaves that audit out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +74,7 @@ class AuditConfig(BaseModel):
     marking_epochs: int = Field(default=6, ge=1)
     psnr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     references: int = Field(default=1, ge=0)
+    control_keys: int | None = Field(default=None, ge=FEWEST_KEYS)
 
     def settings(self) -> dict[str, Any]:
         """What a finished cell depends on besides its place, as JSON has it."""

@@ -1,0 +1,100 @@
+"""``radiotracer audit --control-keys``: marks on held-out images, from the audit to the check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audit_world import KEY
+from radiotracer.auditing.looks import read_looks
+from radiotracer.data import open_data
+from radiotracer.marking.carrier_mark import MarkConfig
+from radiotracer.marking.designs import mark
+from tiny_world import World
+
+KEYS, ASKED = 19, 21 * 36
+
+
+@pytest.fixture
+def audit(cli: Any, tiny: World, tmp_path: Path) -> Callable[..., Any]:
+    """audit(*more): the tiny run's network marked two of the three classes, and is the suspect."""
+    rows = np.flatnonzero(np.isin(tiny.tampered.labels, (0, 1)))[:24]
+    release = mark(
+        tiny.tampered, rows, KEY, [tiny.model], MarkConfig(steps=2), spec=tiny.run.info.model
+    )
+    (tmp_path / "carried").mkdir()
+    release.write(tmp_path / "carried")
+    KEY.write(tmp_path / "carried.key")
+    files = ["--key", tmp_path / "carried.key", "--marked", tmp_path / "carried"]
+
+    def call(*more: object, out: str = "out", command: str = "audit") -> Any:
+        if command == "verify":
+            return cli("verify", out, *files, *more)
+        unmarked = [] if "--held-out" in more else ["--held-out", f"{tiny.archive}:test"]
+        return cli("audit", tiny.folder, *files, "--out", out, *unmarked, *more)
+
+    return call
+
+
+SCORES = ["--access", "scores", "--control-keys", str(KEYS)]
+
+
+def test_from_the_audit_to_the_check(audit: Any, tmp_path: Path) -> None:
+    done = audit(*SCORES, "--json", "--budget", ASKED)
+    told = json.loads(done.out)
+    assert done.status in (0, 1), done
+    assert told["access"] == "scores" and told["control_keys"] == KEYS
+    assert told["suspect"]["queries"] == ASKED and told["coins"] == 2
+    assert told["verdict"] != "no-evidence" or told["log10_p_value"] > -2
+    assert told["control_summary"]["count"] == KEYS
+    assert told["details"]["images"] == 36 and told["details"]["announced_in_protocol"] is True
+    page = Path("out/report.html").read_text()
+    assert f"scores, {KEYS} control keys" in page and "ranks of the key" in page
+    assert f"asking: {ASKED} done" in done.err
+    done = audit(command="verify")
+    assert done.status == 0, done
+    # One number of the evidence is another: it does not hold.
+    file = Path("out/evidence.json")
+    file.write_text(json.dumps(told | {"control_keys": KEYS + 1}))
+    assert audit(command="verify").status == 2
+
+
+def test_each_way_to_ask_is_a_look(audit: Any, tmp_path: Path) -> None:
+    for number, options in enumerate(
+        (SCORES, SCORES, ["--control-keys", "25"], ["--access", "scores"])
+    ):
+        done = audit(*options, "--json", out=f"out{number}")
+        assert done.status in (0, 1), done
+    looks = read_looks(tmp_path / "carried").looks
+    assert [each.access for each in looks] == ["scores"] * 3, "the same look is no other one"
+    assert [each.settings[:15] for each in looks] == ["19 control keys", "25 control keys", ""]
+    assert json.loads(done.out)["control_keys"] is None
+    assert audit(command="verify", out="out0").status == 0
+    assert audit(command="verify", out="out3").status == 0
+
+
+def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None:
+    held_out = open_data(f"{tiny.archive}:test")
+    few = held_out.take(np.flatnonzero(held_out.labels != 1))
+    arrays = {"x_test": few.images[..., 0], "y_test": few.labels}
+    train = {"x_train": held_out.images[..., 0], "y_train": held_out.labels}
+    for name, names in (("few", ["low", "mid", "top"]), ("other", ["low", "top", "mid"])):
+        np.savez(tmp_path / f"{name}.npz", **arrays, **train, class_names=np.array(names))
+    for name, options in (
+        ("too few control keys", ["--access", "scores", "--control-keys", "18"]),
+        ("control keys by weights", ["--access", "weights", "--control-keys", "99"]),
+        ("control keys and a small budget", [*SCORES, "--budget", str(ASKED - 1)]),
+        ("control keys without images of a class",
+         [*SCORES, "--held-out", f"{tmp_path}/few.npz:test"]),
+        ("control keys and other classes", [*SCORES, "--held-out", f"{tmp_path}/other.npz:test"]),
+    ):  # fmt: skip
+        done = audit(*options)
+        assert (done.status, done.out) == (2, ""), done
+        assert len(done.err.splitlines()) == 1 and not Path("out").exists()
+        golden.line(f"audit with {name}", done.err.strip().replace(str(tmp_path), "<tmp>"))
+    assert not (tmp_path / "carried/sealed/looks.jsonl").exists()

@@ -1,0 +1,109 @@
+"""Every runner does every unit, survives its workers, and says what went wrong."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from works import Squares
+
+from radiotracer.errors import DataError, WorkerError
+from radiotracer.scale import FolderLedger, InProcess, Processes, Runner, finish, result_of
+
+UNITS = [f"u{number}" for number in range(6)]
+RUNNERS: dict[str, Runner] = {
+    "here": InProcess(),
+    "one thread": InProcess(threads=1),
+    "one": Processes(1),
+    "two": Processes(2),
+}
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_every_unit_is_done_once(kind: str, tmp_path: Path) -> None:
+    ledger, told = FolderLedger(tmp_path / "units"), []
+    threads = torch.get_num_threads()
+    finish(Squares(tmp_path), UNITS, ledger, RUNNERS[kind], tell=told.append)
+    assert sorted(told) == UNITS and torch.get_num_threads() == threads
+    for number, unit in enumerate(UNITS):
+        result = result_of(ledger, unit)
+        assert result.arrays["square"].tolist() == [number**2]
+        assert (result.facts["process"] == os.getpid()) == kind.startswith(("here", "one thread"))
+        assert kind == "here" or result.facts["threads"] == 1
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_what_is_finished_is_not_done_again(kind: str, tmp_path: Path) -> None:
+    ledger, noted, told = FolderLedger(tmp_path / "units"), [], []
+    finish(Squares(tmp_path), UNITS[:4], ledger, InProcess())
+    (tmp_path / "units" / "u2.safetensors").write_bytes(b"damaged")
+    before = {unit: ledger.read(unit) for unit in ("u0", "u1", "u3")}
+    work = Squares(tmp_path, fails_at="u1")
+    finish(work, UNITS, ledger, RUNNERS[kind], tell=told.append, note=noted.append)
+    assert sorted(told) == UNITS
+    assert noted == ["u2 was damaged since it was written: it is done again"]
+    for unit, result in before.items():
+        assert result is not None and result_of(ledger, unit).facts == result.facts
+    assert result_of(ledger, "u2").arrays["square"].tolist() == [4]
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_an_error_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
+    ledger = FolderLedger(tmp_path / "units")
+    with pytest.raises(DataError) as caught:
+        finish(Squares(tmp_path, fails_at="u3"), UNITS, ledger, RUNNERS[kind])
+    assert str(caught.value) == r"expected a unit that\ncan be done; got u3; nothing"
+    assert not multiprocessing.active_children()
+    finish(Squares(tmp_path), UNITS, ledger, RUNNERS[kind])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_is_replaced(workers: int, tmp_path: Path) -> None:
+    ledger = FolderLedger(tmp_path / "units")
+    finish(Squares(tmp_path, dies_at="u2", deaths=2), UNITS, ledger, Processes(workers))
+    assert [result_of(ledger, unit).arrays["square"][0] for unit in UNITS] == [0, 1, 4, 9, 16, 25]
+    assert (tmp_path / "death-1").exists()
+
+
+def test_workers_that_always_die_are_an_error(tmp_path: Path) -> None:
+    ledger = FolderLedger(tmp_path / "units")
+    work = Squares(tmp_path, dies_at="u0", deaths=100)
+    with pytest.raises(WorkerError, match="expected a worker that finishes u0"):
+        finish(work, UNITS[:1], ledger, Processes(1))
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """Killed without a chance to say so, the parent leaves nobody behind."""
+    parent = multiprocessing.get_context("spawn").Process(target=_waits_forever, args=(tmp_path,))
+    parent.start()
+    while (
+        not (children := psutil.Process(parent.pid).children(recursive=True))
+        or not (tmp_path / "begun").exists()
+    ):
+        time.sleep(0.05)
+    parent.kill()
+    parent.join()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+
+
+class _Sleeps:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin(self, ledger: object) -> object:
+        def do(unit: str) -> None:
+            (self.folder / "begun").touch()
+            time.sleep(600)
+
+        return do
+
+
+def _waits_forever(folder: Path) -> None:
+    Processes(1).run(_Sleeps(folder), ["u"], FolderLedger(folder / "units"), print)  # type: ignore[arg-type]
