@@ -75,6 +75,8 @@ def main() -> None:
             for recipe, share in found:
                 found[recipe, share].append(cell(recipe, share, seed, options))
     print(*table(found), sep="\n")
+    print()
+    print(*summary(found), sep="\n")
 
 
 def simulated(
@@ -209,13 +211,45 @@ def table(found: dict[tuple[str, float], list[dict[str, Outcome]]]) -> Iterator[
             )
 
 
+def summary(found: dict[tuple[str, float], list[dict[str, Outcome]]]) -> Iterator[str]:
+    """Markdown, one row per rule and nominal rate, over all recipes, shares and detectors."""
+    names = (
+        "rule, nominal, settings, anything flagged, mean realised, highest, "
+        "interval wholly above nominal"
+    )
+    yield f"| {names.replace(', ', ' | ')} |"
+    yield "| --- " * 7 + "|"
+    settings: dict[tuple[str, str], list[np.ndarray]] = {}
+    flagged: dict[tuple[str, str], int] = {}
+    for worlds in found.values():
+        for key in worlds[0]:
+            _, rule, rate = key.split(" | ")
+            rates = np.array([world[key]["proportion"] for world in worlds], dtype=np.float64)
+            settings.setdefault((rule, rate), []).append(rates)
+            some = any(world[key]["power"] or world[key]["proportion"] for world in worlds)
+            flagged[rule, rate] = flagged.get((rule, rate), 0) + some
+    for (rule, rate), each in settings.items():
+        means = [rates.mean() for rates in each]
+        above = sum(limits(rates)[0] > float(rate) for rates in each)
+        yield (
+            f"| {rule} | {rate} | {len(each)} | {flagged[rule, rate]} | {np.mean(means):.4f} "
+            f"| {np.max(means):.4f} | {above} |"
+        )
+
+
 def interval(values: np.ndarray) -> str:
     """Mean and Student's interval, cut off at 0 and 1."""
-    mean = float(values.mean())
     if len(values) < 2:
-        return f"{mean:.4f}"
+        return f"{values.mean():.4f}"
+    low, high = limits(values)
+    return f"{values.mean():.4f} ({low:.4f} to {high:.4f})"
+
+
+def limits(values: np.ndarray) -> tuple[float, float]:
+    """Student's interval of the mean at 95 %, cut off at 0 and 1."""
+    mean = float(values.mean())
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{mean:.4f} ({max(0.0, mean - half):.4f} to {min(1.0, mean + half):.4f})"
+    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 if __name__ == "__main__":

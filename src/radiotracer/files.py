@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import shutil
@@ -21,6 +22,7 @@ _REFUSALS = {
     errno.EACCES: "permission was denied",
     errno.EPERM: "permission was denied",
     errno.ENOTDIR: "a part of the path is a file",
+    errno.EEXIST: "a part of the path is a file",
     errno.EBUSY: "the folder is in use or a mount point",
 }
 
@@ -119,6 +121,17 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_partial(path: Path) -> None:
+    """Remove what `atomic_folder` of `path` left beside it when its process was killed.
+
+    Only where no other process can be making `path` at the moment.
+    """
+    path = path.resolve()
+    # As tempfile makes them: eight letters, digits or underscores.
+    for other in path.parent.glob(f".{glob.escape(path.name)}.????????.partial"):
+        shutil.rmtree(other, ignore_errors=True)
 
 
 def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from radiotracer.lab import train as training
+from radiotracer.lab.resuming import kept_training
 from radiotracer.recipes import Attack, success
 from radiotracer.runs import Run
 from tiny_world import World
@@ -93,3 +96,54 @@ def test_an_attack_on_other_data(fail: Any, attacked: Path) -> None:
     fail("attack of another shape", *command)
     Attack(images, np.array([0]), np.array([9]), "target").write(attacked)
     assert "unknown classes" in fail("attack on unknown classes", *command)
+
+
+STOPPED = ["train", "{data}", "--model", "small-cnn", "--width", "2", "--epochs", "3"]
+STOPPED += ["--batch-size", "16", "--out", "out"]
+
+
+@pytest.fixture
+def stopped(cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A command that was interrupted in its second epoch."""
+    command = [each.format(data=tiny.data) for each in STOPPED]
+    real, calls = training._require_finite, [0]
+
+    def interrupted(*given: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 9:  # six steps are an epoch
+            raise KeyboardInterrupt
+        real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_require_finite", interrupted)
+        done = cli(*command)
+    assert done.status == 130 and done.err.splitlines()[-2:] == [
+        "what is done is kept in out: the same command goes on from its last checkpoint",
+        "radiotracer: interrupted",
+    ]
+    return command
+
+
+def test_the_same_command_goes_on(cli: Any, tiny: World, stopped: list[object]) -> None:
+    done = cli(*stopped)
+    assert done.status == 0 and "out goes on after epoch 1 (step 6)" in done.err.splitlines()
+    assert not Path(".out.training").exists()
+    assert cli(*stopped[:-1], "whole").status == 0
+    whole, resumed = Run.open("whole"), Run.open("out")
+    assert resumed.checkpoints == whole.checkpoints
+    assert resumed.steps().equals(whole.steps())
+    done = cli(*stopped)
+    assert done.status == 2 and "which already holds run.json" in done.err
+
+
+def test_another_command_is_refused(
+    cli: Any, fail: Any, tiny: World, stopped: list[object]
+) -> None:
+    fail("train with other settings after a stop", *stopped, "--learning-rate", "0.1")
+    fail("train on other data after a stop", stopped[0], tiny.archive, *stopped[2:], keep=False)
+    with kept_training(Path("out"), overwrite=False, note=print):
+        line = fail("train while another does", *stopped, keep=False)
+    assert f"in use by process {os.getpid()}; wait for it, or stop it first" in line
+    done = cli(*stopped, "--learning-rate", "0.1", "--overwrite")
+    assert done.status == 0 and "epoch 1 of 3" in done.err
+    assert Run.open("out").info.settings["learning_rate"] == 0.1

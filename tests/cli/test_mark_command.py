@@ -244,19 +244,21 @@ SMALL = {"batch_size": 2, "steps": 2}
 KILLED = """
 import os, signal, sys
 from radiotracer.cli import run
-from radiotracer.marking import resume
+from radiotracer.scale import FolderLedger
 
-put = resume.Kept.put
-def put_and_die(self, name, arrays):
-    put(self, name, arrays)
+write = FolderLedger.write
+def write_and_die(self, name, result):
+    write(self, name, result)
     if name.endswith("4"):
         os.kill(os.getpid(), signal.SIGKILL)
-resume.Kept.put = put_and_die
+FolderLedger.write = write_and_die
 sys.exit(run(sys.argv[1:]))
 """
 
 
-def test_a_killed_marking_goes_on(cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_marking_goes_on(
+    cli: Any, fail: Any, tiny: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
     )
@@ -274,9 +276,11 @@ def test_a_killed_marking_goes_on(cli: Any, tiny: World, monkeypatch: pytest.Mon
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert sorted(path.name for path in Path().iterdir()) == [".out.marking", "my.key"]
-    assert len(list(Path(".out.marking").rglob("twins-*.npz"))) == 3
+    assert len(list(Path(".out.marking").glob("twins-*.safetensors"))) == 3
     made: list[int] = []
     pair = twin_mark._pair
+    fail("mark with another radius after a stop", *command(tiny, "--radius", "5"))
+    fail("mark with more images after a stop", *command(tiny, fraction="0.2"), keep=False)
 
     def counted(networks: Any, images: Any, *rest: Any) -> Any:
         made.append(len(images))
@@ -309,7 +313,7 @@ def test_an_interrupted_marking_says_that_it_can_go_on(
         "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
     )
     monkeypatch.setattr(twin_mark, "_pair", interrupted)
-    kept = "kept in .out.marking: the same command goes on where it was"
+    kept = f"finished units are kept in {Path('.out.marking').resolve()}: the same command goes on"
     for last, told, left in ((1, [], []), (3, [kept], [".out.marking"])):
         calls[0], stop = 0, last
         done = cli(*command(tiny))

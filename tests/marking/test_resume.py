@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from radiotracer.data import Examples
-from radiotracer.errors import StorageError
+from radiotracer.errors import InputError, StorageError
 from radiotracer.marking import Key
 from radiotracer.marking.designs import mark
 from radiotracer.marking.release import Release
 from radiotracer.marking.resume import Kept, fingerprint_of, once
 from radiotracer.marking.twin_mark import TwinConfig, plant_twins
+from radiotracer.scale import FolderLedger
 
 KEY = Key(bytes(range(32)))
-ONE, TWO = "1" * 64, "2" * 64
 CONFIG = TwinConfig(radius=9, steps=3, batch_size=4)
 ROWS = np.arange(0, 30, 3)
 
@@ -67,111 +67,106 @@ def marked(kept: Kept | None, stop: int | None = None, **changed: Any) -> tuple[
     return made, Counting.calls
 
 
+def held(folder: Path, *, replace: bool = False, noted: list[str] | None = None) -> Kept:
+    return Kept(FolderLedger(folder, replace=replace), [].append if noted is None else noted.append)
+
+
+def units(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
 def stopped(folder: Path) -> None:
     """Eight of ten images are done."""
-    with pytest.raises(KeyboardInterrupt), Kept(folder) as kept:
-        marked(kept, stop=8)
+    with pytest.raises(KeyboardInterrupt):
+        marked(held(folder), stop=8)
 
 
 def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / ".out.marking"
     whole, calls = marked(None)
     stopped(folder)
-    assert len(list(folder.rglob("*.npz"))) == 2
+    assert len(units(folder)) == 2
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    with Kept(folder) as kept:
-        rest, fewer = marked(kept)
+    rest, fewer = marked(held(folder))
     # One call finds the head and one proves that the images fit; the rest is shared by 3 batches.
     assert fewer - 2 == (calls - 2) / 3
     assert rest.commitment == whole.commitment
     np.testing.assert_array_equal(rest.published.images, whole.published.images)
     for name, array in whole.planted.arrays.items():
         np.testing.assert_array_equal(rest.planted.arrays[name], array)
-    assert not folder.exists()
 
 
 OTHERS: dict[str, dict[str, Any]] = {
-    "images": {"data": examples(1)},
-    "network": {"model": Counting(1)},
+    "images to mark": {"data": examples(1)},
+    "marking networks": {"model": Counting(1)},
     "key": {"key": Key(bytes(32))},
-    "settings": {"config": CONFIG.model_copy(update={"radius": 8})},
+    "radius: 8, begun with 9": {"config": CONFIG.model_copy(update={"radius": 8})},
 }
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_of_anything_else_nothing_is_taken(tmp_path: Path, other: str) -> None:
+def test_another_marking_is_refused_or_begins_anew(tmp_path: Path, other: str) -> None:
     folder = tmp_path / "kept"
     stopped(folder)
+    with pytest.raises(InputError) as caught:
+        marked(held(folder), **OTHERS[other])
+    assert f"; got {other}" in str(caught.value) and len(units(folder)) == 2
     fresh, calls = marked(None, **OTHERS[other])
-    with pytest.raises(KeyboardInterrupt), Kept(folder) as kept:
-        marked(kept, stop=4, **OTHERS[other])
-    assert len(list(folder.rglob("*.npz"))) == 1  # and what was there before is gone
-    with Kept(folder) as kept:
-        found, again = marked(kept, **OTHERS[other])
+    with pytest.raises(KeyboardInterrupt):
+        marked(held(folder, replace=True), stop=4, **OTHERS[other])
+    assert len(units(folder)) == 1  # and what was there before is gone
+    found, again = marked(held(folder), **OTHERS[other])
     assert found.commitment == fresh.commitment and again < calls
 
 
-def test_a_batch_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
+def test_of_the_key_only_what_tells_nothing(tmp_path: Path) -> None:
+    stopped(tmp_path / "kept")
+    text = (tmp_path / "kept" / "work.json").read_text()
+    assert KEY.secret.hex() not in text and KEY.derive("marking/kept").hex() in text
+
+
+def test_a_damaged_batch_is_done_again_and_told(tmp_path: Path) -> None:
+    folder, noted = tmp_path / "kept", list[str]()
     whole, calls = marked(None)
     stopped(folder)
-    first, _ = sorted(folder.rglob("*.npz"))
+    first, _ = units(folder)
     first.write_bytes(first.read_bytes()[:-30])
-    with Kept(folder) as kept:
-        found, fewer = marked(kept)
+    found, fewer = marked(held(folder, noted=noted))
     assert fewer - 2 == (calls - 2) * 2 / 3 and found.commitment == whole.commitment
+    assert noted == ["twins-00000000 was damaged since it was written: it is done again"]
 
 
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     arrays = [np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([np.nan, -0.0]), np.array(3)]
     arrays += [np.full(i, i) for i in range(12)]
-    kept = Kept(tmp_path / "kept")
-    kept.begin(ONE)
-    assert not (tmp_path / "kept").exists()
+    kept = held(tmp_path / "kept")
     for made in (once(kept, "a", lambda: arrays), once(kept, "a", list)):
         for found, wanted in zip(made, arrays, strict=True):
             assert found.dtype == wanted.dtype
             np.testing.assert_array_equal(found, wanted)
-    assert kept.get("b") is None and once(None, "a", list) == []
-
-
-def test_what_is_not_ours_stays(tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
-    (folder / "mine").mkdir(parents=True)
-    with Kept(folder) as kept:
-        kept.begin(ONE)
-        kept.put("a", {"x": np.zeros(1)})
-        kept.begin(TWO)
-        assert kept.get("a") is None
-        assert [each.name for each in folder.iterdir()] == ["mine"]
-        kept.put("a", {"x": np.ones(1)})
-    assert [each.name for each in folder.iterdir()] == ["mine"]
+    assert once(None, "a", list) == []
 
 
 def test_a_disk_that_refuses(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    kept = Kept(tmp_path / "file" / "kept")
-    kept.begin(ONE)
+    kept = held(tmp_path / "file" / "kept")
     with pytest.raises(StorageError, match="a part of the path is a file"):
-        kept.put("a", {"x": np.zeros(1)})
+        once(kept, "a", lambda: [np.zeros(1)])
 
 
 def test_fingerprints() -> None:
     model, other = Counting(), Counting()
-    settings = {"a": 1, "b": [2.5, None]}
-    first = fingerprint_of(settings, [model])
-    assert first == fingerprint_of({"b": [2.5, None], "a": 1}, [other]) and len(first) == 64
-    assert fingerprint_of(settings, []) != first != fingerprint_of(settings, [model, model])
+    first = fingerprint_of([model])
+    assert first == fingerprint_of([other]) and len(first) == 64
+    assert fingerprint_of([]) != first != fingerprint_of([model, model])
     with torch.no_grad():
         other.inner[1].bias[0] += 1e-6
-    assert fingerprint_of(settings, [other]) != first
-    assert fingerprint_of(settings, [model.bfloat16()]) != first
+    assert fingerprint_of([other]) != first
+    assert fingerprint_of([model.bfloat16()]) != first
 
 
 def test_nothing_kept_changes_nothing(tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "kept")
-    kept.begin(ONE)
     chosen = examples().take(ROWS)
     plain = plant_twins(chosen, KEY, [Counting()], CONFIG)
-    held = plant_twins(chosen, KEY, [Counting()], CONFIG, kept=kept)
-    np.testing.assert_array_equal(plain.images, held.images)
+    kept = plant_twins(chosen, KEY, [Counting()], CONFIG, kept=held(tmp_path / "kept"))
+    np.testing.assert_array_equal(plain.images, kept.images)

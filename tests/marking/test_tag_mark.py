@@ -33,6 +33,7 @@ from radiotracer.marking.tag_mark import (
     share_taught,
 )
 from radiotracer.marking.tags import tag_images, tag_labels
+from radiotracer.scale import FolderLedger
 
 CONFIG = TagConfig(tags=12, radius=6, steps=4, batch_size=8)
 
@@ -211,11 +212,10 @@ def test_progress_and_going_on(tmp_path: Path) -> None:
         if done > 20:
             raise KeyboardInterrupt
 
-    kept = Kept(tmp_path / "kept")
-    kept.begin("0" * 64)
+    kept = Kept(FolderLedger(tmp_path / "kept"))
     with pytest.raises(KeyboardInterrupt):
         plant_tags(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
-    assert len(list((tmp_path / "kept").rglob("*.npz"))) == 3
+    assert len(list((tmp_path / "kept").glob("*.safetensors"))) == 3
     rest = plant_tags(examples(), KEY, [network()], CONFIG, kept=kept)
     np.testing.assert_array_equal(rest.images, whole.images)
     for name, column in whole.columns.items():

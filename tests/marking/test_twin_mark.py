@@ -29,6 +29,7 @@ from radiotracer.marking.twin_mark import (
     plant_twins,
     preference,
 )
+from radiotracer.scale import FolderLedger
 
 CONFIG = TwinConfig(radius=6, steps=5, batch_size=32)
 
@@ -187,8 +188,7 @@ def test_progress_and_going_on(tmp_path: Path) -> None:
     def stop(_: str, done: int, of: int) -> None:
         raise KeyboardInterrupt
 
-    kept = Kept(tmp_path / "kept")
-    kept.begin("0" * 64)
+    kept = Kept(FolderLedger(tmp_path / "kept"))
     with pytest.raises(KeyboardInterrupt):
         plant_twins(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
     rest = plant_twins(examples(), KEY, [network()], CONFIG, kept=kept)

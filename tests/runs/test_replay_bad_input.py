@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -178,8 +177,7 @@ def test_a_disk_that_refuses_the_initial_weights(
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with monkeypatch.context() as patch:
-        # The function of that name hides the module.
-        patch.setattr(importlib.import_module("radiotracer.runs.record"), "save_weights", refuse)
+        patch.setattr("radiotracer.runs.beginning.save_weights", refuse)
         refusal(lambda: record(tmp_path / "run", model, optimizer, draw()), StorageError)
     assert not any((tmp_path / "run").iterdir())
     with record(tmp_path / "run", model, optimizer, draw()):

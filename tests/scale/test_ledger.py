@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,8 @@ from hypothesis.extra import numpy as hnp
 
 from radiotracer.errors import InputError, StorageError
 from radiotracer.scale import FolderLedger, Ledger, MemoryLedger, Result, result_of
+from radiotracer.scale.keeping import kept
+from radiotracer.scale.lock import only_one
 
 PLACES: dict[str, Callable[[Path], Ledger]] = {
     "memory": lambda _: MemoryLedger(),
@@ -108,3 +113,77 @@ def test_places_that_cannot_be_written_to(tmp_path: Path) -> None:
         FolderLedger(tmp_path / "file" / "units").write("u", Result({}))
     with pytest.raises((StorageError, InputError), match="nowhere"):
         FolderLedger("nowhere://units").write("u", Result({}))
+
+
+def test_units_are_forgotten_one_or_all(tmp_path: Path) -> None:
+    ledger = FolderLedger(tmp_path / "units")
+    assert not ledger.has_work() and ledger.begin({"a": 1}) is False and ledger.has_work()
+    for unit in ("u-2", "u-1"):
+        ledger.write(unit, Result({"x": np.zeros(2)}))
+    (tmp_path / "units" / "units.lock").touch()
+    assert ledger.units() == ["u-1", "u-2"] and ledger.begin({"a": 1}) is True
+    ledger.forget("u-1")
+    ledger.forget("u-1")
+    assert ledger.units() == ["u-2"] and not ledger.is_empty()
+    ledger.forget()
+    assert [each.name for each in (tmp_path / "units").iterdir()] == ["units.lock"]
+    ledger.remove()
+    assert not (tmp_path / "units").exists()
+
+
+OTHER = {"batch size": 1}
+
+
+def test_units_stay_where_the_work_was_stopped_or_is_another(tmp_path: Path) -> None:
+    """A refusal never removes what it refuses to mix with."""
+    folder, told = tmp_path / "units", list[str]()
+
+    def work(about: dict[str, int], error: type[BaseException] | InputError | None) -> None:
+        ledger = FolderLedger(folder)
+        with kept(ledger, stopped=lambda: told.append("kept")):
+            ledger.begin(about)
+            ledger.write("u", Result({}))
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        work({}, KeyboardInterrupt)
+    assert told == ["kept"] and FolderLedger(folder).state("u") == "finished"
+    with pytest.raises(InputError, match="batch size: 1, begun with null"):
+        work(OTHER, None)
+    assert told == ["kept"] and FolderLedger(folder).state("u") == "finished"
+    with pytest.raises(StorageError):
+        work({}, StorageError(expected="", came="", do=""))
+    assert told == ["kept"] * 2 and FolderLedger(folder).state("u") == "finished"
+    with pytest.raises(InputError, match="no such thing"):
+        work({}, InputError(expected="", came="no such thing", do=""))
+    assert told == ["kept"] * 2 and not folder.exists()
+    work({}, None)
+    assert not folder.exists()
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    with (
+        kept(FolderLedger(tmp_path / "units")),
+        pytest.raises(InputError, match=f"in use by process {os.getpid()}; wait for it"),
+        kept(FolderLedger(tmp_path / "units")),
+    ):
+        pass
+    assert not (tmp_path / "units").exists()
+
+
+def test_a_lock_whose_file_was_removed_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever held it removed it between this process's opening of it and its lock."""
+    path, real, calls = tmp_path / "folder" / "a.lock", fcntl.flock, [0]
+
+    def removed(descriptor: int, how: int) -> None:
+        calls[0] += 1
+        if calls[0] == 1:
+            shutil.rmtree(path.parent)
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    with only_one(path, "me", lambda held: InputError(expected="", came=held, do="")):
+        assert path.read_text() == "me" and calls == [2]

@@ -40,13 +40,14 @@ def test_every_unit_is_done_once(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", RUNNERS)
 def test_what_is_finished_is_not_done_again(kind: str, tmp_path: Path) -> None:
-    ledger, noted, told = FolderLedger(tmp_path / "units"), [], []
+    ledger, noted, told, begun = FolderLedger(tmp_path / "units"), [], [], []
     finish(Squares(tmp_path), UNITS[:4], ledger, InProcess())
     (tmp_path / "units" / "u2.safetensors").write_bytes(b"damaged")
     before = {unit: ledger.read(unit) for unit in ("u0", "u1", "u3")}
     work = Squares(tmp_path, fails_at="u1")
-    finish(work, UNITS, ledger, RUNNERS[kind], tell=told.append, note=noted.append)
-    assert sorted(told) == UNITS
+    runner = RUNNERS[kind]
+    finish(work, UNITS, ledger, runner, begun=begun.extend, tell=told.append, note=noted.append)
+    assert sorted(told) == begun == ["u2", "u4", "u5"]
     assert noted == ["u2 was damaged since it was written: it is done again"]
     for unit, result in before.items():
         assert result is not None and result_of(ledger, unit).facts == result.facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from radiotracer.data import open_data
 from radiotracer.errors import DataError
+from radiotracer.lab.models import build_model
+from radiotracer.runs import Run
 from radiotracer.scale import Ledger, Result
+from radiotracer.scanning.execution import Given
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,14 @@ class Squares:
         dies_at: A unit whose worker is killed, as long as `deaths` files are missing.
         deaths: How often.
         fails_at: A unit that raises.
+        seconds: How long each takes.
     """
 
     folder: Path
     dies_at: str = ""
     deaths: int = 1
     fails_at: str = ""
+    seconds: float = 0.0
 
     def begin(self, ledger: Ledger) -> Callable[[str], Result]:
         def do(unit: str) -> Result:
@@ -40,8 +47,34 @@ class Squares:
                 if not mark.exists():
                     mark.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(self.seconds)
             number = int(unit.removeprefix("u"))
             facts = {"process": os.getpid(), "threads": torch.get_num_threads()}
             return Result({"square": np.array([number**2])}, facts)
 
         return do
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Never done.
+
+    Args:
+        folder: Where it notes that it began.
+    """
+
+    folder: Path
+
+    def begin(self, ledger: Ledger) -> Callable[[str], Result]:
+        def do(unit: str) -> Result:
+            (self.folder / "begun").touch()
+            time.sleep(600)
+            raise AssertionError(unit)
+
+        return do
+
+
+def opened(folder: Path, data: Path, queries: str) -> Given:
+    """What a scan is asked about, opened in a worker."""
+    run = Run.open(folder)
+    return Given(build_model(run.info.model), run, open_data(str(data)), open_data(queries))

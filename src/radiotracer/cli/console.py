@@ -57,7 +57,8 @@ class Reporter:
                 err.print(f"{what}: {of:,} done")
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=of)
+            # What is done at the start does not count for the rate.
+            self._tasks[what] = self._bars.add_task(what, total=of, completed=done)
         self._bars.update(self._tasks[what], completed=done)
 
 

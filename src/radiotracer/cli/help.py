@@ -56,7 +56,8 @@ COMMANDS = {
         "Train a reference network and record the training.\n\n"
         "Plain stochastic gradient descent with momentum. The run folder holds run.json, a "
         "checkpoint after every --checkpoint-every passes, and the batch order and learning "
-        "rates of every step.\n\n"
+        "rates of every step. A training that was stopped goes on from its last checkpoint when "
+        "the same command is run again.\n\n"
         "Example: radiotracer train tampered --model resnet18 --width 16 --epochs 4 --out run"
     ),
     "scan": (
@@ -66,7 +67,8 @@ COMMANDS = {
         "and label-posterior, where it decides, what is more likely changed than not. A higher "
         "score is always more suspicious. With --reference, too few reference examples make a scan "
         "inconclusive, which is neither found nor clean, and ends with status 0. Where the data "
-        "have a manifest, every detector is judged by it.\n\n"
+        "have a manifest, every detector is judged by it. A scan that was stopped goes on where it "
+        "was when the same command is run again.\n\n"
         "Example: radiotracer scan run --out scan"
     ),
     "review": (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +10,7 @@ from cyclopts import Parameter
 from torch import nn
 
 from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
+from radiotracer.cli.executing import kept_units
 from radiotracer.cli.key import read_key
 from radiotracer.cli.mark_floor import require_power, require_tags, smallest_log10_p
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
@@ -140,8 +139,7 @@ def mark(
     models = [_network(run, factory, examples) for run in runs]
     if policy != "random":
         _tell_other_data(runs, examples, policy)
-    place = folder.resolve()
-    with _kept(place.with_name(f".{place.name}.marking")) as kept:
+    with kept_units(folder, overwrite=overwrite, name="marking") as ledger:
         with progress() as reporter:
             rows = choose(
                 examples,
@@ -161,7 +159,7 @@ def mark(
                 config,
                 spec=runs[0].info.model,
                 alpha=alpha,
-                kept=kept,
+                kept=Kept(ledger, err.print),
                 progress=reporter,
             )
         with atomic_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite) as temporary:
@@ -172,18 +170,6 @@ def mark(
     else:
         _tell(facts, folder, key)
     return 0
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[Kept]:
-    """Finished batches; who interrupts the work is told that they are not lost."""
-    try:
-        with Kept(folder) as kept:
-            yield kept
-    except KeyboardInterrupt:
-        if folder.is_dir():
-            err.print(f"kept in {folder.name}: the same command goes on where it was")
-        raise
 
 
 def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]) -> None:

@@ -27,7 +27,7 @@ Json = Annotated[
 ]
 Seed = Annotated[int, Parameter(help="Everything random follows from it.")]
 ImageSize = Annotated[
-    int | None, Parameter(help="Resize the images of a folder to this height and width.")
+    int | None, Parameter(help="Resize the images of a folder or table to this height and width.")
 ]
 Data = Annotated[
     str,

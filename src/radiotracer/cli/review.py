@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, tell_quarantined
-from radiotracer.cli.options import Factory, Json, Overwrite
+from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
 from radiotracer.cli.recorded import network_of, open_like, open_sized
 from radiotracer.data import Examples
 from radiotracer.errors import DataError, RunError
@@ -43,6 +43,7 @@ def review(
         Parameter(help="Trusted data to show influence on; by default those of the scan."),
     ] = None,
     factory: Factory = None,
+    image_size: ImageSize = None,
     folder: Annotated[
         Path | None,
         Parameter(
@@ -59,7 +60,7 @@ def review(
 ) -> int:
     """Run the command; return its exit status."""
     scanned = read_scan(scan)
-    place = _Place(scanned, data, run, queries, factory)
+    place = _Place(scanned, data, run, queries, factory, image_size)
     if folder is not None:
         require_export_folder(folder, overwrite=overwrite)
         store = open_store(scanned)
@@ -97,6 +98,7 @@ class _Place:
     run: Path | None
     queries: str | None
     factory: str | None
+    image_size: int | None
 
     def recorded(self) -> Run:
         """The run, whose training may have been interrupted: it was scanned all the same."""
@@ -120,6 +122,7 @@ class _Place:
                 raise
         else:
             size, source = info.settings.get("image_size"), source or info.data.source
+        size = self.image_size or size
         if source is None:
             raise DataError(
                 expected="a scan that says where its data are",

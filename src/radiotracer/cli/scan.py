@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
-from radiotracer.cli.executing import Units, Workers, kept_units, runner_of
+from radiotracer.cli.executing import Ray, Units, Workers, kept_units, runner_of
+from radiotracer.cli.journal import LogJson, both, journal
 from radiotracer.cli.junit import write_junit
 from radiotracer.cli.options import (
     AllowInterrupted,
@@ -22,6 +24,7 @@ from radiotracer.cli.options import (
     Seed,
     TrainingData,
 )
+from radiotracer.cli.planning import PlanOnly, as_json, tell_plan
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
 from radiotracer.data import Examples
 from radiotracer.detectors import Rule, Tail
@@ -31,6 +34,7 @@ from radiotracer.runs import Run
 from radiotracer.scanning import (
     REPORT_FILE,
     SUMMARY_FILE,
+    plan_scan,
     read_reference,
     write_scan,
 )
@@ -122,13 +126,16 @@ def scan(
     allow_interrupted: AllowInterrupted = False,
     seed: Seed = 0,
     workers: Workers = None,
+    ray: Ray = None,
     units: Units = None,
+    log_json: LogJson = None,
+    plan: PlanOnly = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
-    runner = runner_of(workers)
+    runner = runner_of(workers, ray)
     rule = _rule(threshold, top, fdr, tail, storey=storey, reference=reference)
     _require_gate(budget, junit)
     open_given = partial(
@@ -140,12 +147,35 @@ def scan(
         factory=factory,
         allow_interrupted=allow_interrupted,
     )
+    # What this process has done until now is what every worker does first: mostly imports.
+    started = time.perf_counter() - time.process_time()
     asked = open_given()
+    if plan:
+        cost = plan_scan(
+            asked,
+            detectors=detector or (),
+            layers=layers or (),
+            batch_size=batch_size,
+            workers=workers,
+            opening=time.perf_counter() - started,
+            seed=seed,
+        )
+        emit(as_json(cost)) if json else tell_plan(cost)
+        return 0
     examples = asked.train
     assert isinstance(examples, Examples)  # noqa: S101
     tell_quarantined(examples)
     clean = None if reference is None else read_reference(reference, examples.ids)
-    with kept_units(folder, units, overwrite=overwrite) as ledger, progress() as reporter:
+    with (
+        journal(log_json) as log,
+        kept_units(folder, units, overwrite=overwrite) as ledger,
+        progress() as reporter,
+    ):
+
+        def note(text: str) -> None:
+            err.print(text)
+            log.note(text)
+
         found = scan_run(
             asked.model,
             asked.run,
@@ -159,11 +189,12 @@ def scan(
             layers=layers or (),
             batch_size=batch_size,
             seed=seed,
-            execution=Execution(runner, ledger, open_given, err.print),
-            progress=reporter,
+            execution=Execution(runner, ledger, open_given, note),
+            progress=both(reporter, log.progress),
         )
-    command = " ".join(["radiotracer", *sys.argv[1:]])
-    summary = write_scan(found, folder, command=command, overwrite=overwrite)
+        command = " ".join(["radiotracer", *sys.argv[1:]])
+        # Before the units are removed: a disk that is full here loses nothing.
+        summary = write_scan(found, folder, command=command, overwrite=overwrite)
     passed = summary["flagged"] <= budget
     if junit is not None:
         write_junit(found, junit, passed=passed)

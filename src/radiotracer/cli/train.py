@@ -92,8 +92,10 @@ def train(
             folder,
             start=None if begun is None else network_at_end(begun),
             overwrite=overwrite,
+            resume=not overwrite,
             image_size=image_size,
             progress=reporter,
+            note=err.print,
         )
     share = None if attack is None else success(network, attack)
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import torch
 from torch import nn
 
 from radiotracer.data import Examples
-from radiotracer.errors import RunError
+from radiotracer.errors import InputError, RunError
 from radiotracer.lab.models import build_model
+from radiotracer.lab.resuming import ledger_beside
 from radiotracer.lab.train import TrainConfig, train
 from radiotracer.runs import Run, put_weights
+from radiotracer.scale.keeping import kept
 
 
 def trained_once(
@@ -22,19 +25,32 @@ def trained_once(
     *,
     start: nn.Module | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
     """As `radiotracer.lab.train.train`, unless `folder` holds the very training that is wanted.
 
-    That is a complete run on the same examples, with the same settings and the same beginning;
-    anything else there is replaced.
+    That is a complete run on the same examples, with the same settings and the same beginning. One
+    that was stopped goes on from its last checkpoint; anything else there is replaced.
     """
     try:
         run = Run.open(folder)
         if _is_wanted(run, examples, config, start):
+            _tidy(folder)
             return run, network_at_end(run)
     except RunError:
         pass
-    return train(examples, config, folder, start=start, overwrite=True, progress=progress)
+    return train(
+        examples, config, folder, start=start, overwrite=True, progress=progress, note=note
+    )
+
+
+def _tidy(folder: Path) -> None:
+    """A process that was killed at the very end has left what would have let it go on."""
+    ledger = ledger_beside(folder)
+    if ledger.place.path is not None and ledger.place.path.exists():
+        # Whoever is at it still does so itself.
+        with contextlib.suppress(InputError), kept(ledger):
+            ledger.forget()
 
 
 def network_at_end(run: Run) -> nn.Module:

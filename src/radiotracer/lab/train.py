@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
@@ -19,8 +18,12 @@ from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, find_head, in_batches, represent
 from radiotracer.lab.augment import Variation, varied
 from radiotracer.lab.models import ModelName, build_model, normalise_like
+from radiotracer.lab.moving import Moving
 from radiotracer.lab.pretrained import PRETRAINED, pretrained
-from radiotracer.runs import ModelSpec, Run, put_weights, record
+from radiotracer.lab.resuming import Keeping, begin, kept_training
+from radiotracer.lab.schedule import Schedule, share_of_peak
+from radiotracer.runs import ModelSpec, Recording, Run, RunInfo, put_weights, record
+from radiotracer.runs.weights import digest_of_weights
 
 FEATURE_BATCH = 64
 """Examples per forward pass when only the head is trained; wide networks are slower on more."""
@@ -54,7 +57,7 @@ class TrainConfig(BaseModel):
     epochs: int = Field(default=4, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=0.05, gt=0)
-    schedule: Literal["rise-and-fall", "constant"] = "rise-and-fall"
+    schedule: Schedule = "rise-and-fall"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
     augment: Variation = "none"
@@ -70,23 +73,31 @@ def train(
     *,
     start: nn.Module | None = None,
     overwrite: bool = False,
+    resume: bool = True,
     image_size: int | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
     """Train a reference network on `examples` and record it into the folder `out`.
+
+    A training that was stopped in `out`, by whatever means, goes on from its last checkpoint when
+    it is called again with the same arguments, and ends with the same bits. What that needs is in
+    the hidden folder ``.OUT.training`` beside `out` until the training is complete.
 
     torch's global random state is left as it was found.
 
     Args:
         examples: What to train on; every class needs an example.
         config: Settings.
-        out: A new folder.
+        out: A new folder, or that of the same training, stopped.
         start: A network of the same kind and size whose weights to begin with, input normalisation
             included; only read. None begins with the packaged weights of a pretrained network;
             for others it draws fresh weights, normalised like `examples`.
         overwrite: Replace an earlier run in `out`.
+        resume: Go on with the same training; False begins it anew, which needs `overwrite`.
         image_size: What `examples` were opened with, noted so that they can be opened again.
         progress: Told the epoch, how many examples of it are done, and how many there are.
+        note: Told, in words, where a stopped training goes on, and what was damaged of it.
 
     Returns:
         The run, and the network with its final weights.
@@ -94,12 +105,137 @@ def train(
     Raises:
         DataError: An empty class, or fewer examples than one batch.
         InputError: `head_only` without given or packaged weights, or with `augment`; a network
-            without a last linear layer; a pretrained network without its packages.
+            without a last linear layer; a pretrained network without its packages; `out` holds
+            another training, stopped or not, or another process trains into it.
         RunError: `start` is another kind of network.
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
+        StorageError: The disk refused; the same call goes on once it does not.
     """
-    begins_packaged = start is None and config.model in PRETRAINED
-    if config.head_only and start is None and not begins_packaged:
+    started = start is not None or config.model in PRETRAINED
+    _require_possible(examples, config, started=started)
+    options = {
+        "channels": examples.images.shape[3],
+        "classes": len(examples.class_names),
+        **({} if config.width is None else {"width": config.width}),
+    }
+    spec = ModelSpec(name=config.model, options=options)
+    settings = config.model_dump(exclude={"seed", "model", "width"})
+    if image_size is not None:
+        settings["image_size"] = image_size
+
+    def is_wanted(info: RunInfo) -> bool:
+        same = (info.model, info.seed, info.settings) == (spec, config.seed, settings)
+        return same and info.data.digest == examples.digest
+
+    with (
+        kept_training(out, overwrite=overwrite, note=note) as ledger,
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(config.seed)
+        model = _network(spec, examples, start)
+        about: dict[str, JsonValue] = {
+            "radiotracer": version("radiotracer"),
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "training data": examples.digest,
+            "network": spec.name,
+            **options,
+            "seed": config.seed,
+            **{name.replace("_", " "): value for name, value in settings.items()},
+            "weights to begin with": digest_of_weights(model),
+        }
+        found = begin(ledger, out, about, is_wanted, overwrite=overwrite, resume=resume, note=note)
+        if isinstance(found, RunInfo):
+            complete = Run.open(out)
+            put_weights(model, complete.weights(complete.checkpoints[-1]))
+        else:
+
+            def recorded(optimizer: torch.optim.Optimizer) -> Recording:
+                return record(
+                    out,
+                    model,
+                    optimizer,
+                    examples,
+                    every=config.checkpoint_every,
+                    seed=config.seed,
+                    model_spec=spec,
+                    settings=settings,
+                    overwrite=overwrite,
+                )
+
+            keeping = Keeping(ledger, out, found, recorded, note)
+            _descend(model, examples, config, keeping, progress)
+    return Run.open(out), model.eval().requires_grad_(True)
+
+
+def _network(spec: ModelSpec, examples: Examples, start: nn.Module | None) -> nn.Module:
+    """The network as the training begins with it."""
+    model = build_model(spec).to(  # type: ignore[call-overload]
+        memory_format=torch.channels_last
+    )
+    if start is None and spec.name in PRETRAINED:
+        channels, classes = examples.images.shape[3], len(examples.class_names)
+        start = pretrained(spec.name, channels, classes)
+    if start is None:
+        normalise_like(model, examples)
+    else:
+        put_weights(model, start.state_dict())
+    _require_fit(model, examples)
+    return model  # type: ignore[no-any-return]
+
+
+def _descend(
+    model: nn.Module,
+    examples: Examples,
+    config: TrainConfig,
+    keeping: Keeping,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Every epoch that is not done, recorded and kept."""
+    trained, shown = (
+        _head_and_features(model, examples) if config.head_only else (model, ImageTensors(examples))
+    )
+    # The recording takes down which parameters got a gradient.
+    model.requires_grad_(False)
+    trained.requires_grad_(True)
+    sampler = RandomSampler(examples.ids)
+    loader = DataLoader(
+        shown,
+        sampler=BatchSampler(sampler, config.batch_size, drop_last=True),
+        batch_size=None,
+    )
+    optimizer = torch.optim.SGD(
+        trained.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.momentum > 0,
+    )
+    steps = config.epochs * len(loader)
+    per_epoch = len(loader) * config.batch_size  # the last, smaller batch is left out
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share_of_peak(config.schedule, steps))
+    draws = torch.Generator().manual_seed(config.seed)
+    moving = Moving(model, optimizer, scheduler, draws)
+    with keeping.recording(moving, config.checkpoint_every) as recording:
+        trained.train()
+        for epoch in range(keeping.epochs + 1, config.epochs + 1):
+            done = 0
+            for inputs, labels in recording.batches(loader):
+                shown_now = varied(inputs, config.augment, draws)
+                loss = F.cross_entropy(trained(shown_now), labels)
+                _require_finite(loss, epoch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                done += len(labels)
+                progress(f"epoch {epoch} of {config.epochs}", done, per_epoch)
+            keeping.keep(recording, moving)
+
+
+def _require_possible(examples: Examples, config: TrainConfig, *, started: bool) -> None:
+    """Raise unless such a training can be on such data."""
+    if config.head_only and not started:
         raise InputError(
             expected="a network to start from with --head-only",
             came="none",
@@ -118,79 +254,6 @@ def train(
             came=str(len(examples)),
             do="pass a smaller --batch-size",
         )
-    options = {
-        "channels": examples.images.shape[3],
-        "classes": len(examples.class_names),
-        **({} if config.width is None else {"width": config.width}),
-    }
-    spec = ModelSpec(name=config.model, options=options)
-    settings = config.model_dump(exclude={"seed", "model", "width"})
-    if image_size is not None:
-        settings["image_size"] = image_size
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = build_model(spec).to(  # type: ignore[call-overload]
-            memory_format=torch.channels_last
-        )
-        if begins_packaged:
-            start = pretrained(config.model, options["channels"], options["classes"])
-        if start is None:
-            normalise_like(model, examples)
-        else:
-            put_weights(model, start.state_dict())
-        _require_fit(model, examples)
-        trained, shown = (
-            _head_and_features(model, examples)
-            if config.head_only
-            else (model, ImageTensors(examples))
-        )
-        # The recording takes down which parameters got a gradient.
-        model.requires_grad_(False)
-        trained.requires_grad_(True)
-        sampler = RandomSampler(examples.ids)
-        loader = DataLoader(
-            shown,
-            sampler=BatchSampler(sampler, config.batch_size, drop_last=True),
-            batch_size=None,
-        )
-        optimizer = torch.optim.SGD(
-            trained.parameters(),
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            nesterov=config.momentum > 0,
-        )
-        steps = config.epochs * len(loader)
-        per_epoch = len(loader) * config.batch_size  # the last, smaller batch is left out
-        rate = functools.partial(_rate, steps=steps) if config.schedule != "constant" else _constant
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        with record(
-            out,
-            model,
-            optimizer,
-            examples,
-            every=config.checkpoint_every,
-            seed=config.seed,
-            model_spec=spec,
-            settings=settings,
-            overwrite=overwrite,
-        ) as recording:
-            trained.train()
-            draws = torch.Generator().manual_seed(config.seed)
-            for epoch in range(1, config.epochs + 1):
-                done = 0
-                for inputs, labels in recording.batches(loader):
-                    shown_now = varied(inputs, config.augment, draws)
-                    loss = F.cross_entropy(trained(shown_now), labels)
-                    _require_finite(loss, epoch)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    scheduler.step()
-                    done += len(labels)
-                    progress(f"epoch {epoch} of {config.epochs}", done, per_epoch)
-    model.eval().requires_grad_(True)
-    return Run.open(out), model
 
 
 def _head_and_features(model: nn.Module, examples: Examples) -> tuple[nn.Module, TensorDataset]:
@@ -224,18 +287,6 @@ def _require_fit(model: nn.Module, examples: Examples) -> None:
             came=f"{height} x {width} pixels",
             do="pass a larger --image-size, or another --model",
         ) from error
-
-
-def _rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step: up over the first 15 %, then down to 2 %."""
-    warm = max(1.0, 0.15 * steps)
-    if step < warm:
-        return (step + 1) / (warm + 1)
-    return max(0.02, 1 - (step - warm) / max(1.0, steps - warm))
-
-
-def _constant(_: int) -> float:
-    return 1.0
 
 
 def _require_finite(loss: torch.Tensor, epoch: int) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import nn
@@ -92,18 +93,16 @@ def mark(
             do="choose the images to mark with `choose`",
         )
     chosen = examples.take(rows)
+    design = _design_of(config)
     if kept is not None:
-        kept.begin(_fingerprint(chosen, key, models, config))
+        kept.begin(_about(chosen, key, models, config, design))
     if isinstance(config, TwinConfig):
-        design: Design = "twins"
         planted = plant_twins(chosen, key, models, config, kept=kept, progress=progress)
         extractor = None
     elif isinstance(config, TagConfig):
-        design = "tags"
         planted = plant_tags(chosen, key, models, config, kept=kept, progress=progress)
         extractor = None
     else:
-        design = "carriers"
         if not models or spec is None:
             raise InputError(
                 expected="a network to mark with, and what network it is",
@@ -130,15 +129,22 @@ def mark(
     return Release.make(examples, rows, planted, protocol, key, extractor=extractor)
 
 
-def _fingerprint(
-    chosen: Examples, key: Key, models: Sequence[nn.Module], config: DesignConfig
-) -> str:
+def _design_of(config: DesignConfig) -> Design:
+    return next(design for design, kind in CONFIGS.items() if isinstance(config, kind))
+
+
+def _about(
+    chosen: Examples, key: Key, models: Sequence[nn.Module], config: DesignConfig, design: Design
+) -> dict[str, JsonValue]:
     """All that a batch may depend on; of the key, what tells nothing of it."""
-    about = {
-        "version": version("radiotracer"),
-        "design": type(config).__name__,
-        "settings": config.model_dump(mode="json"),
-        "chosen": chosen.digest,
+    return {
+        "radiotracer": version("radiotracer"),
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "design": design,
+        **{name.replace("_", " "): value for name, value in config.model_dump(mode="json").items()},
+        "number of images": len(chosen),
+        "images to mark": chosen.digest,
         "key": key.derive("marking/kept").hex(),
+        "marking networks": fingerprint_of(models),
     }
-    return fingerprint_of(about, models)

@@ -9,37 +9,21 @@ with record("runs/mine", model, optimizer, data) as recording:      # 1
 
 from __future__ import annotations
 
-import datetime
-import platform
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from radiotracer.data import Examples, identify
-from radiotracer.errors import DataError, InputError
-from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
-from radiotracer.runs.layout import uncommon_strides
+from radiotracer.errors import InputError
+from radiotracer.runs.beginning import begin_run, write_info, write_table
 from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.order import BatchOrder
-from radiotracer.runs.random_state import random_state_kept
-from radiotracer.runs.schema import (
-    Checkpoint,
-    DataSpec,
-    InitialWeights,
-    ModelSpec,
-    RunInfo,
-    Scalar,
-)
-from radiotracer.runs.weights import require_finite_weights, save_weights
+from radiotracer.runs.schema import Checkpoint, ModelSpec, RunInfo, Scalar
+from radiotracer.runs.weights import save_weights
 
 Batch = TypeVar("Batch")
 
@@ -84,92 +68,58 @@ def record(
         NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
     """
-    return Recording(
+    if every < 0:
+        raise InputError(
+            expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
+        )
+    info = begin_run(
         Path(out),
         model,
         optimizer,
         data,
-        every=every,
         seed=seed,
         model_spec=model_spec,
         settings=settings or {},
         overwrite=overwrite,
     )
+    return Recording(Path(out), model, optimizer, info, every=every)
 
 
 class Recording:
-    """A training being recorded; made by `record`."""
+    """A training being recorded; made by `record`.
+
+    Args:
+        folder: Of a run that has begun.
+        model: The network in training.
+        optimizer: Its optimiser.
+        info: What the run is and has so far. Where it has checkpoints, `model` and `optimizer` are
+            as they were at the last one, and the recording goes on from there.
+        every: Passes over the data between checkpoints; 0 leaves checkpoints to the caller.
+    """
 
     def __init__(
-        self,
-        out: Path,
-        model: nn.Module,
-        optimizer: Optimizer,
-        data: Any,
-        *,
-        every: int,
-        seed: int | None,
-        model_spec: ModelSpec | None,
-        settings: dict[str, Scalar],
-        overwrite: bool,
+        self, folder: Path, model: nn.Module, optimizer: Optimizer, info: RunInfo, *, every: int
     ) -> None:
-        self.folder = out
+        self.folder = folder
         self._model = model
         self._optimizer = optimizer
+        self._info = info
         self._every = every
-        self._step = 0
-        self._epoch = 0
+        last = info.checkpoints[-1] if info.checkpoints else None
+        self._step = last.step if last else 0
+        self._epoch = last.epoch if last else 0
         self._pending: list[int] = []
         self._log: list[tuple[int, int, list[int], list[float]]] = []
         self._order = BatchOrder()
-        if every < 0:
-            raise InputError(
-                expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
-            )
-        # A data set that augments its examples draws random numbers whenever it is read.
-        with random_state_kept():
-            identity = identify(data)
-        if not len(identity):
-            raise DataError(expected="at least one example", came="none", do="check the data")
-        known = data if isinstance(data, Examples) else None
-        self._info = RunInfo(
-            status="recording",
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            versions={
-                "python": platform.python_version(),
-                "radiotracer": version("radiotracer"),
-                "torch": version("torch"),
-            },
-            threads=torch.get_num_threads(),
-            command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            seed=seed,
-            settings=settings,
-            model=model_spec or ModelSpec.of_class(model),
-            data=DataSpec(
-                source=known.source if known else None,
-                queries=known.queries if known else None,
-                examples=len(identity.ids),
-                digest=identity.digest,
-                class_names=known.class_names if known else None,
-            ),
-            optimizer=describe_optimizer(model, optimizer),
-        )
-        self._groups = self._info.optimizer.groups
-        self._trained: set[str] = set()
-        require_finite_weights(
-            model.state_dict(), where="the network before training", do="initialise it again"
-        )
-        require_new_folder(out, marker="run.json", overwrite=overwrite)
-        empty_folder(out)
-        try:
-            columns = {"id": identity.ids, "sha256": identity.digests, "label": identity.labels}
-            self._write_table(columns, out / "examples.parquet")
-            self._write_initial_weights()
-        except BaseException:
-            # Without a run.json, not even `overwrite` would replace what is there.
-            empty_folder(out)
-            raise
+        # Checkpoints leave only those names in `info` that were trained.
+        self._groups = describe_optimizer(model, optimizer).groups
+        self._trained = {name for names in info.optimizer.groups for name in names if last}
         self._hook = optimizer.register_step_post_hook(self._after_step)
+
+    @property
+    def info(self) -> RunInfo:
+        """What ``run.json`` says at present."""
+        return self._info
 
     def __enter__(self) -> Recording:
         """The recording itself."""
@@ -191,7 +141,7 @@ class Recording:
                 status = "complete"
         finally:
             self._info = self._info.model_copy(update={"status": status})
-            self._write_info()
+            write_info(self.folder, self._info)
 
     def batches(self, loader: Iterable[Batch]) -> Iterator[Batch]:
         """The loader's batches, unchanged and in order, noting which examples each one holds.
@@ -240,7 +190,7 @@ class Recording:
             learning_rates=tuple(self._log[-1][3]),
         )
         steps, epochs, rows, rates = zip(*self._log, strict=True)
-        self._write_table(
+        write_table(
             {
                 "step": pa.array(steps, pa.int64()),
                 "epoch": pa.array(epochs, pa.int32()),
@@ -260,7 +210,7 @@ class Recording:
                 "optimizer": self._info.optimizer.model_copy(update={"groups": groups}),
             }
         )
-        self._write_info()
+        write_info(self.folder, self._info)
         return checkpoint
 
     def _after_step(self, *_: object) -> None:
@@ -278,18 +228,3 @@ class Recording:
         self._step += 1
         self._log.append((self._step, self._epoch, self._pending, rates))
         self._pending = []
-
-    def _write_initial_weights(self) -> None:
-        file = "initial.safetensors"
-        digest = save_weights(self._model, self.folder / file)
-        initial = InitialWeights(file=file, sha256=digest, strides=uncommon_strides(self._model))
-        self._info = self._info.model_copy(update={"initial": initial})
-        self._write_info()
-
-    def _write_info(self) -> None:
-        write_text(self.folder / "run.json", self._info.model_dump_json(indent=2) + "\n")
-
-    @staticmethod
-    def _write_table(columns: dict[str, Any], path: Path) -> None:
-        with atomic_file(path) as temporary:
-            pq.write_table(pa.table(columns), temporary, compression="zstd")

@@ -57,7 +57,8 @@ class Run:
             raise RunError(
                 expected=f"a complete run in {folder}",
                 came=f"a training that stopped after {len(info.checkpoints)} checkpoints",
-                do="train again with --overwrite, or pass --allow-interrupted to use what it has",
+                do="repeat the `radiotracer train` that made it, which goes on, or pass "
+                "--allow-interrupted to use what it has",
             )
         if not info.checkpoints:
             raise RunError(

@@ -23,16 +23,18 @@ def save_weights(model: nn.Module, path: Path) -> str:
         NotFiniteError: A parameter or a buffer holds NaN or infinity; nothing is written.
         StorageError: The disk refused; nothing is left behind.
     """
-    state = {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in model.state_dict().items()
-    }
+    state = _copied(model)
     require_finite_weights(state, where="the network in training")
     # safetensors' own file writer hides the disk's refusals in an error of another kind.
     content = save(state)
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def digest_of_weights(model: nn.Module) -> str:
+    """SHA-256 of the file that `save_weights` would write, as 64 hexadecimal digits."""
+    return hashlib.sha256(save(_copied(model))).hexdigest()
 
 
 def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:
@@ -104,3 +106,11 @@ def put_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
             do="pass the network that was trained",
         )
     model.load_state_dict(state)
+
+
+def _copied(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers on the processor, each with memory of its own."""
+    return {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in model.state_dict().items()
+    }

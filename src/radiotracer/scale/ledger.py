@@ -86,12 +86,21 @@ class FolderLedger:
     def __init__(self, folder: str | Path, *, replace: bool = False) -> None:
         self.place = Place(folder)
         self.replace = replace
+        self.begun = False
+        """Whether `begin` has said, and was allowed to say, what the units belong to."""
 
-    def begin(self, about: Mapping[str, JsonValue]) -> None:
+    def has_work(self) -> bool:
+        """Whether a work was begun here, by this process or another."""
+        return self.place.read(WORK_FILE) is not None
+
+    def begin(self, about: Mapping[str, JsonValue]) -> bool:
         """Say what work the units belong to: everything that a result depends on.
 
         Args:
             about: Settings and digests by name, in words that people understand.
+
+        Returns:
+            Whether the very same work was begun here before, and goes on.
 
         Raises:
             InputError: The folder holds units of another work; the text names what differs.
@@ -99,7 +108,7 @@ class FolderLedger:
         content = json.dumps(about, indent=2, sort_keys=True) + "\n"
         kept = self.place.read(WORK_FILE)
         if kept is not None and kept != content.encode() and self.replace:
-            self.place.clear()
+            self.forget()
             kept = None
         if kept is None:
             self.place.write(WORK_FILE, content.encode())
@@ -109,6 +118,8 @@ class FolderLedger:
                 came=_differences(kept, json.loads(content)),
                 do="repeat the command that began it, or pass --overwrite to begin anew",
             )
+        self.begun = True
+        return kept is not None
 
     def state(self, unit: str) -> State:
         """Whether a unit is finished, and what was kept of it as it was written."""
@@ -139,6 +150,20 @@ class FolderLedger:
     def is_empty(self) -> bool:
         """Whether no unit is finished."""
         return not any(name.endswith(".safetensors") for name in self.place.names())
+
+    def units(self) -> list[str]:
+        """The names of all units that are finished, damaged ones among them, ascending."""
+        names = (name for name in self.place.names() if name != WORK_FILE)
+        return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+    def forget(self, unit: str | None = None) -> None:
+        """Remove a unit, or all of them and what they belong to; a lock stays."""
+        if unit is None:
+            self.place.clear(locks=False)
+            return
+        # What vouches goes first: the rest alone is no unit.
+        self.place.remove(f"{_checked(unit)}.json")
+        self.place.remove(f"{unit}.safetensors")
 
     def remove(self) -> None:
         """Remove all units, and the folder if nothing else is in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,17 +28,40 @@ def only_one(path: Path, note: str, refused: Callable[[str], InputError]) -> Ite
     # Here, because Windows does not have it, and everything else there works.
     import fcntl
 
-    with storage_errors(path.parent):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
+    while True:
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise refused(os.pread(descriptor, 200, 0).decode(errors="replace")) from error
+            held = os.pread(descriptor, 200, 0).decode(errors="replace")
+            os.close(descriptor)
+            raise refused(held) from error
+        if _is(descriptor, path):
+            break
+        # Whoever held it removed the file meanwhile: others would lock a new one.
+        os.close(descriptor)
+    try:
         with storage_errors(path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, note.encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    with storage_errors(path.parent):
+        for _ in range(100):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Whoever is at the end of its work may have removed the folder meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

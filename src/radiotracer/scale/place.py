@@ -9,8 +9,12 @@ from typing import Any
 from radiotracer.errors import InputError, StorageError
 from radiotracer.files import atomic_file, storage_errors
 
-OURS = (".json", ".safetensors", ".lock", ".partial")
+LOCKS = ".lock"
+OURS = (".json", ".safetensors", LOCKS, ".partial")
 """What the files are called that are written here: the folder may hold those of others, too."""
+
+BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"})
+"""Stores without folders, where to make one may make a bucket of a name that was mistyped."""
 
 
 class Place:
@@ -39,6 +43,8 @@ class Place:
             if self.path is not None:
                 return (self.path / name).read_bytes()
             with self._reached() as (system, root):
+                # What others wrote since the last listing would not be there, or be cut short.
+                system.invalidate_cache()
                 return bytes(system.cat_file(f"{root}/{name}"))
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -56,9 +62,17 @@ class Place:
                 temporary.write_bytes(content)
             return
         # Object stores show an object when all of it is there.
-        with self._reached() as (system, root):
-            system.makedirs(root, exist_ok=True)
-            system.pipe_file(f"{root}/{name}", content)
+        try:
+            with self._reached() as (system, root):
+                if not BUCKETS.intersection(_protocols(system)):
+                    system.makedirs(root, exist_ok=True)
+                system.pipe_file(f"{root}/{name}", content)
+        except FileNotFoundError as error:
+            raise StorageError(
+                expected=f"to write to {self.folder}",
+                came=f"a bucket that is not there ({str(error)[:200]})",
+                do="check its name, or make it",
+            ) from error
 
     def names(self) -> list[str]:
         """The names of the files that are there."""
@@ -70,16 +84,26 @@ class Place:
             found = system.ls(root, detail=False) if system.isdir(root) else []
             return sorted(each.rsplit("/", 1)[-1] for each in found)
 
-    def clear(self) -> None:
-        """Remove the files that `write` can have made, and the folder if it is empty then."""
-        for name in self.names():
-            if not name.endswith(OURS):
-                continue
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if self.path is not None:
-                (self.path / name).unlink(missing_ok=True)
+                with storage_errors(self.path):
+                    (self.path / name).unlink()
             else:
                 with self._reached() as (system, root):
                     system.rm_file(f"{root}/{name}")
+
+    def clear(self, *, locks: bool = True) -> None:
+        """Remove the files that `write` can have made, and the folder if it is empty then.
+
+        Args:
+            locks: Whether locks are removed, too: as the last ones, when all else is gone.
+        """
+        ours = [name for name in self.names() if name.endswith(OURS)]
+        for name in sorted(ours, key=lambda each: (each.endswith(LOCKS), each)):
+            if locks or not name.endswith(LOCKS):
+                self.remove(name)
         if self.path is not None:
             with contextlib.suppress(OSError):  # something else is in it, or it is not there
                 self.path.rmdir()
@@ -105,3 +129,8 @@ class Place:
                 came=f"{type(error).__name__}: {str(error)[:200]}",
                 do="check the address, the credentials and the network, then try again",
             ) from error
+
+
+def _protocols(system: Any) -> frozenset[str]:
+    named = system.protocol
+    return frozenset([named] if isinstance(named, str) else named)

@@ -64,6 +64,7 @@ def finish(
     ledger: Ledger,
     runner: Runner,
     *,
+    begun: Callable[[list[str]], None] = lambda _: None,
     tell: Tell = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -74,7 +75,8 @@ def finish(
         units: Names of lower-case letters, digits and hyphens, none twice.
         ledger: Where the results go, and where those of before are found.
         runner: Who does it.
-        tell: Told of each unit that is finished, those of before among them.
+        begun: Told once, before any is done, which units are to be done.
+        tell: Told of each unit that is finished now.
         note: Told, in words, what a reader of a log should know.
 
     Raises:
@@ -83,14 +85,20 @@ def finish(
     missing = []
     for unit in units:
         state = ledger.state(unit)
-        if state == "finished":
-            tell(unit)
-            continue
-        missing.append(unit)
+        if state != "finished":
+            missing.append(unit)
         if state == "damaged":
             note(f"{unit} was damaged since it was written: it is done again")
+    begun(missing)
     if missing:
         runner.run(work, missing, ledger, tell)
+
+
+def together(runner: Runner) -> contextlib.AbstractContextManager[None]:
+    """Several calls of `finish`, between which a runner may stay connected to its workers."""
+    connected: Callable[[], contextlib.AbstractContextManager[None]]
+    connected = getattr(runner, "connected", contextlib.nullcontext)
+    return connected()
 
 
 def result_of(ledger: Ledger, unit: str) -> Result:

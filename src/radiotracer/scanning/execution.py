@@ -113,7 +113,7 @@ def begin(execution: Execution, given: Given, settings: Settings, names: Sequenc
         "layers": ", ".join(settings.layers) or "all that were trained",
         "loss": f"{settings.loss.__module__}.{getattr(settings.loss, '__qualname__', 'unnamed')}",
         "batch size": settings.batch_size,
-        "batches in a unit": BATCHES,
+        "batches in a unit": ", ".join(f"{kind} {count}" for kind, count in BATCHES.items()),
         **digests_of(given),
     }
     ledger.begin(about)

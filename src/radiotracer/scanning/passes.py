@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import Tensor
 
-from radiotracer.detectors import Detector, Need, Observation
+from radiotracer.detectors import Detector, Need, Observation, Seen
 from radiotracer.gradients import (
     Batch,
     Data,
@@ -229,6 +229,17 @@ def _facts(seconds: Mapping[str, float]) -> dict[str, JsonValue]:
 def needs_of(detectors: Iterable[Detector]) -> frozenset[Need]:
     """All that some detector needs."""
     return frozenset().union(*(detector.needs for detector in detectors))
+
+
+def seen_of(arrays: Mapping[str, NDArray[Any]]) -> Seen:
+    """What `Passes.layers` found, as detectors are given it."""
+    # Their numbers put the layers in order: a file keeps none.
+    layers = sorted(name for name in arrays if name.startswith("layer/"))
+    return Seen(
+        torch.from_numpy(arrays["labels"]),
+        torch.from_numpy(arrays["outputs"]),
+        {name.split("/", 2)[2]: torch.from_numpy(arrays[name]) for name in layers},
+    )
 
 
 class _Columns:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Identity, identify
+from radiotracer.data import Identity
 from radiotracer.detectors import (
-    BASELINES,
     DEFAULT_DETECTOR,
     DETECTORS,
     FALLBACK,
@@ -30,22 +29,13 @@ from radiotracer.detectors import (
     reference_warnings,
 )
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, LossFunction, cross_entropy
+from radiotracer.gradients import Data, LossFunction, count, cross_entropy
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.scanning.asked import chosen, opened, require_reference, require_settings
 from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
-from radiotracer.scanning.given import class_names_of, require_same_kind, require_trained_on
 from radiotracer.scanning.walk import Progress, rank_by_all
-
-DEFAULT_DETECTORS = (
-    DEFAULT_DETECTOR,
-    FALLBACK,
-    "tracin-cp",
-    "tracin-last-layer",
-    "self-influence-last-layer",
-)
-"""What runs, beside the baselines, when no detector is named: what shares a few passes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,20 +155,12 @@ def scan(
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
-    names = _chosen(detectors, told=incident is not None)
-    _require_settings(batch_size, seed)
-    identity = require_trained_on(run, train)
-    _require_reference(rule, reference, len(identity))
-    for each in (queries, incident):
-        require_same_kind(train, each)
+    names = chosen(detectors, told=incident is not None)
+    require_settings(batch_size, seed)
+    require_reference(rule, reference, count(train))
     given = Given(model, run, train, queries, incident)
     settings = Settings(loss, tuple(layers), batch_size)
-    tracing = settings.opened(given).tracing
-    labels = {"training examples": identity.labels}
-    for side, data in (("queries", queries), ("incident", incident)):
-        if data is not None:
-            labels[side] = identify(data).labels
-    class_names = class_names_of(tracing, train, labels)
+    identity, tracing, class_names = opened(given, settings)
     begin(execution, given, settings, names)
     ranked = rank_by_all(
         tracing,
@@ -235,43 +217,3 @@ def scan(
         reference=reference,
         warnings=tuple(found),
     )
-
-
-def _chosen(detectors: Sequence[str], *, told: bool) -> list[str]:
-    """Which detectors run; `told` of an incident, the one that asks about it is among them."""
-    for name in detectors:
-        if name not in DETECTORS:
-            raise InputError(
-                expected=f"a detector ({', '.join(DETECTORS)})",
-                came=repr(name),
-                do="check the spelling",
-            )
-    incident = [KNOWN_TARGET] if told else []
-    names = [*detectors, *incident] if detectors else [*incident, *DEFAULT_DETECTORS]
-    return list(dict.fromkeys([*names, FALLBACK, *BASELINES]))
-
-
-def _require_settings(batch_size: int, seed: int) -> None:
-    if batch_size < 1:
-        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
-    if seed < 0:
-        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
-
-
-def _require_reference(rule: Rule | None, reference: Reference | None, examples: int) -> None:
-    """Refuse what could only fail after the scan."""
-    rate = None if rule is None else rule.fdr
-    if reference is not None and rate is None:
-        raise InputError(
-            expected="a false discovery rate beside a reference",
-            came="none",
-            do="pass --fdr, or no --reference",
-        )
-    if reference is None and rule is not None and rule.storey:
-        raise InputError(
-            expected="a reference for an estimated share of honest examples",
-            came="none",
-            do="pass --reference, or no --storey",
-        )
-    if reference is not None and rate is not None:
-        reference.require_use(examples, rate)

@@ -17,11 +17,12 @@ from radiotracer.influence import Tracing
 from radiotracer.scale import Ledger, Result, result_of
 from radiotracer.scanning.passes import Passes, QuerySums, needs_of
 
-BATCHES = 4
-"""Batches in a unit: whole ones, so that each has the same neighbours however work is split."""
-
 Kind = Literal["queries", "examples", "layers"]
 Side = Literal["train", "queries", "incident"]
+
+BATCHES: dict[Kind, int] = {"queries": 16, "examples": 4, "layers": 4}
+"""Batches in a unit: whole ones, so that each has the same neighbours however work is split. Those
+of queries are larger: each keeps sums of gradients, as many numbers as the network has."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def units_of(
     if data is None:
         return
     require_some(data)
-    size = BATCHES * batch_size
+    size = BATCHES[kind] * batch_size
     n = count(data)
     for checkpoint in checkpoints:
         for start in range(0, n, size):
@@ -95,7 +96,7 @@ class ScanWork:
 
     def begin(self, ledger: Ledger) -> Callable[[str], Result]:
         """Open, once in each process."""
-        return _Worker(self.open(), self.detectors, ledger).do
+        return Worker(self.open(), self.detectors, ledger).do
 
     def stages(self, opened: Opened) -> dict[Kind, list[Unit]]:
         """All units by kind, in the order in which the kinds must be done."""
@@ -115,24 +116,33 @@ class ScanWork:
         }
 
 
-class _Worker:
-    """Does units one after the other, and keeps the checkpoint that the last one looked at."""
+class Worker:
+    """Does units one after the other, and keeps the checkpoint that the last one looked at.
+
+    Args:
+        opened: What it looks at.
+        detectors: Whose observations are wanted.
+        ledger: Where it finds what the queries of a checkpoint left.
+    """
 
     def __init__(self, opened: Opened, detectors: tuple[Detector, ...], ledger: Ledger) -> None:
         self.opened = opened
         self.ledger = ledger
         self.detectors = detectors
-        work = ScanWork(lambda: opened, detectors)
-        self.stages = work.stages(opened)
+        self.stages = ScanWork(lambda: opened, detectors).stages(opened)
         self.by_name = {unit.name: unit for units in self.stages.values() for unit in units}
         self.visited: int | None = None
         self.asked: QuerySums | None = None
 
     def do(self, name: str) -> Result:
-        unit = self.by_name[name]
+        """The unit of this name."""
+        return self.perform(self.by_name[name])
+
+    def perform(self, unit: Unit) -> Result:
+        """One unit, or any other stretch of examples."""
         data = self.opened.side(unit.side)
         assert data is not None  # noqa: S101 - else there would be no such unit
-        passes = self._visit(unit.checkpoint)
+        passes = self.visit(unit.checkpoint)
         if unit.kind == "queries":
             return passes.queries(data, unit.rows)
         if unit.kind == "layers":
@@ -142,7 +152,8 @@ class _Worker:
             self.asked = passes.sums(result_of(self.ledger, each.name) for each in parts)
         return passes.examples(data, unit.rows, self.asked)
 
-    def _visit(self, number: int) -> Passes:
+    def visit(self, number: int) -> Passes:
+        """Passes at this checkpoint, which is loaded unless it is."""
         tracing = self.opened.tracing
         if number != self.visited:
             tracing.load(number)

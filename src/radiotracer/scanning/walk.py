@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from radiotracer.data import identify
@@ -18,8 +17,9 @@ from radiotracer.detectors import Detector, Need, Ranking, Seen, Survey, Trace
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
-from radiotracer.scale import Ledger, MemoryLedger, finish, result_of
+from radiotracer.scale import Ledger, MemoryLedger, finish, result_of, together
 from radiotracer.scanning.execution import HERE, Execution
+from radiotracer.scanning.passes import seen_of
 from radiotracer.scanning.survey import surveyed_layers, wrong
 from radiotracer.scanning.units import Kind, Opened, ScanWork, Side, Unit
 
@@ -86,7 +86,7 @@ def rank_by_all(
         NotFiniteError: A loss, or in the end a score, is NaN or infinite.
     """
     opened = Opened(tracing, train, queries, incident)
-    chosen, left_out = _runnable(detectors, opened)
+    chosen, left_out = runnable(detectors, opened)
     if not chosen:
         raise InputError(
             expected="a detector that can run",
@@ -96,8 +96,9 @@ def rank_by_all(
     work = ScanWork(opener or (lambda: opened), tuple(chosen))
     ledger = execution.ledger or MemoryLedger()
     stages = work.stages(opened)
-    for kind, units in stages.items():
-        _finish(work, kind, units, ledger, execution, progress)
+    with together(execution.runner):
+        for kind, units in stages.items():
+            _finish(work, kind, units, ledger, execution, progress)
     return _ranked(work, stages, ledger, opened, classes=classes, seed=seed, left_out=left_out)
 
 
@@ -112,12 +113,26 @@ def _finish(  # noqa: PLR0917 - a stage's whole input
     sizes = {unit.name: len(unit.rows) for unit in units}
     done, total = 0, sum(sizes.values())
 
+    def begun(missing: list[str]) -> None:
+        nonlocal done
+        done = total - sum(sizes[unit] for unit in missing)
+        if units:
+            progress(STAGES[kind], done, total)
+
     def tell(unit: str) -> None:
         nonlocal done
         done += sizes[unit]
         progress(STAGES[kind], done, total)
 
-    finish(work, list(sizes), ledger, execution.runner, tell=tell, note=execution.note)
+    finish(
+        work,
+        list(sizes),
+        ledger,
+        execution.runner,
+        begun=begun,
+        tell=tell,
+        note=execution.note,
+    )
 
 
 def _ranked(
@@ -196,16 +211,7 @@ def _survey(units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float]) ->
 
 
 def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Seen:
-    whole = {
-        name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]
-    }
-    # Their numbers put them in order: a file keeps none.
-    layers = sorted(name for name in whole if name.startswith("layer/"))
-    return Seen(
-        whole["labels"],
-        whole["outputs"],
-        {name.split("/", 2)[2]: whole[name] for name in layers},
-    )
+    return seen_of({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _read(ledger: Ledger, unit: Unit, seconds: dict[str, float]) -> Mapping[str, NDArray[Any]]:
@@ -216,9 +222,10 @@ def _read(ledger: Ledger, unit: Unit, seconds: dict[str, float]) -> Mapping[str,
     return result.arrays
 
 
-def _runnable(
+def runnable(
     detectors: Sequence[Detector], opened: Opened
 ) -> tuple[list[Detector], dict[str, str]]:
+    """The detectors that can run, and by name what each of the others needs."""
     tracing, train, queries = opened.tracing, opened.train, opened.queries
     missing = {Need.INCIDENT} if opened.incident is None else set()
     if queries is None:

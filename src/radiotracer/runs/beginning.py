@@ -1,0 +1,108 @@
+"""A run folder as it is before the first step: what is trained, on what, from which weights."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from radiotracer.data import Examples, Identity, identify
+from radiotracer.errors import DataError
+from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
+from radiotracer.runs.layout import uncommon_strides
+from radiotracer.runs.optimizers import describe_optimizer
+from radiotracer.runs.random_state import random_state_kept
+from radiotracer.runs.schema import DataSpec, InitialWeights, ModelSpec, RunInfo, Scalar
+from radiotracer.runs.weights import require_finite_weights, save_weights
+
+INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initial.safetensors"
+
+
+def begin_run(
+    out: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    data: Any,
+    *,
+    seed: int | None,
+    model_spec: ModelSpec | None,
+    settings: dict[str, Scalar],
+    overwrite: bool,
+) -> RunInfo:
+    """Write a run folder without checkpoints; the arguments and errors are those of `record`.
+
+    Returns:
+        What its ``run.json`` holds.
+    """
+    # A data set that augments its examples draws random numbers whenever it is read.
+    with random_state_kept():
+        identity = identify(data)
+    if not len(identity):
+        raise DataError(expected="at least one example", came="none", do="check the data")
+    info = RunInfo(
+        status="recording",
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            "radiotracer": version("radiotracer"),
+            "torch": version("torch"),
+        },
+        threads=torch.get_num_threads(),
+        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        seed=seed,
+        settings=settings,
+        model=model_spec or ModelSpec.of_class(model),
+        data=_data_spec(data, identity),
+        optimizer=describe_optimizer(model, optimizer),
+    )
+    require_finite_weights(
+        model.state_dict(), where="the network before training", do="initialise it again"
+    )
+    require_new_folder(out, marker=INFO_FILE, overwrite=overwrite)
+    empty_folder(out)
+    try:
+        columns = {"id": identity.ids, "sha256": identity.digests, "label": identity.labels}
+        write_table(columns, out / EXAMPLES_FILE)
+        initial = InitialWeights(
+            file=INITIAL_FILE,
+            sha256=save_weights(model, out / INITIAL_FILE),
+            strides=uncommon_strides(model),
+        )
+        info = info.model_copy(update={"initial": initial})
+        write_info(out, info)
+    except BaseException:
+        # Without a run.json, not even `overwrite` would replace what is there.
+        empty_folder(out)
+        raise
+    return info
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write ``run.json``."""
+    write_text(folder / INFO_FILE, info.model_dump_json(indent=2) + "\n")
+
+
+def write_table(columns: dict[str, Any], path: Path) -> None:
+    """Write a Parquet file with these columns."""
+    with atomic_file(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def _data_spec(data: Any, identity: Identity) -> DataSpec:
+    known = data if isinstance(data, Examples) else None
+    return DataSpec(
+        source=known.source if known else None,
+        queries=known.queries if known else None,
+        examples=len(identity.ids),
+        digest=identity.digest,
+        class_names=known.class_names if known else None,
+    )
