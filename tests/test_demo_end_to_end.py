@@ -17,7 +17,7 @@ from radiotracer.cli import run
 from radiotracer.detectors import BASELINES
 from radiotracer.lab.demo import DEMO_FILE
 from radiotracer.recipes import Manifest
-from radiotracer.scanning.suspects import DEFAULT_DETECTORS
+from radiotracer.scanning.asked import DEFAULT_DETECTORS
 
 METRICS = {
     "auroc",

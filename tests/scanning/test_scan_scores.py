@@ -26,7 +26,7 @@ from radiotracer.lab.train import TrainConfig, train
 from radiotracer.recipes import Manifest, random_flip
 from radiotracer.runs import Run
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.suspects import DEFAULT_DETECTORS
+from radiotracer.scanning.asked import DEFAULT_DETECTORS
 from tiny_world import World
 
 # The walk and the formulas make the same float32 passes, in batches that may be cut differently:
