@@ -22,6 +22,8 @@ def test_nothing_is_written(cli: Any, tiny: World) -> None:
     assert done.status == 0 and told["workers"] is None and not list(Path().iterdir())
     assert told["stages"]["examples"]["examples"] == 192
     assert told["seconds"] > 0 and told["disk"] > 1000
+    done = cli("scan", tiny.folder, "--out", "scan", "--plan", "--ray", "auto")
+    assert done.status == 2 and "expected --workers beside --plan and --ray" in done.err
 
 
 @pytest.mark.parametrize(

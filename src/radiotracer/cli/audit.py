@@ -88,6 +88,12 @@ def audit(
     secret = read_key(key)
     release = Release.read(marked)
     release.require_committed(secret)  # before any code or file of the suspect's is opened
+    if reference and release.protocol.design != "twins":
+        raise InputError(
+            expected="--reference with data marked by twins: other tests use none",
+            came=f"data marked by {release.protocol.design}",
+            do="leave it out",
+        )
     asked = open_for(
         release,
         suspect,

@@ -136,6 +136,10 @@ def scan(
     """Run the command; return its exit status."""
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
     runner = runner_of(workers, ray)
+    if plan and ray is not None and workers is None:
+        raise InputError(
+            expected="--workers beside --plan and --ray", came="none", do="pass, say, --workers 8"
+        )
     rule = _rule(threshold, top, fdr, tail, storey=storey, reference=reference)
     _require_gate(budget, junit)
     open_given = partial(
