@@ -18,6 +18,7 @@ import audit_world
 import radiotracer.cli.audit
 from audit_world import AuditWorld, make_world, sample_evidence
 from radiotracer.auditing.looks import LOOKS, read_looks
+from radiotracer.auditing.suspects.query_log import QueryLog
 from radiotracer.data import open_data, save_examples
 from radiotracer.marking import Key
 
@@ -131,7 +132,7 @@ def test_an_interrupted_audit_goes_on(
     monkeypatch.setattr(audit_world, "forgetful", forgetful, raising=False)
     suspect = "python:audit_world:forgetful"
     assert audit(suspect).status == 130
-    assert listing() == [".out.queries.jsonl"]
+    assert listing() == [".out.auditing"]
     assert audit(suspect, "--json").status in (0, 1)
     assert listing() == ["out"]
     assert sum(asked) - asked[2] == 160, "each image but those of the broken batch once"
@@ -139,15 +140,38 @@ def test_an_interrupted_audit_goes_on(
     assert told["suspect"]["queries"] == 160 + asked[2], "what was sent counts"
 
 
-def test_another_suspect_than_the_interrupted_one(audit: Any, made: AuditWorld) -> None:
-    Path(".out.queries.jsonl").write_text(
-        '{"kind":"radiotracer query log","schema_version":1,"time":"t","name":"old",'
-        '"suspect":{"kind":"x"}}\n'
+def test_another_file_than_the_one_that_was_being_asked(
+    audit: Any, made: AuditWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspect, inside = tmp_path / "suspect.safetensors", QueryLog.answer
+
+    def stop(self: QueryLog, *given: Any) -> None:
+        inside(self, *given)
+        raise KeyboardInterrupt
+
+    shutil.copy(made.trained, suspect)
+    with monkeypatch.context() as patch:
+        patch.setattr(QueryLog, "answer", stop)
+        done = audit(suspect)
+    hidden = Path(".out.auditing").resolve()
+    assert (done.status, done.err.splitlines()) == (
+        130,
+        [
+            f"what was answered is kept in {hidden}: the same command goes on",
+            "radiotracer: interrupted",
+        ],
     )
-    done = audit(made.trained)
-    assert done.status == 2 and "came" not in done.err
-    assert "got one of old; choose another --out, or remove " in done.err
-    assert listing() == [".out.queries.jsonl"]
+    shutil.copy(made.untrained, suspect)
+    done = audit(suspect)
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith(
+        f"radiotracer: expected the work that {hidden} was begun for; got suspect's sha256: "
+    )
+    assert line.endswith("; repeat the command that began it, or pass --overwrite to begin anew")
+    done = audit(suspect, "--overwrite", "--json")
+    assert json.loads(done.out)["suspect"]["queries"] == 160
+    assert listing() == ["out"]
 
 
 def test_references(audit: Any, made: AuditWorld, marked: Path) -> None:

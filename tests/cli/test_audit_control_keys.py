@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from audit_world import KEY
+from radiotracer.auditing import held_out_marks
 from radiotracer.auditing.looks import read_looks
+from radiotracer.auditing.suspects.query_log import QueryLog
 from radiotracer.data import open_data
 from radiotracer.marking.carrier_mark import MarkConfig
 from radiotracer.marking.designs import mark
@@ -76,6 +78,49 @@ def test_each_way_to_ask_is_a_look(audit: Any, tmp_path: Path) -> None:
     assert json.loads(done.out)["control_keys"] is None
     assert audit(command="verify", out="out0").status == 0
     assert audit(command="verify", out="out3").status == 0
+
+
+def test_a_stopped_audit_marks_nothing_twice(audit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C after the first answers: marks are there, and those that were damaged come anew."""
+    monkeypatch.setattr(held_out_marks, "_AT_ONCE", 36 * 7)  # three units of seven slots
+    marked: list[int] = []
+    inside, answer = held_out_marks.mark_with_carriers, QueryLog.answer
+
+    def counted(images: np.ndarray, *more: Any, **others: Any) -> Any:
+        marked.append(len(images))
+        return inside(images, *more, **others)
+
+    def stop(self: QueryLog, *given: Any) -> None:
+        answer(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(held_out_marks, "mark_with_carriers", counted)
+    with monkeypatch.context() as patch:
+        patch.setattr(QueryLog, "answer", stop)
+        done = audit(*SCORES, "--json")
+    hidden = Path(".out.auditing").resolve()
+    assert done.status == 130
+    assert done.err.splitlines()[-2:] == [
+        f"what was answered is kept in {hidden}: the same command goes on",
+        "radiotracer: interrupted",
+    ]
+    assert marked == [252, 252, 216]
+    with (hidden / "marks-0007.safetensors").open("ab") as stream:
+        stream.write(b"?")
+    done = audit(*SCORES, "--json")
+    assert marked == [252, 252, 216, 252]
+    assert done.err.splitlines()[:2] == [
+        "the audit goes on: 256 images were asked about before",
+        "marks-0007 was damaged since it was written: it is done again",
+    ]
+    assert done.err.splitlines()[-1] == f"asking: {ASKED} done"
+    told = json.loads(done.out)
+    assert told["suspect"]["queries"] == ASKED
+    whole = json.loads(audit(*SCORES, "--json", out="whole").out)
+    for each in (told, whole):
+        del each["created"], each["suspect"]["log_sha256"]
+    assert told == whole
+    assert not hidden.exists()
 
 
 def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from radiotracer.errors import InputError
 from radiotracer.marking import Key
 from radiotracer.marking.protocol import Design
 from radiotracer.marking.release import Release
+from radiotracer.marking.resume import Kept
 
 USES: dict[Design, tuple[Access, ...]] = {
     "twins": ("scores", "labels"),
@@ -56,6 +57,7 @@ def audit(
     held_out_labels: Labels | None = None,
     build: Build | None = None,
     control_keys: int | None = None,
+    kept: Kept | None = None,
     progress: Progress = lambda *_: None,
 ) -> Finding:
     """Test whether a suspect was trained on marked data.
@@ -72,6 +74,9 @@ def audit(
         control_keys: Of carriers by scores: mark the held-out images with the key and with so many
             others, in place of fitting a classifier to the scores (`audit_held_out`); None does
             that. Which one is asked belongs before the first look: each is a look.
+        kept: Where finished marks of held-out images are kept, so that an audit that was stopped
+            goes on there; it must have begun with what this call depends on. Nothing else that an
+            audit computes is worth keeping: a distillation is one least-squares fit.
         progress: Told what is done before the suspect is asked.
 
     Raises:
@@ -110,6 +115,7 @@ def audit(
             held_out_labels,
             build,
             keys=control_keys,
+            kept=kept,
             progress=progress,
         )
     if release.protocol.design == "tags":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from radiotracer.marking import Key, control_keys
 from radiotracer.marking import carriers as carriers_of
 from radiotracer.marking.carrier_mark import MarkConfig, mark_with_carriers
 from radiotracer.marking.release import Release
+from radiotracer.marking.resume import Kept, once
 
 Reals = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -75,6 +77,7 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
     *,
     images_per_class: int = IMAGES,
     steps: int = STEPS,
+    kept: Kept | None = None,
     progress: Progress = lambda *_: None,
 ) -> Questions:
     """Mark some held-out images of each class with the key's carriers and with those of K others.
@@ -92,6 +95,8 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
         keys: K, at least `FEWEST_KEYS`.
         images_per_class: At most so many of each.
         steps: Of the marking.
+        kept: Where finished marks are kept, so that an audit that was stopped goes on there; it
+            must have begun with what this call depends on.
         progress: Told how many images are marked.
 
     Raises:
@@ -113,31 +118,33 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
         by_slot[:, c] = drawn[own, c]
     config = hasty(MarkConfig.model_validate(release.protocol.settings), steps)
     seed = int.from_bytes(key.derive("audit/held-out/augmentations", 6))
-    n, parts = len(rows), []
+    n, made = len(rows), list[NDArray[Any]]()
     several = max(1, _AT_ONCE // n)
     for first in range(0, keys + 1, several):
         slots = by_slot[first : first + several]
-        tiled = np.tile(originals, (len(slots), 1, 1, 1))
-        # To the marking they are so many more classes.
-        numbers = np.concatenate([labels + known * slot for slot in range(len(slots))])
-        parts.append(
-            mark_with_carriers(
-                tiled,
+
+        def make(slots: Reals = slots, first: int = first) -> list[NDArray[Any]]:
+            # To the marking they are so many more classes.
+            numbers = np.concatenate([labels + known * slot for slot in range(len(slots))])
+            marked = mark_with_carriers(
+                np.tile(originals, (len(slots), 1, 1, 1)),
                 numbers,
                 slots.reshape(-1, dimensions),
                 extractor,
                 config,
                 seed=seed + first * n,
             )
-        )
+            return [marked.images, marked.shift]
+
+        made += once(kept, f"marks-{first:04d}", make)
         progress("marking held-out images", n * (first + len(slots)), n * (keys + 1))
     return Questions(
         classes=classes,
         originals=originals,
         labels=labels,
-        marked=np.concatenate([each.images for each in parts]).reshape(keys + 1, *originals.shape),
+        marked=np.concatenate(made[::2]).reshape(keys + 1, *originals.shape),
         order=order,
-        shift=np.concatenate([each.shift for each in parts]).reshape(keys + 1, n),
+        shift=np.concatenate(made[1::2]).reshape(keys + 1, n),
     )
 
 

@@ -26,6 +26,7 @@ from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.marking import Key
 from radiotracer.marking.carrier_mark import features_of
 from radiotracer.marking.release import Release
+from radiotracer.marking.resume import Kept
 from radiotracer.marking.twin_mark import log_odds
 from radiotracer.stats import fisher
 
@@ -74,6 +75,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
     keys: int,
     images_per_class: int = IMAGES,
     steps: int = STEPS,
+    kept: Kept | None = None,
     progress: Progress = lambda *_: None,
 ) -> Finding:
     """Ask a suspect about held-out images with the key's marks and with those of control keys.
@@ -108,6 +110,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
         keys: K, how many control keys; at least 19.
         images_per_class: How many images of each class are marked at most.
         steps: Of the marking.
+        kept: As for `make_questions`.
         progress: Told how many images are marked.
 
     Raises:
@@ -128,6 +131,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
         keys,
         images_per_class=images_per_class,
         steps=steps,
+        kept=kept,
         progress=progress,
     )
     scores = suspect.scores(asked.images)  # in one go: a budget is kept or nothing is asked

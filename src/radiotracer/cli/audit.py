@@ -121,6 +121,7 @@ def audit(
             overwrite=overwrite,
             command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,
+            note=err.print,
         )
     if done.note is not None:
         err.print(done.note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from radiotracer.auditing.suspects.protocol import (
     Suspect,
     network_of,
 )
-from radiotracer.auditing.suspects.query_log import Answer, QueryLog, image_digests
+from radiotracer.auditing.suspects.query_lines import Answer
+from radiotracer.auditing.suspects.query_log import QueryLog, image_digests
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,14 +37,22 @@ class Logged:
         path: The log, JSON lines: a new file, or a log of the same suspect.
         budget: How many images may be asked about over the life of the log; None: any number.
         batch: How many images are asked about, and their answers written, at a time.
+        mended: As for `QueryLog`: told of damaged answers, which are then asked for again.
 
     Raises:
-        InputError: `path` is another file or another suspect's log, or a number is out of range.
+        InputError: `path` is another file or another suspect's log or, without `mended`, damaged,
+            or a number is out of range.
         StorageError: The disk refused.
     """
 
     def __init__(
-        self, suspect: Suspect, path: Path, *, budget: int | None = None, batch: int = 32
+        self,
+        suspect: Suspect,
+        path: Path,
+        *,
+        budget: int | None = None,
+        batch: int = 32,
+        mended: Callable[[str], None] | None = None,
     ) -> None:
         if (budget is not None and budget < 0) or batch < 1:
             raise InputError(
@@ -52,7 +61,7 @@ class Logged:
                 do="pass others",
             )
         self._suspect = suspect
-        self._log = QueryLog(path, suspect.name, suspect.identity)
+        self._log = QueryLog(path, suspect.name, suspect.identity, mended=mended)
         self._batch = batch
         self.budget = budget
 
@@ -77,9 +86,19 @@ class Logged:
         return self._suspect.access
 
     @property
+    def path(self) -> Path:
+        """The log's."""
+        return self._log.path
+
+    @property
     def asked(self) -> int:
         """How many images were asked about over the life of the log."""
         return self._log.asked
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The digests of the images whose answers are in the log."""
+        return frozenset(self._log.answers)
 
     def network(self) -> nn.Module:
         """The suspect's network, if it gives weights; see `network_of`."""

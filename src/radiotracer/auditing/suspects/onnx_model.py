@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from radiotracer.errors import InputError
 MOST_BYTES = 2 * 2**30
 """A protocol buffer cannot be larger."""
 
+MOST_SECONDS = 600.0
+"""A batch of images that takes longer will never be done."""
+
 
 def onnx_suspect(
     path: Path,
@@ -29,11 +33,13 @@ def onnx_suspect(
     classes: int | None = None,
     outputs: Outputs = "logits",
     most: int = MOST_BYTES,
+    seconds: float = MOST_SECONDS,
 ) -> Answering:
     """Open an ONNX model that takes float32 images in [0, 1], (n, channels, height, width).
 
-    Models that scale their inputs otherwise are opened as ``python:module:function``. A model may
-    loop for ever or ask for much memory: audit one that you do not trust in a limited process.
+    Models that scale their inputs otherwise are opened as ``python:module:function``. A model that
+    loops for ever is stopped; one may still ask for much memory: audit one that you do not trust in
+    a limited process.
 
     Args:
         path: A ``.onnx`` file, with all its tensors inside.
@@ -41,6 +47,7 @@ def onnx_suspect(
         classes: The least number of columns; None: any.
         outputs: What the model gives.
         most: The largest file that is read, in bytes.
+        seconds: How long it may take for one batch of images.
 
     Raises:
         InputError: ONNX Runtime is missing; the file cannot be read, refers to other files or to
@@ -68,7 +75,9 @@ def onnx_suspect(
     def ask(images: Images) -> Scores | Labels:
         size = 1 if one_by_one else len(images)
         parts = [images[start : start + size] for start in range(0, len(images), size)]
-        raw = np.concatenate([_forward(session, part, path.name) for part in parts])
+        raw = np.concatenate(
+            [_forward(runtime, session, part, path.name, seconds) for part in parts]
+        )
         return checked(raw, outputs=outputs, n=len(images), classes=classes, who=path.name)
 
     identity = {
@@ -80,16 +89,30 @@ def onnx_suspect(
     return Answering(ask, path.name, identity, classes, outputs == "labels")
 
 
-def _forward(session: Any, images: Images, name: str) -> NDArray[Any]:
+def _forward(runtime: Any, session: Any, images: Images, name: str, seconds: float) -> NDArray[Any]:
     inputs = pixels_in_unit_range(images)
+    options = runtime.RunOptions()
+    options.log_severity_level = 4
+    # The runtime looks at this before every operator, those inside of loops too.
+    timer = threading.Timer(seconds, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
     try:
-        (outputs,) = session.run(None, {session.get_inputs()[0].name: inputs})
+        (outputs,) = session.run(None, {session.get_inputs()[0].name: inputs}, options)
     except Exception as error:  # the runtime's own error classes are not public
+        if options.terminate:
+            raise InputError(
+                expected=f"an answer from {name} within {seconds:g} seconds",
+                came="none in time",
+                do="ask the owner for a model without endless loops",
+            ) from error
         raise InputError(
             expected=f"{name} to take float32 images of shape {inputs.shape}",
             came=said(error),
             do="pass the model and the images that belong together",
         ) from error
+    finally:
+        timer.cancel()
     return np.asarray(outputs)
 
 
