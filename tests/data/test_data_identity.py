@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from radiotracer.data import Examples, Identity, differences, identify
+from radiotracer.data import Examples, Identity, dataset_digest, differences, identify
 from radiotracer.errors import DataError, NotFiniteError
 
 N = 6
@@ -125,8 +125,20 @@ def test_each_kind_of_difference() -> None:
     assert differences(before, swapped) == "another order (from row 1: 'e2')"
 
 
+def test_digests_are_looked_up_one_by_one_only_where_data_differ() -> None:
+    before = identify(EXAMPLES)
+    assert before.digest == dataset_digest(EXAMPLES.ids, EXAMPLES.digests, EXAMPLES.labels)
+
+    def look_up() -> np.ndarray:
+        raise AssertionError
+
+    same = Identity(before.ids, before.labels, before.digest, look_up)
+    assert differences(before, same) is None and differences(same, before) is None
+    assert before.digests.tolist() == EXAMPLES.digests.tolist()
+
+
 def test_nothing_in_common() -> None:
-    empty = Identity(
+    empty = Identity.of(
         np.array([], dtype="U1"), np.array([], dtype="U64"), np.array([], dtype=np.int64)
     )
     assert differences(identify(EXAMPLES), empty) == "6 missing (e.g. 'e0')"

@@ -31,8 +31,8 @@ from radiotracer.scale import (
     finish,
     ray_runner,
     result_of,
-    together,
 )
+from radiotracer.scale.ray_session import ray_session
 from radiotracer.scanning import scan
 from radiotracer.scanning.execution import Execution
 from radiotracer.scanning.walk import STAGES
@@ -48,7 +48,7 @@ from radiotracer.scale import FolderLedger, RayRunner, finish
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    finish(Waits(folder), ["u1", "u2"], FolderLedger(folder / "units"), RayRunner(1))
+    finish(Waits(folder), [["u1", "u2"]], FolderLedger(folder / "units"), RayRunner(1))
 """
 
 
@@ -70,9 +70,7 @@ def test_every_unit_is_done_once_by_two_nodes(
     ledger, told, before = FolderLedger(tmp_path / "units"), [], dict(os.environ)
     runner = RayRunner(4, cluster.address)  # two find no CPU, and nobody waits for them
     work = Squares(tmp_path, seconds=1)
-    with together(runner):
-        finish(work, UNITS, ledger, runner, tell=told.append)
-        assert ray.is_initialized()
+    finish(work, [UNITS], ledger, runner, tell=told.append)
     assert sorted(told) == UNITS
     results = {unit: result_of(ledger, unit) for unit in told}
     for unit, result in results.items():
@@ -86,11 +84,11 @@ def test_every_unit_is_done_once_by_two_nodes(
 def test_an_error_comes_back_as_it_was(cluster: Cluster, ray: Any, tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path / "units")
     with pytest.raises(DataError) as caught:
-        finish(Squares(tmp_path, fails_at="u3"), UNITS, ledger, RayRunner(1, cluster.address))
+        finish(Squares(tmp_path, fails_at="u3"), [UNITS], ledger, RayRunner(1, cluster.address))
     assert type(caught.value) is DataError
     assert str(caught.value) == r"expected a unit that\ncan be done; got u3; nothing"
     with pytest.raises(ValueError, match="invalid literal for int"):  # a bug, not an input
-        finish(Squares(tmp_path), ["x"], ledger, RayRunner(1, cluster.address))
+        finish(Squares(tmp_path), [["x"]], ledger, RayRunner(1, cluster.address))
     assert not ray.is_initialized()
 
 
@@ -144,14 +142,14 @@ def test_killed_workers_are_replaced(
 ) -> None:
     monkeypatch.setattr(ray_runner, "DEATHS", 2)
     ledger, runner = FolderLedger(tmp_path / "units"), RayRunner(2, cluster.address)
-    with together(runner):
-        finish(Squares(tmp_path, dies_at="u2"), UNITS, ledger, runner)
+    with ray_session(cluster.address, None):
+        finish(Squares(tmp_path, dies_at="u2"), [UNITS], ledger, runner)
         squares = [result_of(ledger, unit).arrays["square"][0] for unit in UNITS]
         assert squares == [0, 1, 4, 9, 16, 25] and (tmp_path / "death-0").exists()
         with pytest.raises(
             WorkerError, match="expected a worker that finishes u7; got 2 that died"
         ):
-            finish(Squares(tmp_path, dies_at="u7", deaths=9), ["u7"], ledger, runner)
+            finish(Squares(tmp_path, dies_at="u7", deaths=9), [["u7"]], ledger, runner)
     assert capfd.readouterr() == ("", "")
 
 
@@ -161,18 +159,18 @@ def test_a_cluster_without_a_free_cpu(cluster: Cluster, ray: Any, tmp_path: Path
             """Be there."""
 
     runner = RayRunner(1, cluster.address, start_s=2)
-    with together(runner):
+    with ray_session(cluster.address, None):
         holders = [ray.remote(num_cpus=1)(Holder).remote() for _ in range(2)]
         ray.get([holder.hold.remote() for holder in holders], timeout=60)
         with pytest.raises(WorkerError, match="one worker or more that starts within 2 seconds"):
-            finish(Squares(tmp_path), UNITS, FolderLedger(tmp_path / "units"), runner)
+            finish(Squares(tmp_path), [UNITS], FolderLedger(tmp_path / "units"), runner)
 
 
 def test_a_folder_that_workers_do_not_share(cluster: Cluster, tmp_path: Path) -> None:
     """Each process has a memory of its own: like a folder of the same name on another machine."""
     for ledger in (MemoryLedger(), FolderLedger("memory://units")):
         with pytest.raises(InputError, match="expected a ledger that workers in other processes"):
-            finish(Squares(tmp_path), UNITS, ledger, RayRunner(1, cluster.address))
+            finish(Squares(tmp_path), [UNITS], ledger, RayRunner(1, cluster.address))
 
 
 def test_what_is_not_seen_here_is_not_believed(
@@ -180,7 +178,7 @@ def test_what_is_not_seen_here_is_not_believed(
 ) -> None:
     monkeypatch.setattr(ray_runner, "VISIBLE_S", 0.5)
     with pytest.raises(InputError, match="finished units in a place that every worker reaches"):
-        finish(Squares(tmp_path), UNITS, Elsewhere(tmp_path), RayRunner(1, cluster.address))
+        finish(Squares(tmp_path), [UNITS], Elsewhere(tmp_path), RayRunner(1, cluster.address))
 
 
 def test_addresses_that_lead_nowhere(
@@ -196,10 +194,12 @@ def test_addresses_that_lead_nowhere(
     }
     for address, words in cases.items():
         with pytest.raises(InputError, match=words):
-            RayRunner(1, address).run(Squares(tmp_path), UNITS, FolderLedger(tmp_path), print)
+            RayRunner(1, address).run(
+                Squares(tmp_path), [UNITS], FolderLedger(tmp_path), print, print
+            )
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'got none; pip install "radiotracer\[ray\]"'):
-        RayRunner(1).run(Squares(tmp_path), UNITS, FolderLedger(tmp_path), print)
+        RayRunner(1).run(Squares(tmp_path), [UNITS], FolderLedger(tmp_path), print, print)
 
 
 def test_ray_that_was_started_here_ends_with_its_starter(cluster: Cluster, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from works import Squares
+from works import Adds, Squares
 
 from radiotracer.errors import DataError, WorkerError
 from radiotracer.scale import FolderLedger, InProcess, Processes, Runner, finish, result_of
@@ -28,7 +28,7 @@ RUNNERS: dict[str, Runner] = {
 def test_every_unit_is_done_once(kind: str, tmp_path: Path) -> None:
     ledger, told = FolderLedger(tmp_path / "units"), []
     threads = torch.get_num_threads()
-    finish(Squares(tmp_path), UNITS, ledger, RUNNERS[kind], tell=told.append)
+    finish(Squares(tmp_path), [UNITS], ledger, RUNNERS[kind], tell=told.append)
     assert sorted(told) == UNITS and torch.get_num_threads() == threads
     for number, unit in enumerate(UNITS):
         result = result_of(ledger, unit)
@@ -41,13 +41,13 @@ def test_every_unit_is_done_once(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", RUNNERS)
 def test_what_is_finished_is_not_done_again(kind: str, tmp_path: Path) -> None:
     ledger, noted, told, begun = FolderLedger(tmp_path / "units"), [], [], []
-    finish(Squares(tmp_path), UNITS[:4], ledger, InProcess())
+    finish(Squares(tmp_path), [UNITS[:4]], ledger, InProcess())
     (tmp_path / "units" / "u2.safetensors").write_bytes(b"damaged")
     before = {unit: ledger.read(unit) for unit in ("u0", "u1", "u3")}
     work = Squares(tmp_path, fails_at="u1")
     runner = RUNNERS[kind]
-    finish(work, UNITS, ledger, runner, begun=begun.extend, tell=told.append, note=noted.append)
-    assert sorted(told) == begun == ["u2", "u4", "u5"]
+    finish(work, [UNITS], ledger, runner, begun=begun.extend, tell=told.append, note=noted.append)
+    assert sorted(told) == begun[0] == ["u2", "u4", "u5"]
     assert noted == ["u2 was damaged since it was written: it is done again"]
     for unit, result in before.items():
         assert result is not None and result_of(ledger, unit).facts == result.facts
@@ -58,25 +58,39 @@ def test_what_is_finished_is_not_done_again(kind: str, tmp_path: Path) -> None:
 def test_an_error_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path / "units")
     with pytest.raises(DataError) as caught:
-        finish(Squares(tmp_path, fails_at="u3"), UNITS, ledger, RUNNERS[kind])
+        finish(Squares(tmp_path, fails_at="u3"), [UNITS], ledger, RUNNERS[kind])
     assert str(caught.value) == r"expected a unit that\ncan be done; got u3; nothing"
     assert not multiprocessing.active_children()
-    finish(Squares(tmp_path), UNITS, ledger, RUNNERS[kind])
+    finish(Squares(tmp_path), [UNITS], ledger, RUNNERS[kind])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_is_replaced(workers: int, tmp_path: Path) -> None:
-    ledger = FolderLedger(tmp_path / "units")
-    finish(Squares(tmp_path, dies_at="u2", deaths=2), UNITS, ledger, Processes(workers))
+    ledger, noted = FolderLedger(tmp_path / "units"), []
+    work = Squares(tmp_path, dies_at="u2", deaths=2)
+    finish(work, [UNITS], ledger, Processes(workers), note=noted.append)
     assert [result_of(ledger, unit).arrays["square"][0] for unit in UNITS] == [0, 1, 4, 9, 16, 25]
-    assert (tmp_path / "death-1").exists()
+    assert (tmp_path / "death-1").exists() and len(noted) == 2
+    assert noted[0].startswith("a worker died: others go on with the ")
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_a_stage_waits_for_the_one_before_it(kind: str, tmp_path: Path) -> None:
+    """And the workers last: each opens what it needs once."""
+    ledger, told = FolderLedger(tmp_path / "units"), []
+    stages = [UNITS[4:], [], UNITS[1:4], UNITS[:1]]
+    finish(Adds(stages), stages, ledger, RUNNERS[kind], tell=told.append)
+    assert [sorted(told[a:b]) for a, b in ((0, 2), (2, 5), (5, 6))] == [*filter(None, stages)]
+    assert result_of(ledger, "u0").arrays["sum"][0] == 3 * 2
+    begun = {unit: result_of(ledger, unit).facts["begun"] for unit in UNITS}
+    assert len(set(begun.values())) <= 2 and begun["u0"] in begun.values()
 
 
 def test_workers_that_always_die_are_an_error(tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path / "units")
     work = Squares(tmp_path, dies_at="u0", deaths=100)
     with pytest.raises(WorkerError, match="expected a worker that finishes u0"):
-        finish(work, UNITS[:1], ledger, Processes(1))
+        finish(work, [UNITS[:1]], ledger, Processes(1))
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
@@ -107,4 +121,4 @@ class _Sleeps:
 
 
 def _waits_forever(folder: Path) -> None:
-    Processes(1).run(_Sleeps(folder), ["u"], FolderLedger(folder / "units"), print)  # type: ignore[arg-type]
+    Processes(1).run(_Sleeps(folder), [["u"]], FolderLedger(folder / "units"), print, print)  # type: ignore[arg-type]

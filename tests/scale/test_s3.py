@@ -7,9 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -18,7 +17,18 @@ from ray_cluster import free_port
 
 from radiotracer.cli import run
 from radiotracer.errors import StorageError
-from radiotracer.scale import FolderLedger, InProcess, Processes, Result, Work, result_of
+from radiotracer.scale import (
+    FolderLedger,
+    InProcess,
+    Ledger,
+    Note,
+    Processes,
+    Result,
+    Stages,
+    Tell,
+    Work,
+    result_of,
+)
 from radiotracer.scanning import Scan, scan
 from radiotracer.scanning.execution import HERE, Execution
 from tiny_world import World
@@ -97,10 +107,11 @@ class StopsAfter:
     def __init__(self, units: int) -> None:
         self.units = units
 
-    def run(self, work: Work, units: list[str], ledger: Any, tell: Callable[[str], None]) -> None:
-        InProcess(threads=1).run(work, units[: self.units], ledger, tell)
-        if units[self.units :]:
-            raise Stopped
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
+        for stage in stages:
+            InProcess(threads=1).run(work, [stage[: self.units]], ledger, tell, note)
+            if stage[self.units :]:
+                raise Stopped
 
 
 def test_a_scan_goes_on_where_it_was_stopped(server: str, tiny: World) -> None:

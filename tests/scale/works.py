@@ -16,7 +16,7 @@ from radiotracer.data import open_data
 from radiotracer.errors import DataError
 from radiotracer.lab.models import build_model
 from radiotracer.runs import Run
-from radiotracer.scale import Ledger, Result
+from radiotracer.scale import Ledger, Result, result_of
 from radiotracer.scanning.execution import Given
 
 
@@ -51,6 +51,29 @@ class Squares:
             number = int(unit.removeprefix("u"))
             facts = {"process": os.getpid(), "threads": torch.get_num_threads()}
             return Result({"square": np.array([number**2])}, facts)
+
+        return do
+
+
+@dataclass(frozen=True)
+class Adds:
+    """Each unit is 1 in the first stage, and the sum of the stage before it in the others.
+
+    Args:
+        stages: The units.
+    """
+
+    stages: list[list[str]]
+
+    def begin(self, ledger: Ledger) -> Callable[[str], Result]:
+        stages = [stage for stage in self.stages if stage]
+        begun = f"{os.getpid()} {time.monotonic_ns()}"
+
+        def do(unit: str) -> Result:
+            place = next(i for i, stage in enumerate(stages) if unit in stage)
+            before = [result_of(ledger, each) for each in stages[place - 1]] if place else []
+            total = sum(int(result.arrays["sum"][0]) for result in before) if place else 1
+            return Result({"sum": np.array([total])}, {"begun": begun})
 
         return do
 

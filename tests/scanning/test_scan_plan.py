@@ -13,7 +13,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.scale import FolderLedger
 from radiotracer.scanning import Plan, plan_scan, scan
 from radiotracer.scanning.execution import Execution, Given
-from radiotracer.scanning.plan import _extrapolated
+from radiotracer.scanning.plan import Stage, _extrapolated
 from tiny_world import World
 
 
@@ -55,8 +55,10 @@ def test_times_add_up(tiny: World) -> None:
     stages = sum(stage.seconds for stage in alone.stages)
     assert alone.seconds == alone.opening + stages + alone.ranking > 5
     assert alone.memory > 50e6
-    shared = Plan(alone.stages, 5.0, 1.0, alone.memory, workers=4)
-    assert shared.seconds == 2 * 5.0 + stages / 4 + 1.0
+    stages = (Stage("queries", 3, 30, 6.0, 0), Stage("examples", 8, 80, 16.0, 0))
+    # Three units of two seconds keep two workers busy for four; the layers are not looked at.
+    shared = Plan((*stages, Stage("layers", 0, 0, 0.0, 0)), 5.0, 1.0, 0, workers=2)
+    assert shared.seconds == 2 * 5.0 + 4.0 + 8.0 + 1.0
 
 
 def test_without_queries_and_with_an_incident(tiny: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,18 @@ from radiotracer.detectors import DETECTORS
 from radiotracer.errors import DataError, InputError
 from radiotracer.lab.models import build_model
 from radiotracer.runs import Run
-from radiotracer.scale import FolderLedger, InProcess, Processes, Result, Runner, Work
+from radiotracer.scale import (
+    FolderLedger,
+    InProcess,
+    Ledger,
+    Note,
+    Processes,
+    Result,
+    Runner,
+    Stages,
+    Tell,
+    Work,
+)
 from radiotracer.scanning import Scan, scan
 from radiotracer.scanning.execution import HERE, Execution, Given
 from tiny_world import World
@@ -46,8 +56,8 @@ def same(one: Scan, other: Scan) -> None:
 class Backwards:
     """The units in another order."""
 
-    def run(self, work: Work, units: list[str], ledger: Any, tell: Callable[[str], None]) -> None:
-        InProcess(threads=1).run(work, units[::-1], ledger, tell)
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
+        InProcess(threads=1).run(work, [stage[::-1] for stage in stages], ledger, tell, note)
 
 
 class Stopped(Exception):
@@ -60,10 +70,11 @@ class StopsAfter:
     def __init__(self, units: int) -> None:
         self.units = units
 
-    def run(self, work: Work, units: list[str], ledger: Any, tell: Callable[[str], None]) -> None:
-        InProcess(threads=1).run(work, units[: self.units], ledger, tell)
-        if units[self.units :]:
-            raise Stopped
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
+        for stage in stages:
+            InProcess(threads=1).run(work, [stage[: self.units]], ledger, tell, note)
+            if stage[self.units :]:
+                raise Stopped
 
 
 @pytest.mark.parametrize(

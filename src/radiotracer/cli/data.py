@@ -1,4 +1,4 @@
-"""``radiotracer data``: list built-in data sets, or bring one into the cache."""
+"""``radiotracer data``: list built-in data sets, bring one here, or store data for streaming."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.cli.console import emit, err, out
-from radiotracer.cli.options import Json
+from radiotracer.cli.console import emit, err, out, progress, tell_quarantined
+from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite
 from radiotracer.data import get as fetch
-from radiotracer.data import list_built_ins
+from radiotracer.data import list_built_ins, store_data
 
 
 def list_(*, json: Json = False) -> int:
@@ -48,4 +48,44 @@ def get(
         emit({"name": name, "route": fetched.route, "folder": str(fetched.folder)})
     else:
         out.print(f"{name} is in {fetched.folder} (by {fetched.route})")
+    return 0
+
+
+def store(
+    data: Data,
+    /,
+    *,
+    folder: Annotated[Out, Parameter(name="--out")],
+    image_size: ImageSize = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    with progress() as reporter:
+        stored = store_data(
+            data,
+            folder,
+            image_size=image_size,
+            overwrite=overwrite,
+            report=err.print,
+            progress=reporter,
+        )
+    tell_quarantined(stored)
+    _, height, width, channels = stored.images.shape
+    if json:
+        emit(
+            {
+                "examples": len(stored),
+                "image_shape": [height, width, channels],
+                "digest": stored.digest,
+                "quarantined": len(stored.quarantined),
+                "queries": stored.queries,
+                "out": str(folder),
+            }
+        )
+        return 0
+    kind = "grey" if channels == 1 else "RGB"
+    out.print(f"{len(stored):,} examples, {height}x{width} {kind}, written to {folder}")
+    if stored.queries is not None:
+        out.print(f"next: the queries that belong to them, {stored.queries}, in the same way")
     return 0

@@ -14,6 +14,7 @@ from radiotracer.cli.console import emit, out, progress, tell_quarantined
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
+    Device,
     Factory,
     Json,
     Overwrite,
@@ -25,6 +26,7 @@ from radiotracer.errors import InputError
 from radiotracer.explaining import JSON_FILE, PAGE_FILE, describe, write_explanation
 from radiotracer.explaining import explain as explain_run
 from radiotracer.files import require_new_folder
+from radiotracer.gradients import AUTO, device_named
 from radiotracer.report import Cause, Reason, Reasons, bars
 from radiotracer.runs import Run
 
@@ -71,6 +73,7 @@ def explain(
     ] = None,
     factory: Factory = None,
     batch_size: BatchSize = 512,
+    device: Device = AUTO,
     allow_interrupted: AllowInterrupted = False,
     folder: Annotated[
         Path | None,
@@ -87,12 +90,13 @@ def explain(
     if folder is not None:
         require_new_folder(folder, marker=JSON_FILE, overwrite=overwrite)
     source, rows = _queries(query, wrong)
+    place = device_named(device)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
     tell_quarantined(examples)
     with progress() as reporter:
         found = explain_run(
-            network_of(recorded, factory),
+            network_of(recorded, factory).to(place),
             recorded,
             examples,
             open_like(source, examples),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -57,6 +57,21 @@ Factory = Annotated[
     ),
 ]
 BatchSize = Annotated[int, Parameter(help="Examples per pass.")]
+Device = Annotated[
+    str,
+    Parameter(
+        help="Where the work is done, as torch names it: cpu, cuda, cuda:1, mps. auto is the "
+        "accelerator, if there is one."
+    ),
+]
+Precise = Annotated[
+    Literal["float32", "bfloat16"],
+    Parameter(
+        name="--precision",
+        help="Of forward passes: bfloat16 is mixed precision, faster on GPUs; what it changes is "
+        "measured on a sample and reported.",
+    ),
+]
 AllowInterrupted = Annotated[
     bool, Parameter(negative="", show_default=False, help="Use a training that did not end.")
 ]

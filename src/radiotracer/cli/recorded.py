@@ -31,8 +31,19 @@ def training_data(run: Run, data: str | None) -> Examples:
             came="one recorded from data in memory",
             do="pass --data",
         )
+    return open_sized(source, recorded_image_size(run))
+
+
+def recorded_image_size(run: Run) -> int | None:
+    """The side in pixels that images were resized to; None where they were not."""
     size = run.info.settings.get("image_size")
-    return open_sized(source, None if size is None else int(size))
+    if size is not None and (type(size) is not int or size < 1):
+        raise RunError(
+            expected=f"an image_size in {run.folder} that is a number of pixels",
+            came=repr(size)[:100],
+            do="record the run again",
+        )
+    return size
 
 
 def open_like(source: str, train: Examples) -> Examples:

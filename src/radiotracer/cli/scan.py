@@ -11,25 +11,29 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
+from radiotracer.cli.deciding import require_gate, rule_of
 from radiotracer.cli.executing import Ray, Units, Workers, kept_units, runner_of
 from radiotracer.cli.journal import LogJson, both, journal
 from radiotracer.cli.junit import write_junit
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
+    Device,
     Factory,
     Json,
     Out,
     Overwrite,
+    Precise,
     Seed,
     TrainingData,
 )
 from radiotracer.cli.planning import PlanOnly, as_json, tell_plan
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
 from radiotracer.data import Examples
-from radiotracer.detectors import Rule, Tail
+from radiotracer.detectors import Tail
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
+from radiotracer.gradients import AUTO, WHOLE, device_named
 from radiotracer.runs import Run
 from radiotracer.scanning import (
     REPORT_FILE,
@@ -123,6 +127,8 @@ def scan(
     ] = None,
     factory: Factory = None,
     batch_size: BatchSize = 512,
+    device: Device = AUTO,
+    precision: Precise = WHOLE,
     allow_interrupted: AllowInterrupted = False,
     seed: Seed = 0,
     workers: Workers = None,
@@ -140,8 +146,14 @@ def scan(
         raise InputError(
             expected="--workers beside --plan and --ray", came="none", do="pass, say, --workers 8"
         )
-    rule = _rule(threshold, top, fdr, tail, storey=storey, reference=reference)
-    _require_gate(budget, junit)
+    if plan and precision != WHOLE:
+        raise InputError(
+            expected=f"--plan of a scan in {WHOLE}",
+            came=f"--precision {precision}",
+            do="leave --precision out: the plan is then an upper bound",
+        )
+    rule = rule_of(threshold, top, fdr, tail, storey=storey, reference=reference)
+    require_gate(budget, junit)
     open_given = partial(
         given,
         run,
@@ -150,6 +162,7 @@ def scan(
         incident,
         factory=factory,
         allow_interrupted=allow_interrupted,
+        device=_place(device, ray),
     )
     # What this process has done until now is what every worker does first: mostly imports.
     started = time.perf_counter() - time.process_time()
@@ -192,6 +205,7 @@ def scan(
             reference=clean,
             layers=layers or (),
             batch_size=batch_size,
+            precision=precision,
             seed=seed,
             execution=Execution(runner, ledger, open_given, note),
             progress=both(reporter, log.progress),
@@ -218,18 +232,32 @@ def given(  # noqa: PLR0917 - a partial of it opens the same in workers
     incident: str | None,
     factory: str | None,
     allow_interrupted: bool,
+    device: str,
 ) -> Given:
     """Open what a scan is asked about; workers in other processes do the same."""
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
     trusted = queries or recorded.info.data.queries
     return Given(
-        network_of(recorded, factory),
+        network_of(recorded, factory).to(device),
         recorded,
         examples,
         None if trusted in (None, "none") else open_like(str(trusted), examples),
         None if incident is None else _incident(incident, examples),
     )
+
+
+def _place(device: str, ray: str | None) -> str:
+    """The device by name; workers by Ray are given no GPUs."""
+    if ray is None:
+        return str(device_named(device))
+    if device not in (AUTO, "cpu"):
+        raise InputError(
+            expected="--device cpu with --ray, whose workers are given CPUs alone",
+            came=device,
+            do="leave --device out, or scan without --ray",
+        )
+    return "cpu"
 
 
 def _incident(named: str, examples: Examples) -> Examples:
@@ -262,45 +290,3 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
     out.print(f"report    {folder / REPORT_FILE}")
     out.print(f"suspects  {folder / 'suspects.parquet'}")
     out.print(f"summary   {folder / SUMMARY_FILE}")
-
-
-def _rule(
-    threshold: float | None,
-    top: int | None,
-    fdr: float | None,
-    tail: Tail,
-    *,
-    storey: bool,
-    reference: Path | None,
-) -> Rule | None:
-    for given, option, needed in (
-        (reference is not None and fdr is None, "--reference", "--fdr"),
-        (storey and fdr is None, "--storey", "--fdr"),
-        (storey and reference is None, "--storey", "--reference"),
-    ):
-        if given:
-            raise InputError(
-                expected=f"{needed} beside {option}", came=f"{option} alone", do=f"pass {needed}"
-            )
-    if tail != "upper" and threshold is None and top is None:
-        raise InputError(
-            expected="--threshold or --top beside --tail",
-            came=f"--tail {tail} alone",
-            do="pass --threshold or --top: every other rule looks at the upper tail",
-        )
-    if threshold is None and top is None and fdr is None:
-        return None
-    if top is not None and top < 1:
-        raise InputError(expected="--top of at least 1", came=str(top), do="pass, say, --top 100")
-    return Rule(threshold=threshold, top=top, fdr=fdr, storey=storey, tail=tail)
-
-
-def _require_gate(budget: int, junit: Path | None) -> None:
-    if budget < 0:
-        raise InputError(
-            expected="--budget of at least 0", came=str(budget), do="pass, say, --budget 10"
-        )
-    if junit is not None and junit.is_dir():
-        raise InputError(
-            expected="a file for --junit", came=f"the folder {junit}", do="pass, say, scan.xml"
-        )

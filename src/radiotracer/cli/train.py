@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
-from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite, Seed
+from radiotracer.cli.options import Data, Device, ImageSize, Json, Out, Overwrite, Seed
 from radiotracer.data import Examples, open_data
 from radiotracer.errors import DataError, InputError
+from radiotracer.gradients import AUTO, device_named
 from radiotracer.lab.augment import Variation
 from radiotracer.lab.kept import network_at_end
 from radiotracer.lab.models import MODELS, ModelName
@@ -64,6 +65,7 @@ def train(
             "turned left to right."
         ),
     ] = "none",
+    device: Device = AUTO,
     seed: Seed = 0,
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
@@ -71,6 +73,7 @@ def train(
 ) -> int:
     """Run the command; return its exit status."""
     begun = None if start is None else Run.open(start)
+    place = device_named(device)
     config = settings(
         TrainConfig,
         **_network(model, width, begun),
@@ -94,6 +97,7 @@ def train(
             overwrite=overwrite,
             resume=not overwrite,
             image_size=image_size,
+            device=place,
             progress=reporter,
             note=err.print,
         )

@@ -7,14 +7,15 @@ from radiotracer.data.cache import Listed as Listed
 from radiotracer.data.cache import cache_folder as cache_folder
 from radiotracer.data.cache import get as get
 from radiotracer.data.cache import list_built_ins as list_built_ins
+from radiotracer.data.digests import dataset_digest as dataset_digest
 from radiotracer.data.examples import Examples as Examples
 from radiotracer.data.examples import Images as Images
 from radiotracer.data.examples import Labels as Labels
 from radiotracer.data.examples import Quarantined as Quarantined
-from radiotracer.data.examples import dataset_digest as dataset_digest
 from radiotracer.data.identity import Identity as Identity
 from radiotracer.data.identity import differences as differences
 from radiotracer.data.identity import identify as identify
 from radiotracer.data.idx import read_idx as read_idx
 from radiotracer.data.saved import save_examples as save_examples
 from radiotracer.data.sources import open_data as open_data
+from radiotracer.data.store import store_data as store_data

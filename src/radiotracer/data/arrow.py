@@ -15,16 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
 from radiotracer.data.examples import Examples, Labels, Quarantined
 from radiotracer.data.npz import MOST_CLASSES, numbered
-from radiotracer.data.pixels import (
-    decode,
-    has_colour,
-    in_threads,
-    only_alarms,
-    require_image_size,
-    stack,
-)
+from radiotracer.data.pixels import require_image_size
 from radiotracer.data.shards import WHOLE, find_shards
 from radiotracer.errors import DataError
 
@@ -40,7 +34,15 @@ IDS = "id"
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 """What an Arrow stream ends with."""
 
-_FROM_ANY_FILE = (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException)
+_FROM_ANY_FILE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RecursionError,
+    MemoryError,  # a damaged size
+    pa.ArrowException,
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,13 @@ class _Rows:
     ids: Sequence[str]
 
 
-def open_arrow(root: Path, *, split: str | None = None, image_size: int | None = None) -> Examples:
+def open_arrow(
+    root: Path,
+    *,
+    split: str | None = None,
+    image_size: int | None = None,
+    decoding: Decoding = IN_MEMORY,
+) -> Examples:
     """Read a Parquet, Arrow or Feather file, or the folder of a Hugging Face data set.
 
     The image column holds encoded images (what `decode` reads) as bytes, or as Hugging Face's
@@ -68,6 +76,7 @@ def open_arrow(root: Path, *, split: str | None = None, image_size: int | None =
         root: The file or folder.
         split: ``"train"`` or ``"test"`` of a folder that has splits; None for what has none.
         image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
+        decoding: Where the pixels go; the encoded images are read into memory.
 
     Raises:
         DataError: A damaged file, a missing shard or column, two columns that may be meant, a
@@ -84,21 +93,11 @@ def open_arrow(root: Path, *, split: str | None = None, image_size: int | None =
     labels, class_names = _numbers(read, split or WHOLE, root)
     ids = [each for rows in chosen for each in rows.ids]
     encoded = [each for rows in chosen for each in rows.images]
-    with only_alarms():
-        # A model takes one number of channels, so the splits must agree on it.
-        every = [each for split in read.values() for rows in split for each in rows.images]
-        colour = any(in_threads(has_colour, [each for each in every if each is not None]))
-        decoded = in_threads(
-            lambda each: (
-                "there are no bytes of it in the file"
-                if each is None
-                else decode(each, colour, image_size)
-            ),
-            encoded,
-        )
-    bad = {row: each for row, each in enumerate(decoded) if isinstance(each, str)}
+    # A model takes one number of channels, so the splits must agree on it.
+    colour = any_colour([each for split in read.values() for rows in split for each in rows.images])
+    images, bad = decode_all(encoded, root, colour=colour, image_size=image_size, decoding=decoding)
     quarantined = [Quarantined(ids[row], reason) for row, reason in bad.items()]
-    kept = np.array([row for row in range(len(decoded)) if row not in bad], dtype=np.int64)
+    kept = np.array([row for row in range(len(encoded)) if row not in bad], dtype=np.int64)
     if not len(kept):
         raise DataError(
             expected=f"images in {root}",
@@ -111,7 +110,7 @@ def open_arrow(root: Path, *, split: str | None = None, image_size: int | None =
         for file in shards.left_out
     ]
     return Examples(
-        images=stack([each for each in decoded if not isinstance(each, str)], root),
+        images=images,
         labels=labels[kept],
         ids=np.array(ids, dtype=np.str_)[kept],
         class_names=class_names,
@@ -143,7 +142,10 @@ def _read(path: Path, stem: str) -> _Rows:
 def _parquet(stream: BinaryIO, path: Path) -> pa.Table:
     file = pq.ParquetFile(stream)
     columns = _columns(file.schema_arrow, path)
-    return file.read(columns).select(columns)
+    table = file.read(columns).select(columns)
+    if len(table) != file.metadata.num_rows:
+        raise ValueError(f"{len(table)} rows, where it says {file.metadata.num_rows}")
+    return table
 
 
 def _ipc(stream: BinaryIO, path: Path) -> pa.Table:
@@ -246,9 +248,13 @@ def _ids(column: pa.ChunkedArray, path: Path) -> Sequence[str]:
     return [str(each) for each in column.to_pylist()]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of this type are texts, as Parquet files of any writer have them."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _is_text(kind: pa.DataType) -> bool:
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(is_kind(kind) for is_kind in kinds)
+    return is_text(kind) or bool(pa.types.is_string_view(kind))
 
 
 def _numbers(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.data.blocks import values
+from radiotracer.data.digests import dataset_digest, hexadecimal, image_hashes, kept_hashes
 from radiotracer.errors import DataError
 
 Images = NDArray[np.uint8]
@@ -30,10 +31,11 @@ class Quarantined:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A labelled data set in memory; row ``i`` of every array is the same example.
+    """A labelled data set; row ``i`` of every array is the same example.
 
     Args:
-        images: uint8, shape (n, height, width, channels).
+        images: uint8, shape (n, height, width, channels); in memory, or a read-only memory map,
+            whose rows are read from the disk when they are looked at.
         labels: int64, shape (n,).
         ids: Unique and stable across loads, shape (n,), e.g. ``"train/00042"`` or a relative path.
         class_names: One name per class; a label is an index into it.
@@ -56,13 +58,6 @@ class Examples:
 
     def __post_init__(self) -> None:
         """Check the shapes, the dtypes, the ids and the labels once, here."""
-        n = len(self.images)
-        if self.labels.dtype != np.int64 or self.ids.dtype.kind != "U":
-            raise DataError(
-                expected="int64 labels and text ids",
-                came=f"{self.labels.dtype} labels and {self.ids.dtype} ids from {self.source}",
-                do="convert them",
-            )
         if (
             self.images.dtype != np.uint8
             or self.images.ndim != 4
@@ -73,17 +68,26 @@ class Examples:
                 came=f"{self.images.dtype} of shape {self.images.shape} from {self.source}",
                 do="convert the images to 8-bit grey or RGB",
             )
-        if not self.class_names or not _is_plain_text((*self.class_names, *self.ids.tolist())):
+        n = len(self.images)
+        if self.labels.dtype != np.int64 or self.ids.dtype.kind != "U":
             raise DataError(
-                expected="one class name or more, and names and ids of Unicode text without NUL",
-                came=f"{len(self.class_names)} class names, or text that UTF-8 cannot hold",
-                do=f"repair the names in {self.source}",
+                expected="int64 labels and text ids",
+                came=f"{self.labels.dtype} labels and {self.ids.dtype} ids from {self.source}",
+                do="convert them",
             )
         if self.labels.shape != (n,) or self.ids.shape != (n,):
             raise DataError(
                 expected=f"one label and one id for each of {n} images",
                 came=f"labels of shape {self.labels.shape} and ids of shape {self.ids.shape}",
                 do=f"repair {self.source}",
+            )
+        if not self.class_names or not all(
+            map(_is_plain_text, (self.class_names, values(self.ids)))
+        ):
+            raise DataError(
+                expected="one class name or more, and names and ids of Unicode text without NUL",
+                came=f"{len(self.class_names)} class names, or text that UTF-8 cannot hold",
+                do=f"repair the names in {self.source}",
             )
         outside = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.class_names)))
         if len(outside):
@@ -94,10 +98,10 @@ class Examples:
                 f"first {self.labels[first]} at {self.ids[first]}",
                 do=f"repair the labels of {self.source}",
             )
-        if len(np.unique(self.ids)) != n:
+        if repeated := _repeated(self.ids):
             raise DataError(
                 expected="unique ids",
-                came=f"{n - len(np.unique(self.ids))} repeated",
+                came=f"{repeated} repeated",
                 do=f"repair the ids of {self.source}",
             )
 
@@ -105,19 +109,20 @@ class Examples:
         """How many examples there are."""
         return len(self.images)
 
-    @functools.cached_property
+    @property
     def digests(self) -> NDArray[np.str_]:
         """SHA-256 of each image's shape and pixels (not of its label), hexadecimal, shape (n,)."""
-        header = np.array(self.images.shape[1:], dtype=">u4").tobytes()
-        return np.array(
-            [hashlib.sha256(header + image.tobytes()).hexdigest() for image in self.images],
-            dtype="U64",
-        )
+        return hexadecimal(self._hashes)
+
+    @functools.cached_property
+    def _hashes(self) -> NDArray[np.uint8]:
+        """An eighth of the memory that texts need."""
+        return kept_hashes(image_hashes(self.images))
 
     @functools.cached_property
     def digest(self) -> str:
         """One SHA-256 over every id, image digest and label, in order: the data set's identity."""
-        return dataset_digest(self.ids, self.digests, self.labels)
+        return dataset_digest(self.ids, map(bytes.hex, image_hashes(self.images)), self.labels)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Examples:
         """The examples at `rows` (row numbers, in that order, or a boolean mask of shape (n,))."""
@@ -143,25 +148,18 @@ class Examples:
             )
 
 
-def dataset_digest(
-    ids: NDArray[np.str_], digests: NDArray[np.str_], labels: NDArray[np.int64]
-) -> str:
-    """SHA-256 over the lines ``digest label id`` in order, hexadecimal.
-
-    Ids are written as `ascii` writes them: one line each whatever they hold, and the same in every
-    version of Python (what `repr` escapes follows the Unicode tables of the day).
-    """
-    whole = hashlib.sha256()
-    for name, digest, label in zip(ids.tolist(), digests.tolist(), labels.tolist(), strict=True):
-        whole.update(f"{digest} {label} {name!a}\n".encode())
-    return whole.hexdigest()
-
-
 def _is_plain_text(texts: Iterable[str]) -> bool:
     """Parquet and JSON hold UTF-8 only, and NumPy drops a NUL at the end of a text."""
-    joined = "".join(texts)
     try:
-        joined.encode()
+        return all(isinstance(text, str) and b"\0" not in text.encode() for text in texts)
     except UnicodeEncodeError:
         return False
-    return "\0" not in joined
+
+
+def _repeated(ids: NDArray[np.str_]) -> int:
+    """How many ids were there before; texts are only sorted where their hashes repeat."""
+    hashes = np.fromiter(map(hash, values(ids)), dtype=np.int64, count=len(ids))
+    hashes.sort()
+    if not (hashes[1:] == hashes[:-1]).any():
+        return 0
+    return len(ids) - len(np.unique(ids))

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
 from radiotracer.data.examples import Examples, Quarantined
-from radiotracer.data.pixels import (
-    decode,
-    has_colour,
-    in_threads,
-    only_alarms,
-    require_image_size,
-    stack,
-)
+from radiotracer.data.pixels import require_image_size
 from radiotracer.errors import DataError
 
 SUFFIXES = frozenset(
@@ -28,7 +22,7 @@ SPLITS = ({"train", "test"}, {"train", "val"}, {"train", "val", "test"})
 """Folders that, when a root holds exactly these, are splits and not classes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _File:
     path: Path
     id: str
@@ -46,7 +40,13 @@ def split_folders(root: Path) -> dict[str, Path]:
     return {"train": root / "train", "test": root / ("test" if "test" in present else "val")}
 
 
-def open_folder(root: Path, *, split: str | None = None, image_size: int | None = None) -> Examples:
+def open_folder(
+    root: Path,
+    *,
+    split: str | None = None,
+    image_size: int | None = None,
+    decoding: Decoding = IN_MEMORY,
+) -> Examples:
     """Read ``root/CLASS/**/IMAGE``, or one split of it.
 
     Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Grey images
@@ -60,6 +60,7 @@ def open_folder(root: Path, *, split: str | None = None, image_size: int | None 
         root: The folder.
         split: ``"train"`` or ``"test"`` of a root that holds splits; None for one that does not.
         image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
+        decoding: Where the pixels go.
 
     Raises:
         DataError: No class folders, a class without a readable image, a test class that the
@@ -72,16 +73,16 @@ def open_folder(root: Path, *, split: str | None = None, image_size: int | None 
     # A model takes one number of channels, so the splits must agree on it.
     elsewhere = [folder for folder in split_folders(root).values() if folder != top]
     others = [file for folder in elsewhere for file in _find(root, folder, classes)[0]]
-    with only_alarms():
-        colour = any(in_threads(has_colour, [file.path for file in (*files, *others)]))
-        decoded = in_threads(lambda file: decode(file.path, colour, image_size), files)
-    pixels = [each for each in decoded if not isinstance(each, str)]
-    kept = [file for file, each in zip(files, decoded, strict=True) if not isinstance(each, str)]
-    quarantined += [
-        Quarantined(file.id, each)
-        for file, each in zip(files, decoded, strict=True)
-        if isinstance(each, str)
-    ]
+    colour = any_colour([file.path for file in (*files, *others)])
+    images, bad = decode_all(
+        [file.path for file in files],
+        root,
+        colour=colour,
+        image_size=image_size,
+        decoding=decoding,
+    )
+    kept = [file for row, file in enumerate(files) if row not in bad]
+    quarantined += [Quarantined(files[row].id, reason) for row, reason in bad.items()]
     if not kept:
         raise DataError(
             expected=f"images in the {len(classes)} class folders of {top}",
@@ -90,7 +91,7 @@ def open_folder(root: Path, *, split: str | None = None, image_size: int | None 
             do=f"add images that end in {', '.join(sorted(SUFFIXES))}",
         )
     examples = Examples(
-        images=stack(pixels, root),
+        images=images,
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
         class_names=tuple(_text(name) for name in classes),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.examples import Examples, Labels, dataset_digest
+from radiotracer.data.blocks import values
+from radiotracer.data.digests import dataset_digest, hexadecimal
+from radiotracer.data.examples import Examples, Labels
 from radiotracer.data.npz import numbered
 from radiotracer.errors import DataError, NotFiniteError
 
@@ -23,22 +24,33 @@ class Identity:
 
     Args:
         ids: Unique texts, shape (n,).
-        digests: SHA-256 of each input, hexadecimal, shape (n,).
         labels: int64, shape (n,).
+        digest: One SHA-256 over every id, digest and label, in order, hexadecimal.
+        look_up: Gives the SHA-256 of each input, hexadecimal, shape (n,). Only asked where single
+            examples matter: that may take memory, and another pass over the data.
     """
 
     ids: NDArray[np.str_]
-    digests: NDArray[np.str_]
     labels: Labels
+    digest: str
+    look_up: Callable[[], NDArray[np.str_]]
+
+    @classmethod
+    def of(
+        cls, ids: NDArray[np.str_], digests: NDArray[np.str_], labels: NDArray[np.int64]
+    ) -> Identity:
+        """From the digests of all inputs; each array has shape (n,)."""
+        whole = dataset_digest(ids, values(digests), labels)
+        return cls(ids, labels, whole, lambda: digests)
 
     def __len__(self) -> int:
         """How many examples there are."""
         return len(self.ids)
 
-    @functools.cached_property
-    def digest(self) -> str:
-        """One SHA-256 over every id, digest and label, in order, hexadecimal."""
-        return dataset_digest(self.ids, self.digests, self.labels)
+    @property
+    def digests(self) -> NDArray[np.str_]:
+        """SHA-256 of each input, hexadecimal, shape (n,)."""
+        return self.look_up()
 
 
 def identify(data: object) -> Identity:
@@ -56,7 +68,7 @@ def identify(data: object) -> Identity:
         NotFiniteError: An input holds NaN or infinity; the text names the first such id.
     """
     if isinstance(data, Examples):
-        return Identity(data.ids, data.digests, data.labels)
+        return Identity(data.ids, data.labels, data.digest, lambda: data.digests)
     if isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(x, "shape") for x in data):
         pairs: Iterable[tuple[Any, Any]] = _rows(*data)
         n = len(data[0])
@@ -71,12 +83,13 @@ def identify(data: object) -> Identity:
             do="wrap the data, for example in torch.utils.data.TensorDataset",
         )
     ids = numbered("", n)
-    digests = np.empty(n, dtype="U64")
+    hashes = np.empty((n, 32), dtype=np.uint8)
     labels = np.empty(n, dtype=np.int64)
     for row, (one, label) in enumerate(pairs):
-        digests[row] = _digest(one, str(ids[row]))
+        hashes[row] = np.frombuffer(_hash(one, str(ids[row])), dtype=np.uint8)
         labels[row] = _label(label, str(ids[row]))
-    return Identity(ids, digests, labels)
+    whole = dataset_digest(ids, (each.tobytes().hex() for each in hashes), labels)
+    return Identity(ids, labels, whole, lambda: hexadecimal(hashes))
 
 
 def differences(expected: Identity, found: Identity) -> str | None:
@@ -128,7 +141,7 @@ def _items(data: Any, n: int) -> Iterator[tuple[Any, Any]]:
         yield item[0], item[1]
 
 
-def _digest(one: Any, name: str) -> str:
+def _hash(one: Any, name: str) -> bytes:
     dtype, array = _as_array(one)
     if array.dtype.kind not in "biufc":
         raise DataError(
@@ -145,7 +158,7 @@ def _digest(one: Any, name: str) -> str:
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     whole = hashlib.sha256(f"{dtype} {list(array.shape)}\n".encode())
     whole.update(array.tobytes())
-    return whole.hexdigest()
+    return whole.digest()
 
 
 def _as_array(one: Any) -> tuple[str, NDArray[Any]]:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import math
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +150,15 @@ def _read(path: Path, dimensions: int) -> tuple[bytearray, tuple[int, ...]]:
             do="check that this is the right file and that it is whole",
         )
     shape = tuple(int(length) for length in np.frombuffer(head, ">u4", dimensions, 4))
-    return read_exactly(path, head_size + math.prod(shape)), shape
+    content = read_exactly(path, head_size + math.prod(shape))
+    # NumPy makes no array of such a shape, not even where it is empty.
+    if math.prod(max(length, 1) for length in shape) > sys.maxsize:
+        raise DataError(
+            expected=f"an IDX file of a shape that is possible in {path}",
+            came=f"shape {shape}",
+            do="copy or fetch the file again",
+        )
+    return content, shape
 
 
 @contextmanager

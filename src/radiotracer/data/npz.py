@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -22,7 +24,7 @@ PAIRS = (("images", "labels"), ("x", "y"), ("x_train", "y_train"))
 MOST_CLASSES = 65_536
 """Labels beyond this are taken for a mistake (ids or time stamps), not for class numbers."""
 
-_ANYTHING_NUMPY_RAISES = (
+ANYTHING_NUMPY_RAISES = (
     OSError,
     ValueError,  # object arrays and bad headers among others
     EOFError,
@@ -35,8 +37,10 @@ _ANYTHING_NUMPY_RAISES = (
     OverflowError,
     tokenize.TokenError,
     zipfile.BadZipFile,
+    lzma.LZMAError,
     zlib.error,
 )
+"""What reading a damaged or hostile file may raise."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array, not an archive of named ones")
-            return {name: archive[name] for name in archive.files}
-    except _ANYTHING_NUMPY_RAISES as error:
+            return {name: require_plain(archive[name]) for name in archive.files}
+    except ANYTHING_NUMPY_RAISES as error:
         reason = str(error) or type(error).__name__
         if "allow_pickle" in reason:
             reason = "it holds Python objects or is no archive; unpickling it could run code"
@@ -119,6 +123,22 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             came=f"one that cannot be read: {reason[:200]}",
             do="save it again with numpy.savez and arrays of numbers or text",
         ) from error
+
+
+def require_plain(array: object) -> NDArray[Any]:
+    """The array, if it is one: NumPy gives a member that is none as its bytes.
+
+    Raises:
+        ValueError: It is none, or holds numbers as text that are no characters, which NumPy takes
+            for a fault of Python when somebody reads them.
+    """
+    if not isinstance(array, np.ndarray):
+        raise ValueError("a member of it is no array")
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        numbers = np.ascontiguousarray(array).view(array.dtype.byteorder + "u4")
+        if int(numbers.max()) > sys.maxunicode:
+            raise ValueError("it holds text that is none")
+    return array
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from radiotracer.data.examples import Images
@@ -25,6 +23,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
 
 LARGEST_SIDE = 4096
 """The largest `image_size`: beyond it a typing error would fill the memory."""
+
+AHEAD = 64
+"""Files that threads work on before their results are taken."""
 
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -51,10 +52,14 @@ def only_alarms() -> Iterator[None]:
         yield
 
 
-def in_threads(work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """Pillow decodes without the interpreter's lock."""
+def in_threads(work: Callable[[_In], _Out], items: Sequence[_In]) -> Iterator[_Out]:
+    """`work` of each item, in order; of a few ahead of whoever takes them.
+
+    Pillow decodes without the interpreter's lock.
+    """
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, items))
+        for start in range(0, len(items), AHEAD):
+            yield from pool.map(work, items[start : start + AHEAD])
 
 
 def has_colour(file: Path | bytes) -> bool:
@@ -95,19 +100,6 @@ def decode(file: Path | bytes, colour: bool, image_size: int | None) -> Images |
     # Pillow's decoders raise whatever a damaged file drives them to.
     except Exception as error:
         return f"{type(error).__name__}: {_without_place(str(error), file)}"
-
-
-def stack(pixels: Sequence[Images], root: Path) -> NDArray[np.uint8]:
-    """Images of one size as one array; `DataError` with the sizes where there are several."""
-    sizes = Counter(image.shape[:2] for image in pixels)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{h}x{w} ({n} images)" for (h, w), n in sizes.most_common(5))
-        raise DataError(
-            expected=f"images of one size in {root}",
-            came=f"{len(sizes)} sizes: {listed}{' and others' * (len(sizes) > 5)}",
-            do="pass --image-size N to resize all of them to N x N",
-        )
-    return np.stack(pixels)
 
 
 def _opened(file: Path | bytes) -> Path | BytesIO:

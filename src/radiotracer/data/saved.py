@@ -1,4 +1,4 @@
-"""Examples that radiotracer wrote: a folder with ``examples.npz`` and ``data.json``."""
+"""Examples that radiotracer wrote: a folder whose pixels and ids are mapped, not read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 
 from radiotracer.data.examples import Examples, Quarantined
-from radiotracer.data.npz import read_npz, write_npz
+from radiotracer.data.npy import map_npy, write_npy
+from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, write_text
 
+FORMAT = 2
+"""Format 1 kept its pixels compressed, in the archive."""
+
+IMAGES = "images.npy"
+IDS = "ids.npy"
 ARRAYS = "examples.npz"
 DESCRIPTION = "data.json"
-"""The two files of a saved folder; the second is written last, so that it vouches for the first."""
+"""The files of a saved folder; the last is written last, so that it vouches for the others."""
 
 
 def save_examples(
@@ -28,27 +34,38 @@ def save_examples(
 ) -> None:
     """Write examples into an existing folder, which is then a DATA argument.
 
+    Pixels that are a memory map pass by a stretch at a time.
+
     Args:
         examples: What to write; its ids, class names, queries and quarantined files are kept.
-        folder: Must exist; only ``examples.npz`` and ``data.json`` in it are written (replaced).
+        folder: Must exist; only ``images.npy``, ``ids.npy``, ``examples.npz`` (labels and class
+            names) and ``data.json`` in it are written (replaced).
         name: For people; `examples.source` by default.
         provenance: How these examples came about, as JSON can hold it; read back by nobody here.
 
     Raises:
         StorageError: The disk refused.
     """
+    with atomic_file(folder / IMAGES) as temporary:
+        write_npy(temporary, examples.images)
+    save_all_but_pixels(examples, folder, name=name, provenance=provenance)
+
+
+def save_all_but_pixels(
+    examples: Examples,
+    folder: Path,
+    *,
+    name: str | None = None,
+    provenance: Mapping[str, object] | None = None,
+) -> None:
+    """The same where ``images.npy`` is already what `examples.images` is a map of."""
+    with atomic_file(folder / IDS) as temporary:
+        write_npy(temporary, examples.ids)
     with atomic_file(folder / ARRAYS) as temporary:
-        write_npz(
-            temporary,
-            {
-                "images": examples.images,
-                "labels": examples.labels,
-                "ids": examples.ids,
-                "class_names": np.array(examples.class_names, dtype=np.str_),
-            },
-        )
+        names = np.array(examples.class_names, dtype=np.str_)
+        write_npz(temporary, {"labels": examples.labels, "class_names": names})
     description = {
-        "format": 1,
+        "format": FORMAT,
         "name": name or examples.source,
         "examples": len(examples),
         "class_names": list(examples.class_names),
@@ -62,23 +79,34 @@ def save_examples(
 
 
 def is_saved(folder: Path) -> bool:
-    """Whether `folder` holds both files of saved examples."""
+    """Whether `folder` is one of saved examples, of this format or an earlier one."""
     return (folder / ARRAYS).is_file() and (folder / DESCRIPTION).is_file()
 
 
 def open_saved(folder: Path) -> Examples:
-    """Read a folder that `save_examples` wrote; its `source` is the folder's absolute path.
+    """Open a folder that `save_examples` wrote; its `source` is the folder's absolute path.
+
+    `Examples.images` and `Examples.ids` are read-only memory maps. All of both is read once, a
+    stretch at a time, to see that they are what was written.
 
     Raises:
-        DataError: A file cannot be read, or the two no longer belong together.
+        DataError: A file cannot be read, or they no longer belong together.
     """
     description = _read_description(folder / DESCRIPTION)
-    split = read_npz(folder / ARRAYS)
+    arrays = read_arrays(folder / ARRAYS)
+    if not arrays.keys() >= {"labels", "class_names"}:
+        raise _edited(folder, f"arrays called {', '.join(arrays) or 'nothing'} in {ARRAYS}")
+    names = _field(folder, description, "class_names", (list,))
+    kept = arrays["class_names"]
+    if not all(isinstance(name, str) for name in names) or not (
+        kept.dtype.kind == "U" and np.array_equal(kept, np.array(names, dtype=np.str_))
+    ):
+        raise _edited(folder, f"other class names in {ARRAYS}")
     examples = Examples(
-        images=split.images,
-        labels=split.labels,
-        ids=split.ids,
-        class_names=split.class_names,
+        images=map_npy(folder / IMAGES),
+        labels=arrays["labels"],
+        ids=map_npy(folder / IDS),
+        class_names=tuple(names),
         source=str(folder.absolute()),
         queries=_field(folder, description, "queries", (str, type(None))),
         quarantined=tuple(
@@ -89,15 +117,17 @@ def open_saved(folder: Path) -> Examples:
             for each in _field(folder, description, "quarantined", (list,))
         ),
     )
-    promised = _field(folder, description, "digest", (str,))
-    names = tuple(_field(folder, description, "class_names", (list,)))
-    if examples.digest != promised or examples.class_names != names:
-        raise DataError(
-            expected=f"examples with the digest {promised[:12]}... that {DESCRIPTION} states",
-            came=f"{examples.digest[:12]}... from {folder / ARRAYS}: edited after it was written",
-            do="make the folder anew",
-        )
+    if examples.digest != _field(folder, description, "digest", (str,)):
+        raise _edited(folder, f"the digest {examples.digest[:12]}...")
     return examples
+
+
+def _edited(folder: Path, came: str) -> DataError:
+    return DataError(
+        expected=f"the examples that {folder / DESCRIPTION} states",
+        came=f"{came}: edited after it was written",
+        do="make the folder anew",
+    )
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -109,10 +139,11 @@ def _read_description(path: Path) -> dict[str, Any]:
             came=f"{type(error).__name__}: {error}",
             do="make the folder anew",
         ) from error
-    if not isinstance(description, dict) or description.get("format") != 1:
+    found = description.get("format") if isinstance(description, dict) else None
+    if not isinstance(description, dict) or found != FORMAT:
         raise DataError(
-            expected=f"format 1 in {path}",
-            came="something else",
+            expected=f"format {FORMAT} in {path}",
+            came=f"format {found}" if isinstance(found, int) else "something else",
             do="make the folder anew, or use the version of radiotracer that wrote it",
         )
     return description

@@ -1,4 +1,4 @@
-"""DATA arguments: from the text a user types to examples in memory."""
+"""DATA arguments: from the text a user types to examples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from radiotracer.data.builtin import BUILT_INS, built_in
 from radiotracer.data.cache import Report, load_built_in
+from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.examples import Examples
 from radiotracer.data.folder import open_folder, split_folders
 from radiotracer.data.idx import has_idx_split, read_idx_split
@@ -25,7 +26,11 @@ GRAMMAR = (
 
 
 def open_data(
-    spec: str, *, image_size: int | None = None, report: Report | None = None
+    spec: str,
+    *,
+    image_size: int | None = None,
+    report: Report | None = None,
+    decoding: Decoding = IN_MEMORY,
 ) -> Examples:
     """Open a DATA argument.
 
@@ -38,6 +43,7 @@ def open_data(
         image_size: Resize the images of an image folder, or of Parquet and Arrow files, to this
             height and width.
         report: Takes a line of progress whenever something is fetched.
+        decoding: Where the pixels of an image folder, or of Parquet and Arrow files, go.
 
     Returns:
         Examples whose `source` opens them again from any working folder (with the same
@@ -52,7 +58,7 @@ def open_data(
         _refuse_size(image_size, base)
         return _open_built_in(base, split, report)
     path = Path(base).absolute()
-    if not base or not path.exists():
+    if not base or not _is_there(path):
         raise DataError(expected=GRAMMAR, came=repr(spec), do="check the spelling and the path")
     if path.is_file() and not has_tables(path):
         _refuse_size(image_size, base)
@@ -66,16 +72,24 @@ def open_data(
         _refuse_size(image_size, base)
         return _open_idx(path, split)
     if has_tables(path):
-        return _open_tables(path, split, image_size)
-    return _open_images(path, split, image_size)
+        return _open_tables(path, split, image_size, decoding)
+    return _open_images(path, split, image_size, decoding)
 
 
 def _parse(spec: str) -> tuple[str, str | None]:
     """A path may itself end in ``:test``: what exists as written is taken as written."""
     base, _, split = spec.rpartition(":")
-    if split in ("train", "test") and base and not Path(spec).exists():
+    if split in ("train", "test") and base and not _is_there(Path(spec)):
         return base, split
     return spec, None
+
+
+def _is_there(path: Path) -> bool:
+    """False also for names that no file can have, and where nobody may look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _open_built_in(name: str, split: str | None, report: Report | None) -> Examples:
@@ -129,14 +143,19 @@ def _open_idx(path: Path, split: str | None) -> Examples:
     )
 
 
-def _open_tables(path: Path, split: str | None, image_size: int | None) -> Examples:
+def _open_tables(
+    path: Path, split: str | None, image_size: int | None, decoding: Decoding
+) -> Examples:
     from radiotracer.data.arrow import open_arrow  # pyarrow is loaded only when it is needed
 
     splits = find_shards(path).by_split
     if split is not None and split not in splits:
         raise _no_split(path, split, f"files of {'no split' if WHOLE in splits else 'one split'}")
     examples = open_arrow(
-        path, split=None if WHOLE in splits else (split or "train"), image_size=image_size
+        path,
+        split=None if WHOLE in splits else (split or "train"),
+        image_size=image_size,
+        decoding=decoding,
     )
     return dataclasses.replace(
         examples,
@@ -145,12 +164,17 @@ def _open_tables(path: Path, split: str | None, image_size: int | None) -> Examp
     )
 
 
-def _open_images(path: Path, split: str | None, image_size: int | None) -> Examples:
+def _open_images(
+    path: Path, split: str | None, image_size: int | None, decoding: Decoding
+) -> Examples:
     splits = split_folders(path)
     if split is not None and not splits:
         raise _no_split(path, split, "a folder without the folders train and test")
     examples = open_folder(
-        path, split=(split or "train") if splits else None, image_size=image_size
+        path,
+        split=(split or "train") if splits else None,
+        image_size=image_size,
+        decoding=decoding,
     )
     return dataclasses.replace(
         examples,

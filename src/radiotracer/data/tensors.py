@@ -17,7 +17,9 @@ def to_inputs(images: np.ndarray) -> Tensor:
 
     The memory layout stays channels-last, which is what CPU convolutions are fastest with.
     """
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255.0
+    # torch takes no array that it may not write to, as a memory map is: such a one is copied.
+    ours = np.require(images, requirements=("C", "W"))
+    return torch.from_numpy(ours).permute(0, 3, 1, 2).float() / 255.0
 
 
 class ImageTensors(Dataset[tuple[Tensor, Tensor]]):

@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radiotracer.data.blocks import stretches
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
 
 CALIBRATED_THRESHOLD = float(np.log(0.5))
@@ -66,19 +67,19 @@ class LabelPosterior:
 
     def rank(self, trace: Trace) -> Ranking:
         """Log posteriors (log(1/2) is the calibrated threshold), posteriors, the likely classes."""
-        prediction = trace.train[:, :-1] / trace.checkpoints
-        log_own = trace.train[:, -1] / trace.checkpoints
-        counts = _counts(prediction, trace.labels, trace.classes)
+        counts = _counts(trace.train[:, :-1], trace.labels, trace.classes)
         rates = flip_rates(counts, _honest_counts(trace), self.smoothing)
-        # [i, t]: example i is really of class t and its label was changed to the one given.
-        changed = prediction * rates[:, trace.labels].T
-        log_changed = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny))
-        scores = log_changed - log_own
-        return Ranking(
-            scores,
-            suggested=changed.argmax(axis=1),
-            posteriors=np.exp(np.minimum(scores, 0.0)),
-        )
+        scores = np.empty(len(trace.train))
+        suggested = np.empty(len(trace.train), dtype=np.int64)
+        # As many numbers as examples times classes are there once; not again for each step.
+        for rows in stretches(trace.train):
+            prediction = trace.train[rows, :-1] / trace.checkpoints
+            log_own = trace.train[rows, -1] / trace.checkpoints
+            # [i, t]: example i is really of class t and its label was changed to the one given.
+            changed = prediction * rates[:, trace.labels[rows]].T
+            log_changed = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny))
+            scores[rows], suggested[rows] = log_changed - log_own, changed.argmax(axis=1)
+        return Ranking(scores, suggested=suggested, posteriors=np.exp(np.minimum(scores, 0.0)))
 
 
 def flip_rates(

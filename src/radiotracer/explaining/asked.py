@@ -12,7 +12,7 @@ from torch import Tensor
 
 from radiotracer.data import Labels
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, in_batches, require_finite_losses
+from radiotracer.gradients import Batch, Data, in_batches, require_finite_losses
 from radiotracer.influence import Tracing
 
 MOST_QUERIES = 1000
@@ -95,11 +95,11 @@ def predict(tracing: Tracing, queries: Data) -> Predicted:
 
 
 def _outputs(tracing: Tracing, inputs: Tensor, targets: Tensor) -> Tensor:
+    batch = Batch(inputs, targets).to(tracing.objective.device)
     with torch.no_grad():
-        outputs: Tensor = tracing.objective.model(inputs)
-    where = tracing.run.checkpoints[-1].file
-    require_finite_losses(tracing.objective.loss(outputs, targets), where=where)
-    return outputs
+        seen = tracing.objective.evaluate(batch)
+    require_finite_losses(seen.losses, where=tracing.run.checkpoints[-1].file)
+    return seen.outputs.cpu()
 
 
 def label_number(label: str | int, class_names: tuple[str, ...]) -> int:

@@ -122,7 +122,7 @@ def explain(
     """Find the training examples that pushed predictions, along a recorded training.
 
     Args:
-        model: The network that was trained; copied, never touched.
+        model: The network that was trained; copied, never touched. The work is done on its device.
         run: Its recording.
         train: What it was trained on: the same examples in the same order.
         queries: Examples of the same kind, such as a test split.
@@ -161,7 +161,9 @@ def explain(
         if layers is None:
             tracing = _last_layer(tracing)
         names = class_names_of(
-            tracing, train, {"training examples": identity.labels, "queries": asked.labels}
+            tracing,
+            tracing.one(train),
+            {"training examples": identity.labels, "queries": asked.labels},
         )
         number = None if label in ("predicted", "given") else label_number(label, names)
         tracing.objective.load(run.weights(run.checkpoints[-1]))

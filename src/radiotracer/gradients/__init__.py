@@ -10,6 +10,9 @@ engine              returns                                     cost, in forward
 `last_layer`        factors of the last layer's gradients       1
 `dense`             ``g_i`` in full, shape (n, parameters)      about 50: the oracle
 ==================  ===========================================  =================================
+
+Work is done where the network is: batches have to be there, and results are there. They are float64
+(float32 on devices without it, see `precision.py`).
 """
 
 from radiotracer.gradients.batches import Data as Data
@@ -27,6 +30,10 @@ from radiotracer.gradients.derivatives import RouteName as RouteName
 from radiotracer.gradients.derivatives import directional as directional
 from radiotracer.gradients.derivatives import directional_many as directional_many
 from radiotracer.gradients.derivatives import route_of as route_of
+from radiotracer.gradients.devices import AUTO as AUTO
+from radiotracer.gradients.devices import available_devices as available_devices
+from radiotracer.gradients.devices import device_named as device_named
+from radiotracer.gradients.devices import device_of as device_of
 from radiotracer.gradients.frozen import frozen_copy as frozen_copy
 from radiotracer.gradients.frozen import inputs_for as inputs_for
 from radiotracer.gradients.frozen import penultimate as penultimate
@@ -53,6 +60,7 @@ from radiotracer.gradients.last_layer import LastLayerSum as LastLayerSum
 from radiotracer.gradients.last_layer import last_layer_gradients as last_layer_gradients
 from radiotracer.gradients.matching import gradient_cosine as gradient_cosine
 from radiotracer.gradients.matching import mean_gradient as mean_gradient
+from radiotracer.gradients.memory import is_out_of_memory as is_out_of_memory
 from radiotracer.gradients.notes import engine_notes as engine_notes
 from radiotracer.gradients.objective import Batch as Batch
 from radiotracer.gradients.objective import Evaluation as Evaluation
@@ -62,6 +70,9 @@ from radiotracer.gradients.objective import Parameters as Parameters
 from radiotracer.gradients.objective import cross_entropy as cross_entropy
 from radiotracer.gradients.objective import find_head as find_head
 from radiotracer.gradients.objective import require_finite_losses as require_finite_losses
+from radiotracer.gradients.precision import WHOLE as WHOLE
+from radiotracer.gradients.precision import Precision as Precision
+from radiotracer.gradients.precision import wide as wide
 from radiotracer.gradients.project import ProjectionConfig as ProjectionConfig
 from radiotracer.gradients.project import feature_widths as feature_widths
 from radiotracer.gradients.project import project as project
@@ -69,4 +80,5 @@ from radiotracer.gradients.representations import PENULTIMATE as PENULTIMATE
 from radiotracer.gradients.representations import Representation as Representation
 from radiotracer.gradients.representations import layer_names as layer_names
 from radiotracer.gradients.representations import represent as represent
+from radiotracer.gradients.shrinking import Fitting as Fitting
 from radiotracer.gradients.summed import summed_gradient as summed_gradient

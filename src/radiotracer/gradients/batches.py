@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from radiotracer.data import Examples
+from radiotracer.data.blocks import drop_pages
 from radiotracer.data.tensors import ImageTensors
 from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.gradients.objective import Batch
@@ -31,13 +32,20 @@ def require_some(data: Data) -> None:
         raise DataError(expected="at least one example", came="none", do="check the data")
 
 
-def in_batches(data: Data, batch_size: int, rows: range | None = None) -> Iterator[Batch]:
+def in_batches(
+    data: Data,
+    batch_size: int,
+    rows: range | None = None,
+    *,
+    device: torch.device | None = None,
+) -> Iterator[Batch]:
     """The examples in order, `batch_size` at a time (the last batch may be smaller).
 
     Args:
         data: The examples.
         batch_size: At least 1.
         rows: Consecutive rows; None is all.
+        device: Where batches should be; None leaves them where the data are.
 
     Raises:
         DataError: There is no example, or not one target for each input.
@@ -54,7 +62,8 @@ def in_batches(data: Data, batch_size: int, rows: range | None = None) -> Iterat
                 came=f"NaN or infinity in row {start + int(bad)}",
                 do="repair or remove that example",
             )
-        yield Batch(inputs, targets)
+        batch = Batch(inputs, targets)
+        yield batch if device is None else batch.to(device)
         start += len(inputs)
 
 
@@ -79,7 +88,10 @@ def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Tensor, T
     elif isinstance(data, Examples):
         tensors = ImageTensors(data)
         for start in starts:
-            yield tensors[range(start, min(start + batch_size, rows.stop))]
+            stop = min(start + batch_size, rows.stop)
+            batch = tensors[range(start, stop)]
+            drop_pages(data.images[start:stop])
+            yield batch
     else:
         # With a generator of its own, the loader leaves torch's global one alone.
         some = data if len(rows) == count(data) else Subset(data, rows)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from radiotracer.gradients.objective import Batch, Objective, Parameters
+from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
 from radiotracer.gradients.unfused import unfused
 
@@ -91,4 +92,4 @@ def weighted_square_norm(gradients: Mapping[str, Tensor], weights: Mapping[str, 
 
 def _as_rows(gradients: Tensor) -> Tensor:
     # Not flatten(1), which refuses the gradients of a parameter that is a single number.
-    return gradients.reshape(len(gradients), -1).double()
+    return wide(gradients.reshape(len(gradients), -1))

@@ -7,6 +7,7 @@ product is never formed (Pruthi et al. 2020, appendix F, there without the bias)
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from radiotracer.gradients.objective import Evaluation, LossFunction, Objective
+from radiotracer.gradients.precision import wide
 
 
 @dataclass(frozen=True)
@@ -32,27 +34,31 @@ class LastLayerGradients:
     weight_rate: float
     bias_rate: float
 
+    def cpu(self) -> LastLayerGradients:
+        """The same on the CPU, which has float64 whatever an accelerator has."""
+        return dataclasses.replace(self, errors=self.errors.cpu(), features=self.features.cpu())
+
     def inner(self, other: LastLayerGradients) -> Tensor:
         """``<g_i, g_j>`` for every pair, shape (n_self, n_other), float64."""
-        errors = self.errors.double() @ other.errors.double().T
-        features = self.features.double() @ other.features.double().T
+        errors = wide(self.errors) @ wide(other.errors).T
+        features = wide(self.features) @ wide(other.features).T
         return errors * (self.weight_rate * features + self.bias_rate)
 
     def square_norm(self) -> Tensor:
         """``||g_i||^2``, shape (n,), float64."""
-        features = self.features.double().square().sum(dim=1)
-        errors = self.errors.double().square().sum(dim=1)
+        features = wide(self.features).square().sum(dim=1)
+        errors = wide(self.errors).square().sum(dim=1)
         return errors * (self.weight_rate * features + self.bias_rate)
 
     def sum(self) -> LastLayerSum:
         """``sum_i g_i`` as a matrix and a vector, float64."""
-        errors = self.errors.double()
-        return LastLayerSum(weight=errors.T @ self.features.double(), bias=errors.sum(dim=0))
+        errors = wide(self.errors)
+        return LastLayerSum(weight=errors.T @ wide(self.features), bias=errors.sum(dim=0))
 
     def inner_with_sum(self, total: LastLayerSum) -> Tensor:
         """``<g_i, sum_j g_j>``, shape (n,), float64."""
-        errors = self.errors.double()
-        weight = ((errors @ total.weight) * self.features.double()).sum(dim=1)
+        errors = wide(self.errors)
+        weight = ((errors @ total.weight) * wide(self.features)).sum(dim=1)
         return self.weight_rate * weight + self.bias_rate * (errors @ total.bias)
 
 

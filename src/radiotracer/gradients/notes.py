@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import torch
+
 from radiotracer.gradients.derivatives import route_of
 from radiotracer.gradients.ghost import dense_parameters
 from radiotracer.gradients.objective import Objective
+from radiotracer.gradients.precision import WHOLE, widest
 
 
 def engine_notes(objective: Objective) -> tuple[str, ...]:
     """What did not go by the fastest engine so far, and why: one line each."""
     notes = []
+    if objective.precision != WHOLE:
+        notes.append(f"Forward passes in {objective.precision}, all else as the weights are.")
+    if widest(objective.device) != torch.float64:
+        notes.append(f"Sums in float32: {objective.device.type} has no float64.")
     route = route_of(objective)
     if route is not None and route.name != "forward-mode":
         notes.append(f"Directional derivatives by {route.name} ({route.reason}).")

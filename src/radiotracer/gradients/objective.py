@@ -7,7 +7,9 @@ dropout), so that no example's gradient depends on its neighbours in the batch.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from radiotracer.errors import InputError, NotFiniteError
+from radiotracer.gradients.devices import device_of
+from radiotracer.gradients.precision import WHOLE, Precision, casting, require_precision
 from radiotracer.runs import put_weights
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -34,6 +38,15 @@ class Batch:
     inputs: Tensor
     targets: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same examples on a device."""
+        # What comes back from a device must be complete before anybody reads it.
+        wait = device.type != "cuda"
+        return Batch(
+            self.inputs.to(device, non_blocking=not wait),
+            self.targets.to(device, non_blocking=not wait),
+        )
+
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy per example in nats: logits (n, classes), int64 targets (n,) to (n,)."""
@@ -49,6 +62,8 @@ class Evaluation:
         outputs: What the network returned, shape (n, ...).
         features: What the head (the last linear layer) was given, shape (n, d); None when the
             network has no head.
+
+    All are in the dtype of the weights, whatever the forward pass was made in.
     """
 
     losses: Tensor
@@ -65,12 +80,14 @@ class Objective:
         loss: One loss per example.
         traced: Names of the parameters that influence is traced through.
         head: Name of the last linear layer, if the network's output is that layer's output.
+        precision: Of forward passes.
     """
 
     model: nn.Module
     loss: LossFunction
     traced: tuple[str, ...]
     head: str | None
+    precision: Precision = WHOLE
 
     @staticmethod
     def of(
@@ -81,22 +98,25 @@ class Objective:
         layers: Sequence[str] = (),
         trained: Collection[str] | None = None,
         memory_format: torch.memory_format = torch.preserve_format,
+        precision: Precision = WHOLE,
     ) -> Objective:
         """Copy `model` and choose the parameters to trace; the caller's network is left as it is.
 
         Args:
             model: Any network.
             loss: One loss per example.
-            example: A batch of one input, shape (1, ...), to find the head with.
+            example: A batch of one input, shape (1, ...), on any device, to find the head with.
             layers: Shell-style patterns of parameter names (``"stage4.*"``, ``"head.*"``); empty
                 means every trained parameter.
             trained: Names that the optimiser trained; None means every parameter.
             memory_format: How convolutions should lay out their weights.
+            precision: Of forward passes; ``"bfloat16"`` needs float32 weights.
 
         Raises:
-            InputError: A pattern matches no trained parameter, or a batch normalisation keeps no
-                running statistics.
+            InputError: A pattern matches no trained parameter, a batch normalisation keeps no
+                running statistics, or the precision cannot be had.
         """
+        require_precision(model, precision)
         private = copy.deepcopy(model).eval()
         private = private.to(memory_format=memory_format)  # type: ignore[call-overload]
         # Engines ask for the gradients they want; the weights themselves ask for none.
@@ -121,7 +141,22 @@ class Objective:
                         do="name parameters or patterns such as 'head.*'",
                     )
             traced = [name for name in names if any(fnmatch.fnmatch(name, p) for p in layers)]
-        return Objective(private, loss, tuple(traced), find_head(private, example))
+        return Objective(private, loss, tuple(traced), find_head(private, example), precision)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the copy is: batches have to be there, too."""
+        return device_of(self.model)
+
+    @property
+    def exact(self) -> Objective:
+        """The same without mixed precision, to prove engines with; itself where there is none."""
+        whole = self.precision == WHOLE
+        return self if whole else dataclasses.replace(self, precision=WHOLE)
+
+    def casting(self) -> contextlib.AbstractContextManager[None]:
+        """The context of a forward pass that `evaluate` does not make."""
+        return casting(self.device, self.precision)
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Put a checkpoint's weights into the private copy; `RunError` if they do not fit."""
@@ -144,10 +179,13 @@ class Objective:
             layer = self.model.get_submodule(self.head)
             hook = layer.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
         try:
-            outputs = functional_call(self.model, dict(parameters or {}), (batch.inputs,))
+            with self.casting():
+                outputs = functional_call(self.model, dict(parameters or {}), (batch.inputs,))
         finally:
             if hook is not None:
                 hook.remove()
+        if self.precision != WHOLE:
+            outputs, caught = outputs.float(), [each.float() for each in caught]
         losses = self.loss(outputs, batch.targets)
         if losses.shape != (len(batch.inputs),):
             raise InputError(
@@ -166,8 +204,9 @@ def find_head(model: nn.Module, example: Tensor) -> str | None:
 
     Args:
         model: A network in evaluation mode.
-        example: A batch of one input, shape (1, ...).
+        example: A batch of one input, shape (1, ...), on any device.
     """
+    example = example.to(device_of(model))
     calls: list[tuple[str, Tensor, int]] = []
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

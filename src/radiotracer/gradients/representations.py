@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.errors import InputError
+from radiotracer.gradients.devices import device_of
 from radiotracer.gradients.objective import find_head
 
 PENULTIMATE = "penultimate"
@@ -42,8 +43,9 @@ def layer_names(model: nn.Module, example: Tensor) -> tuple[str, ...]:
 
     Args:
         model: A network in evaluation mode.
-        example: A batch of one input, shape (1, ...).
+        example: A batch of one input, shape (1, ...), on any device.
     """
+    example = example.to(device_of(model))
     prefix, inside = "", model
     while len(children := list(inside.named_children())) == 1:
         prefix, inside = f"{prefix}{children[0][0]}.", children[0][1]

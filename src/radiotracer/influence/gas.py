@@ -23,7 +23,6 @@ from radiotracer.gradients import (
     Data,
     Objective,
     count,
-    in_batches,
     measure,
     require_finite_losses,
     square_norm,
@@ -48,7 +47,7 @@ def gas_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
         norms = square_norms(objective, train, plain, size).sqrt()
         for columns, kept in query_blocks(objective, queries, size):
             products = products_with(objective, train, kept, rates, size)
-            lengths = norms.outer(kept.square_norm(plain).sqrt())
+            lengths = norms.outer(kept.square_norm(plain).cpu().sqrt())
             scores[:, columns] += unless_zero(products, lengths)
         require_finite_scores(scores, where=checkpoint.file)
     return scores
@@ -64,14 +63,13 @@ def gas_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        units = unit_sum(tracing.objective, in_batches(queries, tracing.batch_size))
-        direction = scale(units, rates)
+        direction = scale(unit_sum(tracing.objective, tracing.batches(queries)), rates)
         start = 0
-        for batch in in_batches(train, tracing.batch_size):
+        for batch in tracing.batches(train):
             found = measure(tracing.objective, batch, [direction])
             require_finite_losses(found.losses, where=checkpoint.file)
             rows = slice(start, start + len(batch.inputs))
-            scores[rows] += unless_zero(found.along[:, 0], found.square_norm.sqrt())
+            scores[rows] += unless_zero(found.along[:, 0], found.square_norm.sqrt()).cpu()
             start = rows.stop
         require_finite_scores(scores, where=checkpoint.file)
     return scores

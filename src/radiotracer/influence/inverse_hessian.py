@@ -101,7 +101,7 @@ def hessian_embedding(
     n = count(train)
     with _contained():
         tracing.objective.load(tracing.run.weights(checkpoint))
-        loader = _loader(train, tracing.batch_size)
+        loader = _loader(train, tracing.batch_size, tracing.objective.device)
         try:
             inverse = captum.NaiveInfluenceFunction(
                 _Traced(tracing.objective),
@@ -125,8 +125,9 @@ def hessian_embedding(
 
     def embed(data: Data) -> Tensor:
         with _contained():
-            found = inverse.compute_intermediate_quantities(_loader(data, DENSE_BATCH))
-        embedding: Tensor = found.detach().double()
+            loader = _loader(data, DENSE_BATCH, tracing.objective.device)
+            found = inverse.compute_intermediate_quantities(loader)
+        embedding: Tensor = found.detach().cpu().double()
         require_finite_scores(embedding, where=checkpoint.file)
         return embedding
 
@@ -183,17 +184,18 @@ class _PerExample:
 class _Pairs(IterableDataset[tuple[Tensor, Tensor]]):
     """Batches of inputs and targets, from data in any form."""
 
-    def __init__(self, data: Data, batch_size: int) -> None:
+    def __init__(self, data: Data, batch_size: int, device: torch.device) -> None:
         self.data = data
         self.batch_size = batch_size
+        self.device = device
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in in_batches(self.data, self.batch_size):
+        for batch in in_batches(self.data, self.batch_size, device=self.device):
             yield batch.inputs, batch.targets
 
 
-def _loader(data: Data, batch_size: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    return DataLoader(_Pairs(data, batch_size), batch_size=None)
+def _loader(data: Data, batch_size: int, device: torch.device) -> DataLoader[tuple[Tensor, Tensor]]:
+    return DataLoader(_Pairs(data, batch_size, device), batch_size=None)
 
 
 def _already_loaded(_: nn.Module, __: str) -> float:

@@ -15,7 +15,6 @@ from radiotracer.gradients import (
     Data,
     LastLayerGradients,
     count,
-    in_batches,
     last_layer_gradients,
     require_finite_losses,
 )
@@ -82,8 +81,8 @@ def _gradients(
             came="one that ends otherwise",
             do="use a formula over all layers instead",
         )
-    for batch in in_batches(data, tracing.batch_size):
+    for batch in tracing.batches(data):
         with torch.no_grad():
             evaluation = tracing.objective.evaluate(batch)
         require_finite_losses(evaluation.losses, where=where)
-        yield last_layer_gradients(tracing.objective, evaluation, batch.targets, rates)
+        yield last_layer_gradients(tracing.objective, evaluation, batch.targets, rates).cpu()

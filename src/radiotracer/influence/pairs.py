@@ -26,10 +26,10 @@ def query_blocks(
     Yields:
         Columns, from 0 to m, and what is kept of these queries.
     """
-    one = keep(objective, next(in_batches(queries, 1)))
+    one = keep(objective, next(in_batches(queries, 1, device=objective.device)))
     size = max(1, min(batch_size, KEPT // max(1, one.numbers)))
     start = 0
-    for batch in in_batches(queries, size):
+    for batch in in_batches(queries, size, device=objective.device):
         kept = keep(objective, batch)
         yield slice(start, start + kept.count), kept
         start += kept.count
@@ -38,15 +38,14 @@ def query_blocks(
 def products_with(
     objective: Objective, train: Data, kept: Kept, rates: Mapping[str, float], batch_size: int
 ) -> Tensor:
-    """``sum_p w_p <g_i^p, q_j^p>`` with every kept query, shape (n_train, kept), float64."""
-    batches = in_batches(train, batch_size)
-    return torch.cat([inner(objective, batch, kept, rates) for batch in batches])
+    """``sum_p w_p <g_i^p, q_j^p>`` with every kept query, shape (n_train, kept), on the CPU."""
+    batches = in_batches(train, batch_size, device=objective.device)
+    return torch.cat([inner(objective, batch, kept, rates).cpu() for batch in batches])
 
 
 def square_norms(
     objective: Objective, data: Data, rates: Mapping[str, float], batch_size: int
 ) -> Tensor:
-    """``sum_p w_p ||g_i^p||^2`` of every example, shape (n,), float64."""
-    return torch.cat(
-        [square_norm(objective, batch, rates) for batch in in_batches(data, batch_size)]
-    )
+    """``sum_p w_p ||g_i^p||^2`` of every example, shape (n,), on the CPU."""
+    batches = in_batches(data, batch_size, device=objective.device)
+    return torch.cat([square_norm(objective, batch, rates).cpu() for batch in batches])

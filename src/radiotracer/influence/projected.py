@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from radiotracer.gradients import Data, ProjectionConfig, count, in_batches, project
+from radiotracer.gradients import Data, ProjectionConfig, count, project
 from radiotracer.influence.top import top_k
 from radiotracer.influence.tracin_cp import tracin_cp_pairs
 from radiotracer.influence.tracing import Tracing, require_finite_scores
@@ -108,7 +108,7 @@ def features_of(
     Raises:
         NotFiniteError: One is NaN or infinite, in single precision.
     """
-    for batch in in_batches(data, tracing.batch_size):
+    for batch in tracing.batches(data):
         features = project(tracing.objective, batch, projection, rates).float().cpu()
         require_finite_scores(features, where=where)
         yield features

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, in_batches, require_finite_losses
+from radiotracer.gradients import Data, require_finite_losses
 from radiotracer.influence.tracing import Tracing
 
 FitTo = Literal["predictions", "labels"]
@@ -157,17 +157,17 @@ def _see(tracing: Tracing, data: Data) -> _Seen:
     head = objective.model.get_submodule(objective.head)
     assert isinstance(head, nn.Linear)  # noqa: S101
     features, outputs, labels = [], [], []
-    for batch in in_batches(data, tracing.batch_size):
+    for batch in tracing.batches(data):
         with torch.no_grad():
             evaluation = objective.evaluate(batch)
         require_finite_losses(evaluation.losses, where=checkpoint.file)
         _require_labels(batch.targets)
         assert evaluation.features is not None  # noqa: S101
-        own = evaluation.features.double()
+        own = evaluation.features.cpu().double()
         ones = own.new_ones(len(own), 0 if head.bias is None else 1)
         features.append(torch.cat([own, ones], dim=1))
-        outputs.append(evaluation.outputs.double())
-        labels.append(batch.targets)
+        outputs.append(evaluation.outputs.cpu().double())
+        labels.append(batch.targets.cpu())
     return _Seen(torch.cat(features), torch.cat(outputs), torch.cat(labels))
 
 

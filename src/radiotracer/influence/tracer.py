@@ -40,7 +40,8 @@ class Tracer:
         scores = tracer.influence(train, queries, reduce="sum")    # shape (n_train,)
 
     Args:
-        model: The network that was trained. It is copied; the caller's stays as it is.
+        model: The network that was trained. It is copied; the caller's stays as it is. The work is
+            done on its device; results are on the CPU.
         run: Its recording.
         loss: One loss per example; the default is cross-entropy over logits.
         layers: Patterns of parameter names to trace, such as ``["stage4.*", "head.*"]``; empty
@@ -127,6 +128,8 @@ class Tracer:
         one_at_a_time: bool = False,
     ) -> Replayed:
         """Influence at every step of the training, which is carried out again from its beginning.
+
+        The training is repeated on the CPU; gradients are taken where the network is.
 
         Args:
             train: What the run was trained on.

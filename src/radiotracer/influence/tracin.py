@@ -29,7 +29,6 @@ from radiotracer.gradients import (
     Data,
     count,
     directional,
-    in_batches,
     inner,
     require_finite_losses,
     summed_gradient,
@@ -71,16 +70,16 @@ def tracin_sum(
 
     def look(step: Step, state: dict[str, Tensor]) -> None:
         tracing.objective.load(state)
-        gradient = summed_gradient(tracing.objective, in_batches(queries, tracing.batch_size))
+        gradient = summed_gradient(tracing.objective, tracing.batches(queries))
         direction = scale(gradient, _shares(step))
-        for rows, batch in _parts(step, tracing.batch_size):
+        for rows, batch in _parts(step, tracing):
             found = directional(tracing.objective, batch, direction)
             require_finite_losses(found.losses, where=f"step {step.number} of the replay")
-            scores.index_add_(0, rows, found.derivatives.double())
+            scores.index_add_(0, rows, found.derivatives.cpu().double())
         require_finite_scores(scores, where=f"step {step.number} of the replay")
 
     fidelity = replay(
-        tracing.objective.model, tracing.run, train, training_loss=training_loss, before=look
+        tracing.replayable(), tracing.run, train, training_loss=training_loss, before=look
     )
     return Replayed(scores, fidelity)
 
@@ -116,12 +115,14 @@ def tracin_pairs(
     def look(step: Step, state: dict[str, Tensor]) -> None:
         objective.load(state)
         for columns, kept in query_blocks(objective, queries, size):
-            for rows, batch in _parts(step, size):
-                products = inner(objective, batch, kept, _shares(step))
-                scores[:, columns].index_add_(0, rows, products)
+            for rows, batch in _parts(step, tracing):
+                products = inner(objective, batch, kept, _shares(step)).cpu()
+                scores[:, columns].index_add_(0, rows, products.double())
         require_finite_scores(scores, where=f"step {step.number} of the replay")
 
-    fidelity = replay(objective.model, tracing.run, train, training_loss=training_loss, before=look)
+    fidelity = replay(
+        tracing.replayable(), tracing.run, train, training_loss=training_loss, before=look
+    )
     return Replayed(scores, fidelity)
 
 
@@ -130,7 +131,7 @@ def _shares(step: Step) -> dict[str, float]:
     return {name: rate / len(step.rows) for name, rate in step.learning_rates.items()}
 
 
-def _parts(step: Step, size: int) -> Iterator[tuple[Tensor, Batch]]:
-    """The step's batch, `size` examples at a time, each part with its rows, int64, shape (n,)."""
-    rows = torch.tensor(step.rows)
-    yield from zip(rows.split(size), in_batches((step.inputs, step.targets), size), strict=True)
+def _parts(step: Step, tracing: Tracing) -> Iterator[tuple[Tensor, Batch]]:
+    """The step's batch, in the tracing's, each part with its rows, int64, shape (n,)."""
+    rows = torch.tensor(step.rows).split(tracing.batch_size)
+    yield from zip(rows, tracing.batches((step.inputs, step.targets)), strict=True)

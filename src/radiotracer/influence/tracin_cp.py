@@ -18,7 +18,6 @@ from radiotracer.gradients import (
     Parameters,
     count,
     directional,
-    in_batches,
     require_finite_losses,
     summed_gradient,
 )
@@ -37,13 +36,13 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        gradient = summed_gradient(tracing.objective, in_batches(queries, tracing.batch_size))
+        gradient = summed_gradient(tracing.objective, tracing.batches(queries))
         direction = scale(gradient, rates)
         start = 0
-        for batch in in_batches(train, tracing.batch_size):
+        for batch in tracing.batches(train):
             found = directional(tracing.objective, batch, direction)
             require_finite_losses(found.losses, where=checkpoint.file)
-            scores[start : start + len(batch.inputs)] += found.derivatives.double()
+            scores[start : start + len(batch.inputs)] += found.derivatives.cpu().double()
             start += len(batch.inputs)
         require_finite_scores(scores, where=checkpoint.file)
     return scores

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, count, in_batches, require_finite_losses
+from radiotracer.gradients import Data, count, require_finite_losses
 from radiotracer.influence.replayed import Replayed
 from radiotracer.influence.tracing import Tracing
 from radiotracer.runs import (
@@ -71,7 +71,7 @@ def tracin_ideal(
         losses.copy_(now)
 
     fidelity = replay(
-        tracing.objective.model,
+        tracing.replayable(),
         tracing.run,
         train,
         training_loss=training_loss,
@@ -86,11 +86,11 @@ def _query_losses(tracing: Tracing, queries: Data, state: dict[str, Tensor], whe
     """The loss of every query: float64, shape (n_queries,)."""
     tracing.objective.load(state)
     parts = []
-    for batch in in_batches(queries, tracing.batch_size):
+    for batch in tracing.batches(queries):
         with torch.no_grad():
             losses = tracing.objective.evaluate(batch).losses
         require_finite_losses(losses, where=where)
-        parts.append(losses.double())
+        parts.append(losses.cpu().double())
     return torch.cat(parts)
 
 

@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from radiotracer.errors import DataError, NotFiniteError, RunError
 from radiotracer.gradients import (
+    WHOLE,
+    Batch,
     Data,
     LossFunction,
     Objective,
+    Precision,
     cross_entropy,
     engine_notes,
     first_input,
+    in_batches,
 )
 from radiotracer.runs import Checkpoint, Run, put_weights
 
@@ -25,7 +29,8 @@ from radiotracer.runs import Checkpoint, Run, put_weights
 class Tracing:
     """What every formula needs: the run, a private copy of its network, and a batch size.
 
-    Formulas loop over the checkpoints outermost, so each file is read once.
+    Formulas loop over the checkpoints outermost, so each file is read once. They work on the device
+    of the network that the caller gave, and bring their results to the CPU.
     """
 
     run: Run
@@ -41,6 +46,7 @@ class Tracing:
         loss: LossFunction = cross_entropy,
         layers: Sequence[str] = (),
         batch_size: int = 512,
+        precision: Precision = WHOLE,
     ) -> Tracing:
         """Prepare to trace; the caller's network is copied and never touched.
 
@@ -51,8 +57,10 @@ class Tracing:
             loss: One loss per example.
             layers: Patterns of parameter names to trace; empty means all that were trained.
             batch_size: Examples per pass; scores do not depend on it.
+            precision: Of forward passes.
 
         Raises:
+            InputError: No trained parameter matches a pattern, or the precision cannot be had.
             RunError: The network and the first checkpoint do not fit each other, or the learning
                 rate was 0 at every checkpoint.
         """
@@ -74,6 +82,7 @@ class Tracing:
             layers=layers,
             trained=set(run.learning_rates(first)),
             memory_format=torch.channels_last if example.dim() == 4 else torch.preserve_format,
+            precision=precision,
         )
         return Tracing(run, objective, batch_size)
 
@@ -97,6 +106,20 @@ class Tracing:
     def load(self, number: int) -> None:
         """Load the checkpoint of this number, from 0."""
         self.objective.load(self.run.weights(self.run.checkpoints[number]))
+
+    def batches(self, data: Data, rows: range | None = None) -> Iterator[Batch]:
+        """The examples at `rows`, or all, in order, where the network is."""
+        return in_batches(data, self.batch_size, rows, device=self.objective.device)
+
+    def one(self, data: Data) -> tuple[Tensor, Tensor]:
+        """The first example alone, input and target, where the network is."""
+        batch = next(in_batches(data, 1, device=self.objective.device))
+        return batch.inputs, batch.targets
+
+    def replayable(self) -> nn.Module:
+        """The network on the CPU, where replays are done; only read."""
+        model = self.objective.model
+        return model if self.objective.device.type == "cpu" else copy.deepcopy(model).cpu()
 
 
 def require_alike(train: Data, queries: Data) -> None:

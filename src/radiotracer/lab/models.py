@@ -11,11 +11,13 @@ import copy
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import Examples
+from radiotracer.data.blocks import drop_pages, stretches
 from radiotracer.errors import InputError
 from radiotracer.lab.pretrained import PRETRAINED
 from radiotracer.runs import ModelSpec
@@ -188,9 +190,11 @@ def build_model(spec: ModelSpec) -> nn.Module:
         )
     try:
         return factory(**spec.options)
-    except TypeError as error:
+    except (TypeError, ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
         raise InputError(
-            expected=f"options that {spec.name} takes", came=f"{spec.options}", do=str(error)
+            expected=f"options that {spec.name} takes",
+            came=f"{spec.options}"[:200],
+            do=(str(error) or type(error).__name__).partition("\n")[0][:200],
         ) from error
 
 
@@ -213,13 +217,23 @@ def normalise_like(model: nn.Module, examples: Examples) -> None:
 
     Networks that begin with packaged weights have none: their inputs are scaled as the weights ask.
     """
-    pixels = examples.images.reshape(-1, examples.images.shape[3]) / 255.0
+    # How often each level is there says all of it, whatever the number of images.
+    levels = np.linspace(0.0, 1.0, 256)
+    counts = np.zeros((examples.images.shape[3], 256))
+    for rows in stretches(examples.images):
+        for channel in range(len(counts)):
+            pixels = examples.images[rows, :, :, channel].ravel()
+            counts[channel] += np.bincount(pixels, minlength=256)
+        drop_pages(examples.images[rows])
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ levels
+    std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
     for module in model.modules():
         if isinstance(module, Normalise):
-            module.mean.copy_(torch.from_numpy(pixels.mean(axis=0)).view(-1, 1, 1))
+            module.mean.copy_(torch.from_numpy(mean).view(-1, 1, 1))
             # A constant channel has no spread; leave it unscaled rather than divide by zero.
-            std = torch.from_numpy(pixels.std(axis=0)).view(-1, 1, 1)
-            module.std.copy_(torch.where(std > 0, std, 1.0))
+            spread = torch.from_numpy(np.where(std > 0, std, 1.0))
+            module.std.copy_(spread.view(-1, 1, 1))
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:

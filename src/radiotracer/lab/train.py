@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorData
 from radiotracer.data import Examples
 from radiotracer.data.tensors import ImageTensors, to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
-from radiotracer.gradients import PENULTIMATE, find_head, in_batches, represent
+from radiotracer.gradients import PENULTIMATE, device_of, find_head, in_batches, represent
 from radiotracer.lab.augment import Variation, varied
 from radiotracer.lab.models import ModelName, build_model, normalise_like
 from radiotracer.lab.moving import Moving
@@ -24,6 +24,8 @@ from radiotracer.lab.resuming import Keeping, begin, kept_training
 from radiotracer.lab.schedule import Schedule, share_of_peak
 from radiotracer.runs import ModelSpec, Recording, Run, RunInfo, put_weights, record
 from radiotracer.runs.weights import digest_of_weights
+
+CPU = torch.device("cpu")
 
 FEATURE_BATCH = 64
 """Examples per forward pass when only the head is trained; wide networks are slower on more."""
@@ -75,6 +77,7 @@ def train(
     overwrite: bool = False,
     resume: bool = True,
     image_size: int | None = None,
+    device: torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
@@ -96,11 +99,12 @@ def train(
         overwrite: Replace an earlier run in `out`.
         resume: Go on with the same training; False begins it anew, which needs `overwrite`.
         image_size: What `examples` were opened with, noted so that they can be opened again.
+        device: Where to train. Another one gives other bits, and counts as another training.
         progress: Told the epoch, how many examples of it are done, and how many there are.
         note: Told, in words, where a stopped training goes on, and what was damaged of it.
 
     Returns:
-        The run, and the network with its final weights.
+        The run, and the network with its final weights, on the CPU.
 
     Raises:
         DataError: An empty class, or fewer examples than one batch.
@@ -137,6 +141,7 @@ def train(
             "radiotracer": version("radiotracer"),
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
+            "device": device.type,
             "training data": examples.digest,
             "network": spec.name,
             **options,
@@ -164,8 +169,8 @@ def train(
                 )
 
             keeping = Keeping(ledger, out, found, recorded, note)
-            _descend(model, examples, config, keeping, progress)
-    return Run.open(out), model.eval().requires_grad_(True)
+            _descend(model.to(device), examples, config, keeping, progress)
+    return Run.open(out), model.to(CPU).eval().requires_grad_(True)
 
 
 def _network(spec: ModelSpec, examples: Examples, start: nn.Module | None) -> nn.Module:
@@ -192,6 +197,7 @@ def _descend(
     progress: Callable[[str, int, int], None],
 ) -> None:
     """Every epoch that is not done, recorded and kept."""
+    device = device_of(model)
     trained, shown = (
         _head_and_features(model, examples) if config.head_only else (model, ImageTensors(examples))
     )
@@ -221,8 +227,8 @@ def _descend(
         for epoch in range(keeping.epochs + 1, config.epochs + 1):
             done = 0
             for inputs, labels in recording.batches(loader):
-                shown_now = varied(inputs, config.augment, draws)
-                loss = F.cross_entropy(trained(shown_now), labels)
+                shown_now = varied(inputs, config.augment, draws).to(device)
+                loss = F.cross_entropy(trained(shown_now), labels.to(device))
                 _require_finite(loss, epoch)
                 optimizer.zero_grad()
                 loss.backward()
@@ -268,8 +274,8 @@ def _head_and_features(model: nn.Module, examples: Examples) -> tuple[nn.Module,
         )
     with torch.no_grad():
         parts = [
-            represent(model, batch.inputs, (PENULTIMATE,), head=name).layers[PENULTIMATE]
-            for batch in in_batches(examples, FEATURE_BATCH)
+            represent(model, batch.inputs, (PENULTIMATE,), head=name).layers[PENULTIMATE].cpu()
+            for batch in in_batches(examples, FEATURE_BATCH, device=device_of(model))
         ]
     return model.get_submodule(name), TensorDataset(
         torch.cat(parts), torch.from_numpy(examples.labels)

@@ -6,6 +6,7 @@ trains is traced: embeddings, learned positions, layer normalisation, attention 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -89,7 +90,7 @@ def tokens_of(examples: Examples, patch: int = 4) -> tuple[Tensor, Tensor]:
     Returns:
         Tokens int64, shape (n, patches), row by row from the top left; labels int64, shape (n,).
     """
-    grey = torch.from_numpy(examples.images).float().mean(dim=3)
+    grey = torch.from_numpy(examples.images.astype(np.float32)).mean(dim=3)
     means = F.avg_pool2d(grey.unsqueeze(1), patch).flatten(start_dim=1)
     tokens = (means * (LEVELS / 256)).long()
     return tokens, torch.from_numpy(examples.labels).long()

@@ -16,6 +16,8 @@ from radiotracer.files import atomic_file
 
 MANIFEST_FILE = "manifest.parquet"
 
+_FROM_ANY_FILE = (OSError, LookupError, TypeError, ValueError, OverflowError, pa.ArrowException)
+
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
@@ -58,7 +60,8 @@ class Manifest:
         if not path.is_file():
             return None
         try:
-            table = pq.read_table(path)
+            with path.open("rb") as stream:
+                table = pq.ParquetFile(stream).read()
             names = [name for name in table["recipe"].unique().to_pylist() if name]
             manifest = Manifest(
                 ids=table["id"].to_numpy().astype(str),
@@ -68,9 +71,9 @@ class Manifest:
                 is_tampered=table["is_tampered"].to_numpy(),
             )
             _require_kinds(manifest, len(examples.class_names))
-        except (OSError, KeyError, ValueError) as error:
+        except _FROM_ANY_FILE as error:
             raise DataError(
-                expected=f"a manifest at {path}", came=str(error), do="restore or remove it"
+                expected=f"a manifest at {path}", came=str(error)[:300], do="restore or remove it"
             ) from error
         same = np.array_equal(manifest.ids, examples.ids)
         if not same or not np.array_equal(manifest.labels, examples.labels):

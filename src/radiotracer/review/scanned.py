@@ -13,12 +13,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from radiotracer.data.arrow import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 
 SUSPECTS = "suspects.parquet"
 SCORES = "scores.parquet"
 SUMMARY = "summary.json"
+
+_FROM_ANY_FILE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    pa.ArrowException,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +107,10 @@ def read_scan(folder: Path) -> Scanned:
             detectors=_aligned(scores, _texts(table["id"])),
             summary=summary,
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException) as error:
+    except _FROM_ANY_FILE as error:
         raise InputError(
             expected=f"the files of a scan in {folder}",
-            came=f"damaged ones: {type(error).__name__}: {error}",
+            came=f"damaged ones: {type(error).__name__}: {str(error)[:300]}",
             do="scan again",
         ) from error
     if not len(scanned) or len(np.unique(scanned.ids)) != len(scanned):
@@ -112,6 +123,8 @@ def read_scan(folder: Path) -> Scanned:
 
 
 def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    if not is_text(column.type) or column.null_count:
+        raise ValueError(f"a column of type {column.type}, where there are texts")
     texts: NDArray[np.str_] = np.array(column.to_pylist(), dtype=np.str_)
     return texts
 

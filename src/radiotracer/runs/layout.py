@@ -6,10 +6,12 @@ its network as the recorded one was (``channels_last``, say) before it loads the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from radiotracer.errors import RunError
 
 
 def uncommon_strides(model: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -17,7 +19,7 @@ def uncommon_strides(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {
         name: tuple(tensor.stride())
         for name, tensor in model.state_dict().items()
-        if tensor.stride() != _row_by_row(tensor) and _is_dense(tensor)
+        if tensor.stride() != _row_by_row(tensor) and _is_dense(tensor.shape, tensor.stride())
     }
 
 
@@ -25,9 +27,19 @@ def lay_out(model: nn.Module, strides: Mapping[str, tuple[int, ...]]) -> None:
     """Give each tensor of the state its recorded strides; the others lie row by row.
 
     The values are lost: load weights afterwards.
+
+    Raises:
+        RunError: Strides do not fit their tensor; nothing has changed then.
     """
     recorded = model.state_dict().keys()
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name, tensor in tensors.items():
+        if name in strides and not _is_dense(tensor.shape, strides[name]):
+            raise RunError(
+                expected=f"strides that fit {name} of shape {tuple(tensor.shape)}",
+                came=str(strides[name])[:100],
+                do="record the run again",
+            )
     for name, tensor in tensors.items():
         if name in recorded:
             tensor.data = torch.empty_strided(
@@ -42,10 +54,12 @@ def _row_by_row(tensor: Tensor) -> tuple[int, ...]:
     return tuple(torch.empty(tensor.shape, device="meta").stride())
 
 
-def _is_dense(tensor: Tensor) -> bool:
+def _is_dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether the elements fill one block of memory: no gaps, and none there twice."""
+    if len(shape) != len(strides) or min(strides, default=0) < 0:
+        return False
     expected = 1
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+    for stride, size in sorted(zip(strides, shape, strict=True)):
         if size > 1:
             if stride != expected:
                 return False

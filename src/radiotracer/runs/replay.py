@@ -11,6 +11,7 @@ do nothing but this at each step: load the rows, network in training mode, mean 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -160,7 +161,8 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
     """Every recorded step's batch, in order.
 
     Raises:
-        RunError: A step is missing, or nothing says which rows it learned from.
+        RunError: A step is missing, nothing says which rows it learned from, or it names rows or
+            learning rates that there are not.
     """
     table = run.steps()
     columns = (table[name].to_pylist() for name in ("step", "epoch", "batch", "learning_rates"))
@@ -173,8 +175,26 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
                 do="record the training again, with recording.batches(loader) or "
                 "recording.batch(rows)",
             )
+        problem = _problem(rows, rates, run)
+        if problem:
+            raise RunError(
+                expected=f"rows and learning rates that exist at step {number} of {run.folder}",
+                came=problem,
+                do="record the training again",
+            )
         batches.append(RecordedBatch(epoch, tuple(rows), tuple(rates)))
     return batches
+
+
+def _problem(rows: list[int | None], rates: list[float | None], run: Run) -> str | None:
+    examples, groups = run.info.data.examples, len(run.info.optimizer.groups)
+    if any(row is None or not 0 <= row < examples for row in rows):
+        return f"a row outside of the {examples} examples"
+    if any(rate is None or not math.isfinite(rate) for rate in rates):
+        return "a learning rate that is not finite"
+    if len(rates) != groups:
+        return f"{len(rates)} learning rates for {groups} parameter groups"
+    return None
 
 
 def _singly(batches: list[RecordedBatch]) -> Iterator[RecordedBatch]:

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import ValidationError
 from torch import Tensor
 
 from radiotracer.data import Identity
+from radiotracer.data.arrow import is_text
 from radiotracer.errors import RunError
 from radiotracer.runs.schema import Checkpoint, RunInfo
+from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns
+from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.runs.weights import load_weights
+
+_STEPS = {
+    "step": pa.types.is_integer,
+    "epoch": pa.types.is_integer,
+    "batch": is_list_of_integers,
+    "learning_rates": is_list_of_floats,
+}
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,10 @@ class Run:
                 do="make one with `radiotracer train` or radiotracer.record",
             )
         try:
-            info = RunInfo.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            info = parsed(RunInfo, path.read_bytes())
+        except ValueError as error:  # pydantic's are of these
             raise RunError(
-                expected=f"a valid {path}",
-                came=f"{where}: {first['msg']}",
-                do="record the run again",
+                expected=f"a valid {path}", came=first_problem(error), do="record the run again"
             ) from error
         if info.status != "complete" and not allow_interrupted:
             raise RunError(
@@ -73,20 +77,23 @@ class Run:
 
     def identity(self) -> Identity:
         """Ids, digests and labels of the examples that the run was trained on, in their order."""
-        table = self._table("examples.parquet")
+        table = read_columns(
+            self.folder / "examples.parquet",
+            {"id": is_text, "sha256": is_text, "label": pa.types.is_integer},
+        )
         try:
-            identity = Identity(
+            identity = Identity.of(
                 ids=table["id"].to_numpy().astype(str),
                 digests=table["sha256"].to_numpy().astype(str),
                 labels=table["label"].to_numpy(),
             )
-        except (KeyError, ValueError, pa.ArrowException) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise RunError(
                 expected=f"ids, digests and labels in {self.folder}/examples.parquet",
-                came=str(error),
+                came=str(error)[:300],
                 do="record the run again",
             ) from error
-        if identity.digest != self.info.data.digest:
+        if len(identity) != self.info.data.examples or identity.digest != self.info.data.digest:
             raise RunError(
                 expected=f"examples.parquet with the digest that {self.folder}/run.json names",
                 came="another",
@@ -96,9 +103,17 @@ class Run:
 
     def steps(self) -> pa.Table:
         """Every recorded optimiser step: step, epoch, batch (rows), learning_rates (per group)."""
-        return pa.concat_tables(
-            [self._table(f"steps/{c.step:08d}.parquet") for c in self.checkpoints]
-        )
+        parts = [
+            read_columns(self.folder / f"steps/{c.step:08d}.parquet", _STEPS)
+            for c in self.checkpoints
+        ]
+        if any(part.schema.types != parts[0].schema.types for part in parts):
+            raise RunError(
+                expected=f"files in {self.folder / 'steps'} with columns of the same types",
+                came="others",
+                do="record the run again",
+            )
+        return pa.concat_tables(parts)
 
     def weights(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
         """Parameters and buffers at `checkpoint`, on the CPU; the bytes are checked."""
@@ -133,12 +148,3 @@ class Run:
             for names, rate in zip(self.info.optimizer.groups, rates, strict=True)
             for name in names
         }
-
-    def _table(self, file: str) -> pa.Table:
-        path = self.folder / file
-        try:
-            return pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise RunError(
-                expected=f"a Parquet file at {path}", came=str(error), do="record the run again"
-            ) from error

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    model_validator,
+)
 
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar | None, ...] | None
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+def _inside(file: str) -> str:
+    """A run folder may come from elsewhere: it names no file but its own."""
+    leads_out = any(
+        path.is_absolute() or path.drive or ".." in path.parts
+        for path in (PurePosixPath(file), PureWindowsPath(file))
+    )
+    if leads_out or not file.isprintable():
+        raise ValueError("a path that leads out of the run folder, or holds control characters")
+    return file
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+"""A path relative to the run folder, of a file in it."""
 
 
 class _Frozen(BaseModel):
@@ -62,8 +89,8 @@ class InitialWeights(_Frozen):
             layout a training rounds differently.
     """
 
-    file: str
-    sha256: str
+    file: Inside
+    sha256: Digest
     strides: dict[str, tuple[int, ...]] = {}
 
 
@@ -78,11 +105,11 @@ class Checkpoint(_Frozen):
         learning_rates: One per parameter group, in force at the last step before the checkpoint.
     """
 
-    file: str
-    sha256: str
-    step: int = Field(ge=1)
-    epoch: int = Field(ge=0)
-    learning_rates: tuple[float, ...]
+    file: Inside
+    sha256: Digest
+    step: Annotated[Count, Field(ge=1)]
+    epoch: Count
+    learning_rates: tuple[FiniteFloat, ...]
 
 
 class RunInfo(_Frozen):
@@ -106,3 +133,12 @@ class RunInfo(_Frozen):
     optimizer: OptimizerSpec
     initial: InitialWeights | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        groups = len(self.optimizer.groups)
+        if any(len(each.learning_rates) != groups for each in self.checkpoints):
+            raise ValueError(f"a checkpoint without a learning rate for each of {groups} groups")
+        if any(one.step >= two.step for one, two in itertools.pairwise(self.checkpoints)):
+            raise ValueError("checkpoints that are not in the order of training")
+        return self

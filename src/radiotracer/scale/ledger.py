@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from radiotracer.errors import InputError
@@ -129,8 +130,7 @@ class FolderLedger:
 
     def read(self, unit: str) -> Result | None:
         """What a unit found; None when it is not finished, or what was kept is damaged."""
-        intact = self._intact(unit)
-        return None if intact is None else Result(load(intact[0]), intact[1])
+        return self._intact(unit)
 
     def write(self, unit: str, result: Result) -> None:
         """Keep what a unit found.
@@ -169,19 +169,19 @@ class FolderLedger:
         """Remove all units, and the folder if nothing else is in it."""
         self.place.clear()
 
-    def _intact(self, unit: str) -> tuple[bytes, dict[str, JsonValue]] | None:
-        """The bytes and the facts of a unit, if both are as they were written."""
+    def _intact(self, unit: str) -> Result | None:
+        """What a unit found, if arrays and facts are as they were written."""
         vouched = self.place.read(f"{_checked(unit)}.json")
         content = self.place.read(f"{unit}.safetensors")
         if vouched is None or content is None:
             return None
         try:
             described = json.loads(vouched)
-            facts = dict(described["facts"])
-            same = hashlib.sha256(content).hexdigest() == described["sha256"]
-        except (ValueError, KeyError, TypeError):
+            if hashlib.sha256(content).hexdigest() != described["sha256"]:
+                return None
+            return Result(load(content), dict(described["facts"]))
+        except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
             return None
-        return (content, facts) if same else None
 
 
 def _checked(unit: str) -> str:
@@ -193,7 +193,7 @@ def _differences(kept: bytes, wanted: Mapping[str, JsonValue]) -> str:
     """What differs, by name: the present value and the one that the folder was begun with."""
     try:
         before = json.loads(kept)
-    except ValueError:
+    except (ValueError, RecursionError):
         before = None
     if not isinstance(before, dict):
         return f"a {WORK_FILE} in it that cannot be read"

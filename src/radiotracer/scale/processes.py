@@ -6,14 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from radiotracer.errors import WorkerError
 from radiotracer.scale.ledger import Ledger
-from radiotracer.scale.runner import Do, Tell, Work
+from radiotracer.scale.runner import Do, Note, Stages, Tell, Work
 
 DEATHS = 3
 """How often workers may die without a unit finished in between."""
@@ -29,45 +28,49 @@ class Processes:
 
     workers: int
 
-    def run(self, work: Work, units: Sequence[str], ledger: Ledger, tell: Tell) -> None:
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
         """Do every unit.
 
         Raises:
             InputError: What a unit raised.
             WorkerError: Workers died again and again.
         """
-        left = list(units)
+        left = [list(stage) for stage in stages if stage]
         deaths = 0
         while left:
             finished = self._until_death(work, left, ledger, tell)
-            left = [unit for unit in left if unit not in finished]
+            left = [[unit for unit in stage if unit not in finished] for stage in left]
+            left = [stage for stage in left if stage]
+            if not left:
+                return
             deaths = 0 if finished else deaths + 1
-            if left and deaths == DEATHS:
+            count = sum(len(stage) for stage in left)
+            if deaths == DEATHS:
                 raise WorkerError(
-                    expected=f"a worker that finishes {left[0]} or one of {len(left)} other units",
+                    expected=f"a worker that finishes {left[0][0]} or one of {count} other units",
                     came=f"{deaths} times one that died without a word",
                     do="look for a lack of memory (fewer --workers, a smaller --batch-size), then "
                     "repeat the command: finished units are kept",
                 )
+            note(f"a worker died: others go on with the {count} units that are left")
 
-    def _until_death(
-        self, work: Work, units: Sequence[str], ledger: Ledger, tell: Tell
-    ) -> set[str]:
+    def _until_death(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell) -> set[str]:
         """Do units until all are done or a worker dies; those that are finished."""
         finished: set[str] = set()
         # Spawned, not forked: torch's threads do not survive a fork.
         pool = ProcessPoolExecutor(
-            min(self.workers, len(units)),
+            min(self.workers, max(len(stage) for stage in stages)),
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
             initargs=(work, ledger),
         )
         try:
-            waiting: dict[Future[None], str] = {pool.submit(_do, unit): unit for unit in units}
-            for future in as_completed(waiting):
-                future.result()
-                finished.add(waiting[future])
-                tell(waiting[future])
+            for stage in stages:
+                waiting: dict[Future[None], str] = {pool.submit(_do, unit): unit for unit in stage}
+                for future in as_completed(waiting):
+                    future.result()
+                    finished.add(waiting[future])
+                    tell(waiting[future])
         except BrokenProcessPool:
             pass
         except BaseException:

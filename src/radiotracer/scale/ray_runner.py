@@ -18,7 +18,7 @@ from radiotracer.errors import InputError, WorkerError
 from radiotracer.scale.ledger import FolderLedger, Ledger, MemoryLedger
 from radiotracer.scale.processes import DEATHS
 from radiotracer.scale.ray_session import LOCAL, ray_session
-from radiotracer.scale.runner import Do, Tell, Work
+from radiotracer.scale.runner import Do, Note, Stages, Tell, Work
 
 VISIBLE_S = 15.0
 """How long a file that a worker wrote may take to be seen here: shared folders keep listings."""
@@ -46,11 +46,7 @@ class RayRunner:
     address: str = LOCAL
     start_s: float = 120.0
 
-    def connected(self) -> contextlib.AbstractContextManager[None]:
-        """Stay connected over several calls of `run`."""
-        return ray_session(self.address, self.workers)
-
-    def run(self, work: Work, units: Sequence[str], ledger: Ledger, tell: Tell) -> None:
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
         """Do every unit.
 
         Raises:
@@ -59,19 +55,38 @@ class RayRunner:
             WorkerError: Workers died again and again, or none could start.
         """
         _require_shared(ledger)
-        with self.connected(), _Crew(self, work, units, ledger) as crew:
-            crew.run(tell)
+        if not any(stages):
+            return
+        size = max(len(stage) for stage in stages)
+        with (
+            ray_session(self.address, self.workers),
+            _Crew(self, work, ledger, size, note) as crew,
+        ):
+            for stage in stages:
+                crew.finish(stage, tell)
 
 
 class _Crew:
-    """The actors of one call; each has one unit at a time."""
+    """The actors of one call; each has one unit at a time.
 
-    def __init__(self, runner: RayRunner, work: Work, units: Sequence[str], ledger: Ledger) -> None:
+    Args:
+        runner: Whose they are.
+        work: What they do.
+        ledger: Where they write.
+        size: How many there can be work for at once.
+        note: Told of those that died.
+    """
+
+    def __init__(
+        self, runner: RayRunner, work: Work, ledger: Ledger, size: int, note: Note
+    ) -> None:
         # Untyped: what ray says of its own types does not hold for actors.
         self.ray = ray = _ray()
         self.runner = runner
         self.ledger = ledger
-        self.left = deque(units)
+        self.note = note
+        self.left: deque[str] = deque()
+        self.idle: list[Any] = []
         self.deaths: Counter[str] = Counter()
         # By value only what cannot be imported, such as functions of a script.
         self.told = ray.put(ray.cloudpickle.dumps((work, ledger)))
@@ -79,7 +94,7 @@ class _Crew:
         self.waiting: dict[Any, tuple[Any, str | None]] = {}
         self.checked: set[Any] = set()
         wanted = runner.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self.size = min(wanted, len(units))
+        self.size = min(wanted, size)
 
     def __enter__(self) -> _Crew:
         for _ in range(self.size):
@@ -87,11 +102,14 @@ class _Crew:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for actor, _ in self.waiting.values():
+        for actor in (*self.idle, *(actor for actor, _ in self.waiting.values())):
             self.ray.kill(actor)
 
-    def run(self, tell: Tell) -> None:
+    def finish(self, units: Sequence[str], tell: Tell) -> None:
         """Give units to whoever has none, until all are done."""
+        self.left.extend(units)
+        while self.left and self.idle:
+            self._give(self.idle.pop())
         while self.left or self._busy():
             reference, (actor, unit) = self._next()
             try:
@@ -110,10 +128,13 @@ class _Crew:
                 self._require_visible(actor, unit)
                 tell(unit)
             if self.left:
-                unit = self.left.popleft()
-                self.waiting[actor.do.remote(unit)] = (actor, unit)
+                self._give(actor)
             else:
-                self.ray.kill(actor)
+                self.idle.append(actor)
+
+    def _give(self, actor: Any) -> None:
+        unit = self.left.popleft()
+        self.waiting[actor.do.remote(unit)] = (actor, unit)
 
     def _hire(self) -> None:
         """Ask for an actor. It gets a unit when it is there, which may never be: CPUs are few."""
@@ -148,6 +169,7 @@ class _Crew:
                 "finished units are kept",
             ) from error
         if unit is not None:
+            self.note(f"a worker died at {unit}: another does it")
             self.left.appendleft(unit)
         self._hire()
 

@@ -16,7 +16,13 @@ Do = Callable[[str], Result]
 """Does a unit, always with the same result."""
 
 Tell = Callable[[str], None]
-"""Told the name of each unit that is finished, in any order."""
+"""Told the name of each unit that is finished, in any order within a stage."""
+
+Note = Callable[[str], None]
+"""Told, in words, what a reader of a log should know, such as the death of a worker."""
+
+Stages = Sequence[Sequence[str]]
+"""Names of units. Those of a stage may read what the stages before have found."""
 
 
 class Work(Protocol):
@@ -27,10 +33,12 @@ class Work(Protocol):
 
 
 class Runner(Protocol):
-    """Does units: each at least once, in any order, by any number of workers."""
+    """Does units: each at least once, in any order within a stage, by any number of workers."""
 
-    def run(self, work: Work, units: Sequence[str], ledger: Ledger, tell: Tell) -> None:
-        """Do every unit and write its result into the ledger.
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
+        """Do every unit, stage after stage, and write its result into the ledger.
+
+        Workers last from the first stage to the last: opening data and networks takes seconds.
 
         Raises:
             InputError: What a unit raised.
@@ -49,56 +57,52 @@ class InProcess:
 
     threads: int | None = None
 
-    def run(self, work: Work, units: Sequence[str], ledger: Ledger, tell: Tell) -> None:
+    def run(self, work: Work, stages: Stages, ledger: Ledger, tell: Tell, note: Note) -> None:
         """Do every unit."""
-        with _threads(self.threads):
+        with torch_threads(self.threads):
             do = work.begin(ledger)
-            for unit in units:
-                ledger.write(unit, do(unit))
-                tell(unit)
+            for stage in stages:
+                for unit in stage:
+                    ledger.write(unit, do(unit))
+                    tell(unit)
 
 
 def finish(
     work: Work,
-    units: Sequence[str],
+    stages: Stages,
     ledger: Ledger,
     runner: Runner,
     *,
-    begun: Callable[[list[str]], None] = lambda _: None,
+    begun: Callable[[list[list[str]]], None] = lambda _: None,
     tell: Tell = lambda _: None,
-    note: Callable[[str], None] = lambda _: None,
+    note: Note = lambda _: None,
 ) -> None:
     """Do those units that are not finished.
 
     Args:
         work: What is to be done.
-        units: Names of lower-case letters, digits and hyphens, none twice.
+        stages: Names of lower-case letters, digits and hyphens, none twice.
         ledger: Where the results go, and where those of before are found.
         runner: Who does it.
-        begun: Told once, before any is done, which units are to be done.
+        begun: Told once, before any is done, which units of each stage are to be done.
         tell: Told of each unit that is finished now.
-        note: Told, in words, what a reader of a log should know.
+        note: Told of units that were damaged, and of workers that died.
 
     Raises:
         InputError: As `Runner.run`.
+        WorkerError: As `Runner.run`.
     """
-    missing = []
-    for unit in units:
-        state = ledger.state(unit)
-        if state != "finished":
-            missing.append(unit)
-        if state == "damaged":
-            note(f"{unit} was damaged since it was written: it is done again")
+    missing = [[unit for unit in stage if _is_missing(ledger, unit, note)] for stage in stages]
     begun(missing)
-    if missing:
-        runner.run(work, missing, ledger, tell)
+    if any(missing):
+        runner.run(work, missing, ledger, tell, note)
 
 
-def together(runner: Runner) -> contextlib.AbstractContextManager[None]:
-    """Several calls of `finish`, between which a runner may stay connected to its workers."""
-    connected: Callable[[], contextlib.AbstractContextManager[None]]
-    connected = getattr(runner, "connected", contextlib.nullcontext)
-    return connected()
+def _is_missing(ledger: Ledger, unit: str, note: Note) -> bool:
+    state = ledger.state(unit)
+    if state == "damaged":
+        note(f"{unit} was damaged since it was written: it is done again")
+    return state != "finished"
 
 
 def result_of(ledger: Ledger, unit: str) -> Result:
@@ -118,7 +122,8 @@ def result_of(ledger: Ledger, unit: str) -> Result:
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads of torch; None leaves what is set."""
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)

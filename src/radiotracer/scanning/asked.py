@@ -38,7 +38,7 @@ def opened(given: Given, settings: Settings) -> tuple[Identity, Tracing, tuple[s
     tracing = settings.opened(given).tracing
     labels = {"training examples": identity.labels}
     labels |= {side: identify(data).labels for side, data in sides.items() if data is not None}
-    return identity, tracing, class_names_of(tracing, given.train, labels)
+    return identity, tracing, class_names_of(tracing, tracing.one(given.train), labels)
 
 
 def chosen(detectors: Sequence[str], *, told: bool) -> list[str]:

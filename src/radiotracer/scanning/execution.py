@@ -14,7 +14,7 @@ from torch import nn
 
 from radiotracer.data import identify
 from radiotracer.errors import DataError
-from radiotracer.gradients import Data, LossFunction
+from radiotracer.gradients import WHOLE, Data, LossFunction, Precision, device_of
 from radiotracer.influence import Tracing
 from radiotracer.runs import Run
 from radiotracer.scale import FolderLedger, InProcess, Ledger, Runner
@@ -26,7 +26,7 @@ class Given:
     """What a scan is asked about, as its caller gave it.
 
     Args:
-        model: The network that was trained.
+        model: The network that was trained; its device is where the work is done.
         run: Its recording.
         train: What it was trained on.
         queries: Trusted examples, or None.
@@ -66,6 +66,7 @@ class Settings:
     loss: LossFunction
     layers: tuple[str, ...]
     batch_size: int
+    precision: Precision = WHOLE
 
     def opened(self, given: Given) -> Opened:
         """Ready to be looked at."""
@@ -76,6 +77,7 @@ class Settings:
             loss=self.loss,
             layers=self.layers,
             batch_size=self.batch_size,
+            precision=self.precision,
         )
         return Opened(tracing, given.train, given.queries, given.incident)
 
@@ -113,6 +115,8 @@ def begin(execution: Execution, given: Given, settings: Settings, names: Sequenc
         "layers": ", ".join(settings.layers) or "all that were trained",
         "loss": f"{settings.loss.__module__}.{getattr(settings.loss, '__qualname__', 'unnamed')}",
         "batch size": settings.batch_size,
+        "precision": settings.precision,
+        "device": device_of(given.model).type,
         "batches in a unit": ", ".join(f"{kind} {count}" for kind, count in BATCHES.items()),
         **digests_of(given),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from radiotracer.scanning.suspects import Scan
 
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report.html"
+
+GROUP = 1 << 16
+"""Rows of a table that are made at once: texts take hundreds of bytes a row on their way."""
 
 
 def write_scan(
@@ -86,25 +91,27 @@ def summarise(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _suspects(scan: Scan) -> pa.Table:
-    order = np.argsort(scan.decision.ranks)
+def _suspects(scan: Scan) -> Iterator[pa.Table]:
+    ranking = np.argsort(scan.decision.ranks)
     names = np.array(scan.class_names)
-    is_reference = np.zeros(len(order), dtype=bool)
+    is_reference = np.zeros(len(ranking), dtype=bool)
     if scan.reference is not None:
         is_reference[scan.reference.rows] = True
-    return pa.table(
-        {
-            "id": scan.identity.ids[order],
-            "label": names[scan.identity.labels[order]],
-            "score": scan.scores[order],
-            "rank": scan.decision.ranks[order],
-            "p_value": _or_nulls(scan.decision.p_values, order),
-            "q_value": _or_nulls(scan.decision.q_values, order),
-            "is_suspect": scan.decision.suspects[order],
-            "suggested_label": names[scan.suggested[order]],
-            "is_reference": is_reference[order],
-        }
-    )
+    for start in range(0, max(1, len(ranking)), GROUP):
+        order = ranking[start : start + GROUP]
+        yield pa.table(
+            {
+                "id": scan.identity.ids[order],
+                "label": names[scan.identity.labels[order]],
+                "score": scan.scores[order],
+                "rank": scan.decision.ranks[order],
+                "p_value": _or_nulls(scan.decision.p_values, order),
+                "q_value": _or_nulls(scan.decision.q_values, order),
+                "is_suspect": scan.decision.suspects[order],
+                "suggested_label": names[scan.suggested[order]],
+                "is_reference": is_reference[order],
+            }
+        )
 
 
 def _or_nulls(values: NDArray[np.float64] | None, order: NDArray[np.int64]) -> pa.Array:
@@ -115,12 +122,19 @@ def _or_nulls(values: NDArray[np.float64] | None, order: NDArray[np.int64]) -> p
     )
 
 
-def _scores(scan: Scan) -> pa.Table:
-    columns: dict[str, Any] = {"id": scan.identity.ids}
-    columns |= {name: ranking.scores for name, ranking in scan.rankings.items()}
-    return pa.table(columns)
+def _scores(scan: Scan) -> Iterator[pa.Table]:
+    for start in range(0, max(1, len(scan.scores)), GROUP):
+        rows = slice(start, start + GROUP)
+        columns: dict[str, Any] = {"id": scan.identity.ids[rows]}
+        columns |= {name: ranking.scores[rows] for name, ranking in scan.rankings.items()}
+        yield pa.table(columns)
 
 
-def _write(table: pa.Table, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+def _write(tables: Iterator[pa.Table], path: Path) -> None:
+    first = next(tables)
+    with (
+        atomic_file(path) as temporary,
+        pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer,
+    ):
+        for table in itertools.chain([first], tables):
+            writer.write_table(table)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
@@ -19,6 +19,7 @@ from radiotracer.gradients import (
     Batch,
     Data,
     Evaluation,
+    Fitting,
     LastLayerSum,
     Objective,
     directional,
@@ -31,7 +32,13 @@ from radiotracer.gradients import (
 )
 from radiotracer.influence import scale, unit_sum, unless_zero
 from radiotracer.scale import Result
+from radiotracer.scanning.columns import Columns, as_array
 from radiotracer.scanning.survey import surveyed_layers
+
+Found = TypeVar("Found")
+
+DIVIDED = "examples per pass"
+"""The fact of a unit some of whose batches did not fit into memory: sizes of their parts."""
 
 SUMS: dict[Need, str] = {Need.DIRECTION: "direction", Need.UNIT_DIRECTION: "unit-direction"}
 """Under which names a pass over queries keeps its sums of gradients."""
@@ -60,6 +67,8 @@ class Passes:
         batch_size: Examples per pass.
         rates: Learning rates by parameter name.
         where: The checkpoint by name, for errors.
+        fitting: How many examples fit into a pass. What comes of batches that did not fit may
+            differ in the last bits from what comes of whole ones; units say so (`DIVIDED`).
     """
 
     objective: Objective
@@ -67,6 +76,7 @@ class Passes:
     batch_size: int
     rates: dict[str, float]
     where: str
+    fitting: Fitting = field(default_factory=Fitting)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -76,41 +86,17 @@ class Passes:
     def queries(self, queries: Data, rows: range) -> Result:
         """Some of the queries: what detectors observe, and their sums of gradients."""
         started = time.perf_counter()
-        observed = _Columns()
-        last_layer: LastLayerSum | None = None
-
-        def watch(batch: Batch, evaluation: Evaluation) -> None:
-            nonlocal last_layer
-            seen = self._observe(batch, evaluation)
-            if seen.last_layer is not None:
-                part = seen.last_layer.sum()
-                last_layer = part if last_layer is None else last_layer + part
-            for detector in self.detectors:
-                if Need.COMPARISON in detector.needs:
-                    observed.put(f"seen/{detector.name}", detector.observe(seen).double())
-            observed.put("labels", batch.targets)
-
-        arrays: dict[str, NDArray[Any]] = {}
-        batches = in_batches(queries, self.batch_size, rows)
-        if Need.DIRECTION in self.needs:
-            gradient = summed_gradient(self.objective, batches, watch)
-            arrays |= {f"direction/{name}": _array(part) for name, part in gradient.items()}
-        else:
-            for batch in batches:
-                with torch.no_grad():
-                    watch(batch, self.objective.evaluate(batch))
-        if Need.UNIT_DIRECTION in self.needs:
-            units = unit_sum(self.objective, in_batches(queries, self.batch_size, rows))
-            arrays |= {f"unit-direction/{name}": _array(part) for name, part in units.items()}
-        if last_layer is not None:
-            arrays |= {
-                "last-layer/weight": _array(last_layer.weight),
-                "last-layer/bias": _array(last_layer.bias),
-            }
+        observed, sizes = Columns(), _Sizes()
+        sums: dict[str, Tensor] = {}
+        for seen, parts in self._each(queries, rows, self._ask, sizes):
+            observed.put(seen)
+            for name, part in parts.items():
+                sums[name] = sums[name] + part if name in sums else part
         elapsed = time.perf_counter() - started
         asking = frozenset({Need.QUERIES, Need.COMPARISON})
         seconds = {each.name: elapsed for each in self.detectors if each.needs & asking}
-        return Result({**observed.arrays(), **arrays}, _facts(seconds))
+        arrays = {name: as_array(total) for name, total in sums.items()}
+        return Result({**observed.arrays(), **arrays}, _facts(seconds, sizes))
 
     def sums(self, parts: Iterable[Result]) -> QuerySums:
         """The sums over all queries, from those over stretches of them, in their order."""
@@ -139,35 +125,85 @@ class Passes:
 
     def examples(self, train: Data, rows: range, asked: QuerySums) -> Result:
         """Some of the training examples: what detectors observe."""
-        observed = _Columns()
+        observed, sizes = Columns(), _Sizes()
         seconds: dict[str, float] = defaultdict(float)
-        for batch in in_batches(train, self.batch_size, rows):
-            started = time.perf_counter()
-            seen = self._look(batch, asked)
-            passes = time.perf_counter() - started
-            for detector in self.detectors:
-                began = time.perf_counter()
-                observed.put(f"seen/{detector.name}", detector.observe(seen).double())
-                seconds[detector.name] += time.perf_counter() - began + passes
-            observed.put("labels", batch.targets)
-        return Result(observed.arrays(), _facts(seconds))
+        show = functools.partial(self._show, asked=asked)
+        for seen, spent in self._each(train, rows, show, sizes):
+            observed.put(seen)
+            for name, value in spent.items():
+                seconds[name] += value
+        return Result(observed.arrays(), _facts(seconds, sizes))
 
     def layers(self, data: Data, rows: range) -> Result:
         """Some examples as the layers represent them, float32."""
         started = time.perf_counter()
-        observed = _Columns()
+        observed, sizes = Columns(), _Sizes()
         names = surveyed_layers(self.objective, data)
-        for batch in in_batches(data, self.batch_size, rows):
-            with torch.no_grad():
-                model, head = self.objective.model, self.objective.head
-                shown = represent(model, batch.inputs, names, head=head)
-            observed.put("labels", batch.targets)
-            observed.put("outputs", shown.outputs.float())
-            for place, name in enumerate(names):
-                observed.put(f"layer/{place:04d}/{name}", shown.layers[name].float())
+        represented = functools.partial(self._represented, names=names)
+        for seen in self._each(data, rows, represented, sizes):
+            observed.put(seen)
         elapsed = time.perf_counter() - started
         seconds = {d.name: elapsed for d in self.detectors if Need.LAYERS in d.needs}
-        return Result(observed.arrays(), _facts(seconds))
+        return Result(observed.arrays(), _facts(seconds, sizes))
+
+    def _each(
+        self, data: Data, rows: range, do: Callable[[Batch], Found], sizes: _Sizes
+    ) -> Iterator[Found]:
+        """A pass for each batch, or for each part of those that do not fit into memory."""
+        for batch in in_batches(data, self.batch_size, rows, device=self.objective.device):
+            for part, found in self.fitting.parts(batch, do):
+                if len(part.inputs) < len(batch.inputs):
+                    sizes.add(len(part.inputs))
+                yield found
+
+    def _ask(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What detectors observe of queries, and sums over them, by name."""
+        observed: dict[str, Tensor] = {}
+        sums: dict[str, Tensor] = {}
+
+        def watch(_: Batch, evaluation: Evaluation) -> None:
+            seen = self._observe(batch, evaluation)
+            if seen.last_layer is not None:
+                total = seen.last_layer.sum()
+                sums.update({"last-layer/weight": total.weight, "last-layer/bias": total.bias})
+            for detector in self.detectors:
+                if Need.COMPARISON in detector.needs:
+                    observed[f"seen/{detector.name}"] = detector.observe(seen).double()
+            observed["labels"] = batch.targets
+
+        if Need.DIRECTION in self.needs:
+            gradient = summed_gradient(self.objective, [batch], watch)
+            sums |= {f"direction/{name}": part for name, part in gradient.items()}
+        else:
+            with torch.no_grad():
+                watch(batch, self.objective.evaluate(batch))
+        if Need.UNIT_DIRECTION in self.needs:
+            units = unit_sum(self.objective, [batch])
+            sums |= {f"unit-direction/{name}": part for name, part in units.items()}
+        return observed, sums
+
+    def _show(self, batch: Batch, asked: QuerySums) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """What detectors observe of training examples, and the seconds of each detector."""
+        started = time.perf_counter()
+        seen = self._look(batch, asked)
+        passes = time.perf_counter() - started
+        observed, seconds = {"labels": batch.targets}, {}
+        for detector in self.detectors:
+            began = time.perf_counter()
+            observed[f"seen/{detector.name}"] = detector.observe(seen).double()
+            seconds[detector.name] = time.perf_counter() - began + passes
+        return observed, seconds
+
+    def _represented(self, batch: Batch, names: Sequence[str]) -> dict[str, Tensor]:
+        """What the layers of these names make of examples."""
+        model, head = self.objective.model, self.objective.head
+        with torch.no_grad(), self.objective.casting():
+            shown = represent(model, batch.inputs, names, head=head)
+        layers = {
+            f"layer/{place:04d}/{name}": shown.layers[name].float()
+            for place, name in enumerate(names)
+        }
+        return {"labels": batch.targets, "outputs": shown.outputs.float(), **layers}
 
     def _look(self, batch: Batch, asked: QuerySums) -> Observation:
         """The cheapest pass that shows what the detectors need."""
@@ -211,19 +247,27 @@ class Passes:
         require_finite_losses(evaluation.losses, where=self.where)
         factors = None
         if Need.HEAD in self.needs:
-            factors = last_layer_gradients(self.objective, evaluation, batch.targets, self.rates)
+            factors = last_layer_gradients(
+                self.objective, evaluation, batch.targets, self.rates
+            ).cpu()
+        # On the CPU: what follows is little work, in float64, which not every device has.
         return Observation(
-            labels=batch.targets,
-            losses=evaluation.losses,
-            outputs=evaluation.outputs,
+            labels=batch.targets.cpu(),
+            losses=evaluation.losses.cpu(),
+            outputs=evaluation.outputs.cpu(),
             last_layer=factors,
             query_sum=query_sum,
-            **further,
+            **{name: None if each is None else each.cpu() for name, each in further.items()},
         )
 
 
-def _facts(seconds: Mapping[str, float]) -> dict[str, JsonValue]:
-    return {"seconds": {name: round(value, 6) for name, value in seconds.items()}}
+_Sizes = set[int]
+"""How many examples passes took where a batch did not fit into memory."""
+
+
+def _facts(seconds: Mapping[str, float], sizes: _Sizes) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {"seconds": {name: round(s, 6) for name, s in seconds.items()}}
+    return facts | {DIVIDED: [*sorted(sizes)]} if sizes else facts
 
 
 def needs_of(detectors: Iterable[Detector]) -> frozenset[Need]:
@@ -240,22 +284,3 @@ def seen_of(arrays: Mapping[str, NDArray[Any]]) -> Seen:
         torch.from_numpy(arrays["outputs"]),
         {name.split("/", 2)[2]: torch.from_numpy(arrays[name]) for name in layers},
     )
-
-
-class _Columns:
-    """What batches show, one after the other, by name."""
-
-    def __init__(self) -> None:
-        self._parts: dict[str, list[NDArray[Any]]] = defaultdict(list)
-
-    def put(self, name: str, values: Tensor) -> None:
-        self._parts[name].append(_array(values))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: np.concatenate(parts) for name, parts in self._parts.items()}
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    """NumPy has no bfloat16; float32 holds each of its values exactly."""
-    values = tensor.detach().cpu()
-    return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from radiotracer.data import identify
 from radiotracer.detectors import DETECTORS, Detector, Need, Survey, Trace
 from radiotracer.gradients import Data, LossFunction, count, cross_entropy
-from radiotracer.scale import MemoryLedger
+from radiotracer.scale import MemoryLedger, torch_threads
 from radiotracer.scanning.asked import chosen, require_settings
 from radiotracer.scanning.asked import opened as open_asked
 from radiotracer.scanning.execution import Given, Settings
@@ -28,9 +28,11 @@ from radiotracer.scanning.walk import runnable
 TIMED = 3
 """Batches that are timed, after one that is not: the first proves engines and warms caches."""
 
-RANKED = (512, 1024, 2048)
-"""Numbers of examples for which ranking is timed."""
+FEWEST, MOST = 512, 4096
+"""Between these numbers of examples ranking is timed."""
 
+ENOUGH_S = 2.0
+"""A ranking that took so many seconds is not timed for more examples."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -75,10 +77,15 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Of the whole scan, from start to end."""
-        units = sum(stage.seconds for stage in self.stages)
         if self.workers is None:
-            return self.opening + units + self.ranking
-        return 2 * self.opening + units / self.workers + self.ranking
+            return self.opening + sum(stage.seconds for stage in self.stages) + self.ranking
+        # The last round of a stage may leave workers without a unit.
+        shared = sum(
+            stage.seconds * -(-stage.units // self.workers) / stage.units
+            for stage in self.stages
+            if stage.units
+        )
+        return 2 * self.opening + shared + self.ranking
 
     @property
     def disk(self) -> int:
@@ -142,8 +149,8 @@ def plan(
     """Time a few batches of each kind at the last checkpoint, and the ranking of a few examples.
 
     Passes cost the same for every example, so their times are multiplied. Ranking compares
-    examples with each other: its time is taken for three numbers of examples, and a polynomial of
-    the second degree without negative terms is fitted to it.
+    examples with each other: its time is taken for a few numbers of examples, with queries in
+    proportion, and a polynomial of the second degree without negative terms is fitted to it.
 
     Args:
         opened: What would be scanned.
@@ -156,8 +163,9 @@ def plan(
     work = ScanWork(lambda: opened, tuple(detectors))
     worker = Worker(opened, work.detectors, MemoryLedger())
     stages = []
-    for kind, units in work.stages(opened).items():
-        stages.append(_timed(worker, kind, units))
+    with torch_threads(None if workers is None else 1):
+        for kind, units in work.stages(opened).items():
+            stages.append(_timed(worker, kind, units))
     train = count(opened.train)
     ranking = _ranking(worker, classes, seed)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -199,29 +207,35 @@ def _timed(worker: Worker, kind: Kind, units: Sequence[Unit]) -> Stage:
 
 
 def _ranking(worker: Worker, classes: int, seed: int) -> list[tuple[int, float]]:
-    """Seconds for each of a few numbers of examples, drawn again and again from a sample."""
+    """Seconds for a few numbers of examples, with as large a part of the queries."""
     opened, random = worker.opened, np.random.default_rng(seed)
     sides: dict[str, Data | None] = {"train": opened.train, "queries": opened.queries}
+    sizes = {side: count(data) for side, data in sides.items() if data is not None}
     samples = {
         side: _sample(worker, data, is_train=side == "train", random=random)
         for side, data in sides.items()
         if data is not None
     }
-    found = []
-    for size in RANKED:
-        rows = {side: _drawn(sample, size, random) for side, sample in samples.items()}
-        if opened.queries is not None:  # all of them: their number stays as it is
-            rows["queries"] = _drawn(samples["queries"], count(opened.queries), random)
+    found: list[tuple[int, float]] = []
+    size = min(FEWEST, sizes["train"])
+    while True:
+        rows = {
+            # Two of every class at least: some detectors cannot do with less.
+            side: range(min(n, max(2 * classes, n * size // sizes["train"])))
+            for side, n in sizes.items()
+        }
         started = time.perf_counter()
         for detector in worker.detectors:
             if Need.INCIDENT not in detector.needs:
                 detector.rank(_trace(detector, samples, rows, classes, seed))
         found.append((size, time.perf_counter() - started))
-    return found
+        if found[-1][1] >= ENOUGH_S or size == min(MOST, sizes["train"]):
+            return found
+        size = min(2 * size, MOST, sizes["train"])
 
 
 def _sample(worker: Worker, data: Data, *, is_train: bool, random: np.random.Generator) -> Arrays:
-    """What a few examples show at the last checkpoint, as many of each class as can be."""
+    """What some examples show at the last checkpoint; its first rows hold every class alike."""
     last = len(worker.opened.tracing.run.checkpoints) - 1
     labels = identify(data).labels
     order = random.permutation(len(labels))
@@ -230,8 +244,7 @@ def _sample(worker: Worker, data: Data, *, is_train: bool, random: np.random.Gen
     for label in np.unique(labels):
         own = order[labels[order] == label]
         turn[own] = np.arange(len(own))
-    size = max(2 * worker.opened.tracing.batch_size, 2 * len(np.unique(labels)))
-    few = take(data, np.argsort(turn, kind="stable")[:size])
+    few = take(data, np.argsort(turn, kind="stable")[:MOST])
     rows = range(count(few))
     passes, asked = worker.visit(last), worker.asked
     assert asked is not None  # noqa: S101 - examples were timed before
@@ -240,22 +253,20 @@ def _sample(worker: Worker, data: Data, *, is_train: bool, random: np.random.Gen
     return {**seen.arrays, **(passes.layers(few, rows).arrays if layers else {})}
 
 
-def _drawn(sample: Arrays, size: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Rows of a sample, each once before any comes again."""
-    n = len(sample["labels"])
-    return np.concatenate([random.permutation(n) for _ in range(-(-size // n))])[:size]
-
-
 def _trace(
     detector: Detector,
     samples: Mapping[str, Arrays],
-    rows: Mapping[str, NDArray[np.int64]],
+    rows: Mapping[str, range],
     classes: int,
     seed: int,
 ) -> Trace:
     """What a detector would be given, had the scan these examples."""
     shown = {
-        side: {name: array[rows[side]] for name, array in sample.items() if _is_by_row(name)}
+        side: {
+            name: array[rows[side].start : rows[side].stop]
+            for name, array in sample.items()
+            if _is_by_row(name)
+        }
         for side, sample in samples.items()
     }
     surveyed = {side: seen_of(arrays) for side, arrays in shown.items() if "outputs" in arrays}
@@ -279,6 +290,10 @@ def _is_by_row(name: str) -> bool:
 def _extrapolated(timed: Sequence[tuple[int, float]], n: int) -> float:
     """Seconds at n examples."""
     sizes, seconds = (np.array(each, dtype=np.float64) for each in zip(*timed, strict=True))
+    if sizes[-1] == n:
+        return float(seconds[-1])
     scaled = sizes / n
-    terms, _ = nnls(np.stack([np.ones_like(scaled), scaled, scaled**2], axis=1), seconds)
+    # Each time is off by some share of itself: divided by it, all count alike.
+    powers = np.stack([np.ones_like(scaled), scaled, scaled**2], axis=1)
+    terms, _ = nnls(powers / seconds[:, None], np.ones_like(seconds))
     return float(terms.sum())

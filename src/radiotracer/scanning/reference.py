@@ -73,10 +73,10 @@ def _names(path: Path) -> list[str]:
         else:
             table = pq.read_table(path)
         columns = {name: table[name].cast(COLUMNS[name]) for name in _columns(table, path)}
-    except (OSError, ValueError) as error:  # pyarrow's own errors are of these
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             expected=f"a reference that can be read in {path}",
-            came=f"{type(error).__name__}: {error}",
+            came=f"{type(error).__name__}: {str(error)[:300]}",
             do="check the path, and that the columns are texts, texts and truth values",
         ) from error
     ids = columns["id"]

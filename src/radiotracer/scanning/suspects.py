@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,24 @@ from radiotracer.detectors import (
     reference_warnings,
 )
 from radiotracer.errors import InputError
-from radiotracer.gradients import Data, LossFunction, count, cross_entropy
+from radiotracer.gradients import (
+    WHOLE,
+    Data,
+    LossFunction,
+    Precision,
+    count,
+    cross_entropy,
+)
 from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.scale import MemoryLedger
 from radiotracer.scanning.asked import chosen, opened, require_reference, require_settings
+from radiotracer.scanning.dividing import divided_units
 from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
-from radiotracer.scanning.walk import Progress, rank_by_all
+from radiotracer.scanning.rounding import Rounding, notes_of, rounding_of
+from radiotracer.scanning.units import Opened
+from radiotracer.scanning.walk import Progress, rank_by_all, runnable
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +70,10 @@ class Scan:
         suggested: The class that each example more likely belongs to, shape (n,).
         seed: The scan's seed.
         reference: The examples that were known to be clean, or None.
-        warnings: What speaks against the reference, for people.
+        warnings: What speaks against the reference, what was divided for lack of memory, and what
+            mixed precision did, for people.
+        rounding: By detector: how far mixed precision is from the precision of the weights; empty
+            where there is none.
     """
 
     run: Run
@@ -77,6 +92,7 @@ class Scan:
     seed: int
     reference: Reference | None = None
     warnings: tuple[str, ...] = ()
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -116,6 +132,7 @@ def scan(
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
+    precision: Precision = WHOLE,
     seed: int = 0,
     execution: Execution = HERE,
     progress: Progress = lambda *_: None,
@@ -123,7 +140,7 @@ def scan(
     """Rank the training examples of a run by suspicion and decide which are suspects.
 
     Args:
-        model: The network that was trained; copied, never touched.
+        model: The network that was trained; copied, never touched. The work is done on its device.
         run: Its recording.
         train: What it was trained on: the same examples in the same order.
         queries: Trusted examples of the same kind, not trained on (a test split); without them
@@ -140,7 +157,10 @@ def scan(
             guaranteed; they are never suspects.
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
-        batch_size: Examples per pass; scores do not depend on it.
+        batch_size: Examples per pass; scores do not depend on it but for rounding. Where memory
+            runs out a pass takes fewer, and the result says so.
+        precision: ``"bfloat16"`` makes forward passes in mixed precision, and measures on a sample
+            what that does to each detector.
         seed: For what is random.
         execution: Who does it, and where finished units are kept; by default this process does,
             in memory.
@@ -150,8 +170,9 @@ def scan(
         DataError: `train` is not what the run was trained on, a label is outside the classes, or
             `queries` have other classes or shapes.
         InputError: An unknown detector, the deciding one cannot run, a setting out of range, a
-            reference that is too small or beside another rule, a network that is no classifier, or
-            a folder with the units of another scan.
+            reference that is too small or beside another rule, a network that is no classifier, a
+            folder with the units of another scan, a precision that the network or the device
+            cannot have, or memory that a single example does not fit into.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
@@ -159,9 +180,14 @@ def scan(
     require_settings(batch_size, seed)
     require_reference(rule, reference, count(train))
     given = Given(model, run, train, queries, incident)
-    settings = Settings(loss, tuple(layers), batch_size)
+    settings = Settings(loss, tuple(layers), batch_size, precision)
     identity, tracing, class_names = opened(given, settings)
     begin(execution, given, settings, names)
+    # Kept here, to read what the units say of themselves.
+    execution = dataclasses.replace(execution, ledger=execution.ledger or MemoryLedger())
+    looked_at = Opened(tracing, train, queries, incident)
+    able, _ = runnable([DETECTORS[name] for name in names], looked_at)
+    rounding = rounding_of(looked_at, able, seed=seed)
     ranked = rank_by_all(
         tracing,
         train,
@@ -192,11 +218,11 @@ def scan(
     assert suggested is not None  # noqa: S101
     ranking, tested = ranked.by_name[detector], None
     posteriors = ranked.by_name[FALLBACK].posteriors
-    found: list[str] = []
+    found = [*notes_of(rounding, precision), *divided_units(looked_at, able, execution)]
     if reference is not None and rule is not None and rule.fdr is not None:
         tested = against(ranking.scores, identity.labels, reference, rule.fdr)
         assert posteriors is not None  # noqa: S101
-        found = reference_warnings(
+        found += reference_warnings(
             reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
         )
     return Scan(
@@ -216,4 +242,5 @@ def scan(
         seed=seed,
         reference=reference,
         warnings=tuple(found),
+        rounding=rounding,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from radiotracer.detectors import Detector, Need
-from radiotracer.gradients import Data, count, require_some
+from radiotracer.gradients import Data, Fitting, count, require_some
 from radiotracer.influence import Tracing
 from radiotracer.scale import Ledger, Result, result_of
 from radiotracer.scanning.passes import Passes, QuerySums, needs_of
@@ -119,6 +119,8 @@ class ScanWork:
 class Worker:
     """Does units one after the other, and keeps the checkpoint that the last one looked at.
 
+    It remembers how many examples fit into memory, too.
+
     Args:
         opened: What it looks at.
         detectors: Whose observations are wanted.
@@ -133,6 +135,7 @@ class Worker:
         self.by_name = {unit.name: unit for units in self.stages.values() for unit in units}
         self.visited: int | None = None
         self.asked: QuerySums | None = None
+        self.fitting = Fitting()
 
     def do(self, name: str) -> Result:
         """The unit of this name."""
@@ -165,4 +168,5 @@ class Worker:
             tracing.batch_size,
             tracing.run.learning_rates(checkpoint),
             checkpoint.file,
+            self.fitting,
         )

@@ -17,7 +17,7 @@ from radiotracer.detectors import Detector, Need, Ranking, Seen, Survey, Trace
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
-from radiotracer.scale import Ledger, MemoryLedger, finish, result_of, together
+from radiotracer.scale import Ledger, MemoryLedger, finish, result_of
 from radiotracer.scanning.execution import HERE, Execution
 from radiotracer.scanning.passes import seen_of
 from radiotracer.scanning.survey import surveyed_layers, wrong
@@ -96,43 +96,48 @@ def rank_by_all(
     work = ScanWork(opener or (lambda: opened), tuple(chosen))
     ledger = execution.ledger or MemoryLedger()
     stages = work.stages(opened)
-    with together(execution.runner):
-        for kind, units in stages.items():
-            _finish(work, kind, units, ledger, execution, progress)
+    told = _Told(stages, progress)
+    finish(
+        work,
+        [[unit.name for unit in units] for units in stages.values()],
+        ledger,
+        execution.runner,
+        begun=told.begun,
+        tell=told.finished,
+        note=execution.note,
+    )
     return _ranked(work, stages, ledger, opened, classes=classes, seed=seed, left_out=left_out)
 
 
-def _finish(  # noqa: PLR0917 - a stage's whole input
-    work: ScanWork,
-    kind: Kind,
-    units: Sequence[Unit],
-    ledger: Ledger,
-    execution: Execution,
-    progress: Progress,
-) -> None:
-    sizes = {unit.name: len(unit.rows) for unit in units}
-    done, total = 0, sum(sizes.values())
+class _Told:
+    """Progress of one stage after the other; the next shows when the one before it is done."""
 
-    def begun(missing: list[str]) -> None:
-        nonlocal done
-        done = total - sum(sizes[unit] for unit in missing)
-        if units:
-            progress(STAGES[kind], done, total)
+    def __init__(self, stages: Mapping[Kind, Sequence[Unit]], progress: Progress) -> None:
+        self.units = {unit.name: unit for units in stages.values() for unit in units}
+        self.total = {kind: sum(len(unit.rows) for unit in units) for kind, units in stages.items()}
+        self.done = dict(self.total)
+        self.progress = progress
 
-    def tell(unit: str) -> None:
-        nonlocal done
-        done += sizes[unit]
-        progress(STAGES[kind], done, total)
+    def begun(self, missing: list[list[str]]) -> None:
+        for unit in (self.units[name] for stage in missing for name in stage):
+            self.done[unit.kind] -= len(unit.rows)
+        for kind in self.total:
+            self._show(kind)
+            if self.done[kind] < self.total[kind]:
+                return
 
-    finish(
-        work,
-        list(sizes),
-        ledger,
-        execution.runner,
-        begun=begun,
-        tell=tell,
-        note=execution.note,
-    )
+    def finished(self, name: str) -> None:
+        kind = self.units[name].kind
+        self.done[kind] += len(self.units[name].rows)
+        self._show(kind)
+        kinds = list(self.total)
+        while self.done[kind] == self.total[kind] and kind != kinds[-1]:
+            kind = kinds[kinds.index(kind) + 1]
+            self._show(kind)
+
+    def _show(self, kind: Kind) -> None:
+        if self.total[kind]:
+            self.progress(STAGES[kind], self.done[kind], self.total[kind])
 
 
 def _ranked(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
 
 
@@ -30,11 +31,9 @@ def one_by_one(
         one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
         gradient = gradient_at(objective, one, point, direction)
         slopes.append(_inner(gradient, direction))
-    derivatives = torch.tensor(slopes, dtype=torch.float64).to(evaluation.losses)
-    return evaluation, derivatives
+    derivatives = torch.tensor(slopes, dtype=torch.float64).to(evaluation.losses.dtype)
+    return evaluation, derivatives.to(evaluation.losses.device)
 
 
 def _inner(gradient: Parameters, direction: Parameters) -> float:
-    return sum(
-        float((part.double() * direction[name].double()).sum()) for name, part in gradient.items()
-    )
+    return sum(float((wide(part) * wide(direction[name])).sum()) for name, part in gradient.items())

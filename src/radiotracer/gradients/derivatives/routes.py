@@ -20,7 +20,6 @@ import weakref
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from radiotracer.errors import InputError
@@ -28,6 +27,7 @@ from radiotracer.gradients.derivatives.double_backward import double_backward
 from radiotracer.gradients.derivatives.forward_mode import forward_mode
 from radiotracer.gradients.derivatives.one_by_one import one_by_one
 from radiotracer.gradients.derivatives.probe import Engine, is_right
+from radiotracer.gradients.memory import is_out_of_memory
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 from radiotracer.gradients.unfused import unfused
 
@@ -82,10 +82,10 @@ def derivatives_by_route(
                 if known is not None and name == known.name:
                     return evaluation, derivatives, known
                 right = True if name == "loop" else is_right(engine, objective, batch)
-        except torch.OutOfMemoryError:
-            # The other routes need more.
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                # The other routes need more.
+                raise
             failures.append(f"{name}: {_first_line(error)}")
             cause = error
             continue

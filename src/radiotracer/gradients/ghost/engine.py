@@ -23,7 +23,9 @@ from radiotracer.gradients.ghost.operations import precise
 from radiotracer.gradients.ghost.plan import Plan, note_dense, plan_for
 from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.ghost.truth import first_line
+from radiotracer.gradients.memory import is_out_of_memory
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.precision import widest
 
 Rates = Mapping[str, float]
 """A factor for each parameter's part of an inner product, such as its learning rate."""
@@ -82,9 +84,9 @@ def _by_rules(
     try:
         with torch.enable_grad(), tape:
             evaluation = objective.evaluate(batch, tape.leaves)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as raised:
+        if is_out_of_memory(raised):
+            raise
         # A copy that does not fit this batch, or the network's own error, which then comes again.
         error = first_line(raised)
     else:
@@ -122,14 +124,16 @@ class Kept:
     Args:
         forms: By parameter: forms, with the examples that each belongs to.
         count: m.
+        device: Where they are.
     """
 
     forms: Mapping[str, Sequence[tuple[slice, Form]]]
     count: int
+    device: torch.device
 
     def square_norm(self, rates: Rates) -> Tensor:
         """``sum_p w_p ||h_j^p||^2``, shape (m,), float64."""
-        total = torch.zeros(self.count, dtype=torch.float64)
+        total = _zeros(self.device, self.count)
         for name, parts in self.forms.items():
             for rows, form in parts:
                 total[rows] += rates[name] * form.square_norm()
@@ -149,7 +153,7 @@ def keep(objective: Objective, batch: Batch) -> Kept:
         forms.setdefault(name, []).append((rows, form))
 
     walk(objective, batch, add)
-    return Kept(forms, len(batch.inputs))
+    return Kept(forms, len(batch.inputs), batch.inputs.device)
 
 
 def inner(objective: Objective, batch: Batch, others: Kept, rates: Rates) -> Tensor:
@@ -187,8 +191,12 @@ def along(
 
 
 def totals(batch: Batch, *columns: int) -> Tensor:
-    """Zeros to add to: one row per example, float64, where the examples are."""
-    return torch.zeros(len(batch.inputs), *columns, dtype=torch.float64, device=batch.inputs.device)
+    """Zeros to add to, one row per example: where the examples are, in the widest type there."""
+    return _zeros(batch.inputs.device, len(batch.inputs), *columns)
+
+
+def _zeros(device: torch.device, *shape: int) -> Tensor:
+    return torch.zeros(*shape, dtype=widest(device), device=device)
 
 
 def _ordinary(value: Tensor) -> Tensor:

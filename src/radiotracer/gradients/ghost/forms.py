@@ -5,8 +5,9 @@ Most layers give a sum of few outer products, whose inner products need only the
 
     <sum_t a_t (outer) b_t, sum_s c_s (outer) d_s>  =  sum_ts <a_t, c_s> <b_t, d_s>
 
-Methods take the cheaper way, with factors or written out, by operation count. Results are float64;
-what is summed on the way has the dtype of the factors.
+Methods take the cheaper way, with factors or written out, by operation count. Results are in the
+device's widest type, float64 nearly everywhere; what is summed on the way has the dtype of the
+factors.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.gradients.ghost.products import crossed, summed
+from radiotracer.gradients.precision import wide
 
 BLOCK = 2**21
 """Numbers that an intermediate result may hold; what would be larger is made in blocks."""
@@ -71,14 +73,14 @@ class Form(ABC):
         for rows in blocks(len(self), math.prod(self.shape)):
             mine = self.take(rows).written
             theirs = mine if other is self else other.take(rows).written
-            parts.append(torch.linalg.vecdot(mine, theirs).double())
+            parts.append(wide(torch.linalg.vecdot(mine, theirs)))
         return torch.cat(parts)
 
     def inner(self, other: Form) -> Tensor:
         """``<g_i, h_j>`` for every pair, shape (n, m); `other` keeps what it has written out."""
         each = math.prod(self.shape)
         parts = [self.take(rows).written @ other.written.T for rows in blocks(len(self), each)]
-        return torch.cat(parts).double()
+        return wide(torch.cat(parts))
 
     def along(self, directions: Tensor) -> Tensor:
         """``<g_i, v_k>`` for K directions, shape (K, *shape), to shape (n, K)."""
@@ -87,7 +89,7 @@ class Form(ABC):
         for rows in blocks(len(self), math.prod(self.shape)):
             written = self.take(rows).full().reshape(-1, len(columns))
             parts.append(written @ columns.to(written))
-        return torch.cat(parts).double()
+        return wide(torch.cat(parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +165,7 @@ class Outer(Form):
         for rows in blocks(len(self), self.left.shape[1] * other.left.shape[:2].numel()):
             left = crossed(self.left[rows], other.left)
             right = crossed(self.right[rows], other.right)
-            parts.append((left * right).sum(dim=(1, 3)).double())
+            parts.append(wide((left * right).sum(dim=(1, 3))))
         return torch.cat(parts)
 
     def along(self, directions: Tensor) -> Tensor:

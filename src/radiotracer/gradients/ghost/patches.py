@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from radiotracer.gradients.ghost.forms import ELEMENTWISE, Form, blocks
+from radiotracer.gradients.precision import wide
 
 Window = tuple[slice, ...]
 
@@ -139,7 +140,7 @@ class Patches(Form):
             parts = [
                 self.take(rows)._by_offset() @ other.by_offset.T for rows in blocks(len(self), each)
             ]
-            return torch.cat(parts).double()
+            return wide(torch.cat(parts))
         pixels, positions = self._pixels * other._pixels, self._positions * other._positions
         each = max(pixels, positions) * self.geometry.groups * len(other)
         return torch.cat(
@@ -171,7 +172,7 @@ class Patches(Form):
                 groups=geometry.groups,
             )
             columns.append((moved * self.errors).flatten(1).sum(dim=1))
-        return torch.stack(columns, dim=1).double()
+        return wide(torch.stack(columns, dim=1))
 
     @cached_property
     def by_offset(self) -> Tensor:
@@ -191,7 +192,7 @@ class Patches(Form):
         for rows in blocks(len(self), each):
             mine = self.take(rows)._by_offset()
             theirs = mine if other is self else other.take(rows)._by_offset()
-            parts.append(torch.linalg.vecdot(mine, theirs).double())
+            parts.append(wide(torch.linalg.vecdot(mine, theirs)))
         return torch.cat(parts)
 
     @property
@@ -251,7 +252,7 @@ class Patches(Form):
         for (here, there), (others_here, others_there) in self._shared_windows(other):
             shifted[:, :, *here, *others_here] += pixels[:, :, *there, *others_there]
         products = shifted.view(n, groups, self._positions, -1) * (y @ w.mT)
-        return products.flatten(1).sum(dim=1).double()
+        return wide(products.flatten(1).sum(dim=1))
 
     def _gram_of_pairs(self, other: Patches) -> Tensor:
         n, m, groups = len(self), len(other), self.geometry.groups
@@ -270,4 +271,4 @@ class Patches(Form):
             shifted[:, :, *here, :, *others_here] += pixels[:, :, *there, :, *others_there]
         shape = (groups, n, self._positions, m, other._positions)
         errors = across(self.errors, other.errors).view(shape)
-        return (shifted.view(shape) * errors).sum(dim=(0, 2, 4)).double()
+        return wide((shifted.view(shape) * errors).sum(dim=(0, 2, 4)))

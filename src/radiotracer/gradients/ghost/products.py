@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from radiotracer.gradients.precision import wide
+
 
 def summed(products: Tensor) -> Tensor:
-    """Over all but the first axis, float64."""
-    return products.flatten(1).sum(dim=1).double()
+    """Over all but the first axis, in the device's widest type."""
+    return wide(products.flatten(1).sum(dim=1))
 
 
 def crossed(left: Tensor, right: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from radiotracer.gradients.ghost.forms import Form, Outer, blocks
 from radiotracer.gradients.ghost.products import crossed, summed
+from radiotracer.gradients.precision import wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Rows(Form):
         for rows in blocks(len(self), self.index.shape[1] * other.index.numel()):
             same = self.index[rows][:, :, None, None] == other.index
             products = crossed(self.values[rows], other.values)
-            parts.append((products * same).sum(dim=(1, 3)).double())
+            parts.append(wide((products * same).sum(dim=(1, 3))))
         return torch.cat(parts)
 
     def along(self, directions: Tensor) -> Tensor:

@@ -70,7 +70,8 @@ class Tape(TorchFunctionMode):
         self.failed: dict[str, str] = {}
         self.overruled: set[str] = set()
         self.latest: Sequence[str] = ()
-        self._anchor = torch.zeros((), requires_grad=True)
+        device = next((leaf.device for leaf in self.leaves.values()), None)
+        self._anchor = torch.zeros((), requires_grad=True, device=device)
         self._sources: dict[int, Source] = {}
         for name, leaf in self.leaves.items():
             self._watch((name,), leaf, partial(consume, name))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from radiotracer.errors import InputError
 from radiotracer.gradients.ghost.forms import Form
+from radiotracer.gradients.memory import is_out_of_memory
 from radiotracer.gradients.objective import Batch, Evaluation, Objective
 from radiotracer.gradients.summed import gradient_at
 
@@ -32,9 +33,9 @@ class Truth:
         ones = [Batch(probe.inputs[i : i + 1], probe.targets[i : i + 1]) for i in range(2)]
         try:
             rows = [gradient_at(objective, one, point, objective.traced, watch) for one in ones]
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             raise InputError(
                 expected="a network and a loss that can be differentiated",
                 came=first_line(error),

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way, name_of, precise, split, swapped
 from radiotracer.gradients.ghost.rules import NoRule, Rule
 from radiotracer.gradients.ghost.sums import Sum
+from radiotracer.gradients.memory import is_out_of_memory
 
 
 @dataclass(eq=False)
@@ -120,7 +120,7 @@ class Ruled:
             )
         except NoRule as error:
             raise NoRule(f"{self._name} with {error}") from error
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # whatever a rule raises
+            if is_out_of_memory(error):
+                raise
             raise NoRule(f"the rule of {self._name} raises {type(error).__name__}") from error
