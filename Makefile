@@ -5,23 +5,26 @@
 #                       machines without an NVIDIA driver, where one can be had
 
 PYTHON ?= python3
+LOCKED := --require-hashes --no-deps --only-binary :all:
 VENV   := .venv
 BIN    := $(VENV)/bin
+PAPERS := $(VENV)/papers
 TORCH  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install dev demo data test lint types layers docs check bench-speed bench-flips clean
+.PHONY: install dev demo data test lint types layers docs check bench-speed bench-flips \
+	fuzz lock sbom audit-dependencies clean
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt tools/install.sh
+$(VENV)/.installed: pyproject.toml tools/install.sh tools/locks/install.txt tools/locks/torch.txt
 	PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH="$(TORCH)" tools/install.sh
 	@touch $@
 
 dev: $(VENV)/.developed
 
-$(VENV)/.developed: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -c constraints.txt --group dev
+$(VENV)/.developed: $(VENV)/.installed tools/locks/dev.txt
+	$(BIN)/python -m pip install -q $(LOCKED) -r tools/locks/dev.txt
 	@touch $@
 
 demo: install  ## the main job on MNIST, end to end; a demo that flags suspects (status 1) went well
@@ -58,5 +61,23 @@ bench-speed: dev  ## each engine in forward passes; other libraries: radiotracer
 bench-flips: dev  ## two recipes, three seeds, every detector
 	$(BIN)/python benchmarks/detection.py $(ARGS)
 
+fuzz: dev  ## every parser for a minute; with atheris, if it is installed in the environment
+	$(BIN)/python tools/fuzz.py $(ARGS)
+
+lock: dev  ## the locked releases anew: ARGS=--upgrade for the newest, else only what has to change
+	tools/lock.sh $(ARGS)
+
+# Programs for papers about dependencies, in an environment of their own.
+$(PAPERS)/.installed: tools/locks/papers.txt
+	$(PYTHON) -m venv $(PAPERS)
+	$(PAPERS)/bin/python -m pip install -q $(LOCKED) -r tools/locks/papers.txt
+	@touch $@
+
+sbom: $(PAPERS)/.installed  ## what is installed, as CycloneDX: build/sbom.json
+	tools/sbom.sh $(PAPERS)/bin/cyclonedx-py build/sbom.json
+
+audit-dependencies: $(PAPERS)/.installed  ## known holes in what is locked; asks the package index
+	tools/audit_dependencies.sh $(PAPERS)/bin/pip-audit
+
 clean:
-	rm -rf $(VENV) radiotracer-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build/sbom.json radiotracer-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,19 +16,22 @@ CHECK
   exit 2
 }
 pip() { "$VENV/bin/python" -m pip "$@"; }
-pip install -q "pip>=25.1"
+locked() { pip install -q --require-hashes --no-deps --only-binary :all: -r "tools/locks/$1.txt"; }
 
 # The package index's Linux build of torch brings gigabytes of CUDA libraries with it. Without an
 # NVIDIA driver they are of no use, so the CPU build is asked for first, wherever pip is configured
-# to look for one; if there is none, the ordinary build works too.
-release=$(sed -n 's/^torch==//p' constraints.txt)
+# to look for one. It alone is taken without a hash: it is another file for each Python and system,
+# from an index that tools/lock.sh does not ask. If there is none, the ordinary build works too.
+release=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' tools/locks/torch.txt)
 if [ -n "$TORCH" ]; then
   pip install -q "$TORCH"
-elif ! "$VENV/bin/python" -c "import torch" 2>/dev/null; then
-  if command -v nvidia-smi >/dev/null || ! pip install -q "torch==$release+cpu" 2>/dev/null; then
-    pip install -q "torch==$release"
+elif ! "$VENV/bin/python" -c "import importlib.metadata as m; m.version('torch')" 2>/dev/null; then
+  if command -v nvidia-smi >/dev/null ||
+    ! pip install -q --no-deps --only-binary :all: "torch==$release+cpu" 2>/dev/null; then
+    locked torch
   fi
 fi
-installed=$("$VENV/bin/python" -c "from importlib.metadata import version; print(version('torch'))")
-pip install -q -c <(sed "s/^torch==.*/torch==$installed/" constraints.txt) -e .
+locked install
+# Nothing is fetched for the build either: what it takes was locked and is there by now.
+pip install -q --no-deps --no-build-isolation -e .
 "$VENV/bin/radiotracer" --version
