@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tiny_world import World
+from tiny_world import World, tiny_archive
 
 TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--fraction", "0.1", "--out", "out"]
 TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
@@ -195,7 +195,9 @@ def test_runs_that_cannot_be_used(fail: Any, tiny: World, tmp_path: Path) -> Non
     last.unlink()
     fail("missing checkpoint", *scan)
     (run / "examples.parquet").write_bytes(b"PAR1")
-    assert "examples.parquet" in fail("damaged identity", *scan, keep=False)
+    other = tiny_archive(tmp_path / "other.npz", n=24, m=9)  # the recorded ones are not looked into
+    line = fail("damaged identity", *scan, "--data", str(other), keep=False)
+    assert "examples.parquet" in line
 
 
 def test_an_interrupted_run_may_be_allowed(cli: Any, tiny: World, tmp_path: Path) -> None:

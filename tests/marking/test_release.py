@@ -241,8 +241,9 @@ class Spoiled:
     @staticmethod
     def image(folder: Path) -> None:
         public = open_data(str(folder / "release"))
-        public.images[7, 0, 0] ^= 1
-        save_examples(dataclasses.replace(public, source="x"), folder / "release")
+        images = public.images.copy()
+        images[7, 0, 0] ^= 1
+        save_examples(dataclasses.replace(public, images=images, source="x"), folder / "release")
 
     @staticmethod
     def array(folder: Path) -> None:

@@ -17,6 +17,8 @@ from radiotracer.marking.release import Release
 
 FILES = (
     "commitment.json",
+    "release/images.npy",
+    "release/ids.npy",
     "release/examples.npz",
     "release/data.json",
     "sealed/protocol.json",

@@ -13,6 +13,11 @@ def _version() -> str:
     return version("radiotracer")
 
 
+def _python(name: str) -> str:
+    """What a command is called in Python."""
+    return "list_" if name == "list" else name.replace("-", "_")  # list is a built-in
+
+
 app = App(
     name="radiotracer",
     help=ROOT,
@@ -25,7 +30,6 @@ app = App(
     result_action="return_value",
 )
 app["--help"].group = app["--version"].group = "Options"
-_FUNCTIONS = {"list": "list_"}  # a function may not shadow the built-in
 _FILES = {"bench audit": "bench_audit", "reproduce radioactive": "bench_audit"}
 _groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
 for _group in _groups.values():
@@ -33,7 +37,7 @@ for _group in _groups.values():
 for _command, _help in COMMANDS.items():
     _home, _, _name = _command.rpartition(" ")
     (_groups[_home] if _home else app).command(
-        f"radiotracer.cli.{_FILES.get(_command, _home or _name)}:{_FUNCTIONS.get(_name, _name)}",
+        f"radiotracer.cli.{_FILES.get(_command, _home or _python(_name))}:{_python(_name)}",
         name=_name,
         help=_help,
     )

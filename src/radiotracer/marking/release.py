@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -34,6 +34,7 @@ from radiotracer.marking.commitment import Commitment, commit, require_opens
 from radiotracer.marking.key import Key
 from radiotracer.marking.merkle import merkle_root
 from radiotracer.marking.protocol import Protocol
+from radiotracer.runs.texts import parsed
 
 COMMITMENT_FILE = "commitment.json"
 PROTOCOL_FILE = "sealed/protocol.json"
@@ -41,6 +42,8 @@ MANIFEST = "sealed/manifest.parquet"
 ARRAYS = "sealed/arrays.npz"
 EXTRACTOR = "sealed/extractor.safetensors"
 PUBLISHED = "release"
+
+_FROM_ANY_FILE = (OSError, LookupError, TypeError, ValueError, AttributeError)
 
 _NAMED = 3
 """How many edited examples an error names."""
@@ -222,8 +225,11 @@ class Release:
         published = open_data(str(folder / PUBLISHED))
         arrays = read_arrays(folder / ARRAYS)
         try:
-            table = pq.read_table(folder / MANIFEST)
+            with (folder / MANIFEST).open("rb") as stream:
+                table = pq.ParquetFile(stream).read()
             columns = {name: table[name].to_numpy() for name in table.column_names}
+            if any(array.ndim == 0 for array in arrays.values()):
+                raise ValueError(f"a single number in {ARRAYS}")
             ids, rows = columns.pop("id").astype(str), columns.pop("row").astype(np.int64)
             columns.pop("label")
             if not np.array_equal(published.ids[rows], ids):
@@ -246,7 +252,7 @@ class Release:
                 commitment=commitment,
                 digests=digests,
             )
-        except (OSError, LookupError, TypeError, ValueError, SafetensorError) as error:
+        except (*_FROM_ANY_FILE, pa.ArrowException, SafetensorError) as error:
             raise DataError(
                 expected=f"the sealed half of a release in {folder / 'sealed'}",
                 came=re.sub(r"\s+", " ", str(error))[:200],
@@ -301,8 +307,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 def _parsed(kind: type[_Model], path: Path) -> _Model:
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return parsed(kind, path.read_bytes())
+    except (OSError, ValueError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else "another content"
         raise DataError(
             expected=f"{path} as `radiotracer mark` wrote it", came=reason, do="restore it"

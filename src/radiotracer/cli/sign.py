@@ -1,0 +1,57 @@
+"""``radiotracer sign``: vouch for a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from radiotracer.cli.console import emit, out
+from radiotracer.cli.key import read_signing_key
+from radiotracer.cli.options import Json
+from radiotracer.errors import InputError
+from radiotracer.signing import SIGNATURE_FILE
+from radiotracer.signing import sign as signed
+
+
+def sign(
+    folder: Annotated[Path, Parameter(help="The --out of a scan, an audit, or the like.")],
+    /,
+    *,
+    key: Annotated[
+        Path, Parameter(help="The signing key's file; see `radiotracer key new-signing`.")
+    ],
+    overwrite: Annotated[
+        bool,
+        Parameter(
+            negative="", show_default=False, help="Replace the signature that is there, anybody's."
+        ),
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    if key.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            expected="the signing key outside of what is signed",
+            came=f"{key} in {folder}",
+            do="move the key elsewhere: the folder is passed on",
+        )
+    signature = signed(folder, read_signing_key(key), overwrite=overwrite)
+    path = folder / SIGNATURE_FILE
+    if json:
+        emit(
+            {
+                "folder": str(folder),
+                "signature": str(path),
+                "public_key": signature.public_key,
+                "files": len(signature.files),
+            }
+        )
+        return 0
+    out.print(f"{len(signature.files):,} files signed in {path}")
+    out.print(f"public key {signature.public_key}")
+    out.print(
+        f"check with: radiotracer verify-signature {folder} --signed-by {signature.public_key}"
+    )
+    return 0
