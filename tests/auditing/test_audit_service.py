@@ -97,7 +97,7 @@ def test_a_service_that_did_not_answer_counts_against_a_budget(
     monkeypatch.setattr(service_module, "Patience", lambda: Patience(timeout=0.3, retries=0))
     options = ["--budget", "100", "--out", "audit"]
     assert run(["audit", f"{service.url}/slow", *files, *options]) == 2
-    assert Path(".audit.queries.jsonl").exists()
+    assert Path(".audit.auditing/queries.jsonl").exists()
     sent = len(service.images)
     assert run(["audit", f"{service.url}/slow", *files, *options]) == 2
     assert len(service.images) == sent, "32 were sent, 80 more do not fit into 100"

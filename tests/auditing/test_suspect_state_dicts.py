@@ -13,10 +13,17 @@ from safetensors.torch import save_file
 from suspect_helpers import SPEC, listing, network, refusal
 
 from radiotracer.auditing.suspects import state_dicts
+from radiotracer.auditing.suspects.child_program import taken
 from radiotracer.auditing.suspects.network import weights_suspect
 from radiotracer.auditing.suspects.state_dicts import read_state_dict
-from radiotracer.errors import InputError, RunError
+from radiotracer.errors import InputError
 from radiotracer.lab.models import build_model
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the child does, without a child: `tests/security/test_child_loading.py` has those."""
+    monkeypatch.setattr(state_dicts, "load_in_child", taken)
 
 
 class Canary:
@@ -36,8 +43,13 @@ def archive(path: Path, entries: dict[str, bytes], compression: int = zipfile.ZI
     return path
 
 
+@pytest.mark.parametrize("looked_through", [True, False])
 @pytest.mark.parametrize("place", ["alone", "beside tensors", "inside a zip by hand", "key"])
-def test_pickled_code_does_not_run(tmp_path: Path, place: str) -> None:
+def test_pickled_code_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, looked_through: bool
+) -> None:
+    if not looked_through:
+        monkeypatch.setattr(state_dicts, "require_harmless_archive", lambda *_, **__: None)
     canary, path = tmp_path / "canary", tmp_path / "suspect.pt"
     if place == "inside a zip by hand":
         archive(
@@ -60,9 +72,12 @@ def test_pickled_code_does_not_run(tmp_path: Path, place: str) -> None:
     assert canary.exists()
     canary.unlink()
     before = listing(tmp_path)
+    wants = "to make other things"
+    if looked_through:
+        wants = "names that it hides" if place == "inside a zip by hand" else "__builtin__.getattr"
     assert refusal(lambda: read_state_dict(path)) == (
         f"expected nothing but tensors in {path}; "
-        "got a file that wants to make other things, which may run code; "
+        f"got a file that wants {wants}, which may run code; "
         "have its owner save the state dict alone, as safetensors"
     )
     assert not canary.exists()
@@ -100,7 +115,7 @@ def test_a_zip_that_unpacks_to_more(tmp_path: Path) -> None:
     size = path.stat().st_size
     assert size < 20_000
     assert refusal(lambda: read_state_dict(path, most=1_000_000)) == (
-        f"expected an uncompressed state dict of at most 1000000 bytes in {path}; "
+        f"expected an uncompressed state dict of at most {size} bytes in {path}; "
         f"got one of 10000000 bytes, packed into {size}; have its owner save it as safetensors"
     )
     assert "expected an uncompressed state dict" in refusal(lambda: read_state_dict(path))
@@ -114,7 +129,7 @@ def test_a_zip_that_names_the_same_bytes_many_times(tmp_path: Path) -> None:
     size = path.stat().st_size
     assert size < 200_000
     assert refusal(lambda: read_state_dict(path, most=1_000_000)) == (
-        f"expected an uncompressed state dict of at most 1000000 bytes in {path}; "
+        f"expected an uncompressed state dict of at most {size} bytes in {path}; "
         f"got one of 10000000 bytes, packed into {size}; have its owner save it as safetensors"
     )
 
@@ -125,8 +140,8 @@ def test_a_few_bytes_that_say_they_are_a_large_tensor(tmp_path: Path) -> None:
     state["head.weight"] = torch.zeros(1).expand(10**7, 10**7)
     torch.save(state, path)
     assert path.stat().st_size < 100_000
-    text = refusal(lambda: weights_suspect(path, build_model, model=SPEC), RunError)
-    assert "head.weight of shape (10000000, 10000000) where the network has (5, 8)" in text
+    text = refusal(lambda: weights_suspect(path, build_model, model=SPEC))
+    assert text.startswith(f"expected tensors about as large as {path}; got tensors of 400000000")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from radiotracer.auditing import wording
 from radiotracer.auditing.finding import Control, Finding
@@ -19,6 +19,7 @@ from radiotracer.files import write_text
 from radiotracer.marking import Key
 from radiotracer.marking.commitment import Digest
 from radiotracer.marking.release import Release
+from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.stats import uniformity
 
 EVIDENCE_FILE = "evidence.json"
@@ -152,14 +153,14 @@ class Evidence(_Part):
         file = path / EVIDENCE_FILE if path.is_dir() else path
         try:
             with file.open("rb") as stream:
-                return cls.model_validate_json(stream.read(_MOST_BYTES))
+                return parsed(cls, stream.read(_MOST_BYTES))
         except PermissionError as error:
             raise StorageError(
                 expected=f"to read {file}",
                 came="a refusal: permission was denied",
                 do="ask its owner",
             ) from error
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(
                 expected=f"evidence that `radiotracer audit` wrote at {file}",
                 came=_what_is_wrong(error),
@@ -265,9 +266,7 @@ def _summary(control_log10_p: Sequence[float]) -> ControlSummary:
     )
 
 
-def _what_is_wrong(error: OSError | ValidationError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return f"another content ({where or 'JSON'}: {first['msg']})"
+def _what_is_wrong(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return f"another content ({first_problem(error)})"
     return "no such file" if isinstance(error, FileNotFoundError) else "something that is no file"

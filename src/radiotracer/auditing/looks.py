@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radiotracer.auditing.suspects import Access
+from radiotracer.auditing.suspects.query_log import same_wherever
 from radiotracer.errors import DataError
 from radiotracer.files import storage_errors
 from radiotracer.stats import holm
@@ -141,12 +142,7 @@ def settings_of(control_keys: int | None, held_out: str | None) -> str:
 
 def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two identities are of one suspect: files that were moved are if their digests are."""
-    return _lasting(one) == _lasting(other)
-
-
-def _lasting(identity: Mapping[str, str]) -> dict[str, str]:
-    moved = "path" if "sha256" in identity else None
-    return {name: value for name, value in identity.items() if name != moved}
+    return same_wherever(one) == same_wherever(other)
 
 
 def _parsed(content: bytes, path: Path) -> Looks:

@@ -41,7 +41,7 @@ def open_suspect(
     ==========================  ============================================
     a folder                    a recorded run (`factory`, `step`)
     ``.safetensors``            a state dict (`model` or `factory`)
-    ``.pt``, ``.pth``           the same, by torch's restricted loader
+    ``.pt``, ``.pth``           the same, in a process of its own
     ``.onnx``                   an ONNX model
     ``python:module:function``  a Python function, given uint8 images
     ``http://``, ``https://``   a service (`headers_from`); see `service.py`
@@ -146,14 +146,18 @@ def _kind(text: str) -> str:
         ".pth": "weights",
         ".onnx": "onnx",
     }
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError:  # a name that no file can have, or nobody may look
+        there, folder = False, False
+    if folder:
         return "run"
     kind = by_suffix.get(path.suffix.lower())
     if kind is None:
         raise InputError(
             expected="a suspect model: a run folder, a .safetensors, .pt, .pth or .onnx file, "
             "python:module:function, or an http(s) address",
-            came=f"{text!r}, {'another file' if path.exists() else 'which is not there'}",
+            came=f"{text!r}, {'another file' if there else 'which is not there'}",
             do="check the path, or wrap the model in a Python function",
         )
     return kind

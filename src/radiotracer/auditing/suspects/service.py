@@ -23,13 +23,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from radiotracer.auditing.suspects.answering import Answering
 from radiotracer.auditing.suspects.answers import checked
 from radiotracer.auditing.suspects.protocol import Images, Labels, Scores
 from radiotracer.auditing.suspects.transport import Patience, client_library, post
 from radiotracer.errors import InputError
+from radiotracer.runs.texts import WHOLE, first_problem, parsed
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e]|[\x21-\x7e][\x20-\x7e]*)")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -72,7 +73,7 @@ def service_suspect(
     patience = patience or Patience()
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         parsed = httpx.URL("")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
         raise InputError(
@@ -117,19 +118,18 @@ def _taken(
     if len(widths) > 1:
         came = f"rows of {widths[0]} and of {widths[-1]}"
         raise _lacking("rows of one length", came, "repair the service", who)
-    raw = np.array(answer.scores, dtype=np.float64).reshape(len(answer.scores), -1)
+    # With no rows at all, NumPy could not tell how many columns there are.
+    raw = np.array(answer.scores, dtype=np.float64).reshape(len(answer.scores), sum(widths))
     return checked(raw, outputs=answer.kind, n=n, classes=classes, who=who)
 
 
 def _parsed(content: bytes, who: str) -> _Answer:
     try:
-        return _Answer.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        return parsed(_Answer, content)
+    except ValueError as error:  # pydantic's are of these
         raise _lacking(
             'JSON with "scores" and "kind", or "labels",',
-            f"{where}: {first['msg']}" if where else first["msg"],
+            first_problem(error).removeprefix(f"{WHOLE}: "),
             "repair the service, or ask it through python:module:function",
             who,
         ) from error

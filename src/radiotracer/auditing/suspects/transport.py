@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from radiotracer.auditing.suspects.deadline import within
 from radiotracer.auditing.suspects.named import said
 from radiotracer.errors import InputError
 
 _TOO_MANY = 429
 _LONGEST_WAIT = 60.0
 """Seconds that a service may make us wait before one request, whatever it asks for."""
+
+_PARTS = 4
+"""Connecting, sending, waiting and reading may each take as long as `Patience` says."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,19 @@ def post(
     came = ""
     for attempt in range(patience.retries + 1):
         wait = patience.wait * 2**attempt
+        client = httpx.Client(
+            timeout=patience.timeout, trust_env=False, verify=verify, headers=headers
+        )
         try:
-            with (
-                httpx.Client(
-                    timeout=patience.timeout, trust_env=False, verify=verify, headers=headers
-                ) as client,
-                client.stream("POST", url, json=body) as response,
-            ):
-                if response.status_code == 200:
-                    return _read(response, url, patience)
-                came = _refusal(response, url)
-                wait = max(wait, _asked_to_wait(response))
+            # The library's own time-outs begin again with every byte that a service sends.
+            answer = within(
+                _PARTS * patience.timeout, functools.partial(_asked, client, url, body, patience)
+            )
+            if isinstance(answer, bytes):
+                return answer
+            came, wait = answer.came, max(wait, answer.wait)
+        except TimeoutError as error:
+            raise _too_slow(url, patience) from error
         except httpx.TimeoutException as error:
             # Only a connection that never was can be tried again without asking twice.
             if not isinstance(error, httpx.ConnectTimeout):
@@ -80,6 +87,8 @@ def post(
                 came=type(error).__name__,
                 do="check the address, and that it answers POST requests",
             ) from error
+        finally:
+            client.close()
         if attempt < patience.retries:
             patience.sleep(min(wait, _LONGEST_WAIT))
     raise InputError(
@@ -103,6 +112,21 @@ def client_library() -> Any:
             came="none",
             do='pip install "radiotracer[http]"',
         ) from error
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """What came instead of an answer, and how long to wait before the next try, in seconds."""
+
+    came: str
+    wait: float
+
+
+def _asked(client: Any, url: str, body: dict[str, object], patience: Patience) -> bytes | _Refused:
+    with client.stream("POST", url, json=body) as response:
+        if response.status_code == 200:
+            return _read(response, url, patience)
+        return _Refused(_refusal(response, url), _asked_to_wait(response))
 
 
 def _read(response: Any, url: str, patience: Patience) -> bytes:
