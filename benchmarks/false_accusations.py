@@ -34,11 +34,14 @@ from radiotracer.marking import Key, carriers
 from radiotracer.marking.carrier_mark import features_of
 from radiotracer.marking.choosing import choose
 from radiotracer.marking.designs import mark
+from radiotracer.marking.tag_mark import TagConfig
+from radiotracer.marking.tags import tag_images, tag_labels
 from radiotracer.marking.twin_mark import TwinConfig
-from radiotracer.stats import clopper_pearson, uniformity
+from radiotracer.stats import binomial_log10_p, clopper_pearson, uniformity
 
 LEVELS = (0.05, 0.01, 0.001)
 EXAMPLES, MARKED, EPOCHS = 5000, 0.04, 4
+TAGS = TagConfig().tags
 
 
 def main() -> None:
@@ -96,6 +99,9 @@ def main() -> None:
                 rows_left, _ = contrasts(theirs_rows, own)
                 drawn = carriers(key, *own.shape)
                 note(name, against_carriers(rows_left, drawn, range(len(own))).combined)
+            patterns = tag_images(key, TAGS, pool.images.shape[1:])
+            hits = int((suspect.labels(patterns) == tag_labels(key, TAGS, len(own))).sum())
+            note(f"tags, labels (of {TAGS})", binomial_log10_p(hits, TAGS, 1 / len(own)))
         print(f"suspect {number + 1} of {options.suspects}", flush=True)
     tell(found)
 

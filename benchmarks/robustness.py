@@ -70,9 +70,7 @@ def main() -> None:
     print("| --- " * (len(TESTS) + 2) + "|")
 
     def tell(name: str, model: nn.Module) -> None:
-        found = audits(
-            cell.release, cell.key, test.images, network_suspect(model, "suspect", {}), asked
-        )
+        found = audits(cell.release, cell.key, test, network_suspect(model, "suspect", {}), asked)
         cells = [
             f"{found[test_name].log10_p:.1f}" if test_name in found else "-" for test_name in TESTS
         ]
