@@ -1,12 +1,12 @@
 """What a scan costs by each runner: this process, processes, Ray.
 
-    python benchmarks/runners.py [--images N] [--epochs N] [--rounds N]
+    python benchmarks/runners.py [--images N] [--epochs N] [--width N] [--rounds N] [--runner R ...]
 
 Trains a small network on MNIST, then does the same scan by every runner, by turns, each time with a
 new folder of units. One thread in every worker, so that all results have the same bits, which is
 checked. Two times are reported: the whole scan, with the start of processes or of Ray, and from the
 first finished unit of each kind to the last, which a longer scan is made of. Medians of the rounds,
-and of the ratios within each round.
+and of the ratios within each round. `--runner` names those to time, beside the first.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ from radiotracer.scale import FolderLedger, InProcess, Processes, RayRunner, Run
 from radiotracer.scanning import Scan, scan
 from radiotracer.scanning.execution import Execution, Given
 
+ALONE = "InProcess(threads=1)"
+"""What all others are compared with."""
+
 RUNNERS: dict[str, Runner] = {
-    "InProcess(threads=1)": InProcess(threads=1),
+    ALONE: InProcess(threads=1),
     "Processes(1)": Processes(1),
     "Processes(2)": Processes(2),
     "RayRunner(2)": RayRunner(2),
@@ -75,17 +78,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runner", action="append", choices=list(RUNNERS), default=[])
     parser.add_argument("--batch-size", type=int, default=256)
     options = parser.parse_args()
     whole: dict[str, list[float]] = defaultdict(list)
     steady: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="runners-") as name:
         folder = Path(name)
-        given = prepared(folder, options.images, options.epochs)
+        given = prepared(folder, options)
         expected = None
+        chosen = [ALONE, *options.runner] if options.runner else list(RUNNERS)
         for number in range(options.rounds):
-            for kind, runner in RUNNERS.items():
+            for kind in chosen:
+                runner = RUNNERS[kind]
                 units = FolderLedger(folder / f"units-{number}-{kind}")
                 find = functools.partial(opened, folder / "run", folder / "data")
                 clock, start = Clock(), time.perf_counter()
@@ -106,14 +113,15 @@ def main() -> None:
     tell(whole, steady, options)
 
 
-def prepared(folder: Path, images: int, epochs: int) -> Given:
+def prepared(folder: Path, options: argparse.Namespace) -> Given:
     """Train, and put what workers open on the disk."""
     mnist = open_data("mnist")
-    rows = np.sort(np.random.default_rng(0).choice(len(mnist), images, replace=False))
+    rows = np.sort(np.random.default_rng(0).choice(len(mnist), options.images, replace=False))
     (folder / "data").mkdir()
     save_examples(mnist.take(rows), folder / "data")
     data = open_data(str(folder / "data"))
-    train(data, TrainConfig(model="resnet18", width=8, epochs=epochs, seed=0), folder / "run")
+    config = TrainConfig(model="resnet18", width=options.width, epochs=options.epochs, seed=0)
+    train(data, config, folder / "run")
     return opened(folder / "run", folder / "data")
 
 
@@ -130,13 +138,14 @@ def tell(
     print(f"{options.images:,} images, {options.epochs} checkpoints, {options.rounds} rounds.\n")
     print("| runner | whole scan, s | speed-up | without start, s | speed-up |")
     print("| --- | --- | --- | --- | --- |")
-    alone = "InProcess(threads=1)"
-    for kind in RUNNERS:
+    for kind in whole:
         cells = []
         for seconds in (whole, steady):
-            speed_up = ratio(seconds[alone], seconds[kind])
+            speed_up = ratio(seconds[ALONE], seconds[kind])
             cells += [f"{np.median(seconds[kind]):.1f}", f"{speed_up:.2f}x"]
         print(f"| {kind} | {' | '.join(cells)} |")
+    if "RayRunner(2)" not in whole or "Processes(2)" not in whole:
+        return
     for what, seconds in (("whole scan", whole), ("without start", steady)):
         over = ratio(seconds["RayRunner(2)"], seconds["Processes(2)"]) - 1
         print(f"\nRay's overhead over Processes(2), {what}: {100 * over:+.1f} %")

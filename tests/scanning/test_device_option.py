@@ -66,14 +66,17 @@ def test_mixed_precision_is_told(call: Call, tiny: World) -> None:
     status, out, err = call(*asked)
     assert status == 0, err
     assert "contrast in bfloat16: relative errors of at most" in " ".join(out.split())
-    notes = json.loads(Path("out", "summary.json").read_text())["notes"]
-    assert any("loss in bfloat16" in note for note in notes)
+    summary = json.loads(Path("out", "summary.json").read_text())
+    assert any("loss in bfloat16" in note for note in summary["notes"])
+    assert 0 < summary["precision"]["loss"]["largest"] < 0.2
+    status, out, err = call(*asked[:2], "--out", "plan", *asked[4:6], "--plan", "--json")
+    assert status == 0, err
+    assert json.loads(out)["seconds"] > 0
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--precision", "bfloat16", "--plan"], "expected --plan of a scan in float32"),
         (["--ray", "local", "--device", "cuda"], "expected --device cpu with --ray"),
         (["--precision", "float16"], "float16"),
     ],

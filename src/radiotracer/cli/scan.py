@@ -146,12 +146,6 @@ def scan(
         raise InputError(
             expected="--workers beside --plan and --ray", came="none", do="pass, say, --workers 8"
         )
-    if plan and precision != WHOLE:
-        raise InputError(
-            expected=f"--plan of a scan in {WHOLE}",
-            came=f"--precision {precision}",
-            do="leave --precision out: the plan is then an upper bound",
-        )
     rule = rule_of(threshold, top, fdr, tail, storey=storey, reference=reference)
     require_gate(budget, junit)
     open_given = partial(
@@ -173,6 +167,7 @@ def scan(
             detectors=detector or (),
             layers=layers or (),
             batch_size=batch_size,
+            precision=precision,
             workers=workers,
             opening=time.perf_counter() - started,
             seed=seed,

@@ -184,6 +184,17 @@ class FolderLedger:
             return None
 
 
+def require_shared(ledger: Ledger) -> None:
+    """Raise `InputError` unless workers in other processes can write into it."""
+    memory = isinstance(ledger, MemoryLedger)
+    if memory or (isinstance(ledger, FolderLedger) and str(ledger.place).startswith("memory:")):
+        raise InputError(
+            expected="a ledger that workers in other processes reach",
+            came="one in this process's memory",
+            do="pass a FolderLedger with a shared folder or a URL, such as s3://bucket/scan",
+        )
+
+
 def _checked(unit: str) -> str:
     assert _NAME.fullmatch(unit), unit  # noqa: S101 - units are named by us
     return unit

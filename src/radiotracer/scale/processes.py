@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from radiotracer.errors import WorkerError
-from radiotracer.scale.ledger import Ledger
+from radiotracer.scale.ledger import Ledger, require_shared
 from radiotracer.scale.runner import Do, Note, Stages, Tell, Work
 
 DEATHS = 3
@@ -35,6 +35,7 @@ class Processes:
             InputError: What a unit raised.
             WorkerError: Workers died again and again.
         """
+        require_shared(ledger)
         left = [list(stage) for stage in stages if stage]
         deaths = 0
         while left:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from radiotracer.errors import InputError, WorkerError
-from radiotracer.scale.ledger import FolderLedger, Ledger, MemoryLedger
+from radiotracer.scale.ledger import Ledger, require_shared
 from radiotracer.scale.processes import DEATHS
 from radiotracer.scale.ray_session import LOCAL, ray_session
 from radiotracer.scale.runner import Do, Note, Stages, Tell, Work
@@ -54,7 +54,7 @@ class RayRunner:
                 be reached by other processes.
             WorkerError: Workers died again and again, or none could start.
         """
-        _require_shared(ledger)
+        require_shared(ledger)
         if not any(stages):
             return
         size = max(len(stage) for stage in stages)
@@ -225,13 +225,3 @@ def _opened(told: list[Any]) -> tuple[Ledger, Do]:
 
 def _ray() -> Any:
     return importlib.import_module("ray")
-
-
-def _require_shared(ledger: Ledger) -> None:
-    memory = isinstance(ledger, MemoryLedger)
-    if memory or (isinstance(ledger, FolderLedger) and str(ledger.place).startswith("memory:")):
-        raise InputError(
-            expected="a ledger that workers in other processes reach",
-            came="one in this process's memory",
-            do="pass a FolderLedger with a shared folder or a URL, such as s3://bucket/scan",
-        )

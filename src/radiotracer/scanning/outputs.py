@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "data_digest": scan.identity.digest,
         "left_out": dict(scan.left_out),
         "notes": [*scan.tracing.notes, *scan.warnings],
+        "precision": {name: dataclasses.asdict(each) for name, each in scan.rounding.items()},
         "detectors": detectors,
     }
 

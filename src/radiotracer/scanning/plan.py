@@ -5,36 +5,24 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import nnls
-
-from radiotracer.data import identify
-from radiotracer.detectors import DETECTORS, Detector, Need, Survey, Trace
-from radiotracer.gradients import Data, LossFunction, count, cross_entropy
+from radiotracer.detectors import DETECTORS, Detector
+from radiotracer.gradients import WHOLE, LossFunction, Precision, cross_entropy
 from radiotracer.scale import MemoryLedger, torch_threads
 from radiotracer.scanning.asked import chosen, require_settings
 from radiotracer.scanning.asked import opened as open_asked
 from radiotracer.scanning.execution import Given, Settings
-from radiotracer.scanning.given import take
-from radiotracer.scanning.passes import needs_of, seen_of
+from radiotracer.scanning.ranking_cost import is_by_row, ranking_seconds
 from radiotracer.scanning.units import Kind, Opened, ScanWork, Unit, Worker
 from radiotracer.scanning.walk import runnable
 
 TIMED = 3
 """Batches that are timed, after one that is not: the first proves engines and warms caches."""
 
-FEWEST, MOST = 512, 4096
-"""Between these numbers of examples ranking is timed."""
-
-ENOUGH_S = 2.0
-"""A ranking that took so many seconds is not timed for more examples."""
-
-Arrays = Mapping[str, NDArray[Any]]
+LOOK_S = 4.0
+"""Seconds that may be spent on looking at examples to time their ranking."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +88,7 @@ def plan_scan(
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
+    precision: Precision = WHOLE,
     workers: int | None = None,
     opening: float = 0.0,
     seed: int = 0,
@@ -112,6 +101,7 @@ def plan_scan(
         layers: As for `scan`.
         loss: As for `scan`.
         batch_size: As for `scan`.
+        precision: As for `scan`; what it changes is measured there, and not counted here.
         workers: Worker processes; None is this process with all its threads.
         opening: Seconds that it took to open what is given.
         seed: As for `scan`.
@@ -122,7 +112,7 @@ def plan_scan(
     names = chosen(detectors, told=given.incident is not None)
     require_settings(batch_size, seed)
     started = time.perf_counter()
-    settings = Settings(loss, tuple(layers), batch_size)
+    settings = Settings(loss, tuple(layers), batch_size, precision)
     _, tracing, class_names = open_asked(given, settings)
     opened = Opened(tracing, given.train, given.queries, given.incident)
     able, _ = runnable([DETECTORS[name] for name in names], opened)
@@ -148,9 +138,7 @@ def plan(
 ) -> Plan:
     """Time a few batches of each kind at the last checkpoint, and the ranking of a few examples.
 
-    Passes cost the same for every example, so their times are multiplied. Ranking compares
-    examples with each other: its time is taken for a few numbers of examples, with queries in
-    proportion, and a polynomial of the second degree without negative terms is fitted to it.
+    Passes cost the same for every example, so their times are multiplied; ranking does not.
 
     Args:
         opened: What would be scanned.
@@ -166,8 +154,8 @@ def plan(
     with torch_threads(None if workers is None else 1):
         for kind, units in work.stages(opened).items():
             stages.append(_timed(worker, kind, units))
-    train = count(opened.train)
-    ranking = _ranking(worker, classes, seed)
+    look = sum(stage.seconds / max(1, stage.examples) for stage in stages)
+    ranking = ranking_seconds(worker, classes, seed, most=int(LOOK_S / look))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     # What is put together in the end: observations of one checkpoint, layers once and joined.
@@ -177,7 +165,7 @@ def plan(
     return Plan(
         tuple(stages),
         opening,
-        _extrapolated(ranking, train),
+        ranking,
         peak + joined,
         workers,
     )
@@ -200,100 +188,7 @@ def _timed(worker: Worker, kind: Kind, units: Sequence[Unit]) -> Stage:
         # As if these were all queries: the passes over examples take as long.
         worker.asked = worker.visit(last).sums([result])
     examples = sum(len(unit.rows) for unit in units)
-    each = sum(array.nbytes for name, array in result.arrays.items() if _is_by_row(name))
+    each = sum(array.nbytes for name, array in result.arrays.items() if is_by_row(name))
     rest = sum(a.nbytes for a in result.arrays.values()) - each
     kept = each * examples // len(rows) + rest * len(units)
     return Stage(kind, len(units), examples, seconds * examples / len(rows), kept)
-
-
-def _ranking(worker: Worker, classes: int, seed: int) -> list[tuple[int, float]]:
-    """Seconds for a few numbers of examples, with as large a part of the queries."""
-    opened, random = worker.opened, np.random.default_rng(seed)
-    sides: dict[str, Data | None] = {"train": opened.train, "queries": opened.queries}
-    sizes = {side: count(data) for side, data in sides.items() if data is not None}
-    samples = {
-        side: _sample(worker, data, is_train=side == "train", random=random)
-        for side, data in sides.items()
-        if data is not None
-    }
-    found: list[tuple[int, float]] = []
-    size = min(FEWEST, sizes["train"])
-    while True:
-        rows = {
-            # Two of every class at least: some detectors cannot do with less.
-            side: range(min(n, max(2 * classes, n * size // sizes["train"])))
-            for side, n in sizes.items()
-        }
-        started = time.perf_counter()
-        for detector in worker.detectors:
-            if Need.INCIDENT not in detector.needs:
-                detector.rank(_trace(detector, samples, rows, classes, seed))
-        found.append((size, time.perf_counter() - started))
-        if found[-1][1] >= ENOUGH_S or size == min(MOST, sizes["train"]):
-            return found
-        size = min(2 * size, MOST, sizes["train"])
-
-
-def _sample(worker: Worker, data: Data, *, is_train: bool, random: np.random.Generator) -> Arrays:
-    """What some examples show at the last checkpoint; its first rows hold every class alike."""
-    last = len(worker.opened.tracing.run.checkpoints) - 1
-    labels = identify(data).labels
-    order = random.permutation(len(labels))
-    # The first of every class, then the second of every class, and so on.
-    turn = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        own = order[labels[order] == label]
-        turn[own] = np.arange(len(own))
-    few = take(data, np.argsort(turn, kind="stable")[:MOST])
-    rows = range(count(few))
-    passes, asked = worker.visit(last), worker.asked
-    assert asked is not None  # noqa: S101 - examples were timed before
-    seen = passes.examples(few, rows, asked) if is_train else passes.queries(few, rows)
-    layers = Need.LAYERS in needs_of(worker.detectors)
-    return {**seen.arrays, **(passes.layers(few, rows).arrays if layers else {})}
-
-
-def _trace(
-    detector: Detector,
-    samples: Mapping[str, Arrays],
-    rows: Mapping[str, range],
-    classes: int,
-    seed: int,
-) -> Trace:
-    """What a detector would be given, had the scan these examples."""
-    shown = {
-        side: {
-            name: array[rows[side].start : rows[side].stop]
-            for name, array in sample.items()
-            if _is_by_row(name)
-        }
-        for side, sample in samples.items()
-    }
-    surveyed = {side: seen_of(arrays) for side, arrays in shown.items() if "outputs" in arrays}
-    asked, seen = shown.get("queries", {}), f"seen/{detector.name}"
-    return Trace(
-        train=shown["train"][seen],
-        labels=shown["train"]["labels"],
-        queries=asked.get(seen),
-        query_labels=asked.get("labels"),
-        classes=classes,
-        checkpoints=1,
-        seed=seed,
-        survey=Survey(surveyed["train"], surveyed.get("queries")) if surveyed else None,
-    )
-
-
-def _is_by_row(name: str) -> bool:
-    return name in ("labels", "outputs") or name.startswith(("seen/", "layer/"))
-
-
-def _extrapolated(timed: Sequence[tuple[int, float]], n: int) -> float:
-    """Seconds at n examples."""
-    sizes, seconds = (np.array(each, dtype=np.float64) for each in zip(*timed, strict=True))
-    if sizes[-1] == n:
-        return float(seconds[-1])
-    scaled = sizes / n
-    # Each time is off by some share of itself: divided by it, all count alike.
-    powers = np.stack([np.ones_like(scaled), scaled, scaled**2], axis=1)
-    terms, _ = nnls(powers / seconds[:, None], np.ones_like(seconds))
-    return float(terms.sum())

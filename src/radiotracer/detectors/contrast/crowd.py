@@ -67,12 +67,21 @@ def crowd(around: Labelled, train: Labelled, trusted: Labelled) -> NDArray[np.fl
             # The nearest is the example itself: at distance 0, or so close that it sorts first.
             near = torch.cdist(here, mine).topk(nearest + itself, largest=False)[0]
             radii = near[:, 1:] if itself else near
-            vouching = torch.cdist(here, theirs).sort(dim=1)[0]
-            inside = torch.searchsorted(vouching, radii.contiguous(), right=True).double()
+            inside = _within(radii.contiguous(), torch.cdist(here, theirs))
             if around is trusted:
                 inside = (inside - 1).clamp_min(0)
             found[rows] = _excess(inside, len(mine) / len(theirs))
     return found
+
+
+def _within(radii: Tensor, distances: Tensor) -> Tensor:
+    """How many of the distances, shape (p, m), are at most each ascending radius, shape (p, k)."""
+    # The radius that is the first to reach each distance; to sort all distances takes three times
+    # as long.
+    first = torch.searchsorted(radii, distances)
+    counts = torch.zeros(len(radii), radii.shape[1] + 1, dtype=torch.float64)
+    counts.scatter_add_(1, first, torch.ones_like(distances, dtype=torch.float64))
+    return counts[:, :-1].cumsum(dim=1)
 
 
 def _excess(trusted_inside: Tensor, ratio: float) -> NDArray[np.float64]:
