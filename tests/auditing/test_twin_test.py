@@ -186,7 +186,9 @@ def test_spread(seed: int, distance: float) -> None:
     gap = (twins[:, 0].astype(int) - twins[:, 1]) * distance
     found = moved[:, 0] - moved[:, 1]
     inside = ((moved > 0) & (moved < 255)).all(axis=1)
-    assert (np.abs(found - gap)[inside] <= 1).all() and (np.abs(found) <= np.abs(gap) + 1).all()
+    most = 1 + 1e-9  # both ends are rounded, and so is the gap itself
+    assert (np.abs(found - gap)[inside] <= most).all()
+    assert (np.abs(found) <= np.abs(gap) + most).all()
     np.testing.assert_array_equal(spread(twins[:, ::-1], distance), moved[:, ::-1])
 
 

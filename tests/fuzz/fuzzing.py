@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import mmap
+import os
 import random
 import resource
 import struct
@@ -145,9 +146,17 @@ def _by_coverage(
             return bytes(atheris.Mutate(content, most))  # type: ignore[attr-defined]
         return mutated(content, seeds, rng)[:most]
 
-    # Time and memory are measured by `outcome`.
-    options = {"max_total_time": seconds, "seed": seed, "max_len": LONGEST, "timeout": 0}
+    end = time.monotonic() + seconds
+
+    def until_the_end(content: bytes) -> None:
+        one(content)
+        if time.monotonic() > end:
+            # The engine's own end waits for the threads of libraries, some of them for ever.
+            os._exit(0)
+
+    # Time and memory are measured by `outcome`; to the engine 0 seconds are no seconds.
+    options = {"max_total_time": seconds + 60, "seed": seed, "max_len": LONGEST, "timeout": 3600}
     quiet = {"rss_limit_mb": 0, "verbosity": 0, "print_final_stats": 0, "close_fd_mask": 0}
     arguments = [f"-{option}={value}" for option, value in (options | quiet).items()]
-    atheris.Setup(["fuzz", *arguments, str(corpus)], one, custom_mutator=change)  # type: ignore[attr-defined]
+    atheris.Setup(["fuzz", *arguments, str(corpus)], until_the_end, custom_mutator=change)  # type: ignore[attr-defined]
     atheris.Fuzz()  # type: ignore[attr-defined]

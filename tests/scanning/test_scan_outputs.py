@@ -34,7 +34,7 @@ METRICS = [
 ]
 TOP = [
     *("examples", "flagged", "detector", "rule", "inconclusive", "seed", "run", "data", "queries"),
-    *("data_digest", "left_out", "notes", "detectors"),
+    *("data_digest", "left_out", "notes", "precision", "detectors"),
 ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from radiotracer.data.blocks import values
 from radiotracer.data.digests import dataset_digest, hexadecimal
 from radiotracer.data.examples import Examples, Labels
+from radiotracer.data.items import require_arrays, split
 from radiotracer.data.npz import numbered
 from radiotracer.errors import DataError, NotFiniteError
+
+NO_CLASS = -1
+"""The label of an example whose target is a sequence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +28,10 @@ class Identity:
 
     Args:
         ids: Unique texts, shape (n,).
-        labels: int64, shape (n,).
+        labels: int64, shape (n,); `NO_CLASS` where a target is a sequence.
         digest: One SHA-256 over every id, digest and label, in order, hexadecimal.
-        look_up: Gives the SHA-256 of each input, hexadecimal, shape (n,). Only asked where single
+        look_up: Gives the SHA-256 of each input, and of its target where that is a sequence,
+            hexadecimal, shape (n,). Only asked where single
             examples matter: that may take memory, and another pass over the data.
     """
 
@@ -61,18 +66,23 @@ def identify(data: object) -> Identity:
             ``"00042"`` and whose digests are over dtype, shape and bytes of each input:
             a pair (inputs, labels) of tensors or arrays with equal first lengths, or
             a map-style data set, `data[i]` giving (input, label), the input a tensor, an array or
-            a PIL image. Every example is read once.
+            a PIL image. Every example is read once. Inputs may also be mappings of tensors, whose
+            names count; such an item may have its label under the key `labels` or `label`. Labels
+            may be sequences of integers, which then are part of the digest.
 
     Raises:
-        DataError: None of these, or an item that is no pair, or a label that is no integer.
+        DataError: None of these, an item that is no pair, or a label without integers.
         NotFiniteError: An input holds NaN or infinity; the text names the first such id.
     """
     if isinstance(data, Examples):
         return Identity(data.ids, data.labels, data.digest, lambda: data.digests)
-    if isinstance(data, tuple | list) and len(data) == 2 and all(hasattr(x, "shape") for x in data):
-        pairs: Iterable[tuple[Any, Any]] = _rows(*data)
-        n = len(data[0])
-    elif hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+    if _is_pair(data):
+        inputs, targets = cast(tuple[Any, Any], data)
+        pairs: Iterable[tuple[Any, Any]] = _rows(inputs, targets)
+        n = len(targets)
+    elif (
+        hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, Mapping)
+    ):
         n = len(data)
         pairs = _items(data, n)
     else:
@@ -86,8 +96,8 @@ def identify(data: object) -> Identity:
     hashes = np.empty((n, 32), dtype=np.uint8)
     labels = np.empty(n, dtype=np.int64)
     for row, (one, label) in enumerate(pairs):
-        hashes[row] = np.frombuffer(_hash(one, str(ids[row])), dtype=np.uint8)
-        labels[row] = _label(label, str(ids[row]))
+        labels[row], sequence = _label(label, str(ids[row]))
+        hashes[row] = np.frombuffer(_hash(one, sequence, str(ids[row])), dtype=np.uint8)
     whole = dataset_digest(ids, (each.tobytes().hex() for each in hashes), labels)
     return Identity(ids, labels, whole, lambda: hexadecimal(hashes))
 
@@ -119,29 +129,55 @@ def differences(expected: Identity, found: Identity) -> str | None:
     return ", ".join(parts)
 
 
+def _is_pair(data: object) -> bool:
+    return (
+        isinstance(data, tuple | list)
+        and len(data) == 2
+        and hasattr(data[1], "shape")
+        and (hasattr(data[0], "shape") or isinstance(data[0], Mapping))
+    )
+
+
 def _rows(inputs: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
-    if len(inputs.shape) < 1 or tuple(labels.shape) != (len(inputs),):
+    parts = inputs if isinstance(inputs, Mapping) else {"": inputs}
+    require_arrays(parts, "the inputs")
+    shapes = [tuple(each.shape) for each in parts.values()]
+    n, integers = shapes[0][:1], _is_integers(labels)
+    if (
+        any(shape[:1] != n or not shape for shape in shapes)
+        or tuple(labels.shape[:1]) != n
+        or (len(labels.shape) > 1 and not integers)
+    ):
         raise DataError(
-            expected="inputs of shape (n, ...) and labels of shape (n,)",
-            came=f"shapes {tuple(inputs.shape)} and {tuple(labels.shape)}",
-            do="give one class number per input",
+            expected="inputs of shape (n, ...) and labels of shape (n,), or (n, ...) of integers",
+            came=f"shapes {', '.join(map(str, shapes))} and {tuple(labels.shape)}",
+            do="give one class number, or one sequence of them, per input",
         )
-    return zip(inputs, labels, strict=True)
+    for row, label in enumerate(labels):
+        one = {name: each[row] for name, each in parts.items()}
+        yield (one if isinstance(inputs, Mapping) else one[""]), label
 
 
 def _items(data: Any, n: int) -> Iterator[tuple[Any, Any]]:
     for row in range(n):
-        item = data[row]
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(
-                expected="items (input, label)",
-                came=f"{type(item).__name__} at {row}",
-                do="wrap the data set so that data[i] is a pair",
-            )
-        yield item[0], item[1]
+        yield split(data[row], str(row))
 
 
-def _hash(one: Any, name: str) -> bytes:
+def _hash(one: Any, sequence: Any, name: str) -> bytes:
+    """SHA-256 over the header and the bytes of each array; no two inputs write the same."""
+    whole = hashlib.sha256()
+    if isinstance(one, Mapping):
+        require_arrays(one, name)
+        for key in sorted(one):
+            _add(whole, one[key], name, before=f"{key!a} ")
+    else:
+        _add(whole, one, name)
+    if sequence is not None:
+        _add(whole, sequence, name, before="target ")
+    return whole.digest()
+
+
+def _add(whole: Any, one: Any, name: str, before: str = "") -> None:
     dtype, array = _as_array(one)
     if array.dtype.kind not in "biufc":
         raise DataError(
@@ -156,9 +192,8 @@ def _hash(one: Any, name: str) -> bytes:
             do="repair or remove it",
         )
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    whole = hashlib.sha256(f"{dtype} {list(array.shape)}\n".encode())
+    whole.update(f"{before}{dtype} {list(array.shape)}\n".encode())
     whole.update(array.tobytes())
-    return whole.digest()
 
 
 def _as_array(one: Any) -> tuple[str, NDArray[Any]]:
@@ -172,12 +207,19 @@ def _as_array(one: Any) -> tuple[str, NDArray[Any]]:
     return array.dtype.name, array
 
 
-def _label(label: Any, name: str) -> int:
+def _label(label: Any, name: str) -> tuple[int, Any]:
+    """The class, and None; or `NO_CLASS`, and the sequence."""
     try:
-        return operator.index(label.item() if getattr(label, "shape", None) == () else label)
+        return operator.index(label.item() if getattr(label, "shape", None) == () else label), None
     except (TypeError, ValueError, RuntimeError) as error:
+        if getattr(label, "shape", ()) != () and _is_integers(label):
+            return NO_CLASS, label
         raise DataError(
             expected="an integer label",
             came=f"{type(label).__name__} at {name}",
             do="give class numbers",
         ) from error
+
+
+def _is_integers(array: Any) -> bool:
+    return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.data import Labels
+from radiotracer.data.inputs import Inputs, joined
 from radiotracer.errors import InputError
 from radiotracer.gradients import Batch, Data, in_batches, require_finite_losses
 from radiotracer.influence import Tracing
@@ -24,12 +25,12 @@ class Predicted:
     """What the last checkpoint makes of m queries.
 
     Args:
-        inputs: Shape (m, ...).
+        inputs: Shape (m, ...) each.
         labels: The class of the largest output, shape (m,).
         probabilities: Softmax of the outputs at that class, shape (m,).
     """
 
-    inputs: Tensor
+    inputs: Inputs
     labels: Labels
     probabilities: NDArray[np.float64]
 
@@ -69,10 +70,10 @@ def wrong_rows(tracing: Tracing, queries: Data, most: int) -> list[int]:
     rows: list[int] = []
     start = 0
     for batch in in_batches(queries, tracing.batch_size):
-        outputs = _outputs(tracing, batch.inputs, batch.targets)
+        outputs = _outputs(tracing, batch)
         missed = (outputs.argmax(dim=1) != batch.targets).nonzero()[:, 0]
         rows += (missed + start).tolist()
-        start += len(batch.inputs)
+        start += len(batch)
         if len(rows) >= most:
             return rows[:most]
     if not rows:
@@ -87,17 +88,16 @@ def wrong_rows(tracing: Tracing, queries: Data, most: int) -> list[int]:
 def predict(tracing: Tracing, queries: Data) -> Predicted:
     """What the loaded checkpoint makes of the queries."""
     batches = list(in_batches(queries, tracing.batch_size))
-    outputs = torch.cat([_outputs(tracing, each.inputs, each.targets) for each in batches])
+    outputs = torch.cat([_outputs(tracing, each) for each in batches])
     top = outputs.double().softmax(dim=1).max(dim=1)
     return Predicted(
-        torch.cat([each.inputs for each in batches]), top.indices.numpy(), top.values.numpy()
+        joined([each.inputs for each in batches]), top.indices.numpy(), top.values.numpy()
     )
 
 
-def _outputs(tracing: Tracing, inputs: Tensor, targets: Tensor) -> Tensor:
-    batch = Batch(inputs, targets).to(tracing.objective.device)
+def _outputs(tracing: Tracing, batch: Batch) -> Tensor:
     with torch.no_grad():
-        seen = tracing.objective.evaluate(batch)
+        seen = tracing.objective.evaluate(batch.to(tracing.objective.device))
     require_finite_losses(seen.losses, where=tracing.run.checkpoints[-1].file)
     return seen.outputs.cpu()
 

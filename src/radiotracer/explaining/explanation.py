@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiotracer.data import Identity, Labels, identify
+from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
 from radiotracer.explaining.asked import label_number, predict, require_choice, wrong_rows
 from radiotracer.gradients import Data, LossFunction, count, cross_entropy
@@ -100,6 +101,19 @@ class Explanation:
         # Where nothing has influence every share is 0.
         shares: NDArray[np.float64] = self.influence / np.where(whole > 0, whole, 1.0)
         return shares
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(explanation)` and the like: see `radiotracer.explaining.frame`."""
+        from radiotracer.explaining.frame import stream_of
+
+        return stream_of(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the first queries with their strongest proponents and opponents."""
+        from radiotracer.explaining.outputs import at_a_glance
+        from radiotracer.report import notebook
+
+        return notebook.render(at_a_glance(self))
 
 
 def explain(
@@ -225,7 +239,7 @@ def _last_layer(tracing: Tracing) -> Tracing:
 def _influence(
     tracing: Tracing,
     train: Data,
-    queries: tuple[Tensor, Tensor],
+    queries: tuple[Inputs, Tensor],
     method: str,
     progress: Progress,
 ) -> Tensor:

@@ -12,11 +12,19 @@ from radiotracer import report
 from radiotracer.data import Examples
 from radiotracer.explaining.explanation import Explanation
 from radiotracer.files import atomic_folder, write_text
+from radiotracer.report import notebook
+from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, training_notes, training_rows
 
 JSON_FILE = "explanation.json"
 PAGE_FILE = "explanation.html"
+
+GLANCED = 3
+"""Queries in a notebook."""
+
+GLANCED_CAUSES = 5
+"""Proponents, and opponents, of each of them."""
 
 
 def write_explanation(
@@ -40,13 +48,34 @@ def write_explanation(
     return reasons
 
 
-def describe(found: Explanation, command: str) -> report.Reasons:
-    """Everything that file and page say about an explanation."""
+def at_a_glance(found: Explanation) -> report.Glance:
+    """What a notebook shows of an explanation."""
+    # A data set in the caller's memory may draw its augmentations when it is looked at.
+    with random_state_kept():
+        reasons = describe(found, command=None, queries=GLANCED, shown=GLANCED_CAUSES)
+    return notebook.of_reasons(reasons, queries=len(found.rows))
+
+
+def describe(
+    found: Explanation,
+    command: str | None,
+    *,
+    queries: int | None = None,
+    shown: int | None = None,
+) -> report.Reasons:
+    """Everything that file and page say about an explanation.
+
+    Args:
+        found: The explanation.
+        command: What the user typed, if anything.
+        queries: Only the first so many.
+        shown: Only so many proponents and opponents of each.
+    """
     source = found.run.info.data.source
-    queries = found.queries.source if isinstance(found.queries, Examples) else "given in Python"
+    asked = found.queries.source if isinstance(found.queries, Examples) else "given in Python"
     manifest = found.manifest
     provenance = [
-        ("Command", command),
+        *([] if command is None else [("Command", command)]),
         *training_rows(found.tracing),
         ("Explained with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
     ]
@@ -57,7 +86,7 @@ def describe(found: Explanation, command: str) -> report.Reasons:
         run=str(found.run.folder),
         data=source or "given in Python",
         data_digest=found.identity.digest,
-        query_data=queries,
+        query_data=asked,
         examples=len(found.identity),
         tampered=None if manifest is None else int(manifest.is_tampered.sum()),
         method=found.method,
@@ -65,13 +94,13 @@ def describe(found: Explanation, command: str) -> report.Reasons:
         checkpoints=len(found.run.checkpoints),
         label=found.label,
         top=found.k,
-        queries=tuple(_reason(found, column) for column in range(len(found.rows))),
+        queries=tuple(_reason(found, column, shown) for column in range(len(found.rows))[:queries]),
         provenance=tuple(provenance),
         notes=(*found.tracing.notes, *training_notes(found.run)),
     )
 
 
-def _reason(found: Explanation, column: int) -> report.Reason:
+def _reason(found: Explanation, column: int, shown: int | None) -> report.Reason:
     names, top = found.class_names, found.top
     return report.Reason(
         row=int(found.rows[column]),
@@ -81,8 +110,8 @@ def _reason(found: Explanation, column: int) -> report.Reason:
         probability=float(found.probabilities[column]),
         explained_label=names[found.targets[column]],
         thumbnail=report.png_uri(picture(found.queries, int(found.rows[column]))),
-        proponents=_causes(found, column, top.proponents_rows[column], sign=1),
-        opponents=_causes(found, column, top.opponents_rows[column], sign=-1),
+        proponents=_causes(found, column, top.proponents_rows[column][:shown], sign=1),
+        opponents=_causes(found, column, top.opponents_rows[column][:shown], sign=-1),
         classes=_classes(found, column),
         tampered=_tampered(found, column),
     )

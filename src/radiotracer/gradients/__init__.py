@@ -55,6 +55,8 @@ from radiotracer.gradients.ghost import plan_for as plan_for
 from radiotracer.gradients.ghost import register_rule as register_rule
 from radiotracer.gradients.ghost import square_norm as square_norm
 from radiotracer.gradients.ghost import walk as walk
+from radiotracer.gradients.language import IGNORED as IGNORED
+from radiotracer.gradients.language import causal_lm_loss as causal_lm_loss
 from radiotracer.gradients.last_layer import LastLayerGradients as LastLayerGradients
 from radiotracer.gradients.last_layer import LastLayerSum as LastLayerSum
 from radiotracer.gradients.last_layer import last_layer_gradients as last_layer_gradients

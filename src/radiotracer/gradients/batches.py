@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from typing import cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
 from radiotracer.data import Examples
 from radiotracer.data.blocks import drop_pages
+from radiotracer.data.inputs import Inputs, collate, first_not_finite, length, take
 from radiotracer.data.tensors import ImageTensors
 from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.gradients.objective import Batch
+from radiotracer.runs import TrainingData
 
-Data = Examples | tuple[Tensor, Tensor] | Dataset[tuple[Tensor, Tensor]]
-"""`Examples`, a pair of tensors (inputs, targets), or a map-style data set of such pairs."""
+Data = TrainingData
+"""`Examples`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
+or tensors by name (`radiotracer.data.inputs`)."""
 
 
 def count(data: Data) -> int:
     """How many examples there are."""
     if isinstance(data, tuple):
-        return len(data[0])
+        return length(data[0])
+    if isinstance(data, Mapping):
+        raise DataError(
+            expected="a pair (inputs, targets), or a data set of numbered items",
+            came=f"a {type(data).__name__} without targets",
+            do="give (mapping of inputs, targets)",
+        )
     return len(cast(Sized, data))
 
 
@@ -55,36 +64,36 @@ def in_batches(
     rows = range(count(data)) if rows is None else rows
     start = rows.start
     for inputs, targets in _pairs(data, batch_size, rows):
-        if inputs.is_floating_point() and not torch.isfinite(inputs).all():
-            bad = (~torch.isfinite(inputs)).reshape(len(inputs), -1).any(dim=1).nonzero()[0]
+        bad = first_not_finite(inputs)
+        if bad is not None:
             raise NotFiniteError(
                 expected="finite inputs",
-                came=f"NaN or infinity in row {start + int(bad)}",
+                came=f"NaN or infinity in row {start + bad}",
                 do="repair or remove that example",
             )
         batch = Batch(inputs, targets)
         yield batch if device is None else batch.to(device)
-        start += len(inputs)
+        start += len(batch)
 
 
-def first_input(data: Data) -> Tensor:
-    """A batch of the first input alone, shape (1, ...)."""
+def first_input(data: Data) -> Inputs:
+    """A batch of the first input alone."""
     return next(in_batches(data, 1)).inputs
 
 
-def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Tensor, Tensor]]:
+def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Inputs, Tensor]]:
     starts = rows[::batch_size]
     if isinstance(data, tuple):
         inputs, targets = data
-        if len(inputs) != len(targets):
+        if length(inputs) != len(targets):
             raise DataError(
                 expected="one target for each input",
-                came=f"{len(inputs)} inputs and {len(targets)} targets",
+                came=f"{length(inputs)} inputs and {len(targets)} targets",
                 do="check the data",
             )
         for start in starts:
             stop = min(start + batch_size, rows.stop)
-            yield inputs[start:stop], targets[start:stop]
+            yield take(inputs, slice(start, stop)), targets[start:stop]
     elif isinstance(data, Examples):
         tensors = ImageTensors(data)
         for start in starts:
@@ -95,4 +104,6 @@ def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Tensor, T
     else:
         # With a generator of its own, the loader leaves torch's global one alone.
         some = data if len(rows) == count(data) else Subset(data, rows)
-        yield from DataLoader(some, batch_size=batch_size, generator=torch.Generator())
+        yield from DataLoader(
+            some, batch_size=batch_size, generator=torch.Generator(), collate_fn=collate
+        )

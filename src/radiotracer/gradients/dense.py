@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from radiotracer.data.inputs import Inputs, each
 from radiotracer.gradients.objective import Batch, Objective, Parameters
 from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
@@ -38,8 +39,8 @@ def per_example_gradients(
         if names is None or name in names
     }
 
-    def loss_of_one(parameters: Parameters, inputs: Tensor, target: Tensor) -> Tensor:
-        one = Batch(inputs.unsqueeze(0), target.unsqueeze(0))
+    def loss_of_one(parameters: Parameters, inputs: Inputs, target: Tensor) -> Tensor:
+        one = Batch(each(inputs, lambda value: value.unsqueeze(0)), target.unsqueeze(0))
         return objective.evaluate(one, parameters).losses[0]
 
     try:
@@ -57,11 +58,9 @@ def per_example_gradients(
 
 def _one_by_one(objective: Objective, batch: Batch, wanted: Parameters) -> dict[str, Tensor]:
     """One ordinary backward pass for each example."""
-    found = {
-        name: value.new_zeros(len(batch.inputs), *value.shape) for name, value in wanted.items()
-    }
-    for row in range(len(batch.inputs)):
-        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
+    found = {name: value.new_zeros(len(batch), *value.shape) for name, value in wanted.items()}
+    for row in range(len(batch)):
+        one = batch.take(slice(row, row + 1))
         for name, gradient in gradient_at(objective, one, wanted, wanted).items():
             found[name][row] = gradient
     return found

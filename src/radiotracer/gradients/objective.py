@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from radiotracer.data.inputs import Inputs, arguments, call, each, length, logits, named, take
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients.devices import device_of
 from radiotracer.gradients.precision import WHOLE, Precision, casting, require_precision
@@ -33,23 +34,53 @@ Parameters = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs, shape (n, ...), and targets, shape (n, ...), of the same n examples."""
+    """Inputs, shape (n, ...) each, and targets, shape (n, ...), of the same n examples."""
 
-    inputs: Tensor
+    inputs: Inputs
     targets: Tensor
+
+    def __len__(self) -> int:
+        """How many examples."""
+        return length(self.inputs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the inputs are."""
+        return next(iter(named(self.inputs).values())).device
+
+    def take(self, rows: slice) -> Batch:
+        """Some of the examples."""
+        return Batch(take(self.inputs, rows), self.targets[rows])
 
     def to(self, device: torch.device) -> Batch:
         """The same examples on a device."""
         # What comes back from a device must be complete before anybody reads it.
         wait = device.type != "cuda"
-        return Batch(
-            self.inputs.to(device, non_blocking=not wait),
-            self.targets.to(device, non_blocking=not wait),
-        )
+        return self._each(lambda value: value.to(device, non_blocking=not wait))
+
+    def ordinary(self) -> Batch:
+        """The same examples in tensors that can take part in backward passes.
+
+        Tensors made in inference mode cannot; copies of them can.
+        """
+        return self._each(lambda value: value.clone() if value.is_inference() else value)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(each(self.inputs, change), change(self.targets))
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy per example in nats: logits (n, classes), int64 targets (n,) to (n,)."""
+    """Cross-entropy per example in nats: logits (n, classes), int64 targets (n,) to (n,).
+
+    Raises:
+        InputError: Logits of another number of axes, as language models give them.
+    """
+    if outputs.dim() != 2:
+        raise InputError(
+            expected="logits of shape (n, classes)",
+            came=f"shape {tuple(outputs.shape)}",
+            do="pass a loss of your own, or loss=radiotracer.gradients.causal_lm_loss",
+        )
     return F.cross_entropy(outputs, targets, reduction="none")
 
 
@@ -59,7 +90,7 @@ class Evaluation:
 
     Args:
         losses: Shape (n,).
-        outputs: What the network returned, shape (n, ...).
+        outputs: What the network returned, or the `logits` of that, shape (n, ...).
         features: What the head (the last linear layer) was given, shape (n, d); None when the
             network has no head.
 
@@ -94,7 +125,7 @@ class Objective:
         model: nn.Module,
         loss: LossFunction = cross_entropy,
         *,
-        example: Tensor,
+        example: Inputs,
         layers: Sequence[str] = (),
         trained: Collection[str] | None = None,
         memory_format: torch.memory_format = torch.preserve_format,
@@ -105,7 +136,7 @@ class Objective:
         Args:
             model: Any network.
             loss: One loss per example.
-            example: A batch of one input, shape (1, ...), on any device, to find the head with.
+            example: A batch of one input, on any device, to find the head with.
             layers: Shell-style patterns of parameter names (``"stage4.*"``, ``"head.*"``); empty
                 means every trained parameter.
             trained: Names that the optimiser trained; None means every parameter.
@@ -180,23 +211,24 @@ class Objective:
             hook = layer.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
         try:
             with self.casting():
-                outputs = functional_call(self.model, dict(parameters or {}), (batch.inputs,))
+                given = arguments(batch.inputs)
+                outputs = logits(functional_call(self.model, dict(parameters or {}), *given))
         finally:
             if hook is not None:
                 hook.remove()
         if self.precision != WHOLE:
             outputs, caught = outputs.float(), [each.float() for each in caught]
         losses = self.loss(outputs, batch.targets)
-        if losses.shape != (len(batch.inputs),):
+        if losses.shape != (len(batch),):
             raise InputError(
-                expected=f"a loss per example, shape ({len(batch.inputs)},)",
+                expected=f"a loss per example, shape ({len(batch)},)",
                 came=f"shape {tuple(losses.shape)}",
                 do="use reduction='none' in the loss",
             )
         return Evaluation(losses, outputs, caught[0] if caught else None)
 
 
-def find_head(model: nn.Module, example: Tensor) -> str | None:
+def find_head(model: nn.Module, example: Inputs) -> str | None:
     """The name of the linear layer whose output is the network's output, or None.
 
     Only a layer whose gradient is the outer product of one output gradient and one input counts:
@@ -204,9 +236,10 @@ def find_head(model: nn.Module, example: Tensor) -> str | None:
 
     Args:
         model: A network in evaluation mode.
-        example: A batch of one input, shape (1, ...), on any device.
+        example: A batch of one input, on any device.
     """
-    example = example.to(device_of(model))
+    device = device_of(model)
+    example = each(example, lambda value: value.to(device))
     calls: list[tuple[str, Tensor, int]] = []
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
@@ -224,7 +257,7 @@ def find_head(model: nn.Module, example: Tensor) -> str | None:
     try:
         # Tensors of inference mode have no versions.
         with torch.inference_mode(False), torch.no_grad():
-            final = model(example)
+            final = call(model, example)
     finally:
         for hook in hooks:
             hook.remove()

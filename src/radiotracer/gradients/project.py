@@ -78,7 +78,7 @@ def project(
     maps = _maps_of(objective, projection)
     parameters = objective.parameters()
     parts = {
-        name: value.new_zeros(len(batch.inputs), maps[name].width, dtype=_precision(value))
+        name: value.new_zeros(len(batch), maps[name].width, dtype=_precision(value))
         for name, value in parameters.items()
     }
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from radiotracer.data.inputs import Inputs, call, each, length, take
 from radiotracer.errors import InputError
 from radiotracer.gradients.devices import device_of
 from radiotracer.gradients.objective import find_head
@@ -34,7 +35,7 @@ class Representation:
     layers: dict[str, Tensor]
 
 
-def layer_names(model: nn.Module, example: Tensor) -> tuple[str, ...]:
+def layer_names(model: nn.Module, example: Inputs) -> tuple[str, ...]:
     """The layers that `represent` can show, from the input to the output.
 
     They are the network's outermost modules that give one vector, sequence or image of activations
@@ -43,9 +44,10 @@ def layer_names(model: nn.Module, example: Tensor) -> tuple[str, ...]:
 
     Args:
         model: A network in evaluation mode.
-        example: A batch of one input, shape (1, ...), on any device.
+        example: A batch of one input, on any device.
     """
-    example = example.to(device_of(model))
+    device = device_of(model)
+    example = each(example, lambda value: value.to(device))
     prefix, inside = "", model
     while len(children := list(inside.named_children())) == 1:
         prefix, inside = f"{prefix}{children[0][0]}.", children[0][1]
@@ -59,13 +61,13 @@ def layer_names(model: nn.Module, example: Tensor) -> tuple[str, ...]:
 
 
 def represent(
-    model: nn.Module, inputs: Tensor, layers: Sequence[str], *, head: str | None = None
+    model: nn.Module, inputs: Inputs, layers: Sequence[str], *, head: str | None = None
 ) -> Representation:
     """One forward pass, differentiable in the inputs where gradients are enabled.
 
     Args:
         model: A network in evaluation mode.
-        inputs: Shape (n, ...).
+        inputs: Of n examples, shape (n, ...) each.
         layers: Names from `layer_names`.
         head: The last linear layer, if it is known already (`find_head`); `PENULTIMATE` needs it.
 
@@ -73,7 +75,7 @@ def represent(
         InputError: A layer that the network does not have, or that does not take part.
     """
     if PENULTIMATE in layers and head is None:
-        head = find_head(model, inputs[:1].detach())
+        head = find_head(model, _first(inputs))
         if head is None:
             raise _unknown(PENULTIMATE, model, inputs)
     shown: dict[str, Tensor] = {}
@@ -91,7 +93,7 @@ def represent(
 
 def _watched(
     model: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     after: Sequence[str],
     shown: dict[str, Tensor],
     before: dict[str, str] | None = None,
@@ -103,7 +105,7 @@ def _watched(
 
     def gave(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def note(_: nn.Module, __: tuple[Tensor, ...], value: object) -> None:
-            if isinstance(value, Tensor) and len(value) == len(inputs):
+            if isinstance(value, Tensor) and len(value) == length(inputs):
                 shown[name] = value
 
         return note
@@ -115,7 +117,7 @@ def _watched(
         for module, name in (before or {}).items()
     ]
     try:
-        outputs: Tensor = model(inputs)
+        outputs = call(model, inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -130,9 +132,13 @@ def _flat(values: Tensor) -> Tensor:
     return values.flatten(start_dim=1)
 
 
-def _unknown(name: str, model: nn.Module, inputs: Tensor) -> InputError:
+def _first(inputs: Inputs) -> Inputs:
+    return each(take(inputs, slice(1)), Tensor.detach)
+
+
+def _unknown(name: str, model: nn.Module, inputs: Inputs) -> InputError:
     return InputError(
-        expected=f"a layer among {', '.join(layer_names(model, inputs[:1].detach())) or 'none'}",
+        expected=f"a layer among {', '.join(layer_names(model, _first(inputs))) or 'none'}",
         came=repr(name),
         do="name one of these layers",
     )

@@ -45,23 +45,22 @@ class Fitting:
             InputError: A single example does not fit.
         """
         start = 0
-        while start < len(batch.inputs):
-            rows = slice(start, None if self.most is None else start + self.most)
-            part = Batch(batch.inputs[rows], batch.targets[rows])
+        while start < len(batch):
+            part = batch.take(slice(start, None if self.most is None else start + self.most))
             found, lack = _tried(do, part)
             if found is not None:
                 yield part, found[0]
-                start += len(part.inputs)
+                start += len(part)
                 continue
             # Not where it was caught: until then the error's traceback holds the pass's tensors.
             empty_caches()
-            if len(part.inputs) == 1:
+            if len(part) == 1:
                 raise InputError(
-                    expected=f"memory for a pass over one example on {part.inputs.device}",
+                    expected=f"memory for a pass over one example on {part.device}",
                     came=lack,
                     do="free memory, trace fewer layers, or use another device",
                 )
-            self.most = len(part.inputs) // 2
+            self.most = len(part) // 2
 
 
 def _tried(do: Callable[[Batch], Found], part: Batch) -> tuple[tuple[Found] | None, str]:

@@ -68,7 +68,7 @@ def gas_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
         for batch in tracing.batches(train):
             found = measure(tracing.objective, batch, [direction])
             require_finite_losses(found.losses, where=checkpoint.file)
-            rows = slice(start, start + len(batch.inputs))
+            rows = slice(start, start + len(batch))
             scores[rows] += unless_zero(found.along[:, 0], found.square_norm.sqrt()).cpu()
             start = rows.stop
         require_finite_scores(scores, where=checkpoint.file)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.data import DataLoader, IterableDataset
 
+from radiotracer.data.inputs import Inputs, arguments, logits
 from radiotracer.errors import InputError
 from radiotracer.gradients import (
     DENSE_BATCH,
@@ -154,14 +155,13 @@ class _Traced(nn.Module):
         self.weights = nn.ParameterList(weight.clone() for weight in traced.values())
         fixed = {name: weight.detach() for name, weight in objective.model.named_parameters()}
 
-        def call(given: Parameters, inputs: Tensor) -> Tensor:
-            outputs: Tensor = functional_call(objective.model, {**fixed, **given}, (inputs,))
-            return outputs
+        def call(given: Parameters, inputs: Inputs) -> Tensor:
+            return logits(functional_call(objective.model, {**fixed, **given}, *arguments(inputs)))
 
         # Closed over, not an attribute: a submodule's parameters would count as this network's.
         self._call = call
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Inputs (n, ...) to the network's outputs (n, ...)."""
         return self._call(dict(zip(self.names, self.weights, strict=True)), inputs)
 
@@ -181,7 +181,7 @@ class _PerExample:
         return losses
 
 
-class _Pairs(IterableDataset[tuple[Tensor, Tensor]]):
+class _Pairs(IterableDataset[tuple[Inputs, Tensor]]):
     """Batches of inputs and targets, from data in any form."""
 
     def __init__(self, data: Data, batch_size: int, device: torch.device) -> None:
@@ -189,12 +189,12 @@ class _Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         self.batch_size = batch_size
         self.device = device
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
         for batch in in_batches(self.data, self.batch_size, device=self.device):
             yield batch.inputs, batch.targets
 
 
-def _loader(data: Data, batch_size: int, device: torch.device) -> DataLoader[tuple[Tensor, Tensor]]:
+def _loader(data: Data, batch_size: int, device: torch.device) -> DataLoader[tuple[Inputs, Tensor]]:
     return DataLoader(_Pairs(data, batch_size, device), batch_size=None)
 
 

@@ -42,8 +42,8 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
         for batch in tracing.batches(train):
             found = directional(tracing.objective, batch, direction)
             require_finite_losses(found.losses, where=checkpoint.file)
-            scores[start : start + len(batch.inputs)] += found.derivatives.cpu().double()
-            start += len(batch.inputs)
+            scores[start : start + len(batch)] += found.derivatives.cpu().double()
+            start += len(batch)
         require_finite_scores(scores, where=checkpoint.file)
     return scores
 

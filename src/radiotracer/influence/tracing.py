@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from radiotracer.data.inputs import Inputs, named
 from radiotracer.errors import DataError, NotFiniteError, RunError
 from radiotracer.gradients import (
     WHOLE,
@@ -75,13 +76,14 @@ class Tracing:
         trained = copy.deepcopy(model)
         put_weights(trained, run.weights(first))
         example = first_input(data)
+        images = any(value.dim() == 4 for value in named(example).values())
         objective = Objective.of(
             trained,
             loss,
             example=example,
             layers=layers,
             trained=set(run.learning_rates(first)),
-            memory_format=torch.channels_last if example.dim() == 4 else torch.preserve_format,
+            memory_format=torch.channels_last if images else torch.preserve_format,
             precision=precision,
         )
         return Tracing(run, objective, batch_size)
@@ -111,7 +113,7 @@ class Tracing:
         """The examples at `rows`, or all, in order, where the network is."""
         return in_batches(data, self.batch_size, rows, device=self.objective.device)
 
-    def one(self, data: Data) -> tuple[Tensor, Tensor]:
+    def one(self, data: Data) -> tuple[Inputs, Tensor]:
         """The first example alone, input and target, where the network is."""
         batch = next(in_batches(data, 1, device=self.objective.device))
         return batch.inputs, batch.targets
@@ -127,11 +129,8 @@ def require_alike(train: Data, queries: Data) -> None:
 
     Token sequences, which are integers, may differ in length.
     """
-    ours, theirs = first_input(train), first_input(queries)
-    same = ours.shape == theirs.shape or (
-        not ours.is_floating_point() and ours.dim() == theirs.dim()
-    )
-    if not same or ours.is_floating_point() != theirs.is_floating_point():
+    ours, theirs = named(first_input(train)), named(first_input(queries))
+    if ours.keys() != theirs.keys() or not all(_alike(ours[name], theirs[name]) for name in ours):
         raise DataError(
             expected=f"queries like the training examples, {_kind(ours)}",
             came=_kind(theirs),
@@ -139,8 +138,20 @@ def require_alike(train: Data, queries: Data) -> None:
         )
 
 
-def _kind(inputs: Tensor) -> str:
-    return f"{str(inputs.dtype).removeprefix('torch.')} of shape {tuple(inputs.shape[1:])}"
+def _alike(ours: Tensor, theirs: Tensor) -> bool:
+    if ours.is_floating_point() != theirs.is_floating_point():
+        return False
+    return ours.shape == theirs.shape or (
+        not ours.is_floating_point() and ours.dim() == theirs.dim()
+    )
+
+
+def _kind(inputs: Mapping[str, Tensor]) -> str:
+    return ", ".join(
+        f"{name} {str(value.dtype).removeprefix('torch.')} of shape "
+        f"{tuple(value.shape[1:])}".lstrip()
+        for name, value in inputs.items()
+    )
 
 
 def require_finite_scores(scores: Tensor, *, where: str) -> None:

@@ -56,7 +56,9 @@ def record(
         model: The network in training. It is only read.
         optimizer: Its optimiser. A step hook is registered and removed again at the end.
         data: The training examples: `Examples`, a map-style dataset of ``(input, label)``, or a
-            pair of tensors. Row ``i`` must be what index ``i`` of the loader's sampler means.
+            pair of tensors. An input may be a mapping of tensors, which the network takes as
+            keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
+            be what index ``i`` of the loader's sampler means.
         every: Passes over the data between checkpoints; 0 leaves checkpoints to the caller.
         seed: The seed of the training, if it had one; only noted.
         model_spec: How to build the network again (reference networks know this by themselves).
@@ -121,6 +123,11 @@ class Recording:
         """What ``run.json`` says at present."""
         return self._info
 
+    @property
+    def unsaved_steps(self) -> int:
+        """Optimiser steps since the last checkpoint."""
+        return len(self._log)
+
     def __enter__(self) -> Recording:
         """The recording itself."""
         return self
@@ -157,6 +164,10 @@ class Recording:
         for rows, batch in self._order.watch(loader):
             self.batch(rows)
             yield batch
+        self.end_pass()
+
+    def end_pass(self) -> None:
+        """Say that a pass over the data has ended; `batches` does so by itself."""
         self._epoch += 1
         # No step since the last checkpoint: nothing has changed that a checkpoint could hold.
         if self._every and self._epoch % self._every == 0 and self._log:
@@ -168,6 +179,10 @@ class Recording:
         Only for loops without a `DataLoader`; calls before one step add up.
         """
         self._pending.extend(int(row) for row in rows)
+
+    def forget_batches(self) -> None:
+        """Take back what `batch` said since the last step: no step will learn from these rows."""
+        self._pending = []
 
     def checkpoint(self) -> Checkpoint:
         """Write the weights as they are now, and the steps since the last checkpoint.

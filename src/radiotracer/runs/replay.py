@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import differences, identify
+from radiotracer.data.inputs import Inputs, call
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs.fidelity import Difference, Fidelity, compare
 from radiotracer.runs.layout import lay_out
@@ -43,7 +44,7 @@ class Step:
         number: Counted from 1.
         epoch: Passes over the data completed before it.
         rows: Rows of its batch, in order; a row may occur twice.
-        inputs: The batch's inputs, shape (n, ...).
+        inputs: The batch's inputs, shape (n, ...) each.
         targets: The batch's targets, shape (n, ...).
         learning_rates: By name of each trained parameter.
     """
@@ -51,7 +52,7 @@ class Step:
     number: int
     epoch: int
     rows: tuple[int, ...]
-    inputs: Tensor
+    inputs: Inputs
     targets: Tensor
     learning_rates: Mapping[str, float]
 
@@ -128,7 +129,7 @@ def replay(
                 group["lr"] = rate
             # The caller may have switched gradients off.
             with torch.enable_grad():
-                loss = training_loss(private(inputs), targets)
+                loss = training_loss(call(private, inputs), targets)
                 _require_usable(loss, number)
                 optimizer.zero_grad()
                 loss.backward()

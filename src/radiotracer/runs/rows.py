@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from radiotracer.data import Examples
+from radiotracer.data.inputs import Inputs, collate, take
 from radiotracer.data.tensors import ImageTensors
 
-TrainingData = Examples | tuple[Tensor, Tensor] | Dataset[tuple[Tensor, Tensor]]
-"""`Examples`, a pair of tensors (inputs, targets), or a map-style data set of such pairs."""
+TrainingData = Examples | tuple[Inputs, Tensor] | Dataset[Any]
+"""`Examples`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
+or tensors by name (`radiotracer.data.inputs`)."""
 
 
-def take_rows(data: TrainingData, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Inputs, shape (n, ...), and targets, shape (n, ...), of n rows; repeated rows are repeated.
+def take_rows(data: TrainingData, rows: Sequence[int]) -> tuple[Inputs, Tensor]:
+    """Inputs and targets, shape (n, ...) each, of n rows; repeated rows are repeated.
 
     `Examples` come as `ImageTensors` makes a batch of them (channels last in memory); a data set is
     read and collated by a `DataLoader`.
@@ -24,10 +27,10 @@ def take_rows(data: TrainingData, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
     rows = list(rows)
     if isinstance(data, tuple):
         inputs, targets = data
-        return inputs[rows], targets[rows]
+        return take(inputs, rows), targets[rows]
     if isinstance(data, Examples):
         return ImageTensors(data)[rows]
     # With a generator of its own, the loader leaves torch's global one alone.
-    loader = DataLoader(data, batch_sampler=[rows], generator=torch.Generator())
+    loader = DataLoader(data, batch_sampler=[rows], generator=torch.Generator(), collate_fn=collate)
     inputs, targets = next(iter(loader))
     return inputs, targets

@@ -70,6 +70,12 @@ class Run:
             )
         return Run(folder, info)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what was trained on what, and how."""
+        from radiotracer.runs.at_a_glance import html
+
+        return html(self)
+
     @property
     def checkpoints(self) -> Sequence[Checkpoint]:
         """The checkpoints in the order of training."""

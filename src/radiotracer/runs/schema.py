@@ -22,6 +22,10 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
+_LONGEST_PATH = 255
+"""Bytes; file systems take no longer names."""
+
+
 def _inside(file: str) -> str:
     """A run folder may come from elsewhere: it names no file but its own."""
     leads_out = any(
@@ -30,6 +34,8 @@ def _inside(file: str) -> str:
     )
     if leads_out or not file.isprintable():
         raise ValueError("a path that leads out of the run folder, or holds control characters")
+    if len(file.encode()) > _LONGEST_PATH:
+        raise ValueError(f"a path of more than {_LONGEST_PATH} bytes")
     return file
 
 

@@ -13,6 +13,8 @@ from radiotracer.data import Examples, identify
 from radiotracer.detectors import DETECTORS
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
+from radiotracer.report import notebook
+from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.given import take
 from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
@@ -23,6 +25,12 @@ SHOWN = 60
 
 SHOWN_FALSE_POSITIVES = 24
 """Examples in the gallery of what was flagged but not tampered with."""
+
+GLANCED = 12
+"""Suspects in a notebook."""
+
+GLANCED_SIDE = 64
+"""Pixels of their longer side: a notebook keeps what it showed."""
 
 OPPONENTS = 4
 """Opponents shown beside each suspect."""
@@ -70,6 +78,36 @@ def describe(scan: Scan, command: str) -> report.Findings:
     )
 
 
+def at_a_glance(scan: Scan) -> report.Glance:
+    """What a notebook shows of a scan; the network is asked nothing, and little is computed."""
+    order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.suspects.sum()))]
+    truth = None if scan.manifest is None else scan.manifest.is_tampered
+    inconclusive = scan.decision.inconclusive
+    # A data set in the caller's memory may draw its augmentations when it is looked at.
+    with random_state_kept():
+        suspects = tuple(_suspect(scan, row, {}, side=GLANCED_SIDE) for row in order)
+    return notebook.of_findings(
+        report.Findings(
+            title=_name(scan),
+            dataset=report.Dataset(
+                name=_name(scan), examples=len(scan.scores), class_names=scan.class_names
+            ),
+            queries=_queries(scan),
+            tampered=None if truth is None else int(truth.sum()),
+            decision=report.Decision(
+                detector=scan.detector,
+                rule=scan.decision.words,
+                flagged=int(scan.decision.suspects.sum()),
+                inconclusive=None if inconclusive is None else f"{inconclusive}.",
+            ),
+            detectors=tuple(_row(scan, name) for name in scan.rankings),
+            suspects=suspects,
+            provenance=tuple(training_rows(scan.tracing)),
+            notes=_notes(scan),
+        )
+    )
+
+
 def _name(scan: Scan) -> str:
     return name_of(scan.run.info.data.source)
 
@@ -107,14 +145,17 @@ def _row(scan: Scan, name: str) -> report.DetectorRow:
 
 
 def _suspect(
-    scan: Scan, row: int, opponents: dict[int, tuple[report.Opponent, ...]]
+    scan: Scan,
+    row: int,
+    opponents: dict[int, tuple[report.Opponent, ...]],
+    side: int = report.LARGEST_SIDE,
 ) -> report.Suspect:
     names = scan.class_names
     manifest = scan.manifest
     return report.Suspect(
         rank=int(scan.decision.ranks[row]),
         id=str(scan.identity.ids[row]),
-        thumbnail=report.png_uri(picture(scan.train, row)),
+        thumbnail=report.png_uri(picture(scan.train, row), side),
         label=names[scan.identity.labels[row]],
         score=float(scan.scores[row]),
         suggested_label=names[scan.suggested[row]],

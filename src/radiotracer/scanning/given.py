@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 from radiotracer.data import Examples, Identity, Labels, differences, identify
+from radiotracer.data.inputs import call
+from radiotracer.data.inputs import take as take_inputs
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import Data, first_input
 from radiotracer.influence import Tracing
@@ -89,7 +91,7 @@ def class_names_of(tracing: Tracing, train: Data, labels: Mapping[str, Labels]) 
 
 def _outputs(tracing: Tracing, train: Data) -> int:
     with torch.no_grad():
-        outputs = tracing.objective.model(first_input(train))
+        outputs = call(tracing.objective.model, first_input(train))
     if outputs.dim() != 2 or outputs.shape[1] < 2:
         raise InputError(
             expected="a classifier with outputs of shape (n, classes), two classes or more",
@@ -104,5 +106,5 @@ def take(data: Data, rows: NDArray[np.int64]) -> Data:
     if isinstance(data, Examples):
         return data.take(rows)
     if isinstance(data, tuple):
-        return data[0][rows], data[1][rows]
+        return take_inputs(data[0], rows.tolist()), data[1][rows]
     return Subset(data, rows.tolist())

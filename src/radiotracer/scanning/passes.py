@@ -152,8 +152,8 @@ class Passes:
         """A pass for each batch, or for each part of those that do not fit into memory."""
         for batch in in_batches(data, self.batch_size, rows, device=self.objective.device):
             for part, found in self.fitting.parts(batch, do):
-                if len(part.inputs) < len(batch.inputs):
-                    sizes.add(len(part.inputs))
+                if len(part) < len(batch):
+                    sizes.add(len(part))
                 yield found
 
     def _ask(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from radiotracer.data import Examples
+from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
+from radiotracer.runs import take_rows
 
 
 def picture(data: Data, row: int) -> NDArray[np.uint8]:
     """Row `row` of the data as uint8, shape (height, width, 1 or 3).
 
     The pixels themselves where they are known (`Examples`). Else an input of shape (1 or 3, height,
-    width) stretched to 0..255; any other input becomes an image one pixel high.
+    width) stretched to 0..255; any other input becomes an image one pixel high. Of several tensors
+    by name it is the first one.
     """
     if isinstance(data, Examples):
         image: NDArray[np.uint8] = data.images[row]
         return image
-    inputs = data[0][row] if isinstance(data, tuple) else data[row][0]
-    # A tensor, or an array as data sets may give them.
-    values: NDArray[np.float64] = torch.as_tensor(inputs).detach().cpu().double().numpy()
+    inputs, _ = take_rows(data, [row])
+    first = next(iter(named(inputs).values()))[0]
+    values: NDArray[np.float64] = first.detach().cpu().double().numpy()
     low, high = values.min(), values.max()
     stretched: NDArray[np.uint8] = np.round(
         255 * (values - low) / (high - low if high > low else 1)

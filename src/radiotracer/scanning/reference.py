@@ -71,9 +71,12 @@ def _names(path: Path) -> list[str]:
                 path, convert_options=pa_csv.ConvertOptions(column_types=COLUMNS)
             )
         else:
-            table = pq.read_table(path)
+            # Not `read_table`, which takes folders and reads meaning into names of folders.
+            with path.open("rb") as stream:
+                table = pq.ParquetFile(stream).read()
+            table.validate(full=True)
         columns = {name: table[name].cast(COLUMNS[name]) for name in _columns(table, path)}
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise DataError(
             expected=f"a reference that can be read in {path}",
             came=f"{type(error).__name__}: {str(error)[:300]}",

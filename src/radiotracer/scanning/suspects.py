@@ -117,6 +117,19 @@ class Scan:
             suspects = decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
         return detection(ranking.scores, truth), decided(suspects, truth)
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(scan)` and the like: see `radiotracer.scanning.frame`."""
+        from radiotracer.scanning.frame import frame_of
+
+        return frame_of(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what was decided, and the first suspects."""
+        from radiotracer.report import notebook
+        from radiotracer.scanning.findings import at_a_glance
+
+        return notebook.render(at_a_glance(self))
+
 
 def scan(
     model: nn.Module,

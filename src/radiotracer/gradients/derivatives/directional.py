@@ -50,9 +50,7 @@ def directional(objective: Objective, batch: Batch, direction: Parameters) -> Di
     # The caller may be in inference mode, where nothing can be differentiated backwards.
     with torch.inference_mode(False):
         traced = _of_traced(objective, direction)
-        evaluation, derivatives, route = derivatives_by_route(
-            objective, _ordinary_batch(batch), traced
-        )
+        evaluation, derivatives, route = derivatives_by_route(objective, batch.ordinary(), traced)
     return _with(evaluation, derivatives, route)
 
 
@@ -83,7 +81,7 @@ def directional_many(
         return dataclasses.replace(only, derivatives=only.derivatives.unsqueeze(1))
     with torch.inference_mode(False):
         traced = [_of_traced(objective, direction) for direction in directions]
-        evaluation, derivatives = along(objective, _ordinary_batch(batch), traced)
+        evaluation, derivatives = along(objective, batch.ordinary(), traced)
     return _with(
         evaluation, derivatives, Route("ghost", "several directions share a backward pass")
     )
@@ -116,10 +114,6 @@ def _of_traced(objective: Objective, direction: Parameters) -> dict[str, Tensor]
 
 def _kind(value: Tensor) -> str:
     return f"shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
-
-
-def _ordinary_batch(batch: Batch) -> Batch:
-    return Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
 
 
 def _ordinary(value: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Faster forward-mode rules for convolution and for batch normalisation in evaluation mode.
+"""Forward-mode rules for convolution, batch normalisation in evaluation mode, and embeddings.
 
-Both layers are linear in their input and in their parameters, so the tangent of the output is the
+The first two are linear in their input and in their parameters, so the tangent of the output is the
 layer itself, applied twice:
 
     convolution   dy = conv(dx, w) + conv(x, dw) + db
@@ -9,6 +9,9 @@ layer itself, applied twice:
 PyTorch's own rules give the same numbers, but spell batch normalisation out in about ten
 element-wise passes over the activations, and convolve a tangent of zeros where the input has none
 (the network's first layer).
+
+The third rule is for a table with a padding row. Training leaves that row as it is, because its
+gradient is zero by decree; forward mode knows nothing of that, and would let it move.
 """
 
 from __future__ import annotations
@@ -19,12 +22,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
 from torch.nn import functional as F
 
 
 @contextmanager
 def forward_rules(model: nn.Module) -> Iterator[None]:
-    """Within the context, the library's own convolution and batch-norm layers use these rules.
+    """Within the context, the library's own layers of these kinds use these rules.
 
     Only for a private copy of a network: the layers' ``forward`` is replaced and put back. A
     subclass of a layer may compute something else, so it keeps PyTorch's rule.
@@ -38,7 +42,11 @@ def forward_rules(model: nn.Module) -> Iterator[None]:
             not module.training and module.running_mean is not None and module.affine
         ):
             forward = _BatchNormForward(module)
-        if forward is not None:
+        elif type(module) is nn.Embedding and module.padding_idx is not None:
+            # With `max_norm` a forward pass changes the weights.
+            forward = None if module.max_norm is not None else _EmbeddingForward(module)
+        # Somebody may have put a forward of their own in its place.
+        if forward is not None and "forward" not in vars(module):
             module.forward = forward
             replaced.append(module)
     try:
@@ -69,6 +77,17 @@ class _BatchNormForward:
             inputs, layer.weight, layer.bias, layer.running_mean, layer.running_var, layer.eps
         )
         return output
+
+
+class _EmbeddingForward:
+    def __init__(self, layer: nn.Embedding) -> None:
+        self.layer = layer
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        weight, padding = self.layer.weight, self.layer.padding_idx
+        assert padding is not None  # noqa: S101
+        fixed = F.embedding(inputs, unpack_dual(weight).primal)
+        return torch.where(inputs.eq(padding).unsqueeze(-1), fixed, F.embedding(inputs, weight))
 
 
 class _Conv(torch.autograd.Function):

@@ -27,9 +27,8 @@ def one_by_one(
     with torch.no_grad():
         evaluation = objective.evaluate(batch, point)
     slopes = []
-    for row in range(len(batch.inputs)):
-        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
-        gradient = gradient_at(objective, one, point, direction)
+    for row in range(len(batch)):
+        gradient = gradient_at(objective, batch.take(slice(row, row + 1)), point, direction)
         slopes.append(_inner(gradient, direction))
     derivatives = torch.tensor(slopes, dtype=torch.float64).to(evaluation.losses.dtype)
     return evaluation, derivatives.to(evaluation.losses.device)

@@ -71,7 +71,7 @@ def _telling(batch: Batch) -> Batch:
         int(other.nonzero()[0]) if other.any() else row
         for row, other in zip(rows, others, strict=True)
     ]
-    return Batch(batch.inputs[: len(rows)], targets[torch.tensor(taken)])
+    return Batch(batch.take(slice(len(rows))).inputs, targets[torch.tensor(taken)])
 
 
 def _direction(objective: Objective, gradient: Parameters, unit: float) -> dict[str, Tensor]:

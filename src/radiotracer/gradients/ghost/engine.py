@@ -53,15 +53,16 @@ def walk(
 
     # The caller may be in inference mode, where nothing can be differentiated backwards.
     with torch.inference_mode(False):
-        batch = Batch(_ordinary(batch.inputs), _ordinary(batch.targets))
+        batch = batch.ordinary()
         plan = plan_for(objective, batch)
         evaluation, failed = _by_rules(objective, batch, plan, hand_over)
         dense = {**plan.dense, **failed}
         note_dense(objective, dense)
-        for start in range(0, len(batch.inputs) if dense else 0, DENSE_BATCH):
+        for start in range(0, len(batch) if dense else 0, DENSE_BATCH):
             rows = slice(start, start + DENSE_BATCH)
-            part = Batch(batch.inputs[rows], batch.targets[rows])
-            for name, gradients in per_example_gradients(objective, part, dense).items():
+            for name, gradients in per_example_gradients(
+                objective, batch.take(rows), dense
+            ).items():
                 hand_over(name, Full(tuple(gradients.shape[1:]), precise(gradients)), rows)
     return evaluation
 
@@ -72,12 +73,12 @@ def _by_rules(
     """The forward pass; and which parameters this batch cannot treat by the plan, and why."""
     if not plan.steps:
         return _plainly(objective, batch), {}
-    everything = slice(0, len(batch.inputs))
+    everything = slice(0, len(batch))
     values = objective.parameters()
     tape = Tape(
         {name: values[name] for name in plan.steps},
         plan.steps,
-        len(batch.inputs),
+        len(batch),
         lambda name, form: consume(name, form, everything),
     )
     evaluation, error = None, ""
@@ -153,7 +154,7 @@ def keep(objective: Objective, batch: Batch) -> Kept:
         forms.setdefault(name, []).append((rows, form))
 
     walk(objective, batch, add)
-    return Kept(forms, len(batch.inputs), batch.inputs.device)
+    return Kept(forms, len(batch), batch.device)
 
 
 def inner(objective: Objective, batch: Batch, others: Kept, rates: Rates) -> Tensor:
@@ -192,13 +193,8 @@ def along(
 
 def totals(batch: Batch, *columns: int) -> Tensor:
     """Zeros to add to, one row per example: where the examples are, in the widest type there."""
-    return _zeros(batch.inputs.device, len(batch.inputs), *columns)
+    return _zeros(batch.device, len(batch), *columns)
 
 
 def _zeros(device: torch.device, *shape: int) -> Tensor:
     return torch.zeros(*shape, dtype=widest(device), device=device)
-
-
-def _ordinary(value: Tensor) -> Tensor:
-    """Tensors made in inference mode cannot take part in backward passes; copies of them can."""
-    return value.clone() if value.is_inference() else value

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from radiotracer.data.inputs import joined, named
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way
 from radiotracer.gradients.ghost.tape import Tape
@@ -59,9 +60,8 @@ def plan_for(objective: Objective, batch: Batch) -> Plan:
     plan = _PLANS.get(id(objective))
     if plan is not None:
         return plan
-    for start in range(0, min(len(batch.inputs), 2 * PROBES), 2):
-        rows = slice(start, start + 2)
-        plan = make_plan(objective, Batch(batch.inputs[rows], batch.targets[rows]))
+    for start in range(0, min(len(batch), 2 * PROBES), 2):
+        plan = make_plan(objective, batch.take(slice(start, start + 2)))
         if plan.settled:
             _forget_with(objective, _PLANS)
             _PLANS[id(objective)] = plan
@@ -106,10 +106,10 @@ def make_plan(objective: Objective, batch: Batch) -> Plan:
     Raises:
         InputError: Not even an ordinary backward pass is possible.
     """
-    probe = Batch(batch.inputs[:2], batch.targets[:2])
-    if len(probe.inputs) < 2:
+    probe = batch.take(slice(2))
+    if len(probe) < 2:
         # One example cannot tell where the example axis is; with a copy of itself it can.
-        probe = Batch(torch.cat([probe.inputs] * 2), torch.cat([probe.targets] * 2))
+        probe = Batch(joined([probe.inputs] * 2), torch.cat([probe.targets] * 2))
     search = _Search(objective.exact, probe)
     for _ in range(ATTEMPTS):
         if not search.open:
@@ -187,7 +187,7 @@ class _Search:
             steps,
             2,
             forms.__setitem__,
-            probe=self.probe.inputs if probing else None,
+            probe=tuple(named(self.probe.inputs).values()) if probing else None,
         )
         try:
             with torch.enable_grad(), tape:

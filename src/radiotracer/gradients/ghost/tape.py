@@ -52,7 +52,8 @@ class Tape(TorchFunctionMode):
         plan: For each parameter the steps found for it.
         examples: n.
         consume: Called with each parameter's name and complete form during the backward pass.
-        probe: While a plan is made, the inputs; uses beyond the plan then go by the likeliest way.
+        probe: While a plan is made, the inputs' tensors; uses beyond the plan then go by the
+            likeliest way.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Tape(TorchFunctionMode):
         examples: int,
         consume: Callable[[str, Form], None],
         *,
-        probe: Tensor | None = None,
+        probe: Sequence[Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
@@ -80,7 +81,7 @@ class Tape(TorchFunctionMode):
         self._examples = examples
         self._probing = probe is not None
         # While probing: tensors that depend on the examples, by identity, kept so that it stays.
-        self._varying = {} if probe is None else {id(probe): probe}
+        self._varying = {id(tensor): tensor for tensor in probe or ()}
 
     def __torch_function__(
         self,

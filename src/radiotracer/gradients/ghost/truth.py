@@ -30,7 +30,7 @@ class Truth:
         def watch(_: Batch, evaluation: Evaluation) -> None:
             losses.append(evaluation.losses.detach())
 
-        ones = [Batch(probe.inputs[i : i + 1], probe.targets[i : i + 1]) for i in range(2)]
+        ones = [probe.take(slice(i, i + 1)) for i in range(2)]
         try:
             rows = [gradient_at(objective, one, point, objective.traced, watch) for one in ones]
         except RuntimeError as error:
