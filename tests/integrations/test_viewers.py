@@ -69,7 +69,7 @@ def test_nothing_heavy_is_imported() -> None:
     code = (
         "import sys, radiotracer.integrations, radiotracer.integrations.datalab; "
         "print([name for name in ('torch', 'cleanlab', 'pandas', 'fiftyone', 'renumics', "
-        "'datasets') if name in sys.modules])"
+        "'datasets', 'lightning', 'transformers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
