@@ -278,7 +278,12 @@ def test_out_below_a_file(tiny: Path, tmp_path: Path) -> None:
 
 def test_list(tiny: Path) -> None:
     install(tiny)
-    assert [each.name for each in list_built_ins()] == ["mnist", "fashion-mnist", "tiny"]
+    assert [each.name for each in list_built_ins()] == [
+        "mnist",
+        "fashion-mnist",
+        "tiny",
+        "spam-assassin",
+    ]
     assert not any(each.cached for each in list_built_ins())
     get("tiny")
     listed = list_built_ins()[2]
@@ -299,7 +304,7 @@ def test_descriptions() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(DataError, match=r"built-in data set \(mnist, fashion-mnist\); got 'mnits'"):
+    with pytest.raises(DataError, match=r"\(mnist, fashion-mnist, spam-assassin\); got 'mnits'"):
         get("mnits")
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from seeds import archive, few, picture, saved
 from target import Prepared, Target
 
 from radiotracer.cli.recorded import rows_of
-from radiotracer.data import open_data
+from radiotracer.data import open_data, open_texts
 from radiotracer.data.builtin import BUILT_INS
 from radiotracer.data.idx import read_idx
 from radiotracer.data.npy import map_npy
@@ -181,6 +182,83 @@ def _prepare_arguments(folder: Path) -> Prepared:
     return Prepared((b"x.npz:test#1,2", b"x.npz", b"plain", b"x.npz:train"), parse)
 
 
+def _shards() -> tuple[bytes, ...]:
+    """Archives in the three forms of tar, one with a name longer than a header holds."""
+    found = []
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        stream = io.BytesIO()
+        long = "" if form == tarfile.USTAR_FORMAT else "ö" * 120
+        with tarfile.open(fileobj=stream, mode="w", format=form, bufsize=512) as archive:
+            for row in range(3):
+                about = json.dumps({"label": row % 2}).encode()
+                members = {
+                    "png": picture("PNG"),
+                    ("json" if row else "cls"): about if row else b"1",
+                }
+                for ending, content in members.items():
+                    info = tarfile.TarInfo(f"{long}{row}.{ending}")
+                    info.size = len(content)
+                    archive.addfile(info, io.BytesIO(content))
+        found.append(stream.getvalue().rstrip(b"\0") + b"\0" * 1536)
+    return tuple(each + b"\0" * (-len(each) % 512) for each in found)
+
+
+def _prepare_annotations(folder: Path) -> Prepared:
+    """COCO's JSON beside two photographs, whole and cut out."""
+    (folder / "images").mkdir()
+    for name in ("0.png", "1.png"):
+        (folder / "images" / name).write_bytes(picture("PNG"))
+    box = {"category_id": 3, "bbox": [1, 1, 3.5, 2], "iscrowd": 0}
+    whole = {
+        "images": [{"id": row, "file_name": f"{row}.png"} for row in range(2)],
+        "annotations": [{"id": row, "image_id": row, **box} for row in range(2)],
+        "categories": [{"id": 3, "name": "a"}, {"id": 4, "name": "b"}],
+    }
+
+    def parse(content: bytes) -> object:
+        (folder / "annotations.json").write_bytes(content)
+        return open_data(str(folder)), open_data(f"{folder}:boxes", image_size=4)
+
+    return Prepared((json.dumps(whole).encode(),), parse)
+
+
+def _prepare_state(folder: Path) -> Prepared:
+    """The file that save_to_disk puts beside its tables."""
+    (folder / "data.arrow").write_bytes(_arrow()[1])
+    sink = io.BytesIO()
+    indices = pa.table({"indices": [2, 0]})
+    with pa.ipc.new_stream(sink, indices.schema) as writer:
+        writer.write_table(indices)
+    (folder / "indices.arrow").write_bytes(sink.getvalue())
+    state = {"_data_files": [{"filename": "data.arrow"}]}
+    shuffled = state | {"_indices_data_files": [{"filename": "indices.arrow"}]}
+
+    def parse(content: bytes) -> object:
+        (folder / "state.json").write_bytes(content)
+        return open_data(str(folder)).ids
+
+    return Prepared(tuple(json.dumps(each).encode() for each in (state, shuffled)), parse)
+
+
+def _texts() -> tuple[bytes, ...]:
+    return (
+        b'text,label,id\n"a, b",1,x\n"c\n""d""",0,y\n',
+        "\ufefftext,label\r\nKäse,spam\r\nx,ham\r\n".encode(),
+    )
+
+
+def _lines() -> tuple[bytes, ...]:
+    rows = ({"text": "Käse", "label": 1, "id": 7}, {"text": None, "label": 0, "id": "x"})
+    lines = b"\n".join(json.dumps(row).encode() for row in rows)
+    return lines, b'{"content": "a", "labels": "spam"}\n'
+
+
+def _text_table() -> tuple[bytes, ...]:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a", None, "c"], "label": ["x", "y", "x"]}), stream)
+    return (stream.getvalue(),)
+
+
 TARGETS = (
     Target("idx-images", _file("x", _idx, lambda path: read_idx(path, dimensions=3)), 2000),
     Target("idx-labels", _file("x", _idx_labels, lambda path: read_idx(path, dimensions=1)), 2000),
@@ -197,6 +275,15 @@ TARGETS = (
     ),
     Target("parquet", _file("x.parquet", _parquet, lambda path: open_data(str(path))), 150),
     Target("arrow", _file("x.arrow", _arrow, lambda path: open_data(str(path))), 150),
+    Target("webdataset", _file("x.tar", _shards, lambda path: open_data(str(path))), 100),
+    Target("coco", _prepare_annotations, 80),
+    Target("hugging-face-state", _prepare_state, 150),
+    *(
+        Target(
+            f"texts-{ending}", _file(f"x.{ending}", seeds, lambda path: open_texts(str(path))), 500
+        )
+        for ending, seeds in (("csv", _texts), ("jsonl", _lines), ("parquet", _text_table))
+    ),
     Target("pictures", _prepare_pictures, 500),
     Target("file-names", _prepare_names, 200),
     Target("data-arguments", _prepare_arguments, 500),

@@ -21,6 +21,7 @@ from corpus import (
     pickles,
     pictures,
     safe_tensors,
+    shards,
     tables,
 )
 from corpus.hostile import CANARY, Hostile
@@ -39,6 +40,7 @@ CORPUS = [
     *pictures.CORPUS,
     *names.CORPUS,
     *tables.CORPUS,
+    *shards.CORPUS,
     *descriptions.CORPUS,
 ]
 

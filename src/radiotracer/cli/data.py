@@ -21,12 +21,12 @@ def list_(*, json: Json = False) -> int:
         emit({"datasets": [vars(row) for row in rows]})
         return 0
     table = Table(box=None, pad_edge=False)
-    for title in ("name", "examples", "size", "in the cache"):
+    for title in ("name", "what", "examples", "size", "in the cache"):
         table.add_column(title, no_wrap=True)
     for row in rows:
         size = f"{row.bytes / 1e6:.0f} MB"
         cached = "yes" if row.cached else "no"
-        table.add_row(row.name, f"{row.examples:,}", size, cached)
+        table.add_row(row.name, row.kind, f"{row.examples:,}", size, cached)
     out.print(table)
     for row in rows:
         out.print(f"{row.name}: {row.title}; licence: {row.licence}")
@@ -34,11 +34,11 @@ def list_(*, json: Json = False) -> int:
 
 
 def get(
-    name: Annotated[str, Parameter(help="mnist or fashion-mnist.")],
+    name: Annotated[str, Parameter(help="mnist, fashion-mnist or spam-assassin.")],
     /,
     *,
     folder: Annotated[
-        Path | None, Parameter(name="--out", help="Also put the four IDX files into this folder.")
+        Path | None, Parameter(name="--out", help="Also put its files into this folder.")
     ] = None,
     json: Json = False,
 ) -> int:

@@ -27,14 +27,18 @@ Json = Annotated[
 ]
 Seed = Annotated[int, Parameter(help="Everything random follows from it.")]
 ImageSize = Annotated[
-    int | None, Parameter(help="Resize the images of a folder or table to this height and width.")
+    int | None,
+    Parameter(
+        help="Resize encoded images (of folders, tables, archives) to this height and width."
+    ),
 ]
 Data = Annotated[
     str,
     Parameter(
         help="mnist, fashion-mnist, a folder with one folder of images per class, a folder with "
-        "the four IDX files, an .npz file, or a folder that `tamper` wrote; :train or :test "
-        "behind it chooses a split."
+        "the four IDX files, an .npz file, Parquet or Arrow files of Hugging Face, WebDataset "
+        "archives (train-{000..012}.tar), COCO's annotations.json, or a folder that `tamper` "
+        "wrote; :train or :test behind it chooses a split, :boxes each annotated box."
     ),
 ]
 TrainingData = Annotated[

@@ -11,10 +11,8 @@ import torch
 from torch import nn
 
 from radiotracer.cli.console import err
-from radiotracer.data import BUILT_INS, Examples, open_data
-from radiotracer.data.idx import has_idx_split
-from radiotracer.data.saved import is_saved
-from radiotracer.data.shards import has_tables
+from radiotracer.data import Examples, open_data
+from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
 from radiotracer.lab.models import build_model
 from radiotracer.marking.release import Release
@@ -54,15 +52,8 @@ def open_like(source: str, train: Examples) -> Examples:
 
 def open_sized(source: str, image_size: int | None) -> Examples:
     """Open a DATA argument; images of several sizes are resized, as the training images were."""
-    split = next((end for end in (":train", ":test") if source.endswith(end)), "")
-    folder = Path(source if Path(source).exists() else source.removesuffix(split))
-    images = (
-        str(folder) not in BUILT_INS
-        and (folder.is_dir() or has_tables(folder))
-        and not is_saved(folder)
-        and not any(has_idx_split(folder, each) for each in ("train", "test"))
-    )
-    return open_data(source, image_size=image_size if images else None, report=err.print)
+    size = image_size if takes_image_size(source) else None
+    return open_data(source, image_size=size, report=err.print)
 
 
 def held_out_of(release: Release, source: str | None) -> Examples | None:

@@ -19,3 +19,5 @@ from radiotracer.data.idx import read_idx as read_idx
 from radiotracer.data.saved import save_examples as save_examples
 from radiotracer.data.sources import open_data as open_data
 from radiotracer.data.store import store_data as store_data
+from radiotracer.data.text_sources import open_texts as open_texts
+from radiotracer.data.texts import Texts as Texts

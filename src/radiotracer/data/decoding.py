@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from radiotracer.data.encoded import Encoded
 from radiotracer.data.examples import Images
 from radiotracer.data.npy import NpyWriter, map_npy
 from radiotracer.data.pixels import decode, has_colour, in_threads, only_alarms
 from radiotracer.errors import DataError
-
-Encoded = Path | bytes | None
-"""Where an image lies, or its bytes; None where there are none."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many examples are done, and how many there are."""
@@ -39,15 +37,15 @@ IN_MEMORY = Decoding()
 """Where data go unless they are stored."""
 
 
-def any_colour(images: Sequence[Encoded]) -> bool:
+def any_colour(images: Sequence[Encoded | None]) -> bool:
     """Whether one of the images is more than grey."""
     with only_alarms():
         return any(in_threads(lambda each: each is not None and has_colour(each), images))
 
 
 def decode_all(
-    images: Sequence[Encoded],
-    root: Path,
+    images: Sequence[Encoded | None],
+    root: Path | str,
     *,
     colour: bool,
     image_size: int | None,
@@ -56,7 +54,7 @@ def decode_all(
     """Decode images of one size.
 
     Args:
-        images: n of them.
+        images: n of them; None where there is none.
         root: Where they come from, for errors.
         colour: Three channels, not one.
         image_size: Resize to this height and width.
@@ -91,7 +89,7 @@ def decode_all(
     return pixels, bad
 
 
-def _decoded(image: Encoded, colour: bool, image_size: int | None) -> Images | str:
+def _decoded(image: Encoded | None, colour: bool, image_size: int | None) -> Images | str:
     if image is None:
         return "there are no bytes of it in the file"
     return decode(image, colour, image_size)
@@ -113,7 +111,7 @@ def _in(file: Path, images: Iterator[Images]) -> Images:
     return map_npy(file)
 
 
-def _require_one_size(sizes: Counter[tuple[int, ...]], root: Path) -> None:
+def _require_one_size(sizes: Counter[tuple[int, ...]], root: Path | str) -> None:
     if len(sizes) > 1:
         listed = ", ".join(f"{h}x{w} ({n} images)" for (h, w), n in sizes.most_common(5))
         raise DataError(

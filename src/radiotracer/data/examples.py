@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.blocks import values
 from radiotracer.data.digests import dataset_digest, hexadecimal, image_hashes, kept_hashes
+from radiotracer.data.labelled import require_every_class, require_labelled, rows_at
 from radiotracer.errors import DataError
 
 Images = NDArray[np.uint8]
@@ -23,7 +23,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file that was left out because it could not be read as an image, and why."""
+    """A file, or a part of one, that was left out because it could not be used, and why."""
 
     path: str
     reason: str
@@ -68,42 +68,14 @@ class Examples:
                 came=f"{self.images.dtype} of shape {self.images.shape} from {self.source}",
                 do="convert the images to 8-bit grey or RGB",
             )
-        n = len(self.images)
-        if self.labels.dtype != np.int64 or self.ids.dtype.kind != "U":
-            raise DataError(
-                expected="int64 labels and text ids",
-                came=f"{self.labels.dtype} labels and {self.ids.dtype} ids from {self.source}",
-                do="convert them",
-            )
-        if self.labels.shape != (n,) or self.ids.shape != (n,):
-            raise DataError(
-                expected=f"one label and one id for each of {n} images",
-                came=f"labels of shape {self.labels.shape} and ids of shape {self.ids.shape}",
-                do=f"repair {self.source}",
-            )
-        if not self.class_names or not all(
-            map(_is_plain_text, (self.class_names, values(self.ids)))
-        ):
-            raise DataError(
-                expected="one class name or more, and names and ids of Unicode text without NUL",
-                came=f"{len(self.class_names)} class names, or text that UTF-8 cannot hold",
-                do=f"repair the names in {self.source}",
-            )
-        outside = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.class_names)))
-        if len(outside):
-            first = outside[0]
-            raise DataError(
-                expected=f"labels from 0 to {len(self.class_names) - 1}",
-                came=f"{len(outside)} outside them, "
-                f"first {self.labels[first]} at {self.ids[first]}",
-                do=f"repair the labels of {self.source}",
-            )
-        if repeated := _repeated(self.ids):
-            raise DataError(
-                expected="unique ids",
-                came=f"{repeated} repeated",
-                do=f"repair the ids of {self.source}",
-            )
+        require_labelled(
+            "images",
+            len(self),
+            labels=self.labels,
+            ids=self.ids,
+            class_names=self.class_names,
+            source=self.source,
+        )
 
     def __len__(self) -> int:
         """How many examples there are."""
@@ -126,8 +98,7 @@ class Examples:
 
     def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Examples:
         """The examples at `rows` (row numbers, in that order, or a boolean mask of shape (n,))."""
-        chosen = np.asarray(rows)
-        index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        index = rows_at(rows)
         return dataclasses.replace(
             self, images=self.images[index], labels=self.labels[index], ids=self.ids[index]
         )
@@ -138,28 +109,4 @@ class Examples:
 
     def require_every_class(self) -> None:
         """Raise `DataError` when a class has no example: nothing can be learned about it."""
-        counts = np.bincount(self.labels, minlength=len(self.class_names))
-        empty = [name for name, count in zip(self.class_names, counts, strict=True) if count == 0]
-        if empty:
-            raise DataError(
-                expected=f"at least one example in each of the {len(self.class_names)} classes",
-                came=f"none in {', '.join(empty[:10])}{' and more' * (len(empty) > 10)}",
-                do=f"add examples to {self.source} or remove the class",
-            )
-
-
-def _is_plain_text(texts: Iterable[str]) -> bool:
-    """Parquet and JSON hold UTF-8 only, and NumPy drops a NUL at the end of a text."""
-    try:
-        return all(isinstance(text, str) and b"\0" not in text.encode() for text in texts)
-    except UnicodeEncodeError:
-        return False
-
-
-def _repeated(ids: NDArray[np.str_]) -> int:
-    """How many ids were there before; texts are only sorted where their hashes repeat."""
-    hashes = np.fromiter(map(hash, values(ids)), dtype=np.int64, count=len(ids))
-    hashes.sort()
-    if not (hashes[1:] == hashes[:-1]).any():
-        return 0
-    return len(ids) - len(np.unique(ids))
+        require_every_class(self.labels, self.class_names, self.source)

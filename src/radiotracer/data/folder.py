@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,15 @@ SPLITS = ({"train", "test"}, {"train", "val"}, {"train", "val", "test"})
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class File:
+    """A file in the folder of a class.
+
+    Args:
+        path: Where it lies.
+        id: The path from the root, with ``/``.
+        label: The place of its class.
+    """
+
     path: Path
     id: str
     label: int
@@ -68,11 +76,11 @@ def open_folder(
     """
     require_image_size(image_size)
     top = split_folders(root)[split] if split else root
-    classes = _class_folders(split_folders(root)["train"] if split else root)
-    files, quarantined = _find(root, top, classes)
+    classes = class_folders(split_folders(root)["train"] if split else root)
+    files, quarantined = find_files(root, top, classes)
     # A model takes one number of channels, so the splits must agree on it.
     elsewhere = [folder for folder in split_folders(root).values() if folder != top]
-    others = [file for folder in elsewhere for file in _find(root, folder, classes)[0]]
+    others = [file for folder in elsewhere for file in find_files(root, folder, classes)[0]]
     colour = any_colour([file.path for file in (*files, *others)])
     images, bad = decode_all(
         [file.path for file in files],
@@ -94,7 +102,7 @@ def open_folder(
         images=images,
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
-        class_names=tuple(_text(name) for name in classes),
+        class_names=tuple(as_text(name) for name in classes),
         source=f"{root.absolute()}{':' + split if split else ''}",
         queries=None,
         quarantined=tuple(sorted(quarantined, key=lambda each: each.path)),
@@ -104,24 +112,46 @@ def open_folder(
     return examples
 
 
-def _class_folders(root: Path) -> list[str]:
+def class_folders(root: Path, what: str = "images") -> list[str]:
+    """The folders in `root`, sorted: each is a class.
+
+    Raises:
+        DataError: There is none.
+    """
     names = sorted(path.name for path in _visible(root) if path.is_dir() and not path.is_symlink())
     if not names:
         raise DataError(
             expected=f"a folder per class in {root}",
             came="no folder",
-            do="sort the images into one folder per class",
+            do=f"sort the {what} into one folder per class",
         )
     return names
 
 
-def _find(root: Path, top: Path, classes: Sequence[str]) -> tuple[list[_File], list[Quarantined]]:
-    """Every image file below `top`, by class and then by path, and what was left out."""
-    files: list[_File] = []
+def find_files(
+    root: Path,
+    top: Path,
+    classes: Sequence[str],
+    suffixes: Set[str] = SUFFIXES,
+    what: str = "an image",
+) -> tuple[list[File], list[Quarantined]]:
+    """Every file below `top`, by class and then by path, and what was left out.
+
+    Args:
+        root: What ids begin at.
+        top: The root, or the folder of a split.
+        classes: Folders that there may be.
+        suffixes: The endings of what counts, in lower case.
+        what: What that is, for reasons.
+
+    Raises:
+        DataError: A folder that is no class.
+    """
+    files: list[File] = []
     quarantined: list[Quarantined] = []
 
     def leave_out(path: Path, reason: str) -> None:
-        quarantined.append(Quarantined(_text(path.relative_to(root).as_posix()), reason))
+        quarantined.append(Quarantined(as_text(path.relative_to(root).as_posix()), reason))
 
     def walk(folder: Path, label: int) -> None:
         for path in sorted(_visible(folder)):
@@ -131,10 +161,10 @@ def _find(root: Path, top: Path, classes: Sequence[str]) -> tuple[list[_File], l
                 walk(path, label)
             elif not path.is_file():
                 leave_out(path, "not a plain file")
-            elif path.suffix.lower() not in SUFFIXES:
-                leave_out(path, "its name does not end like that of an image")
+            elif path.suffix.lower() not in suffixes:
+                leave_out(path, f"its name does not end like that of {what}")
             else:
-                files.append(_File(path, _text(path.relative_to(root).as_posix()), label))
+                files.append(File(path, as_text(path.relative_to(root).as_posix()), label))
 
     for path in sorted(_visible(top)):
         if path.is_symlink():
@@ -147,7 +177,7 @@ def _find(root: Path, top: Path, classes: Sequence[str]) -> tuple[list[_File], l
                 came=f"the folder {path}",
                 do="add the class to the training split or remove it here",
             )
-        elif path.suffix.lower() in SUFFIXES:
+        elif path.suffix.lower() in suffixes:
             leave_out(path, "not in the folder of a class")
     return files, quarantined
 
@@ -163,6 +193,6 @@ def _visible(folder: Path) -> list[Path]:
         ) from error
 
 
-def _text(name: str) -> str:
+def as_text(name: str) -> str:
     """A file name need not be UTF-8; ids and class names must be, for Parquet and JSON."""
     return name.encode(errors="backslashreplace").decode()

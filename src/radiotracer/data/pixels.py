@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
+from radiotracer.data.encoded import Crop, Encoded, opened, whole, without_place
 from radiotracer.data.examples import Images
 from radiotracer.errors import DataError
 
@@ -62,34 +60,40 @@ def in_threads(work: Callable[[_In], _Out], items: Sequence[_In]) -> Iterator[_O
             yield from pool.map(work, items[start : start + AHEAD])
 
 
-def has_colour(file: Path | bytes) -> bool:
+def has_colour(encoded: Encoded) -> bool:
     """Whether an image is more than grey; False for what is no image."""
     try:
-        with Image.open(_opened(file), formats=FORMATS) as image:
+        with Image.open(opened(whole(encoded)), formats=FORMATS) as image:
             return image.mode not in _GREY
     except Exception:
         return False  # decoding it, if it is in this split, tells why
 
 
-def decode(file: Path | bytes, colour: bool, image_size: int | None) -> Images | str:
+def decode(encoded: Encoded, colour: bool, image_size: int | None) -> Images | str:
     """Pixels of shape (height, width, 1 or 3), or why there are none.
 
     Args:
-        file: Where the image lies, or its bytes.
+        encoded: Where the image lies, or its bytes, or a box of it.
         colour: Three channels, not one.
         image_size: Resize to this height and width (Lanczos).
     """
+    file = whole(encoded)
     try:
-        with Image.open(_opened(file), formats=FORMATS) as image:
-            if image.mode.startswith("I;16"):
-                high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-                flat = Image.fromarray(high)
-            elif image.mode in ("I", "F"):
+        with Image.open(opened(file), formats=FORMATS) as image:
+            if image.mode in ("I", "F"):
                 return f"its pixels have 32 bits (mode {image.mode}): convert it to 8"
-            elif image.mode == "P" and "transparency" in image.info:
-                flat = image.convert("RGBA")
-            else:
-                flat = image.copy()
+            transparent = image.mode == "P" and "transparency" in image.info
+            flat = (
+                image.crop(_within(encoded.box, image))
+                if isinstance(encoded, Crop)
+                else image.copy()
+            )
+        if 0 in flat.size:
+            return "its box lies outside of the image"
+        if flat.mode.startswith("I;16"):
+            flat = Image.fromarray((np.asarray(flat).astype(np.uint16) >> 8).astype(np.uint8))
+        elif transparent:
+            flat = flat.convert("RGBA")
         flat = flat.convert("RGB" if colour else "L")
         if image_size is not None and flat.size != (image_size, image_size):
             flat = flat.resize((image_size, image_size), Image.Resampling.LANCZOS)
@@ -99,15 +103,10 @@ def decode(file: Path | bytes, colour: bool, image_size: int | None) -> Images |
         raise
     # Pillow's decoders raise whatever a damaged file drives them to.
     except Exception as error:
-        return f"{type(error).__name__}: {_without_place(str(error), file)}"
+        return f"{type(error).__name__}: {without_place(str(error), file)}"
 
 
-def _opened(file: Path | bytes) -> Path | BytesIO:
-    return BytesIO(file) if isinstance(file, bytes) else file
-
-
-def _without_place(text: str, file: Path | bytes) -> str:
-    """Neither the folder, which is private, nor an address in memory, which is never the same."""
-    if isinstance(file, bytes):
-        return re.sub(r"<_io\.BytesIO[^>]*>", "its bytes", text)
-    return text.replace(str(file), file.name)
+def _within(box: tuple[int, int, int, int], image: Image.Image) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box
+    left, top = max(left, 0), max(top, 0)
+    return left, top, max(left, min(right, image.width)), max(top, min(bottom, image.height))

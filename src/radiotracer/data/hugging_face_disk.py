@@ -1,0 +1,148 @@
+"""What `datasets.Dataset.save_to_disk` says of its folder: which files count, in which order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from radiotracer.data.encoded import read_limited
+from radiotracer.data.rows import Item, Rows
+from radiotracer.errors import DataError
+
+STATE = "state.json"
+"""Names the files of a data set. What else lies beside them are caches of later operations."""
+
+SPLITS = "dataset_dict.json"
+"""Names the splits of a dictionary of data sets; each is a folder."""
+
+_MOST = 1 << 24
+
+
+@dataclass(frozen=True)
+class State:
+    """A saved data set.
+
+    Args:
+        files: The names of its tables, in order.
+        indices: The names of the tables that say which of their rows are meant, in which order, as
+            early versions wrote them for data that had been shuffled or filtered; mostly none.
+    """
+
+    files: tuple[str, ...]
+    indices: tuple[str, ...]
+
+
+def read_state(folder: Path) -> State | None:
+    """What a folder says about itself; None where it says nothing.
+
+    Raises:
+        DataError: It cannot be read, or names something that is no file in this folder.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    found = _json(path)
+    files = _names(found.get("_data_files"), path)
+    # A folder may hold another program's file of this name.
+    if not files:
+        return None
+    return State(files, _names(found.get("_indices_data_files"), path))
+
+
+def read_splits(folder: Path) -> frozenset[str] | None:
+    """The splits of a saved dictionary of data sets; None for what is none.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    path = folder / SPLITS
+    if not path.is_file():
+        return None
+    splits = _json(path).get("splits")
+    if not isinstance(splits, list) or not all(isinstance(each, str) for each in splits):
+        raise _refused(path, "no list of splits")
+    return frozenset(splits)
+
+
+def in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
+    """The rows that are meant, in their order; each keeps its id.
+
+    Args:
+        rows: Those of all files of the folder.
+        folder: The folder.
+
+    Raises:
+        DataError: The indices cannot be read, or lead out of the rows.
+    """
+    state = read_state(folder)
+    if state is None or not state.indices:
+        return rows
+    which = [row for name in state.indices for row in _indices(folder / name)]
+    n = sum(len(each.ids) for each in rows)
+    if which and not 0 <= min(which) <= max(which) < n:
+        raise _refused(folder / state.indices[0], f"rows beyond the {n} that there are")
+    if len({(part.names, *{type(label) for label in part.labels}) for part in rows}) > 1:
+        raise _refused(folder / state.files[0], "files that disagree on the classes")
+    items = [each for part in rows for each in part.items]
+    labels: list[Any] = [each for part in rows for each in part.labels]
+    ids = [each for part in rows for each in part.ids]
+    return [
+        replace(
+            rows[0],
+            items=[items[row] for row in which],
+            labels=[labels[row] for row in which],
+            ids=[ids[row] for row in which],
+        )
+    ]
+
+
+def _indices(path: Path) -> list[int]:
+    import pyarrow as pa  # only where there are such tables
+
+    from radiotracer.data.tables import read_table
+
+    table = read_table(path, lambda schema, _: schema.names)
+    if table.column_names != ["indices"] or not pa.types.is_integer(table["indices"].type):
+        raise _refused(path, "no column of indices alone")
+    if table["indices"].null_count:
+        raise _refused(path, "indices that are missing")
+    indices: list[int] = table["indices"].to_pylist()
+    return indices
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(read_limited(path, _MOST, "JSON"))
+    except (ValueError, RecursionError) as error:
+        raise _refused(path, f"{type(error).__name__}: {str(error)[:100]}") from error
+    if not isinstance(found, dict):
+        raise _refused(path, "no object")
+    return found
+
+
+def _names(listed: object, path: Path) -> tuple[str, ...]:
+    """File names of a list of ``{"filename": …}``: such that lie in the folder itself."""
+    if listed is None:
+        return ()
+    if not isinstance(listed, list):
+        raise _refused(path, "no list of files")
+    names = []
+    for each in listed:
+        name = each.get("filename") if isinstance(each, dict) else None
+        if not isinstance(name, str) or "\0" in name or name in ("", ".", ".."):
+            raise _refused(path, "a file without a name")
+        if name != Path(name).name or (path.parent / name).is_symlink():
+            raise _refused(path, f"the file {name}, which may lie elsewhere")
+        names.append(name)
+    return tuple(names)
+
+
+def _refused(path: Path, came: str) -> DataError:
+    return DataError(
+        expected=f"what Hugging Face's save_to_disk writes in {path}",
+        came=came,
+        do="save the data set again",
+    )
