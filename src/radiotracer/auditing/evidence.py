@@ -167,6 +167,19 @@ class Evidence(_Part):
                 do="pass the folder that an audit wrote, as it was written",
             ) from error
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(evidence)` and the like: see `radiotracer.auditing.frame`."""
+        from radiotracer.auditing.frame import frame_of_evidence
+
+        return frame_of_evidence(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, what it supports, and the controls."""
+        from radiotracer.auditing.at_a_glance import of_evidence
+        from radiotracer.report import notebook
+
+        return notebook.render(of_evidence(self))
+
 
 def conclude(
     finding: Finding,

@@ -57,3 +57,16 @@ class Finding:
     controls: tuple[Control, ...]
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     least_log10_p: float | None = None
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(finding)` and the like: see `radiotracer.auditing.frame`."""
+        from radiotracer.auditing.frame import frame_of_finding
+
+        return frame_of_finding(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the p-value and the controls; a verdict is the evidence's to give."""
+        from radiotracer.auditing.at_a_glance import of_finding
+        from radiotracer.report import notebook
+
+        return notebook.render(of_finding(self))

@@ -137,6 +137,12 @@ class Release:
         """Labels of the marked examples, shape (k,)."""
         return self.published.labels[self.rows]
 
+    def _repr_html_(self) -> str:
+        """For notebooks, which are passed on: nothing that is sealed."""
+        from radiotracer.marking.at_a_glance import html
+
+        return html(self)
+
     def require_committed(self, key: Key) -> None:
         """Raise unless all of this, with this key, is what was committed to.
 

@@ -1,6 +1,7 @@
 """Findings become one JSON-able model, and that model becomes one offline HTML file.
 
-`Findings` are a scan's, `Reasons` an explanation's, `Audited` an audit's.
+`Findings` are a scan's, `Reasons` an explanation's, `Audited` an audit's; a `Glance` is what a
+notebook shows of any of them.
 """
 
 from radiotracer.report.audit_page import render_audit as render_audit
@@ -18,6 +19,9 @@ from radiotracer.report.findings import LabelFlow as LabelFlow
 from radiotracer.report.findings import Opponent as Opponent
 from radiotracer.report.findings import Queries as Queries
 from radiotracer.report.findings import Suspect as Suspect
+from radiotracer.report.glance import Figure as Figure
+from radiotracer.report.glance import Glance as Glance
+from radiotracer.report.glance import GlanceTable as GlanceTable
 from radiotracer.report.reasons import Cause as Cause
 from radiotracer.report.reasons import Push as Push
 from radiotracer.report.reasons import Reason as Reason
@@ -28,4 +32,5 @@ from radiotracer.report.render import render as render
 from radiotracer.report.summaries import label_flow as label_flow
 from radiotracer.report.summaries import precision_recall_curve as precision_recall_curve
 from radiotracer.report.summaries import score_distribution as score_distribution
+from radiotracer.report.thumbnails import LARGEST_SIDE as LARGEST_SIDE
 from radiotracer.report.thumbnails import png_uri as png_uri

@@ -14,14 +14,15 @@ LARGEST_SIDE = 96
 """Pixels. Larger images are reduced to this; smaller ones are kept, and CSS enlarges them."""
 
 
-def png_uri(image: NDArray[np.uint8]) -> str:
-    """A uint8 image as a PNG data URI whose longer side has at most `LARGEST_SIDE` pixels.
+def png_uri(image: NDArray[np.uint8], side: int = LARGEST_SIDE) -> str:
+    """A uint8 image as a PNG data URI whose longer side has at most `side` pixels.
 
     Equal pixels give equal bytes with one version of Pillow. An image that is not larger is stored
     losslessly as it is.
 
     Args:
         image: Shape (height, width, 1) for grey or (height, width, 3) for RGB.
+        side: At least 1.
 
     Raises:
         ValueError: The array has another shape or type.
@@ -33,7 +34,7 @@ def png_uri(image: NDArray[np.uint8]) -> str:
     picture = Image.fromarray(
         np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image)
     )
-    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,0 +1,228 @@
+"""Snippets for the cards of models and data sets: Markdown that says what a result supports."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from radiotracer.auditing import wording
+from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.auditing.power import KNOWN_POSITIVE
+from radiotracer.errors import InputError
+from radiotracer.integrations.frames import to_arrow
+from radiotracer.integrations.published import Published, published
+from radiotracer.report.findings import visible
+from radiotracer.report.wording import percent
+from radiotracer.review.changes import plain
+from radiotracer.review.scanned import SUMMARY, read_scan
+from radiotracer.scanning.provenance import name_of
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+)
+"""Hugging Face's size categories: fewer examples than, and what that is called."""
+
+
+def card(folder: str | Path, *, image_size: int | None = None) -> str:
+    """Markdown for the card of a data set or a model, by what the folder holds.
+
+    A section for an existing card where it is a scan or an audit; a whole card with the front
+    matter of Hugging Face where it is data. Names are shown and not obeyed. Nothing sealed is read.
+
+    Args:
+        folder: What `radiotracer scan`, `audit`, `mark`, `review --export` or `data store` wrote.
+        image_size: Of images in folders whose sizes differ.
+
+    Raises:
+        InputError: It is none of these, it is damaged, or evidence claims more than its p-value
+            supports.
+    """
+    folder = Path(folder)
+    if (folder / EVIDENCE_FILE).is_file():
+        return _of_audit(Evidence.read(folder))
+    if (folder / SUMMARY).is_file():
+        return _of_scan(folder)
+    return _of_data(published(folder, image_size=image_size))
+
+
+def _of_scan(folder: Path) -> str:
+    scanned = read_scan(folder)
+    summary, n, flagged = scanned.summary, len(scanned), int(scanned.is_suspect.sum())
+    detector, rule = (str(summary.get(name)) for name in ("detector", "rule"))
+    name = plain(name_of(scanned.recorded("data")))
+    inconclusive = scanned.recorded("inconclusive")
+    if inconclusive is not None:
+        found = f"**Inconclusive**: {plain(inconclusive)}. That is neither found nor clean."
+    else:
+        found = f"**{flagged:,}** ({percent(flagged / n)}) were flagged as suspects."
+        if not flagged:
+            found += " That does not prove that the data are clean."
+    has_reference = bool(to_arrow(folder)["is_reference"].to_numpy().any())
+    notes = [str(each) for each in summary.get("notes", [])]
+    return _text(
+        "## Scan for tampered training examples",
+        f"radiotracer followed the {n:,} training examples of {name} through a recorded training. "
+        f"{found} Detector: {plain(detector)}; rule: {plain(rule)}.",
+        _rates(summary, detector, rule, has_reference=has_reference),
+        "A scan finds changed labels and collisions with a target; patches with wrong labels, in "
+        "networks trained from scratch, it mostly misses.",
+        "\n".join(f"- {plain(each)}" for each in notes),
+        f"Data, SHA-256 over ids, images and labels: `{plain(scanned.data_digest)}`",
+    )
+
+
+def _rates(summary: Mapping[str, Any], detector: str, rule: str, *, has_reference: bool) -> str:
+    """Error rates, or why there are none."""
+    row = summary.get("detectors", {}).get(detector, {})
+    if row.get("recall") is not None:
+        return (
+            "Measured against a manifest that says which examples were tampered with: "
+            f"recall {percent(row['recall'])}, false-positive rate "
+            f"{percent(row['false_positive_rate'])}, precision {percent(row['precision'])}, "
+            f"average precision {row['auprc']:.4f}."
+        )
+    why = "No error rates are given: nobody knows which examples really are tampered."
+    if "false discovery rate" not in rule:
+        return why
+    if has_reference:
+        return (
+            f"{why} The false discovery rate of the rule is kept on average if the reference "
+            "examples are a random sample of the clean ones."
+        )
+    return (
+        f"{why} The false discovery rate of the rule is an estimate: it assumes trusted examples "
+        "that nobody tampered with and that are like the honest ones."
+    )
+
+
+def _of_audit(evidence: Evidence) -> str:
+    _require_supported(evidence)
+    looks = len(evidence.looks)
+    claim = wording.claim(
+        evidence.verdict,
+        evidence.inconclusive_because,
+        evidence.log10_p_value,
+        evidence.adjusted_log10_p_value,
+        looks,
+    )
+    passed = sum(each.passed for each in evidence.controls)
+    digest = evidence.suspect.identity.get("sha256")
+    rows = [
+        ("model", evidence.suspect.name + (f", SHA-256 {digest}" if digest else "")),
+        ("asked for", f"{evidence.access}, {evidence.suspect.queries:,} images"),
+        ("p-value, at most", wording.power(evidence.log10_p_value)),
+        (f"after Holm over {looks} look{'s' * (looks != 1)}", _adjusted(evidence)),
+        ("level, committed to before", f"{evidence.alpha:g}"),
+        ("controls passed", f"{passed} of {len(evidence.controls)}"),
+        ("commitment", evidence.commitment),
+        ("key, fingerprint", evidence.key),
+        ("made", f"{evidence.created}, radiotracer {evidence.version}"),
+    ]
+    return _text(
+        "## Audit: trained on marked data?",
+        f"**{wording.HEADLINES[evidence.verdict]}.** {plain(claim)}",
+        "\n".join(
+            ["| | |", "|---|---|", *(f"| {plain(name)} | {plain(it)} |" for name, it in rows)]
+        ),
+        "To consider:",
+        "\n".join(f"- {plain(each)}" for each in wording.ALTERNATIVES[evidence.verdict]),
+        "The commitment was opened for the audit. Who holds the key can compute all of it again: "
+        "`radiotracer verify AUDIT --key KEY --marked MARKED`.",
+    )
+
+
+def _adjusted(evidence: Evidence) -> str:
+    return wording.power(evidence.adjusted_log10_p_value)
+
+
+def _require_supported(evidence: Evidence) -> None:
+    """Raise `InputError` where the verdict is not what the numbers beside it give."""
+    small = evidence.adjusted_log10_p_value <= math.log10(evidence.alpha)
+    # Where even the known positive was not found, what is found all the same stands.
+    failed = any(
+        not each.passed and not (small and each.name == KNOWN_POSITIVE)
+        for each in evidence.controls
+    )
+    because = evidence.inconclusive_because
+    supported = {
+        "inconclusive": because is not None,
+        "trained-on-marked-data": because is None and not failed and small,
+        "no-evidence": because is None and not failed and not small,
+    }[evidence.verdict]
+    if not supported:
+        level = f"level {evidence.alpha:g}" + ", a control failed" * failed
+        raise InputError(
+            expected="evidence whose verdict follows from its p-value, level and controls",
+            came=f"{evidence.verdict} at {_adjusted(evidence)} after Holm, {level}",
+            do="do not publish it; check it with `radiotracer verify`",
+        )
+
+
+def _of_data(data: Published) -> str:
+    n, names = len(data.examples), data.examples.class_names
+    marked = data.commitment is not None
+    return (
+        _front_matter(data)
+        + "\n"
+        + _text(
+            f"# {plain(data.name)}",
+            f"{n:,} images in {len(names)} class{'es' * (len(names) != 1)}.",
+            _about_marks(data.commitment) if data.commitment is not None else "",
+            "## Cleaning\n\nSuspects of a radiotracer scan were reviewed by a person: some were "
+            "dropped or relabelled. `CHANGES.md` counts them."
+            if data.kind == "cleaned"
+            else "",
+            "## Check what you have",
+            "SHA-256 over every id, image and label, in order"
+            + (", as in `data.json`" if data.kind != "cleaned" else "")
+            + f": `{data.examples.digest}`"
+            + ("\n\nThe commitment is in `commitment.json`." if marked else ""),
+        )
+    )
+
+
+def _about_marks(commitment: str) -> str:
+    return (
+        "## These data are marked\n\n"
+        "Some of the images were changed under a secret key, so that training on these data can be "
+        "shown. How they were marked, and how models will be audited, is fixed by the commitment, "
+        f"SHA-256:\n\n    {commitment}\n\n"
+        "Where it was time-stamped, the stamp shows since when.\n\n"
+        "To ask whether a model was trained on these data, turn to the publisher, who holds the "
+        "key, with the model or a way to ask it: its scores or its labels may be enough. The "
+        "answer is a p-value with its controls. An audit that finds nothing clears nobody."
+    )
+
+
+def _front_matter(data: Published) -> str:
+    n = len(data.examples)
+    size = next((name for limit, name in _SIZES if n < limit), None)
+    tags = ["radiotracer", f"{data.kind}-data"]
+    if data.commitment is not None and data.kind != "marked":
+        tags.append("marked-data")
+    lines = [
+        "---",
+        # JSON's texts are YAML's, and nothing in them ends the line.
+        f"pretty_name: {json.dumps(str(visible(data.name)))}",
+        "task_categories:",
+        "- image-classification",
+        *([] if size is None else ["size_categories:", f"- {size}"]),
+        "tags:",
+        *(f"- {tag}" for tag in tags),
+        "---",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(*paragraphs: str) -> str:
+    return "\n\n".join(each for each in paragraphs if each) + "\n"

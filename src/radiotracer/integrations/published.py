@@ -1,0 +1,135 @@
+"""What of a folder is for the public: the data, their files, and the commitment to marks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from radiotracer.data import Examples, open_data
+from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, IMAGES, is_saved
+from radiotracer.errors import DataError, InputError
+from radiotracer.marking.commitment import Commitment
+from radiotracer.marking.release import COMMITMENT_FILE, PUBLISHED
+from radiotracer.review.changes import CHANGES
+from radiotracer.review.export import TABLE
+from radiotracer.review.formats import FOLDER
+from radiotracer.runs.texts import parsed
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Data to publish.
+
+    Args:
+        kind: Marked by `radiotracer mark`, cleaned by `radiotracer review --export`, or neither.
+        name: A short one.
+        base: The folder that is published; paths are relative to it.
+        examples: The data.
+        files: Single files.
+        sets: Suffixes of image files, such as ``.png``, that lie in folders of classes.
+        commitment: To the marks; None where there are none that we know of.
+    """
+
+    kind: Literal["marked", "cleaned", "stored"]
+    name: str
+    base: Path
+    examples: Examples
+    files: tuple[str, ...]
+    sets: tuple[str, ...]
+    commitment: str | None
+
+
+def published(folder: Path, *, image_size: int | None = None) -> Published:
+    """Open the public half of a folder; nothing sealed is read, and no key.
+
+    Args:
+        folder: What `mark` wrote, the folder ``release`` in it, what `review --export` wrote, or
+            data that radiotracer stored.
+        image_size: Of images in folders whose sizes differ.
+
+    Raises:
+        InputError: It is none of these.
+        DataError: It is damaged, or its commitment is another one than that of the data.
+    """
+    name = folder.resolve().name
+    if (folder / PUBLISHED / COMMITMENT_FILE).is_file():  # the whole of what mark wrote
+        beside, folder = folder / COMMITMENT_FILE, folder / PUBLISHED
+        if beside.is_file() and _commitment(beside.parent) != _commitment(folder):
+            raise _other(beside, "the one that is published")
+    if is_saved(folder):
+        commitment = _commitment(folder)
+        if commitment != _stated(folder):
+            raise _other(folder / COMMITMENT_FILE, f"the one that {folder / DESCRIPTION} names")
+        files = (DESCRIPTION, IMAGES, IDS, ARRAYS, *([COMMITMENT_FILE] if commitment else []))
+        kind: Literal["marked", "stored"] = "marked" if commitment else "stored"
+        examples = open_data(str(folder))
+        return Published(kind, name, folder, examples, files, (), commitment)
+    if (folder / CHANGES).is_file() and (data := _cleaned_data(folder)) is not None:
+        examples = open_data(str(data), image_size=image_size)
+        files, sets = _listed(data)
+        inside = tuple(f"{FOLDER}/{file}" for file in files)
+        extra = tuple(each for each in (CHANGES, TABLE) if (folder / each).is_file())
+        commitment = _stated(data) if is_saved(data) else None
+        return Published("cleaned", name, folder, examples, (*extra, *inside), sets, commitment)
+    raise InputError(
+        expected="a scan, an audit, marked data, a cleaned export, or data that radiotracer stored",
+        came=str(folder),
+        do="pass a folder that radiotracer wrote",
+    )
+
+
+def _cleaned_data(folder: Path) -> Path | None:
+    """The DATA argument of an export."""
+    data = folder / FOLDER
+    archives = [] if is_saved(data) else sorted(data.glob("*.npz"))
+    if archives:
+        return archives[0]
+    return data if data.is_dir() else None
+
+
+def _listed(data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of single files at the top, and suffixes of files in folders below."""
+    if data.is_file():
+        return (data.name,), ()
+    files = tuple(sorted(each.name for each in data.iterdir() if each.is_file()))
+    return files, tuple(sorted({each.suffix.lower() for each in _below(data) if each.suffix}))
+
+
+def _below(data: Path) -> Iterator[Path]:
+    for folder in data.iterdir():
+        if folder.is_dir():
+            yield from (each for each in folder.rglob("*") if each.is_file())
+
+
+def _commitment(folder: Path) -> str | None:
+    path = folder / COMMITMENT_FILE
+    if not path.is_file():
+        return None
+    try:
+        return parsed(Commitment, path.read_bytes()).digest
+    except (OSError, ValueError) as error:
+        raise DataError(
+            expected=f"{path} as `radiotracer mark` wrote it",
+            came="another content",
+            do="restore it",
+        ) from error
+
+
+def _stated(folder: Path) -> str | None:
+    """The commitment that the data name; `open_data` says what else is wrong with the file."""
+    try:
+        stated = json.loads((folder / DESCRIPTION).read_bytes())["provenance"].get("commitment")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return stated if isinstance(stated, str) else None
+
+
+def _other(path: Path, than: str) -> DataError:
+    return DataError(
+        expected=f"one commitment: that in {path} and {than}",
+        came="two that differ, or one alone",
+        do="restore the one that was published",
+    )
