@@ -13,7 +13,7 @@ TORCH  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: install dev demo data test lint types layers docs check bench-speed bench-flips \
-	fuzz lock sbom audit-dependencies clean
+	fuzz lock sbom audit-dependencies site diagrams dist clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,7 @@ data: install
 # a file stays in one process, so that what its tests share is made once.
 test: dev
 	-@$(BIN)/radiotracer data get mnist
+	-@$(BIN)/radiotracer data get spam-assassin
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: dev
@@ -64,6 +65,23 @@ bench-flips: dev  ## two recipes, three seeds, every detector
 fuzz: dev  ## every parser for a minute; with atheris, if it is installed in the environment
 	$(BIN)/python tools/fuzz.py $(ARGS)
 
+# The site's own programs come after those of development: they share some.
+$(VENV)/.documented: $(VENV)/.developed tools/locks/site.txt
+	$(BIN)/python -m pip install -q $(LOCKED) -r tools/locks/site.txt
+	@touch $@
+
+site: $(VENV)/.documented  ## the documentation as a site that works from the disk: build/site/index.html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -n -b html docs build/site
+	@echo "build/site/index.html"
+
+diagrams: $(VENV)/.documented  ## the Mermaid blocks of docs/ as pictures; takes npm and Chromium
+	$(BIN)/python tools/diagrams.py
+
+dist: dev  ## wheel and sdist, without fetching anything; tools/check_dist.sh tries the wheel
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	@ls dist
+
 lock: dev  ## the locked releases anew: ARGS=--upgrade for the newest, else only what has to change
 	tools/lock.sh $(ARGS)
 
@@ -80,4 +98,4 @@ audit-dependencies: $(PAPERS)/.installed  ## known holes in what is locked; asks
 	tools/audit_dependencies.sh $(PAPERS)/bin/pip-audit
 
 clean:
-	rm -rf $(VENV) build/sbom.json radiotracer-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist radiotracer-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

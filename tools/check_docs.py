@@ -55,7 +55,8 @@ def commands(page: Path, text: str) -> list[str]:
     problems = []
     for line in command_lines(text):
         # A comment begins after a space; the # of DATA#ROW does not.
-        tokens = shlex.split(re.sub(r"\s#.*", "", line.partition(" && ")[0]))[1:]
+        bare = re.sub(r"\s(#|>>?\s).*", "", line.partition(" && ")[0])
+        tokens = shlex.split(bare)[1:]
         if "--help" in tokens or "--version" in tokens:
             continue
         try:
@@ -137,7 +138,8 @@ def locked(wanted: Iterator[tuple[str, str]], locks: Mapping[str, str]) -> list[
         for name, text in locks.items()
     }
     # torch has a lock of its own; extras are installed for development alone.
-    sources = {"core": ("install", "torch"), "build": ("install",), "papers": ("papers",)}
+    sources = {"core": ("install", "torch"), "build": ("install",)}
+    sources |= {each: (each,) for each in ("papers", "site")}
     return [
         f"{LOCKS}: {package} of {where} is not locked: run make lock"
         for where, package in sorted(wanted)

@@ -35,3 +35,4 @@ lock tools/locks/dev.txt pyproject.toml --group dev -c tools/locks/torch.txt $cu
 lock tools/locks/install.txt pyproject.toml --group build -c tools/locks/torch.txt \
   -c tools/locks/dev.txt $cuda "$@"
 lock tools/locks/papers.txt tools/locks/papers.in "$@"
+lock tools/locks/site.txt --group site -c tools/locks/dev.txt -c tools/locks/torch.txt "$@"

@@ -89,9 +89,10 @@ def test_one_json_object_each(cli: Any, archive: Path) -> None:
     done = cli("data", "list", "--json")
     listed = json.loads(done.out)
     assert done.status == 0 and done.err == ""
-    assert [row["name"] for row in listed["datasets"]] == ["mnist", "fashion-mnist"]
+    names = [row["name"] for row in listed["datasets"]]
+    assert names == ["mnist", "fashion-mnist", "spam-assassin"]
     assert list(listed["datasets"][0]) == [
-        "name", "title", "licence", "examples", "bytes", "cached",
+        "name", "title", "licence", "examples", "bytes", "cached", "kind",
     ]  # fmt: skip
 
 

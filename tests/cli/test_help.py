@@ -30,6 +30,7 @@ COMMANDS = [
     "verify",
     "sign",
     "verify-signature",
+    "card",
     "bench",
     "bench speed",
     "bench detect",

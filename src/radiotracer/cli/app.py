@@ -29,6 +29,13 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
+app.command(
+    "radiotracer.cli.completion:install_completion",
+    name="--install-completion",
+    help="Let Tab complete commands, options and choices, in bash, zsh or fish.\n\n"
+    "Run it again after an update.\n\nExample: radiotracer --install-completion",
+    group="Options",
+)
 app["--help"].group = app["--version"].group = "Options"
 _FILES = {"bench audit": "bench_audit", "reproduce radioactive": "bench_audit"}
 _groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}

@@ -171,7 +171,22 @@ COMMANDS = {
         "audit's evidence claims is for `radiotracer verify` to compute.\n\n"
         "Example: radiotracer verify-signature scan"
     ),
-    "data list": ("List the built-in data sets.\n\nExample: radiotracer data list"),
+    "card": (
+        "Write what the card of a model or a data set may say of a result.\n\n"
+        "Markdown on standard output. Of a scan or an audit it is a section: what was scanned and "
+        "how, error rates or why there are none; what the p-value supports, and no more. Of "
+        "marked, cleaned or stored data it is a card with the front matter of Hugging Face: that "
+        "they are marked, the digest of the commitment, how to ask. With --croissant it is "
+        "Croissant 1.0 metadata with the SHA-256 of every file. Nothing sealed is read.\n\n"
+        "Example: radiotracer card audit >> README.md\n\n"
+        "Example: radiotracer card marked --croissant > marked/release/croissant.json"
+    ),
+    "data list": (
+        "List the built-in data sets.\n\n"
+        "Images are DATA arguments of every command; texts are opened in Python, by "
+        "radiotracer.data.open_texts.\n\n"
+        "Example: radiotracer data list"
+    ),
     "data get": (
         "Bring a built-in data set into the cache.\n\n"
         "Every file is checked against its known SHA-256. The routes are the cache, an "
@@ -251,7 +266,8 @@ def root_help(width: int = 80) -> str:
             "Commands:",
             *listed,
             "",
-            "Each command has --help with an example; --version prints the version.",
+            "Each command has --help with an example; --version prints the version,",
+            "--install-completion makes Tab complete commands and options.",
             "",
             textwrap.fill(EPILOGUE, width),
             "",

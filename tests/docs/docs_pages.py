@@ -1,0 +1,157 @@
+"""The documentation's blocks: what is run as it stands, what smaller, and what not, and why."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+
+SHOWN = {"", "text", "yaml", "mermaid", "{toctree}", "{eval-rst}"}
+"""Fences that nobody runs: what programs print, settings of other programs, pictures, lists."""
+
+NOT_RUN = {
+    r"^(pip|uv|uvx|pipx) ": "fetches packages; tools/check_dist.sh installs the wheel",
+    r"^make ": "makes the environment that the tests run in; .ci/run calls it",
+    r"^radiotracer --install-completion": "changes the reader's home; tests/cli/test_completion.py",
+    r"s3://bucket": "needs an object store of the reader's; tests/scale has one",
+    r"--ray auto": "needs a cluster of the reader's; tests/scale has one",
+    r"\bfiftyone\.": "FiftyOne brings a database; the fields are made by the block before",
+    r"\b(mlflow|wandb)\.": "writes to a tracking store of the reader's; see tests/integrations",
+    r"\brenumics\.": "Spotlight opens a window; the columns are made by the block before",
+}
+"""Patterns of commands or `py` blocks, and why the tests leave them out."""
+
+OPTIONS = {
+    "--width": "2",
+    "--epochs": "1",
+    "--image-size": "16",
+    "--count": "10",
+    "--workers": "2",
+    "--control-keys": "19",
+    "--checkpoint-every": "1",
+}
+"""What is made small in every command outside of the tutorial, whose numbers count."""
+
+DATA = {"mnist": "digits.npz", "fashion-mnist": "clothes.npz"}
+"""Stand-ins for data that are not here."""
+
+BEGIN = (
+    "radiotracer train photos --image-size 16 --epochs 1 --out run",
+    "radiotracer scan run --out scan",
+)
+GIVEN = {
+    "README.md": (
+        "radiotracer train photos --image-size 16 --epochs 1 --out other",
+        "onnx other suspect.onnx",
+    ),
+    "audit-a-model.md": (
+        "radiotracer key new my.key",
+        "radiotracer train photos --image-size 16 --epochs 1 --out run",
+        "radiotracer mark photos --image-size 16 --design carriers --key my.key --extractor run"
+        " --fraction 0.2 --out marked",
+        "onnx run model.onnx",
+        "copy photos data",
+    ),
+    "decide-how-far-down.md": (*BEGIN, "reviewed"),
+    "explain-a-wrong-prediction.md": (
+        "radiotracer train digits.npz --epochs 1 --out run",
+        "copy run victim",
+    ),
+    "gate-a-pipeline.md": (*BEGIN, "reviewed"),
+    "review-suspects.md": BEGIN,
+    "scan-large-data.md": BEGIN,
+    "scan-your-own-images.md": ("reviews",),
+    "share-results.md": (
+        "radiotracer key new my.key",
+        "radiotracer train photos --image-size 16 --epochs 1 --out known",
+        "radiotracer scan known --detector loss --top 5 --out known-scan",
+        "radiotracer review known-scan",
+        "radiotracer review known-scan --export cleaned",
+        "radiotracer mark photos --image-size 16 --key my.key --extractor known --out marked",
+        "radiotracer audit known --key my.key --marked marked --out audit",
+    ),
+    "use-with-other-tools.md": ("parquet photos-dataset",),
+}
+"""What the reader of a page has already, by the page's name."""
+
+NAMES = {
+    "scan-your-own-images.md": """
+import datasets, pathlib
+files = sorted(pathlib.Path("photos").rglob("*.png"))
+columns = {
+    "image": [{"bytes": file.read_bytes(), "path": None} for file in files],
+    "label": [file.parent.name for file in files],
+}
+parts = {"image": datasets.Image(), "label": datasets.ClassLabel(names=list("0123456789"))}
+whole = datasets.Dataset.from_dict(columns, features=datasets.Features(parts))
+dataset = datasets.DatasetDict(train=whole, test=whole)
+""",
+}
+"""What the reader's own program has defined already, by the page's name."""
+
+APART = {"README.md", "explain-a-wrong-prediction.md"}
+"""Pages whose Python begins anew, in a folder of its own; elsewhere all blocks share one."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    text: str
+
+    def commands(self) -> list[str]:
+        """A console block's commands, without prompts and comments."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        # A comment begins after a space; the # of DATA#ROW does not.
+        bare = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
+        return [part.strip() for line in bare if line for part in line.split(" && ")]
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*found) for found in FENCE.findall(page.read_text(encoding="utf-8"))]
+
+
+def pages_to_run() -> list[Path]:
+    return [
+        page
+        for page in PAGES
+        if any(each.language in ("python", "console") for each in blocks(page))
+    ]
+
+
+def why_not(text: str) -> str | None:
+    """The reason why a command or a block is not run, if there is one."""
+    return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, text)), None)
+
+
+def smaller(command: str) -> list[str]:
+    """The arguments of a radiotracer command, at a scale that takes a second."""
+    given = shlex.split(command)[1:]
+    arguments = list(_smaller(given))
+    if given[0] == "mark" and "--fraction" not in given:
+        arguments += ["--fraction", "0.1"]  # of a hundredth of so few images nothing can be shown
+    small = {"train": "small-cnn", "power": "small-cnn"}.get(given[0])
+    if small and "--start" not in given:
+        if "--model" not in given:
+            arguments += ["--model", small]
+        elif given[given.index("--model") + 1] == "resnet18":
+            arguments[arguments.index("--model") + 1] = small
+    return arguments
+
+
+def _smaller(given: list[str]) -> Iterator[str]:
+    for before, each in zip(["", *given], given, strict=False):
+        if before in OPTIONS:
+            yield OPTIONS[before]
+            continue
+        name, mark, rows = re.sub(
+            r"^(fashion-mnist|mnist)(?=$|[:#])", lambda found: DATA[found[1]], each
+        ).partition("#")
+        yield name + mark + re.sub(r"\d+", lambda found: str(int(found[0]) % 50), rows)
