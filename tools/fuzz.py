@@ -131,7 +131,7 @@ def _run(name: str, minutes: float, seed: int, crashes: Path, root: Path) -> tup
         )
     except subprocess.TimeoutExpired:
         return -signal.SIGKILL, ""
-    return done.returncode, done.stdout[-3000:]
+    return done.returncode, done.stdout[-12_000:]
 
 
 def _executions(journal: Path) -> int:
