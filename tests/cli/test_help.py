@@ -10,6 +10,7 @@ import pytest
 COMMANDS = [
     "",
     "demo",
+    "check",
     "tamper",
     "train",
     "scan",

@@ -13,7 +13,7 @@ from radiotracer.data import Examples
 from radiotracer.errors import InputError, RunError
 from radiotracer.lab.models import build_model
 from radiotracer.lab.resuming import ledger_beside
-from radiotracer.lab.train import TrainConfig, train
+from radiotracer.lab.train import CPU, TrainConfig, train
 from radiotracer.runs import Run, put_weights
 from radiotracer.scale.keeping import kept
 
@@ -24,6 +24,8 @@ def trained_once(
     folder: Path,
     *,
     start: nn.Module | None = None,
+    image_size: int | None = None,
+    device: torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
@@ -40,7 +42,15 @@ def trained_once(
     except RunError:
         pass
     return train(
-        examples, config, folder, start=start, overwrite=True, progress=progress, note=note
+        examples,
+        config,
+        folder,
+        start=start,
+        overwrite=True,
+        image_size=image_size,
+        device=device,
+        progress=progress,
+        note=note,
     )
 
 

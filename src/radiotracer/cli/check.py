@@ -1,0 +1,109 @@
+"""``radiotracer check``: train, scan and report on data of your own, in one command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from radiotracer.cli.console import emit, err, out, progress, tell_quarantined
+from radiotracer.cli.options import Data, Device, ImageSize, Json, Seed
+from radiotracer.cli.recorded import manifest_of, open_like
+from radiotracer.cli.scan import tell
+from radiotracer.data import Examples, open_data
+from radiotracer.data.sources import takes_image_size
+from radiotracer.errors import DataError
+from radiotracer.files import require_new_folder, write_text
+from radiotracer.gradients import AUTO, device_named
+from radiotracer.lab.kept import trained_once
+from radiotracer.lab.train import TrainConfig
+from radiotracer.scanning import scan, write_scan
+
+CHECK_FILE = "check.json"
+"""Marks a folder as a check's: only in such folders is a training replaced."""
+
+FEWEST = 100
+"""Examples; of fewer a network that begins with random weights learns next to nothing."""
+
+SIDE = 32
+"""Pixels that images are resized to: small enough for a processor, enough for most objects."""
+
+
+def check(
+    data: Data,
+    /,
+    *,
+    folder: Annotated[
+        Path, Parameter(name="--out", help="Folder to write; an earlier check there is replaced.")
+    ] = Path("checked"),
+    queries: Annotated[
+        str | None,
+        Parameter(
+            help="Trusted data that are not among the checked ones; by default the test split that "
+            "belongs to them, if there is one."
+        ),
+    ] = None,
+    image_size: ImageSize = None,
+    device: Device = AUTO,
+    seed: Seed = 0,
+    json: Json = False,
+) -> int:
+    """Run the command; return its exit status."""
+    require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
+    place = device_named(device)
+    size = SIDE if image_size is None and takes_image_size(data) else image_size
+    examples = open_data(data, image_size=size, report=err.print)
+    tell_quarantined(examples)
+    config = settings_for(examples, seed)
+    trusted = queries or examples.queries
+    shown = None if trusted is None else open_like(trusted, examples)
+    write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
+    with progress() as reporter:
+        run, network = trained_once(
+            examples,
+            config,
+            folder / "run",
+            image_size=size,
+            device=place,
+            progress=reporter,
+            note=err.print,
+        )
+        found = scan(
+            network.to(place),
+            run,
+            examples,
+            shown,
+            manifest=manifest_of(examples),
+            seed=seed,
+            progress=reporter,
+        )
+    command = " ".join(["radiotracer", *sys.argv[1:]])
+    summary = write_scan(found, folder / "scan", command=command, overwrite=True)
+    if json:
+        emit(summary)
+    else:
+        tell(summary, folder / "scan")
+        out.print(f"next: radiotracer review {folder / 'scan'}")
+    return 1 if summary["flagged"] else 0
+
+
+def settings_for(examples: Examples, seed: int) -> TrainConfig:
+    """A quarter-width ResNet-18; fewer examples are seen more often, in smaller batches.
+
+    Raises:
+        DataError: Too few examples to learn from.
+    """
+    if len(examples) < FEWEST:
+        raise DataError(
+            expected=f"at least {FEWEST} examples to learn from",
+            came=str(len(examples)),
+            do="check more of them, or train a network of your own and record it",
+        )
+    return TrainConfig(
+        width=16,
+        epochs=12 if len(examples) < 1_000 else 8 if len(examples) < 10_000 else 4,
+        batch_size=32 if len(examples) < 2_000 else 128,
+        seed=seed,
+    )
