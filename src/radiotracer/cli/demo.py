@@ -53,5 +53,5 @@ def demo(
         f"  radiotracer scan {folder / 'run'} --detector tracin-cp --top 100 --out tracin-scan"
     )
     out.print(f"  radiotracer review {folder}")
-    out.print("  radiotracer train YOUR-IMAGES --out run && radiotracer scan run --out scan")
+    out.print("  radiotracer check YOUR-IMAGES")
     return 1 if done.summary["flagged"] else 0
