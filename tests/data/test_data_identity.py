@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from radiotracer.data import Examples, Identity, dataset_digest, differences, identify
+from radiotracer.data import Examples, Identity, Texts, dataset_digest, differences, identify
 from radiotracer.errors import DataError, NotFiniteError
 
 N = 6
@@ -123,6 +123,16 @@ def test_each_kind_of_difference() -> None:
     assert differences(before, identify(EXAMPLES.take([0, 1]))) == "4 missing (e.g. 'e2')"
     swapped = identify(EXAMPLES.take([0, 2, 1, 3, 4, 5]))
     assert differences(before, swapped) == "another order (from row 1: 'e2')"
+
+
+def test_a_difference_names_what_the_examples_are() -> None:
+    texts = Texts(("a", "b"), np.array([0, 1]), np.array(["t0", "t1"]), ("no", "yes"), "a test")
+    other = dataclasses.replace(texts, texts=("a", "c"))
+    before, after = (Identity.of(t.ids, t.digests, t.labels, "text") for t in (texts, other))
+    assert differences(before, after) == "1 changed text (e.g. 't1')"
+    tokens = torch.zeros(2, 3, dtype=torch.int64)
+    before, after = (identify((t, torch.tensor([0, 1]))) for t in (tokens, tokens + 1))
+    assert differences(before, after) == "2 changed input (e.g. '00000')"
 
 
 def test_digests_are_looked_up_one_by_one_only_where_data_differ() -> None:

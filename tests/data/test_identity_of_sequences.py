@@ -72,7 +72,7 @@ def test_targets_that_are_sequences_count(inputs: Any) -> None:
     other[1, 2] = -100
     after = identify((inputs, other))
     assert after.digest != before.digest
-    assert differences(before, after) == "1 changed image (e.g. '00001')"
+    assert differences(before, after) == "1 changed input (e.g. '00001')"
     assert identify((inputs, WORDS.int())).digest != before.digest
 
 

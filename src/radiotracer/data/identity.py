@@ -33,20 +33,26 @@ class Identity:
         look_up: Gives the SHA-256 of each input, and of its target where that is a sequence,
             hexadecimal, shape (n,). Only asked where single
             examples matter: that may take memory, and another pass over the data.
+        kind: What an example is besides its label, in the singular, for messages.
     """
 
     ids: NDArray[np.str_]
     labels: Labels
     digest: str
     look_up: Callable[[], NDArray[np.str_]]
+    kind: str = "input"
 
     @classmethod
     def of(
-        cls, ids: NDArray[np.str_], digests: NDArray[np.str_], labels: NDArray[np.int64]
+        cls,
+        ids: NDArray[np.str_],
+        digests: NDArray[np.str_],
+        labels: NDArray[np.int64],
+        kind: str = "input",
     ) -> Identity:
         """From the digests of all inputs; each array has shape (n,)."""
         whole = dataset_digest(ids, values(digests), labels)
-        return cls(ids, labels, whole, lambda: digests)
+        return cls(ids, labels, whole, lambda: digests, kind)
 
     def __len__(self) -> int:
         """How many examples there are."""
@@ -75,7 +81,7 @@ def identify(data: object) -> Identity:
         NotFiniteError: An input holds NaN or infinity; the text names the first such id.
     """
     if isinstance(data, Examples):
-        return Identity(data.ids, data.labels, data.digest, lambda: data.digests)
+        return Identity(data.ids, data.labels, data.digest, lambda: data.digests, "image")
     if _is_pair(data):
         inputs, targets = cast(tuple[Any, Any], data)
         pairs: Iterable[tuple[Any, Any]] = _rows(inputs, targets)
@@ -105,8 +111,9 @@ def identify(data: object) -> Identity:
 def differences(expected: Identity, found: Identity) -> str | None:
     """One line on how `found` differs from `expected`, or None when it does not.
 
-    Counts missing ids, extra ids, changed images and changed labels, each with one example; when
-    there is none of these, says where the order differs.
+    Counts missing ids, extra ids, changed inputs (by the kind of `found`: images, texts) and
+    changed labels, each with one example; when there is none of these, says where the order
+    differs.
     """
     if expected.digest == found.digest:
         return None
@@ -119,7 +126,7 @@ def differences(expected: Identity, found: Identity) -> str | None:
     kinds = (
         ("missing", [name for name in before if name not in after]),
         ("extra", [name for name in after if name not in before]),
-        ("changed image", names[expected.digests[rows] != found.digests[found_rows]]),
+        (f"changed {found.kind}", names[expected.digests[rows] != found.digests[found_rows]]),
         ("changed label", names[expected.labels[rows] != found.labels[found_rows]]),
     )
     parts = [f"{len(which)} {kind} (e.g. {which[0]!a})" for kind, which in kinds if len(which)]

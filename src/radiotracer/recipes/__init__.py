@@ -20,6 +20,11 @@ from radiotracer.recipes.patch import Corner as Corner
 from radiotracer.recipes.patch import triggered as triggered
 from radiotracer.recipes.patch_backdoor import clean_label_backdoor as clean_label_backdoor
 from radiotracer.recipes.patch_backdoor import patch_backdoor as patch_backdoor
+from radiotracer.recipes.phrase import TextAttack as TextAttack
+from radiotracer.recipes.phrase import phrased as phrased
+from radiotracer.recipes.phrase import text_success as text_success
+from radiotracer.recipes.phrase_backdoor import clean_label_phrase as clean_label_phrase
+from radiotracer.recipes.phrase_backdoor import phrase_backdoor as phrase_backdoor
 
 RECIPES = (
     "random-flip",
@@ -32,4 +37,4 @@ RECIPES = (
     "patch-backdoor",
     "clean-label-backdoor",
 )
-"""Recipes by name."""
+"""Recipes for images by name."""

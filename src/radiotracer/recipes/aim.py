@@ -108,7 +108,7 @@ class Aim:
             poisons: uint8, one image per row.
             distances: As in `Crafted`.
         """
-        examples, manifest = tampered(self.examples, rows, recipe, images=poisons)
+        examples, manifest = tampered(self.examples, rows, recipe, inputs=poisons)
         attack = Attack(
             images=self.target,
             true_labels=np.array([self.target_label], dtype=np.int64),

@@ -69,4 +69,4 @@ def from_art(
             do="set the attack up for images of shape (k, channels, height, width) in [0, 1]",
         )
     pixels = to_pixels(torch.from_numpy(poisons))
-    return tampered(examples, rows, f"art-{type(attack).__name__}", images=pixels, labels=labels)
+    return tampered(examples, rows, f"art-{type(attack).__name__}", inputs=pixels, labels=labels)

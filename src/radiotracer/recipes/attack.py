@@ -48,25 +48,14 @@ class Attack:
 
     def __post_init__(self) -> None:
         """Check the arrays once, here."""
-        shape, labels = self.images.shape, (self.true_labels, self.intended)
+        shape = self.images.shape
         if self.images.dtype != np.uint8 or len(shape) != 4 or shape[0] == 0:
             raise DataError(
                 expected="uint8 images of shape (k, height, width, channels), at least one",
                 came=f"{self.images.dtype} of shape {shape}",
                 do="give the images that the victim will be shown",
             )
-        if any(each.dtype != np.int64 or each.shape != shape[:1] for each in labels):
-            raise DataError(
-                expected=f"int64 labels of shape ({shape[0]},)",
-                came=" and ".join(f"{each.dtype} of shape {each.shape}" for each in labels),
-                do="give a true and an intended class for each image",
-            )
-        if min(each.min() for each in labels) < 0 or (self.true_labels == self.intended).any():
-            raise DataError(
-                expected="intended classes that differ from the true ones, both at least 0",
-                came="others",
-                do="leave out the images that already are of the intended class",
-            )
+        require_aims("image", shape[0], self.true_labels, self.intended)
         if self.kind not in get_args(Kind):
             raise DataError(
                 expected="an attack of the kind 'target' or 'trigger'",
@@ -134,6 +123,30 @@ class Crafted:
     tried: int
     reached: int
     distances: NDArray[np.float64]
+
+
+def require_aims(kind: str, k: int, true_labels: Labels, intended: Labels) -> None:
+    """Raise `DataError` unless each of k examples is to be taken for another class than its own.
+
+    Args:
+        kind: What an example is, in the singular, for errors.
+        k: How many there are.
+        true_labels: Must be int64, shape (k,), at least 0.
+        intended: The same.
+    """
+    labels = (true_labels, intended)
+    if any(each.dtype != np.int64 or each.shape != (k,) for each in labels):
+        raise DataError(
+            expected=f"int64 labels of shape ({k},)",
+            came=" and ".join(f"{each.dtype} of shape {each.shape}" for each in labels),
+            do=f"give a true and an intended class for each {kind}",
+        )
+    if min(each.min() for each in labels) < 0 or (true_labels == intended).any():
+        raise DataError(
+            expected="intended classes that differ from the true ones, both at least 0",
+            came="others",
+            do=f"leave out the {kind}s that already are of the intended class",
+        )
 
 
 def success(model: nn.Module, attack: Attack, batch_size: int = 512) -> float:

@@ -1,4 +1,4 @@
-"""Label flipping: the images stay, some labels change. A flip is never a no-op."""
+"""Label flipping: images or texts stay, some labels change. A flip is never a no-op."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Examples, Texts
 from radiotracer.errors import InputError
 from radiotracer.recipes.choosing import choose, generator_of, require_class
 from radiotracer.recipes.manifest import Manifest
 from radiotracer.recipes.surrogate import look, surrogate
-from radiotracer.recipes.tampered import tampered
+from radiotracer.recipes.tampered import Labelled, tampered
 
 
-def random_flip(examples: Examples, *, fraction: float, seed: int) -> tuple[Examples, Manifest]:
+def random_flip(examples: Labelled, *, fraction: float, seed: int) -> tuple[Labelled, Manifest]:
     """Give a random part of the examples another label, uniform over the other classes.
 
     Args:
@@ -37,8 +37,8 @@ def random_flip(examples: Examples, *, fraction: float, seed: int) -> tuple[Exam
 
 
 def targeted_flip(
-    examples: Examples, *, fraction: float, seed: int, source: int, target: int
-) -> tuple[Examples, Manifest]:
+    examples: Labelled, *, fraction: float, seed: int, source: int, target: int
+) -> tuple[Labelled, Manifest]:
     """Relabel a random part of one class as another class.
 
     Args:
@@ -100,8 +100,8 @@ def nearest_flip(
 
 
 def confusion_flip(
-    examples: Examples, confusion: NDArray[np.floating | np.integer], *, fraction: float, seed: int
-) -> tuple[Examples, Manifest]:
+    examples: Labelled, confusion: NDArray[np.floating | np.integer], *, fraction: float, seed: int
+) -> tuple[Labelled, Manifest]:
     """Mislabel a random part of the examples in the way that a confusion matrix says.
 
     Class-conditional noise (Natarajan et al. 2013; Patrini et al. 2017). Differs from them in:
@@ -153,7 +153,7 @@ def confusion_flip(
     return tampered(examples, rows, "confusion-flip", labels=labels)
 
 
-def _require_two_classes(examples: Examples) -> int:
+def _require_two_classes(examples: Examples | Texts) -> int:
     """How many classes there are."""
     classes = len(examples.class_names)
     if classes < 2:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Examples, Images, Texts
 from radiotracer.errors import InputError
 from radiotracer.recipes.attack import Attack
 from radiotracer.recipes.choosing import require_between, require_class
@@ -72,7 +72,7 @@ def triggered(
     )
 
 
-def rows_of_other_classes(examples: Examples, label: int) -> np.ndarray:
+def rows_of_other_classes(examples: Examples | Texts, label: int) -> np.ndarray:
     """Rows whose label is another one; `InputError` when there is none."""
     rows = np.flatnonzero(examples.labels != label)
     if not len(rows):

@@ -54,7 +54,7 @@ def patch_backdoor(
     rows = choose(rows_of_other_classes(examples, to_class), fraction, generator_of(seed))
     labels = np.full(len(rows), to_class, dtype=np.int64)
     patched = stamped(examples.images[rows], size=size, corner=corner, value=value)
-    return tampered(examples, rows, "patch-backdoor", images=patched, labels=labels)
+    return tampered(examples, rows, "patch-backdoor", inputs=patched, labels=labels)
 
 
 def clean_label_backdoor(
@@ -122,7 +122,7 @@ def clean_label_backdoor(
             for first in range(0, len(rows), BATCH)
         ]
     patched = stamped(np.concatenate(hard), size=size, corner=corner, value=value)
-    return tampered(examples, rows, "clean-label-backdoor", images=patched)
+    return tampered(examples, rows, "clean-label-backdoor", inputs=patched)
 
 
 def _made_hard(
