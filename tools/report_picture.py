@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDE, HIGH = 1200, 1100
+WIDE, HIGH = 1240, 1130
 
 
 def main() -> None:
