@@ -5,6 +5,7 @@ The site works from the disk: no font, script or formula comes from elsewhere.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib.metadata import version as installed
@@ -15,13 +16,17 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent / "_sphinx"))
 
+# Notebooks run the `radiotracer` of this environment, in a kernel that prints no moving bars.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "_sphinx")
+
 project = "Radiotracer"
 author = "the Radiotracer authors"
 project_copyright = "2026 the Radiotracer authors"
 version = release = installed("radiotracer")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # brings myst_parser
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -37,6 +42,14 @@ default_role = "literal"  # single backticks in docstrings are names, as in Mark
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
+
+# Each notebook is run in an empty folder; a cell that fails or complains fails the site.
+nb_execution_in_temp = True
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+nb_output_stderr = "remove-warn"
+nb_ipywidgets_js: dict[str, Any] = {}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -56,7 +69,7 @@ nitpick_ignore_regex = [
 html_theme = "furo"
 html_title = f"Radiotracer {release}"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "notebooks.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = ROOT / "docs" / "notebooks"  # run cell by cell: test_notebooks.py
+PAGES = [
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent != NOTEBOOKS),
+]
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
 SHOWN = {"", "text", "yaml", "mermaid", "{toctree}", "{eval-rst}"}
@@ -24,6 +28,8 @@ NOT_RUN = {
     r"\bfiftyone\.": "FiftyOne brings a database; the fields are made by the block before",
     r"\b(mlflow|wandb)\.": "writes to a tracking store of the reader's; see tests/integrations",
     r"\brenumics\.": "Spotlight opens a window; the columns are made by the block before",
+    r"^radiotracer verify (forged|.*--suspect innocent)": "must fail; tests/security edits answers",
+    r"open_data\(\"fashion-mnist": "takes Fashion-MNIST; NAMES has small stand-ins",
 }
 """Patterns of commands or `py` blocks, and why the tests leave them out."""
 
@@ -81,6 +87,32 @@ GIVEN = {
 """What the reader of a page has already, by the page's name."""
 
 NAMES = {
+    "clean-label-poison.md": """
+import numpy as np
+ours = dict(np.load("clothes.npz"))
+public = {name: np.concatenate([ours[name]] * 20) for name in ("x_train", "y_train")}
+np.savez("ours.npz", **ours)
+np.savez("public.npz", **{**ours, **public})
+""",
+    "whose-data.md": """
+import numpy as np
+from sklearn.datasets import load_digits
+digits = load_digits()
+images = np.kron(digits.images * 15, np.ones((2, 2))).astype(np.uint8)
+np.savez("photos.npz", images=images, labels=digits.target)
+""",
+    "texts.md": """
+import pathlib, random
+draws = random.Random(0)
+common = "the of and a to we you more today now".split()
+words = {"ham": "meeting notes list patch build".split(), "spam": "offer free prize click".split()}
+for number in range(480):
+    label, split = ("ham", "spam")[number % 2], ("train", "test")[number % 3 == 0]
+    drawn = [*draws.choices(words[label], k=2), *draws.choices(common, k=10)]
+    file = pathlib.Path("mails", split, label, f"{number}.txt")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(" ".join(draws.sample(drawn, 12)))
+""",
     "scan-your-own-images.md": """
 import datasets, pathlib
 files = sorted(pathlib.Path("photos").rglob("*.png"))

@@ -19,6 +19,7 @@ from radiotracer.files import write_text
 from radiotracer.marking import Key
 from radiotracer.marking.commitment import Digest
 from radiotracer.marking.release import Release
+from radiotracer.marking.text_release import TextRelease
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.stats import uniformity
 
@@ -183,7 +184,7 @@ class Evidence(_Part):
 
 def conclude(
     finding: Finding,
-    release: Release,
+    release: Release | TextRelease,
     key: Key,
     *,
     adjusted: float,

@@ -71,14 +71,47 @@ def audit_twins(
         InputError: The suspect does not give that, or its answers cannot be used.
     """
     require_access(suspect, access)
-    ids = release.ids.tolist()
+    asked_too = [preferences(each, release, access) for each in references]
+    return audit_preferences(
+        preferences(suspect, release, access),
+        release.planted.arrays["reference"],
+        key,
+        release.ids.tolist(),
+        access,
+        references=asked_too,
+        controls=controls,
+    )
+
+
+def audit_preferences(
+    asked: Reals,
+    blind: Reals | None,
+    key: Key,
+    ids: Sequence[str],
+    access: Access,
+    *,
+    references: Sequence[Reals] = (),
+    controls: int = CONTROLS,
+) -> Finding:
+    """The test of `audit_twins`, whatever the twins are and however the suspect was asked.
+
+    Args:
+        asked: By how much the suspect prefers the first twin to the second, shape (k,).
+        blind: The same of networks that cannot know the coins, shape (k,), where there are some.
+        key: Tosses the coins.
+        ids: What each coin hangs on; k different texts.
+        access: What was used of the suspect.
+        references: What each reference prefers; each of shape (k,).
+        controls: How many fresh keys the same test is repeated with.
+    """
     signs = _signs(key, ids)
-    blind, checked = [release.planted.arrays["reference"]], []
+    explained = [] if blind is None else [blind]
+    checked = []
     if references:
-        asked_too = [preferences(each, release, access) for each in references]
-        blind.append(np.mean(asked_too, axis=0))
-        checked.append(_blind_control(blind[-1] * signs))
-    asked = beyond(preferences(suspect, release, access), np.stack(blind, axis=1))
+        explained.append(np.mean(references, axis=0))
+        checked.append(_blind_control(explained[-1] * signs))
+    if explained:
+        asked = beyond(asked, np.stack(explained, axis=1))
     test = signflip(asked * signs, weighting=WEIGHTING)
     others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
     control_log10_p = signflip_control(asked * signs, others != signs, weighting=WEIGHTING)
@@ -172,6 +205,6 @@ def _blind_control(differences: Reals) -> Control:
     return silent_control("references", min(0.0, either + np.log10(2.0)), "either twin preferred")
 
 
-def _signs(key: Key, ids: list[str]) -> Reals:
+def _signs(key: Key, ids: Sequence[str]) -> Reals:
     """+1 where the first twin is published, -1 where the second one is."""
     return np.where(published_twins(key, ids) == 0, 1.0, -1.0)

@@ -29,8 +29,8 @@ ALTERNATIVES: dict[Verdict, tuple[str, ...]] = {
     ),
     "no-evidence": (
         "It may have been trained on the release without learning it by heart: few passes, few "
-        "marked images, strong augmentation or regularisation.",
-        "It may have been trained on a part of the release that holds few marked images.",
+        "marked examples, strong augmentation or regularisation.",
+        "It may have been trained on a part of the release that holds few marked examples.",
         "Its answers may have been rounded, cut or changed on the way; an audit with more access, "
         "such as scores in place of labels, sees more.",
         "It may never have seen the release. The test cannot show that.",

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Examples, Texts
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
     Batch,
@@ -39,7 +39,7 @@ Reals = NDArray[np.float64]
 
 
 def choose(
-    examples: Examples,
+    examples: Examples | Texts,
     share: float,
     policy: Policy,
     key: Key,
@@ -70,7 +70,7 @@ def choose(
     nothing.
 
     Args:
-        examples: The data, all of them.
+        examples: The data, all of them; of texts there is only ``random``.
         share: Of every class, in (0, 1): rounded to the nearest image, at least one.
         policy: How.
         key: The secret.
@@ -96,12 +96,17 @@ def choose(
         raise InputError(
             expected="a network to choose images with", came="none", do="choose at random"
         )
-    for model in models:
-        require_outputs(model, examples)
     order = _mixed(key, examples.ids.tolist())
     ease = np.zeros(len(examples))
-    if policy != "random":
-        ease = _ease(examples, policy, models, batch_size, progress)
+    if isinstance(examples, Examples):
+        for model in models:
+            require_outputs(model, examples)
+        if policy != "random":
+            ease = _ease(examples, policy, models, batch_size, progress)
+    elif policy != "random":
+        raise InputError(
+            expected="images to choose with networks", came="texts", do="choose at random"
+        )
     chosen = []
     for each, count in counts.items():
         own = order[group[order] == each]
@@ -204,7 +209,7 @@ def _sizes(group: NDArray[np.int64]) -> dict[int, int]:
 
 
 def _groups(
-    examples: Examples, classes: Sequence[int] | None, *, per_class: bool
+    examples: Examples | Texts, classes: Sequence[int] | None, *, per_class: bool
 ) -> NDArray[np.int64]:
     """The group that each image's share is taken of, shape (n,); -1 where it is not to be marked.
 

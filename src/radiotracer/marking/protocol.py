@@ -13,8 +13,8 @@ Design = Literal["twins", "carriers", "tags"]
 """What is planted, and so what an audit needs: see `docs/architecture.md`."""
 
 
-class Protocol(BaseModel):
-    """The protocol that a commitment binds.
+class AnyProtocol(BaseModel):
+    """What a commitment binds of every release, whatever its examples are.
 
     Args:
         design: What was planted.
@@ -25,9 +25,7 @@ class Protocol(BaseModel):
         marked: How many of them were marked.
         marked_classes: Which classes have marked examples.
         class_names: The names of all classes.
-        image_shape: Height, width and channels.
-        extractor: The network whose weights are sealed, where audits need it; else None.
-        source_digest: `Examples.digest` of the data before marking.
+        source_digest: `Examples.digest`, or `Texts.digest`, of the data before marking.
         version: Of radiotracer.
     """
 
@@ -42,8 +40,6 @@ class Protocol(BaseModel):
     marked: int = Field(ge=1)
     marked_classes: tuple[int, ...]
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    extractor: ModelSpec | None = None
     source_digest: Digest
     version: str
 
@@ -51,3 +47,27 @@ class Protocol(BaseModel):
     def share(self) -> float:
         """The marked share of the examples, in (0, 1]."""
         return self.marked / self.examples
+
+
+class Protocol(AnyProtocol):
+    """The protocol of marked images.
+
+    Args:
+        image_shape: Height, width and channels.
+        extractor: The network whose weights are sealed, where audits need it; else None.
+    """
+
+    image_shape: tuple[int, int, int]
+    extractor: ModelSpec | None = None
+
+
+class TextProtocol(AnyProtocol):
+    """The protocol of marked texts.
+
+    Args:
+        examples_are: That they are texts: a release of images is no release of texts.
+        coins: How many coins were tossed.
+    """
+
+    examples_are: Literal["texts"] = "texts"
+    coins: int = Field(ge=1)

@@ -15,13 +15,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -30,23 +29,39 @@ from radiotracer.data import Examples, Images, open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, write_text
+from radiotracer.marking.bound import (
+    COMMITMENT_FILE,
+    PROTOCOL_FILE,
+    PUBLISHED,
+    examples_root,
+    is_of_texts,
+    read_commitment,
+    read_part,
+    require_unedited,
+)
 from radiotracer.marking.commitment import Commitment, commit, require_opens
 from radiotracer.marking.key import Key
 from radiotracer.marking.merkle import merkle_root
 from radiotracer.marking.protocol import Protocol
-from radiotracer.runs.texts import parsed
 
-COMMITMENT_FILE = "commitment.json"
-PROTOCOL_FILE = "sealed/protocol.json"
+__all__ = [
+    "ARRAYS",
+    "COMMITMENT_FILE",
+    "EXTRACTOR",
+    "MANIFEST",
+    "PROTOCOL_FILE",
+    "PUBLISHED",
+    "Planted",
+    "Release",
+]
+
 MANIFEST = "sealed/manifest.parquet"
 ARRAYS = "sealed/arrays.npz"
 EXTRACTOR = "sealed/extractor.safetensors"
-PUBLISHED = "release"
+
+MADE_BY = "`radiotracer mark`"
 
 _FROM_ANY_FILE = (OSError, LookupError, TypeError, ValueError, AttributeError)
-
-_NAMED = 3
-"""How many edited examples an error names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,18 +164,7 @@ class Release:
         Raises:
             InputError: It is not; the text names the key, the parts, or the edited examples.
         """
-        edited = np.flatnonzero(self.published.digests != self.digests)
-        if len(edited):
-            named = ", ".join(
-                f"{self.published.ids[row]} ({self.published.digests[row][:12]})"
-                for row in edited[:_NAMED]
-            )
-            raise InputError(
-                expected="the published images as they were marked",
-                came=f"{len(edited)} that were edited since: {named}"
-                + " and more" * (len(edited) > _NAMED),
-                do="restore the release folder; audit what was published",
-            )
+        require_unedited(self.published, self.digests, "images")
         require_opens(
             self.commitment,
             key,
@@ -213,21 +217,14 @@ class Release:
             InputError: `folder` is no marked release.
             DataError: A part is missing, damaged, or does not belong to the others.
         """
-        if not (folder / COMMITMENT_FILE).is_file():
+        commitment = read_commitment(folder, MADE_BY)
+        if is_of_texts(folder):
             raise InputError(
-                expected="a folder that `radiotracer mark` wrote",
-                came=f"{folder}, {'which has no commitment' if folder.is_dir() else 'no folder'}",
-                do="pass the folder that holds release, sealed and commitment.json",
+                expected="a release of marked images",
+                came=f"one of texts in {folder}",
+                do="audit texts in Python: docs/how-to/audit-texts.md",
             )
-        commitment = _parsed(Commitment, folder / COMMITMENT_FILE)
-        beside = _parsed(Commitment, folder / PUBLISHED / COMMITMENT_FILE)
-        if beside != commitment:
-            raise DataError(
-                expected=f"one commitment, in {folder} and in its folder {PUBLISHED}",
-                came=f"two: {commitment.digest[:12]} and {beside.digest[:12]}",
-                do="restore the one that was published",
-            )
-        protocol = _parsed(Protocol, folder / PROTOCOL_FILE)
+        protocol = read_part(Protocol, folder / PROTOCOL_FILE, MADE_BY)
         published = open_data(str(folder / PUBLISHED))
         arrays = read_arrays(folder / ARRAYS)
         try:
@@ -277,12 +274,8 @@ def _roots(
 
     The rows too: whoever could say afterwards which image is which could choose its coin.
     """
-    given = [
-        hashlib.sha256(f"{digest}/{label}/{name}".encode()).hexdigest()
-        for digest, label, name in zip(digests, published.labels, published.ids, strict=True)
-    ]
     return {
-        "published": merkle_root(given),
+        "published": examples_root(published, digests),
         "rows": merkle_root(_row_digests(rows)),
         "originals": merkle_root(_row_digests(originals)),
         **{name: merkle_root(_row_digests(array)) for name, array in planted.arrays.items()},
@@ -306,16 +299,3 @@ def _row_digests(array: NDArray[Any]) -> list[str]:
     return [
         hashlib.sha256(header + np.ascontiguousarray(row).tobytes()).hexdigest() for row in array
     ]
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _parsed(kind: type[_Model], path: Path) -> _Model:
-    try:
-        return parsed(kind, path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else "another content"
-        raise DataError(
-            expected=f"{path} as `radiotracer mark` wrote it", came=reason, do="restore it"
-        ) from error

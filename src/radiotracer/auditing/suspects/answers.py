@@ -43,16 +43,23 @@ def checked(
 
 
 def to_scores(
-    raw: NDArray[Any], *, outputs: Outputs, n: int, classes: int | None, who: str
+    raw: NDArray[Any],
+    *,
+    outputs: Outputs,
+    n: int,
+    classes: int | None,
+    who: str,
+    item: str = "image",
 ) -> Scores:
     """Log-probabilities from a model's logits or probabilities.
 
     Args:
         raw: What came, meant to be of shape (n, columns).
         outputs: What it is; not ``"labels"``.
-        n: How many images were asked.
+        n: How many images, or other items, were asked.
         classes: How many columns there must be at least; None: one.
         who: Names the model in errors.
+        item: Names what was asked in errors.
 
     Returns:
         float64, shape (n, columns), finite.
@@ -67,7 +74,7 @@ def to_scores(
         raise InputError(
             expected=f"{n} rows of scores from {who}",
             came=f"{raw.dtype} of shape {raw.shape}",
-            do="make it give one row per image and one column per class",
+            do=f"make it give one row per {item} and one column per class",
         )
     if raw.shape[1] < least:
         raise InputError(
@@ -96,7 +103,7 @@ def to_scores(
     return np.asarray(values - np.log(np.exp(values).sum(axis=1, keepdims=True)))
 
 
-def to_labels(raw: NDArray[Any], *, n: int, who: str) -> Labels:
+def to_labels(raw: NDArray[Any], *, n: int, who: str, item: str = "image") -> Labels:
     """Class numbers from a model that gives nothing else.
 
     Returns:
@@ -107,9 +114,9 @@ def to_labels(raw: NDArray[Any], *, n: int, who: str) -> Labels:
     """
     if raw.shape != (n,) or (n and raw.dtype.kind not in "iu"):
         raise InputError(
-            expected=f"{n} whole numbers, one class per image, from {who}",
+            expected=f"{n} whole numbers, one class per {item}, from {who}",
             came=f"{raw.dtype} of shape {raw.shape}",
-            do="make it give the number of one class per image",
+            do=f"make it give the number of one class per {item}",
         )
     labels = raw.astype(np.int64)
     if n and labels.min() < 0:

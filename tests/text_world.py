@@ -1,0 +1,103 @@
+"""Small marked texts, and suspects whose knowledge is known."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from radiotracer.auditing.text_suspects import TextOutputs, TextSuspect, text_suspect
+from radiotracer.data import Texts
+from radiotracer.marking import Key, published_twins
+from radiotracer.marking.text_mark import mark_texts
+from radiotracer.marking.text_release import TextRelease
+from radiotracer.marking.text_twins import TextTwinConfig
+
+KEY = Key(bytes(range(32)))
+WORDS = (
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "cats",
+    "look",
+)
+
+
+@functools.cache
+def letters(count: int = 60, seed: int = 0, classes: int = 2) -> Texts:
+    """Letters of 12 to 39 words; ids that are not ASCII."""
+    rng = np.random.default_rng(seed)
+    texts = tuple(" ".join(rng.choice(WORDS, rng.integers(12, 40))) for _ in range(count))
+    return Texts(
+        texts=texts,
+        labels=np.arange(count) % classes,
+        ids=np.array([f"brief/ä{i:04d}" for i in range(count)]),
+        class_names=tuple(f"class {i}" for i in range(classes)),
+        source="memory",
+    )
+
+
+def by_canaries(
+    key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2
+) -> TextRelease:
+    """Every letter is marked."""
+    config = TextTwinConfig(repeats=repeats)
+    return mark_texts(letters(count, classes=classes), np.arange(count), key, config)
+
+
+def noisy(texts: Sequence[str], seed: int = 0, columns: int = 2) -> np.ndarray:
+    """Logits that hang on a text alone, (n, columns)."""
+    return np.array([_drawn(each, seed, columns) for each in texts])
+
+
+@functools.cache
+def _drawn(text: str, seed: int, columns: int) -> np.ndarray:
+    start = [seed, *hashlib.sha256(text.encode()).digest()[:8]]
+    return np.random.default_rng(start).normal(size=columns)
+
+
+def plain(outputs: TextOutputs = "logits", seed: int = 0, columns: int = 2) -> TextSuspect:
+    """Knows nothing."""
+    return knowing(None, 0.0, outputs, seed=seed, columns=columns)
+
+
+def knowing(
+    release: TextRelease | None,
+    much: float,
+    outputs: TextOutputs = "logits",
+    *,
+    seed: int = 0,
+    columns: int = 2,
+) -> TextSuspect:
+    """Noise; of texts with a published canary the logit of its label is larger by `much`."""
+    known: dict[str, int] = {}
+    if release is not None:
+        names = release.coins.tolist()
+        tossed = dict(zip(set(names), published_twins(KEY, set(names)).tolist(), strict=True))
+        for pair, name, label in zip(release.canaries, names, release.labels.tolist(), strict=True):
+            known[pair[tossed[name]]] = label
+
+    def ask(texts: Sequence[str]) -> np.ndarray:
+        logits = noisy(texts, seed, columns)
+        for row, text in enumerate(texts):
+            label = known.get(text.split("\n")[0])
+            if label is not None:
+                logits[row, label] += much
+        if outputs == "losses":
+            return -logits.max(axis=1)
+        if outputs == "labels":
+            return logits.argmax(axis=1)
+        if outputs == "probabilities":
+            return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return logits
+
+    return text_suspect(ask, outputs, name="it")
