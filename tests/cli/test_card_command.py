@@ -106,7 +106,7 @@ def test_a_scan_of_what_nobody_knows(cli: Any, folders: dict[str, Path], tmp_pat
         path.write_text(json.dumps(summary | changes))
         return card(scan)
 
-    rule = "false discovery rate <= 0.05 (estimated)"
+    rule = "false discovery rate at most 5 % (estimated)"
     assert "is an estimate: it assumes trusted examples" in said(rule=rule)
     stuck = said(inconclusive="too few reference examples")
     assert "**Inconclusive**: too few reference examples. That is neither" in stuck

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from radiotracer.cli import run
 from radiotracer.runs import Run
 
 EXAMPLES = 400
@@ -37,7 +43,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     return folder, wrong
 
 
-def test_wrong_labels_are_found(cli: Any, photos: tuple[Path, set[str]]) -> None:
+def test_wrong_labels_are_found_and_trusted_images_help(
+    cli: Any, photos: tuple[Path, set[str]]
+) -> None:
     folder, wrong = photos
     done = cli("check", folder)
     assert done.status == 1
@@ -48,8 +56,8 @@ def test_wrong_labels_are_found(cli: Any, photos: tuple[Path, set[str]]) -> None
     # 33 to 39 of the first 40 with six other seeds; 4 by chance.
     assert sum(row["id"] in wrong for row in rows[:40]) >= 25
     assert Path("checked/scan/report.html").is_file()
-    run = Run.open("checked/run")
-    assert run.info.settings["image_size"] == 32
+    recorded = Run.open("checked/run")
+    assert recorded.info.settings["image_size"] == 32
 
     again = cli("check", folder, "--json")
     assert "epoch" not in again.err, "the training is done, and was not repeated"
@@ -59,17 +67,13 @@ def test_wrong_labels_are_found(cli: Any, photos: tuple[Path, set[str]]) -> None
     scanned = pq.read_table("scanned/suspects.parquet")
     assert scanned.equals(pq.read_table("checked/scan/suspects.parquet"))
 
-
-def test_trusted_images_decide_by_contrast(cli: Any, photos: tuple[Path, set[str]]) -> None:
+    # Trusted images decide by contrast, and need no other training.
     digits = load_digits()
-    images = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
-    np.savez(
-        "trusted.npz",
-        images=np.kron(images, np.ones((1, 4, 4, 1), np.uint8)),
-        labels=digits.target[1000:1200],
-    )
-    done = cli("check", photos[0], "--queries", "trusted.npz", "--json")
-    assert json.loads(done.out)["detector"] == "contrast"
+    trusted = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
+    large = np.kron(trusted, np.ones((1, 4, 4, 1), np.uint8))
+    np.savez("trusted.npz", images=large, labels=digits.target[1000:1200])
+    better = cli("check", folder, "--queries", "trusted.npz", "--json")
+    assert "epoch" not in better.err and json.loads(better.out)["detector"] == "contrast"
 
 
 def test_other_folders_are_left_alone(cli: Any, photos: tuple[Path, set[str]]) -> None:
@@ -97,3 +101,119 @@ def test_a_size_that_cannot_be(cli: Any) -> None:
     done = cli("check", "mnist", "--image-size", "16")
     assert done.status == 2
     assert not Path("checked").exists()
+
+
+def images(folder: Path, labels: str, each: int, *, damaged: int = 0, shape: Any = (9, 9)) -> Path:
+    """`each` images of noise in every class; of the first class so many cannot be read."""
+    rng = np.random.default_rng(0)
+    for label in labels:
+        (folder / label).mkdir(parents=True)
+        for row in range(each):
+            file = folder / label / f"{row:03}.png"
+            Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(file)
+            if label == labels[0] and row < damaged:
+                file.write_bytes(file.read_bytes()[:40])
+    return folder
+
+
+def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[str]]) -> None:
+    """One line, nothing written, and no training before the scan would say no."""
+    folder = photos[0]
+    image = next(folder.glob("3/*.png"))
+    Path("empty").mkdir()
+    alone = images(Path("alone"), "a", 120)
+    colour = images(Path("colour"), "0123456789", 2, shape=(9, 9, 3))
+    more = images(Path("more"), "0123456789A", 2)
+    bad = images(Path("bad"), "0123456789", 2, damaged=2)
+    before = sorted(each.name for each in Path().iterdir())
+    for arguments, words in [
+        (("empty",), "expected a folder per class in"),
+        ((alone,), "expected examples of two classes or more; got only a;"),
+        ((image,), f"expected a folder with one folder of images per class; got the image {image}"),
+        ((folder, "--out", folder / "out"), "expected --out outside of the images; got"),
+        ((folder, "--out", folder), "expected --out outside of the images; got"),
+        ((folder, "--queries", "nowhere"), "expected a built-in name"),
+        ((folder, "--queries", "empty"), "expected a folder per class in"),
+        ((folder, "--queries", image), "expected a folder with one folder of images per class;"),
+        ((folder, "--queries", colour), "expected queries of the training examples' shape"),
+        ((folder, "--queries", more), "expected trusted data of the 10 classes that are checked;"),
+        ((folder, "--queries", folder), "that are not among the checked ones; got 400 of 400"),
+        ((folder, "--queries", bad), "expected at least one example in each"),
+        ((folder, "--queries", more, "--out", more / "out"), "expected --out outside of the"),
+    ]:
+        done = cli("check", *arguments)
+        assert (done.status, done.out) == (2, ""), done
+        last = done.err.splitlines()[-1]
+        assert last.startswith("radiotracer: expected ") and words in last, last
+        assert "epoch" not in done.err
+        assert sorted(each.name for each in Path().iterdir()) == before
+        assert not (folder / "out").exists()
+
+
+def test_the_folder_of_the_images_is_no_place_for_the_default(
+    cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images(Path("photos"), "ab", 60))
+    done = cli("check", ".")
+    assert done.status == 2 and "expected --out outside of the images; got checked" in done.err
+    assert sorted(each.name for each in Path().iterdir()) == ["a", "b"]
+
+
+def test_damaged_images_are_left_out_and_named(cli: Any) -> None:
+    done = cli("check", images(Path("photos"), "ab", 80, damaged=50))
+    assert done.status in (0, 1)
+    assert "left out a/000.png: UnidentifiedImageError" in done.err
+    assert "50 files left out, 110 examples go on" in done.err
+    page = Path("checked/scan/report.html").read_text("utf-8")
+    assert "50 files were left out as unreadable" in page
+
+
+@pytest.mark.parametrize("limit", [100, 10_000, 100_000])
+def test_a_full_disk(cli: Any, limit: int) -> None:
+    folder = images(Path("photos"), "ab", 60)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        done = cli("check", folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert (done.status, done.out) == (2, ""), done
+    last = done.err.splitlines()[-1]
+    assert last.startswith("radiotracer: expected to write ")
+    assert "the file size limit is reached" in last
+    assert not list(Path().rglob("*.partial")) and not Path("checked/scan").exists()
+    assert not Path("checked/run/run.json").exists()
+
+
+def interrupted(arguments: list[str], said: Path) -> int:
+    """The command's status in a child, which gets Ctrl-C at the end of its second epoch."""
+    pid = os.fork()
+    if pid == 0:
+        sys.stdout = sys.stderr = said.open("w", buffering=1)
+        os._exit(run(arguments))
+    done = (0, 0)
+    while not done[0] and (not said.exists() or said.read_text().count("epoch ") < 2):
+        time.sleep(0.01)
+        done = os.waitpid(pid, os.WNOHANG)
+    if not done[0]:
+        os.kill(pid, signal.SIGINT)
+        done = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(done[1])
+
+
+def test_what_was_interrupted_goes_on(cli: Any) -> None:
+    """Ctrl-C in the training, and again: one line each; then the same command ends it."""
+    folder = images(Path("photos"), "ab", 60)
+    for said in (Path("first.txt"), Path("second.txt")):
+        assert interrupted(["check", str(folder)], said) == 130
+        lines = said.read_text().splitlines()
+        assert lines[-1] == "radiotracer: interrupted" and "Traceback" not in said.read_text()
+        assert not Path("checked/scan").exists() and not list(Path().rglob("*.partial"))
+    assert lines[0].startswith("checked/run goes on after epoch ")
+    done = cli("check", folder)
+    assert done.status in (0, 1)
+    assert done.err.startswith("checked/run goes on after epoch ") and "epoch 1 of" not in done.err
+    assert Path("checked/scan/report.html").is_file()
+    assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "run", "scan"]

@@ -167,7 +167,7 @@ def test_a_false_discovery_rate_needs_something_to_estimate_it_by() -> None:
     assert not decision.suspects.any() and decision.threshold is None
     assert decision.inconclusive is None
     assert decision.words == (
-        "false discovery rate <= 0.05 "
+        "false discovery rate at most 5 % "
         "(p-values from trusted examples that were not trained on: no guarantee)"
     )
 

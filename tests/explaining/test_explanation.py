@@ -124,6 +124,15 @@ def test_the_first_wrong_ones(tiny: World, batch_size: int) -> None:
         assert (found.predicted != found.given).all()
 
 
+def test_rows_may_be_an_array(tiny: World) -> None:
+    found, again = (
+        explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=rows)
+        for rows in ([5, 0, 2], np.array([5, 0, 2]))
+    )
+    np.testing.assert_array_equal(again.rows, [5, 0, 2])
+    np.testing.assert_array_equal(again.influence, found.influence)
+
+
 def test_parts_and_batches_do_not_matter(tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[3])
     monkeypatch.setattr(module, "PART", 7)
@@ -186,6 +195,11 @@ def test_data_of_ones_own_and_no_last_layer(form: object, tmp_path: Path) -> Non
     [
         ({"rows": [36]}, "expected rows from 0 to 35 of the 36 queries; got 36; "),
         ({"rows": [-1]}, "expected rows from 0 to 35 of the 36 queries; got -1; "),
+        ({"rows": np.array([0, 36])}, "expected rows from 0 to 35 of the 36 queries; got 36; "),
+        ({"rows": np.arange(36) < 2}, "expected rows from 0 to 35 of the 36 queries; got True; "),
+        ({"rows": [True]}, "expected rows from 0 to 35 of the 36 queries; got True; "),
+        ({"rows": np.array([1.5])}, "expected rows from 0 to 35 of the 36 queries; got 1.5; "),
+        ({"rows": np.array([], int)}, "expected from 1 to 1000 queries; got 0; "),
         ({"rows": []}, "expected from 1 to 1000 queries; got 0; "),
         ({"rows": [1], "wrong": 1}, "expected either rows of the queries or a number of wrong"),
         ({"wrong": 0}, "expected --wrong of at least 1; got 0; "),

@@ -20,7 +20,7 @@ import radiotracer
 from audit_world import KEY, sample_evidence, sample_finding, small_release
 from radiotracer import Explanation, Scan, scan
 from radiotracer.marking.release import Release
-from radiotracer.report import Findings, notebook
+from radiotracer.report import Findings, notebook, wording
 from tiny_world import World
 
 CHROMIUM = next(
@@ -147,6 +147,11 @@ def test_a_scan_that_found_nothing_or_failed(found: Scan) -> None:
     assert "None of 96" not in text
 
 
+def test_a_suspects_second_label_is_what_the_network_sees(found: Scan) -> None:
+    """Under a changed image with a right label, "the label that would fit" would be untrue."""
+    assert "the class that they look like to the network" in words(found._repr_html_())
+
+
 def test_an_explanation(explanation: Explanation) -> None:
     text = words(explanation._repr_html_())
     assert "36 predictions explained, of which the first 3 are shown" in text
@@ -171,6 +176,34 @@ def test_evidence_says_what_the_page_says() -> None:
         assert evidence.claim.split("10^")[0].strip() in text
         assert evidence.alternatives[0] in text
     assert "FAILED" in text
+
+
+@pytest.mark.parametrize(
+    ("log10_p", "words"),
+    [
+        (0.0, "1"),
+        (-0.003, "1"),
+        (-0.2, "0.63"),
+        (np.log10(0.0104), "0.0104"),
+        (-2.999, "0.001"),
+        (-3.0, "10^-3.00"),
+        (-12.34, "10^-12.3"),
+    ],
+)
+def test_p_values_read_as_decimals_until_they_are_small(log10_p: float, words: str) -> None:
+    assert wording.chance(log10_p) == words
+
+
+def test_an_audit_that_found_nothing_says_its_p_value_once() -> None:
+    text = words(sample_evidence("no-evidence")._repr_html_())
+    assert "probability at most 0.4 (1 after Holm" in text and "p-value 0.4 at most" in text
+    assert "10 −0" not in text
+
+
+def test_effects_have_two_digits() -> None:
+    assert [wording.effect(value) for value in (-0.02544, 0.5, 1.234, 123.4, 0.0)] == [
+        "−0.025", "0.5", "1.2", "120", "0",
+    ]  # fmt: skip
 
 
 def test_a_run_that_did_not_end(tiny: World) -> None:
@@ -264,3 +297,17 @@ def test_in_a_browser(
         "true": "rgb(255, 255, 255),rgb(20, 32, 30)",
         "false": "rgb(22, 30, 28),rgb(231, 237, 235)",
     }
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_themes_indent_nothing_and_phones_leave_no_gap(found: Scan, browser: Any) -> None:
+    theme = "dl[class]:not(.simple):not(.option-list):not(.glossary) dd { margin-left: 2rem }"
+    tab = browser.new_page(viewport={"width": 380, "height": 800})
+    tab.set_content(f"<style>{theme}</style><article>{found._repr_html_()}</article>")
+    left = "(what) => document.querySelector(what).getBoundingClientRect().left"
+    assert tab.evaluate(left, ".rt-figures dd") == tab.evaluate(left, ".rt-figures dt")
+    tops = "[...document.querySelectorAll('.rt-card')].map((c) => c.getBoundingClientRect().top)"
+    first = tab.evaluate(tops)
+    assert first.count(first[0]) == min(3, len(first))
+    tab.close()

@@ -74,6 +74,25 @@ def test_everything_is_drawn(
     tab.close()
 
 
+@pytest.mark.parametrize("width", [390, 700, 1200, 1600])
+def test_the_numbers_of_a_row_stay_in_line(
+    browser: Any, page: str, tmp_path: Path, width: int
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page.replace(">Recall<", ">Recall with a long name that wraps<"), "utf-8")
+    tab, _, _ = opened(browser, path, viewport={"width": width, "height": 900})
+    rows: dict[float, set[float]] = {}
+    for tile, name, value in tab.evaluate(
+        "[...document.querySelectorAll('.figures > div')].map((tile) => "
+        "[tile, tile.querySelector('dt'), tile.querySelector('.value')]"
+        ".map((each) => each.getBoundingClientRect()).map((box) => [box.top, box.bottom]))"
+    ):
+        rows.setdefault(tile[0], set()).add(value[0])
+        assert tile[0] < name[0] and name[1] <= value[0] + 1 and value[1] < tile[1]
+    assert all(len(tops) == 1 for tops in rows.values())
+    tab.close()
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_do_nothing(browser: Any, full: Findings, tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.html"

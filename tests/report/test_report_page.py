@@ -12,7 +12,7 @@ import pytest
 from report_hostile import HOSTILE, poisoned
 from report_sample import drawn_digits, findings
 
-from radiotracer.report import Dataset, Decision, Findings, assets, render
+from radiotracer.report import Dataset, Decision, Findings, Queries, assets, render
 
 
 class Page(HTMLParser):
@@ -180,6 +180,19 @@ def test_without_manifest_there_are_no_metrics() -> None:
     for word in ("AUROC", "False-positive rate", 'badge-clean"', "was <bdi>"):
         assert word not in html
     assert Page(html).texts["script"][0].count('"corner"') == 0
+
+
+def test_a_folder_is_named_briefly_in_the_tile_and_in_full_below(full: Findings) -> None:
+    queries = Queries(count=12, source="/home/me/photos/trusted")
+    html = render(full.model_copy(update={"queries": queries}))
+    assert '<span class="context"><bdi>trusted</bdi></span>' in html
+    assert "12 from <bdi>/home/me/photos/trusted</bdi>" in html
+
+
+def test_a_second_label_claims_no_more_than_is_known(page: str) -> None:
+    """Where the image was changed, the label given is right: no other fits better."""
+    assert "the class that they look like to the network" in page
+    assert "fits them better" not in page
 
 
 def test_without_queries_there_are_no_opponents() -> None:

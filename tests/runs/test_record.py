@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,21 @@ def test_checkpoints_every_k_passes(
             assert torch.equal(value, after[checkpoint.step][key])
             assert value.dtype == after[checkpoint.step][key].dtype
     assert run.steps()["epoch"].to_pylist() == [pass_ for pass_ in range(5) for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["/opt/bin/mine.py", "--epochs", "3"], "mine.py --epochs 3"),
+        (["/site/ipykernel_launcher.py", "-f", "/x/kernel-1.json"], "in a notebook"),
+        (["/site/colab_kernel_launcher.py", "-f", "/x/kernel-1.json"], "in a notebook"),
+    ],
+)
+def test_the_command(
+    typed: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", typed)
+    assert small_run(tmp_path / "run").info.command == words
 
 
 def test_what_is_written(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.lab.models import SmallCNN
 from radiotracer.runs import Run, record
 from radiotracer.scanning import scan
+from radiotracer.scanning.given import require_same_kind
 from tiny_world import World
 
 
@@ -191,6 +192,28 @@ def test_queries_of_other_classes(tiny: World) -> None:
         "expected queries of the classes low, mid, top; got mid, low, top; "
         "give the classes of the queries the same names in the same order"
     )
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "fit"),
+    [
+        (("0", "1", "2"), ("1", "2"), False),  # two folders of three: no other 0 and 1
+        (("0", "1", "2"), ("00", "01", "02"), True),
+        (("0", "1", "2"), ("low", "mid", "top"), True),  # nobody named the classes
+        (("3", "7", "9"), ("0", "1", "2"), False),
+    ],
+)
+def test_numbers_as_names(
+    tiny: World, trained: tuple[str, ...], asked: tuple[str, ...], fit: bool
+) -> None:
+    train = dataclasses.replace(tiny.tampered, class_names=trained)
+    queries = tiny.queries.take(tiny.queries.labels < len(asked))
+    queries = dataclasses.replace(queries, class_names=asked)
+    if fit:
+        require_same_kind(train, queries)
+    else:
+        with pytest.raises(DataError, match="expected queries of the classes"):
+            require_same_kind(train, queries)
 
 
 def test_queries_that_know_fewer_classes(tiny: World) -> None:

@@ -6,8 +6,7 @@ from radiotracer import report
 from radiotracer.auditing.evidence import Evidence
 from radiotracer.auditing.finding import Finding
 from radiotracer.auditing.page import describe
-from radiotracer.report import notebook
-from radiotracer.report.wording import score
+from radiotracer.report import notebook, wording
 
 
 def of_evidence(evidence: Evidence) -> report.Glance:
@@ -24,7 +23,7 @@ def of_finding(finding: Finding) -> report.Glance:
         for each in finding.controls
     )
     failed = [each.name for each in controls if not each.passed]
-    chance = notebook.power(finding.log10_p)
+    chance = wording.chance(finding.log10_p)
     return report.Glance(
         kind="finding",
         title=f"audit by {finding.access}",
@@ -39,7 +38,9 @@ def of_finding(finding: Finding) -> report.Glance:
         "committed to and on all looks at the release: `radiotracer audit` keeps count of them.",
         figures=(
             report.Figure(name="p-value", value=chance, context="at most; of this test alone"),
-            report.Figure(name="Effect", value=score(finding.effect), context=finding.effect_means),
+            report.Figure(
+                name="Effect", value=wording.effect(finding.effect), context=finding.effect_means
+            ),
             report.Figure(
                 name="Random choices", value=f"{finding.coins:,}", context="of the key, independent"
             ),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, progress, tell_quarantined
@@ -13,19 +14,24 @@ from radiotracer.cli.options import Data, Device, ImageSize, Json, Seed
 from radiotracer.cli.recorded import manifest_of, open_like
 from radiotracer.cli.scan import tell
 from radiotracer.data import Examples, open_data
-from radiotracer.data.sources import takes_image_size
-from radiotracer.errors import DataError
+from radiotracer.data.folder import SUFFIXES
+from radiotracer.data.sources import is_there, parse, takes_image_size
+from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
 from radiotracer.gradients import AUTO, device_named
 from radiotracer.lab.kept import trained_once
 from radiotracer.lab.train import TrainConfig
 from radiotracer.scanning import scan, write_scan
+from radiotracer.scanning.given import require_same_kind
 
 CHECK_FILE = "check.json"
 """Marks a folder as a check's: only in such folders is a training replaced."""
 
 FEWEST = 100
 """Examples; of fewer a network that begins with random weights learns next to nothing."""
+
+MOST_AGAIN = 0.1
+"""Share of trusted examples that may be among the checked: a few images are taken twice."""
 
 SIDE = 32
 """Pixels that images are resized to: small enough for a processor, enough for most objects."""
@@ -51,6 +57,10 @@ def check(
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
+    for given in (data, queries):
+        if given is not None:
+            _require_no_image(given)
+            _require_outside(folder, given)
     require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
     place = device_named(device)
     size = SIDE if image_size is None and takes_image_size(data) else image_size
@@ -59,6 +69,9 @@ def check(
     config = settings_for(examples, seed)
     trusted = queries or examples.queries
     shown = None if trusted is None else open_like(trusted, examples)
+    if shown is not None:
+        tell_quarantined(shown)
+        _require_trusted(shown, examples)
     write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
     with progress() as reporter:
         run, network = trained_once(
@@ -93,7 +106,7 @@ def settings_for(examples: Examples, seed: int) -> TrainConfig:
     """A quarter-width ResNet-18; fewer examples are seen more often, in smaller batches.
 
     Raises:
-        DataError: Too few examples to learn from.
+        DataError: Too few examples to learn from, or all of one class.
     """
     if len(examples) < FEWEST:
         raise DataError(
@@ -101,9 +114,55 @@ def settings_for(examples: Examples, seed: int) -> TrainConfig:
             came=str(len(examples)),
             do="check more of them, or train a network of your own and record it",
         )
+    classes = np.unique(examples.labels)
+    if len(classes) < 2:
+        raise DataError(
+            expected="examples of two classes or more",
+            came=f"only {examples.class_names[classes[0]]}",
+            do="pass the folder that holds all class folders",
+        )
     return TrainConfig(
         width=16,
         epochs=12 if len(examples) < 1_000 else 8 if len(examples) < 10_000 else 4,
         batch_size=32 if len(examples) < 2_000 else 128,
         seed=seed,
     )
+
+
+def _require_no_image(data: str) -> None:
+    path = Path(data)
+    if path.suffix.lower() in SUFFIXES and is_there(path) and path.is_file():
+        raise DataError(
+            expected="a folder with one folder of images per class",
+            came=f"the image {data}",
+            do="pass the folder that holds the class folders",
+        )
+
+
+def _require_outside(folder: Path, data: str) -> None:
+    """Among class folders, what a check writes would be a class."""
+    around = Path(parse(data)[0])
+    if is_there(around) and around.is_dir() and folder.resolve().is_relative_to(around.resolve()):
+        raise InputError(
+            expected="--out outside of the images",
+            came=f"{folder} within {around}",
+            do="choose another --out",
+        )
+
+
+def _require_trusted(shown: Examples, examples: Examples) -> None:
+    """What only the scan would refuse is refused before the training."""
+    require_same_kind(examples, shown)
+    if len(shown.class_names) > len(examples.class_names):
+        raise DataError(
+            expected=f"trusted data of the {len(examples.class_names)} classes that are checked",
+            came=f"{len(shown.class_names)} classes, such as {shown.class_names[-1]}",
+            do="leave the others out",
+        )
+    again = int(np.isin(shown.digests, examples.digests).sum())
+    if again > MOST_AGAIN * len(shown):
+        raise DataError(
+            expected="trusted data that are not among the checked ones",
+            came=f"{again:,} of {len(shown):,} that are",
+            do="hold them out of DATA, or pass them to scan as a --reference",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,13 @@ FALSE_DISCOVERY_RATE = 0.05
 
 NARROW: Mapping[str, float] = {"known-target": 0.02}
 """The same of detectors that ask about one class only: they need less to find as much."""
+
+NEAR = 0.25
+"""Lowest estimated rate below which an empty list says what it would take to flag something.
+
+Measured (docs/decisions/0011-empty-lists.md): nearly always so where labels were flipped and
+nothing was flagged, hardly ever where nobody tampered.
+"""
 
 FALLBACK = "label-posterior"
 """The detector that needs no trusted queries and still has a scale of its own."""
@@ -92,6 +100,8 @@ class Decision:
         q_values: The smallest false discovery rate at which each example is a suspect, shape (n,),
             NaN where there is no p-value; None when there are neither p-values nor an estimate.
         inconclusive: Why nothing could be found, although there may be something; otherwise None.
+        nearly: What a higher estimated rate would flag, where nothing is flagged by the detector's
+            own p-values and that rate is not far (`NEAR`); otherwise None.
     """
 
     suspects: NDArray[np.bool_]
@@ -101,6 +111,7 @@ class Decision:
     p_values: NDArray[np.float64] | None = None
     q_values: NDArray[np.float64] | None = None
     inconclusive: str | None = None
+    nearly: str | None = None
 
 
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
@@ -226,11 +237,33 @@ def _by_rate(
     return Decision(
         suspects,
         _ranks(order),
-        f"false discovery rate <= {rate:g} ({why})",
+        f"false discovery rate at most {100 * rate:g} % ({why})",
         threshold=float(scores[suspects].min()) if single else None,
         p_values=p_values,
         q_values=q,
         inconclusive=None if tested is None or suspects.any() else _too_little(tested, rate, share),
+        # A rate that is guaranteed holds for one decision, not for the next higher one.
+        nearly=_nearly(q, rate) if tested is None and p_values is not None else None,
+    )
+
+
+def _nearly(q: NDArray[np.float64], rate: float) -> str | None:
+    """What the next higher rate, in whole per cent, would flag; None where it is far or needless.
+
+    Args:
+        q: Shape (n,), NaN where an example was not asked about.
+        rate: What was asked for, in (0, 1).
+    """
+    lowest = float(np.nanmin(q, initial=1.0))
+    if flagged(lowest, rate) or lowest >= NEAR:
+        return None
+    higher = math.ceil(round(100.0 * lowest, 9)) / 100.0
+    count = int(flagged(q, higher).sum())
+    who, them = (f"the {count:,} most suspicious", "them") if count > 1 else ("one example", "it")
+    return (
+        f"Nothing is flagged at a false discovery rate of {100 * rate:g} %, but {who} would be at "
+        f"{100 * higher:g} %: an empty list does not mean that the data are clean. scan --fdr "
+        f"{higher:g} flags {them}; reviewed training examples (scan --reference) decide better."
     )
 
 

@@ -16,6 +16,9 @@ from radiotracer.errors import InputError
 from radiotracer.gradients import Batch, Data, in_batches, require_finite_losses
 from radiotracer.influence import Tracing
 
+Rows = Sequence[int] | NDArray[np.integer]
+"""Row numbers, shape (m,)."""
+
 MOST_QUERIES = 1000
 """An explanation is for people to look at, and holds one number per training example and query."""
 
@@ -35,7 +38,7 @@ class Predicted:
     probabilities: NDArray[np.float64]
 
 
-def require_choice(rows: Sequence[int] | None, wrong: int | None, n: int) -> None:
+def require_choice(rows: Rows | None, wrong: int | None, n: int) -> None:
     """Raise `InputError` unless `rows`, or `wrong` of them, can be asked of n queries."""
     if rows is not None and wrong is not None:
         raise InputError(
@@ -47,8 +50,9 @@ def require_choice(rows: Sequence[int] | None, wrong: int | None, n: int) -> Non
         raise InputError(
             expected="--wrong of at least 1", came=str(wrong), do="pass, say, --wrong 5"
         )
-    for row in rows or ():
-        if not 0 <= row < n:
+    for row in () if rows is None else rows:
+        # A mask is no list of rows, though True counts as 1.
+        if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < n:
             raise InputError(
                 expected=f"rows from 0 to {n - 1} of the {n} queries",
                 came=str(row),

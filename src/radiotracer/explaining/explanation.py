@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from radiotracer.data import Identity, Labels, identify
 from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
-from radiotracer.explaining.asked import label_number, predict, require_choice, wrong_rows
+from radiotracer.explaining.asked import Rows, label_number, predict, require_choice, wrong_rows
 from radiotracer.gradients import Data, LossFunction, count, cross_entropy
 from radiotracer.influence import Tracing, gas_pairs, tracin_cp_pairs
 from radiotracer.influence.top import Top
@@ -122,7 +122,7 @@ def explain(
     train: Data,
     queries: Data,
     *,
-    rows: Sequence[int] | None = None,
+    rows: Rows | None = None,
     wrong: int | None = None,
     k: int = 10,
     method: str = DEFAULT_METHOD,
@@ -140,7 +140,7 @@ def explain(
         run: Its recording.
         train: What it was trained on: the same examples in the same order.
         queries: Examples of the same kind, such as a test split.
-        rows: Which of them to explain; by default all.
+        rows: Which of them to explain, shape (m,); by default all.
         wrong: Instead of `rows`: the first so many that the last checkpoint predicts wrongly.
         k: Proponents and opponents to rank for each query.
         method: ``"tracin-cp"``, or ``"gas"``, which does not count the lengths of gradients.

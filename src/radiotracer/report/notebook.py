@@ -89,23 +89,28 @@ def of_audited(audited: Audited) -> Glance:
     """An audit: the verdict, what it supports, and the controls."""
     tones: dict[str, Tone] = {"trained-on-marked-data": "found", "inconclusive": "inconclusive"}
     looks = len(audited.looks)
+    claim = audited.claim
+    for log10_p in (audited.log10_p, audited.adjusted_log10_p):
+        claim = claim.replace(f"10^{wording.exponent(log10_p)} ", f"{wording.chance(log10_p)} ")
     return Glance(
         kind="audit",
         title=audited.title.removeprefix("Audit of "),
         headline=audited.headline,
         tone=tones.get(audited.verdict, "ordinary"),
-        text=audited.claim,
+        text=claim,
         figures=(
             Figure(
-                name="p-value", value=power(audited.log10_p), context="at most; of this audit alone"
+                name="p-value",
+                value=wording.chance(audited.log10_p),
+                context="at most; of this audit alone",
             ),
             Figure(
                 name="After Holm",
-                value=power(audited.adjusted_log10_p),
+                value=wording.chance(audited.adjusted_log10_p),
                 context=f"over {looks} look{'s' * (looks != 1)}; the level is {audited.alpha:g}",
             ),
             Figure(
-                name="Effect", value=wording.score(audited.effect), context=audited.effect_means
+                name="Effect", value=wording.effect(audited.effect), context=audited.effect_means
             ),
             passed(audited.controls),
         ),
@@ -132,12 +137,6 @@ def controls(checked: tuple[AuditControl, ...]) -> GlanceTable:
             for each in checked
         ),
     )
-
-
-def power(log10_p: float) -> str:
-    """A p-value as a power of ten, which `render` sets as one."""
-    exponent = wording.exponent(log10_p)
-    return "1" if exponent == "0" else f"10^{exponent}"
 
 
 def _detectors(rows: tuple[DetectorRow, ...]) -> GlanceTable:

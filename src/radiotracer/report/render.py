@@ -100,6 +100,7 @@ def environment() -> jinja2.Environment:
     )
     environment.filters.update(
         count=wording.count,
+        effect=wording.effect,
         exponent=wording.exponent,
         image=_image,
         inline=assets.inline,

@@ -66,6 +66,22 @@ def exponent(log10_p: float) -> str:
     return f"{rounded:.{digits}f}" if rounded else "0"
 
 
+def chance(log10_p: float) -> str:
+    """A p-value as a decimal above 0.001, as a power of ten below; a digit more near levels."""
+    power = exponent(log10_p)
+    if power == "0":
+        return "1"
+    if log10_p <= -3.0:
+        return f"10^{power}"
+    value = 10.0**log10_p
+    return f"{value:.2g}" if value > 0.2 else f"{value:.3g}"
+
+
+def effect(value: float) -> str:
+    """The effect of an audit with two significant digits and a true minus sign."""
+    return f"{float(f'{value:.2g}'):g}".replace("-", "−")
+
+
 def seconds(value: float) -> str:
     """A duration: seconds below two minutes, then minutes, then hours."""
     if value < 120.0:
@@ -103,7 +119,8 @@ def key_figures(findings: Findings) -> list[tuple[str, str, str]]:
             ("Precision", percent(row.precision), "of the flagged are tampered"),
         ]
     if findings.queries is not None:
-        figures.append(("Queries", count(findings.queries.count), findings.queries.source))
+        source = findings.queries.source.rstrip("/").rpartition("/")[2]
+        figures.append(("Queries", count(findings.queries.count), source))
     if row is not None:
         figures.append(("Time", seconds(row.seconds), "for the deciding detector"))
     return figures

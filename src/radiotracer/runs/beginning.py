@@ -57,7 +57,7 @@ def begin_run(
             "torch": version("torch"),
         },
         threads=torch.get_num_threads(),
-        command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=_command(sys.argv),
         seed=seed,
         settings=settings,
         model=model_spec or ModelSpec.of_class(model),
@@ -95,6 +95,12 @@ def write_table(columns: dict[str, Any], path: Path) -> None:
     """Write a Parquet file with these columns."""
     with atomic_file(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def _command(arguments: list[str]) -> str:
+    """What was typed; a notebook's kernel was started by a program, with a file of its own."""
+    name = Path(arguments[0]).name
+    return "in a notebook" if "kernel_launcher" in name else " ".join([name, *arguments[1:]])
 
 
 def _data_spec(data: Any, identity: Identity) -> DataSpec:

@@ -42,18 +42,26 @@ def require_same_kind(train: Data, queries: Data | None) -> None:
             came=other,
             do="pass queries of the same kind, or resize them",
         )
-    pairs = zip(train.class_names, queries.class_names, strict=False)
-    # Where nobody named the classes they are called by their numbers, which fit every name.
-    numbers = (str(number) for number in range(len(train.class_names)))
-    if any(
-        name != asked and number not in (name, asked)
-        for (name, asked), number in zip(pairs, numbers, strict=False)
-    ):
+    pairs = enumerate(zip(train.class_names, queries.class_names, strict=False))
+    if not all(_may_be_one_class(number, *names) for number, names in pairs):
         raise DataError(
             expected=f"queries of the classes {', '.join(train.class_names[:10])}",
             came=", ".join(queries.class_names[:10]),
             do="give the classes of the queries the same names in the same order",
         )
+
+
+def _may_be_one_class(number: int, name: str, asked: str) -> bool:
+    """Whether two names of the class with this number do not contradict each other.
+
+    Where nobody named the classes they are called by their numbers, which fit every name, but no
+    other number: digits 3 and 7 alone are not the classes 0 and 1.
+    """
+    if name == asked:
+        return True
+    if name.isdecimal() and asked.isdecimal():
+        return int(name) == int(asked)
+    return str(number) in (name, asked)
 
 
 def _input_shape(examples: Examples) -> tuple[int, ...]:
