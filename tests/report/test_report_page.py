@@ -140,7 +140,7 @@ def test_headline_counts(full: Findings, page: str) -> None:
 @pytest.mark.parametrize(
     ("flagged", "reason", "headline"),
     [
-        (0, None, "None of 60,000 training examples looks tampered with"),
+        (0, None, "None of 60,000 training examples is flagged"),
         (1, None, "1 of 60,000 training examples looks tampered with"),
         (6012, None, "6,012 of 60,000 training examples look tampered with"),
         (0, "The detector failed.", "Inconclusive: no answer can be given"),

@@ -95,7 +95,7 @@ def headline(findings: Findings) -> str:
     if decision.inconclusive is not None:
         return "Inconclusive: no answer can be given"
     if decision.flagged == 0:
-        return f"None of {count(total)} training examples looks tampered with"
+        return f"None of {count(total)} training examples is flagged"
     verb = "looks" if decision.flagged == 1 else "look"
     return f"{count(decision.flagged)} of {count(total)} training examples {verb} tampered with"
 

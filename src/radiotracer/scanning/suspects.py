@@ -70,8 +70,8 @@ class Scan:
         suggested: The class that each example more likely belongs to, shape (n,).
         seed: The scan's seed.
         reference: The examples that were known to be clean, or None.
-        warnings: What speaks against the reference, what was divided for lack of memory, and what
-            mixed precision did, for people.
+        warnings: What speaks against the reference, what was divided for lack of memory, what
+            mixed precision did, and what a higher rate would flag where nothing is, for people.
         rounding: By detector: how far mixed precision is from the precision of the weights; empty
             where there is none.
     """
@@ -238,6 +238,9 @@ def scan(
         found += reference_warnings(
             reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
         )
+    decision = decide(ranking, rule or calibrated(detector, ranked.by_name), tested, posteriors)
+    if decision.nearly is not None:
+        found.append(decision.nearly)
     return Scan(
         run=run,
         tracing=tracing,
@@ -250,7 +253,7 @@ def scan(
         seconds=ranked.seconds,
         left_out=ranked.left_out,
         detector=detector,
-        decision=decide(ranking, rule or calibrated(detector, ranked.by_name), tested, posteriors),
+        decision=decision,
         suggested=suggested,
         seed=seed,
         reference=reference,
