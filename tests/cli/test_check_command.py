@@ -191,6 +191,8 @@ def interrupted(arguments: list[str], said: Path) -> int:
     """The command's status in a child, which gets Ctrl-C at the end of its second epoch."""
     pid = os.fork()
     if pid == 0:
+        # Workers of pytest-xdist ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.stdout = sys.stderr = said.open("w", buffering=1)
         os._exit(run(arguments))
     done = (0, 0)
