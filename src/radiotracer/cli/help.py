@@ -49,7 +49,7 @@ COMMANDS = {
         "Trains a ResNet-18 of a quarter of the usual width on the images, resized to 32 x 32 "
         "pixels, and scans that training. OUT/scan gets suspects.parquet, scores.parquet, "
         "summary.json and report.html, and OUT/run the recorded training. 5,000 images take "
-        "about a minute on two cores. `train` and `scan` are the same in two steps, with all "
+        "less than a minute on one core. `train` and `scan` are the same in two steps, with all "
         "their options. A check that was stopped goes on from the last checkpoint of its "
         "training when the same command is run again.\n\n"
         "Example: radiotracer check photos --out checked"

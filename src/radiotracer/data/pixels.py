@@ -84,7 +84,7 @@ def decode(encoded: Encoded, colour: bool, image_size: int | None) -> Images | s
                 return f"its pixels have 32 bits (mode {image.mode}): convert it to 8"
             if image_size is not None and not isinstance(encoded, Crop):
                 # JPEG files are decoded at an eighth, quarter or half of their size where that is
-                # still twice what is wanted: photographs open several times faster.
+                # still twice what is wanted: that saves most of the work.
                 image.draft(None, (2 * image_size, 2 * image_size))
             transparent = image.mode == "P" and "transparency" in image.info
             flat = (

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from radiotracer.data import Examples, Texts
 from radiotracer.errors import DataError, InputError
+from radiotracer.files import write_text
 from radiotracer.marking.commitment import Commitment
 from radiotracer.marking.merkle import merkle_root
 from radiotracer.runs.texts import parsed
@@ -86,6 +87,14 @@ def read_commitment(folder: Path, made_by: str) -> Commitment:
             do="restore the one that was published",
         )
     return commitment
+
+
+def write_bound(folder: Path, protocol: BaseModel, commitment: Commitment) -> None:
+    """Write the protocol, and the commitment twice: beside what is published, and to be stamped."""
+    write_text(folder / PROTOCOL_FILE, protocol.model_dump_json(indent=2) + "\n")
+    text = commitment.model_dump_json(indent=2) + "\n"
+    write_text(folder / PUBLISHED / COMMITMENT_FILE, text)
+    write_text(folder / COMMITMENT_FILE, text)
 
 
 def is_of_texts(folder: Path) -> bool:

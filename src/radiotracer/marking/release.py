@@ -28,7 +28,7 @@ from torch import Tensor
 from radiotracer.data import Examples, Images, open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
-from radiotracer.files import atomic_file, write_text
+from radiotracer.files import atomic_file
 from radiotracer.marking.bound import (
     COMMITMENT_FILE,
     PROTOCOL_FILE,
@@ -38,6 +38,7 @@ from radiotracer.marking.bound import (
     read_commitment,
     read_part,
     require_unedited,
+    write_bound,
 )
 from radiotracer.marking.commitment import Commitment, commit, require_opens
 from radiotracer.marking.key import Key
@@ -204,10 +205,7 @@ class Release:
         if self.extractor is not None:
             with atomic_file(folder / EXTRACTOR) as temporary:
                 temporary.write_bytes(_weights_bytes(self.extractor))
-        write_text(folder / PROTOCOL_FILE, self.protocol.model_dump_json(indent=2) + "\n")
-        commitment = self.commitment.model_dump_json(indent=2) + "\n"
-        write_text(folder / PUBLISHED / COMMITMENT_FILE, commitment)
-        write_text(folder / COMMITMENT_FILE, commitment)
+        write_bound(folder, self.protocol, self.commitment)
 
     @classmethod
     def read(cls, folder: Path) -> Release:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Labels, Texts, open_texts
 from radiotracer.errors import DataError
-from radiotracer.files import atomic_file, atomic_folder, write_text
+from radiotracer.files import atomic_file, atomic_folder
 from radiotracer.marking.bound import (
     COMMITMENT_FILE,
     PROTOCOL_FILE,
@@ -32,6 +32,7 @@ from radiotracer.marking.bound import (
     read_commitment,
     read_part,
     require_unedited,
+    write_bound,
 )
 from radiotracer.marking.commitment import Commitment, commit, require_opens
 from radiotracer.marking.key import Key
@@ -167,10 +168,7 @@ class TextRelease:
                 "canary_1": [second for _, second in self.canaries],
             }
             _write_table(made / MANIFEST, pa.table(manifest))
-            write_text(made / PROTOCOL_FILE, self.protocol.model_dump_json(indent=2) + "\n")
-            commitment = self.commitment.model_dump_json(indent=2) + "\n"
-            write_text(made / PUBLISHED / COMMITMENT_FILE, commitment)
-            write_text(made / COMMITMENT_FILE, commitment)
+            write_bound(made, self.protocol, self.commitment)
 
     @classmethod
     def read(cls, folder: Path) -> TextRelease:
