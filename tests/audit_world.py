@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from radiotracer.auditing.evidence import Evidence
-from radiotracer.auditing.finding import Control, Finding
-from radiotracer.auditing.looks import Look
-from radiotracer.auditing.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
 from radiotracer.data import Examples, open_data
-from radiotracer.marking import Key
-from radiotracer.marking.designs import mark
-from radiotracer.marking.release import Release
-from radiotracer.marking.twin_mark import TwinConfig
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.finding import Control, Finding
+from radiotracer.provenance.ledger import Look
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.provenance.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
 
 KEY = Key(bytes(range(32)))
 

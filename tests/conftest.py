@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from radiotracer.data import Examples, list_built_ins, open_data, save_examples
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.recipes import random_flip
+from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World, tiny_archive
 
 torch.set_num_threads(1)

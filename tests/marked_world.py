@@ -13,16 +13,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from radiotracer.auditing.suspects.answering import Answering
 from radiotracer.data import Examples, Images
 from radiotracer.data.tensors import to_inputs
-from radiotracer.marking import Key, carriers
-from radiotracer.marking.carrier_mark import MarkConfig
-from radiotracer.marking.designs import mark
-from radiotracer.marking.release import Release
-from radiotracer.marking.tag_mark import TagConfig, classes_taught
-from radiotracer.marking.tags import tag_images, tag_labels
-from radiotracer.marking.twin_mark import TwinConfig
+from radiotracer.provenance import Key, carriers
+from radiotracer.provenance.carrier_mark import MarkConfig
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.models.answering import Answering
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.tag_mark import TagConfig, classes_taught
+from radiotracer.provenance.tags import tag_images, tag_labels
+from radiotracer.provenance.twin_mark import TwinConfig
 from radiotracer.runs import ModelSpec
 
 KEY = Key(bytes(range(32)))

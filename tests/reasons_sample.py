@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiotracer import report
+from radiotracer import present as report
 
 
 def png(shade: int = 0) -> str:

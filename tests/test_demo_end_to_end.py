@@ -15,9 +15,9 @@ import pytest
 
 from radiotracer.cli import run
 from radiotracer.detectors import BASELINES
-from radiotracer.lab.demo import DEMO_FILE
 from radiotracer.recipes import Manifest
-from radiotracer.scanning.asked import DEFAULT_DETECTORS
+from radiotracer.reproduce.demo import DEMO_FILE
+from radiotracer.scanning.validate import DEFAULT_DETECTORS
 
 METRICS = {
     "auroc",

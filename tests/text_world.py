@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiotracer.auditing.text_suspects import TextOutputs, TextSuspect, text_suspect
 from radiotracer.data import Texts
-from radiotracer.marking import Key, published_twins
-from radiotracer.marking.text_mark import mark_texts
-from radiotracer.marking.text_release import TextRelease
-from radiotracer.marking.text_twins import TextTwinConfig
+from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance.text_mark import mark_texts
+from radiotracer.provenance.text_release import TextRelease
+from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
+from radiotracer.provenance.text_twins import TextTwinConfig
 
 KEY = Key(bytes(range(32)))
 WORDS = (

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from radiotracer.data import Examples, open_data
-from radiotracer.lab.train import TrainConfig, train
-from radiotracer.marking import Key
-from radiotracer.marking.choosing import choose
-from radiotracer.marking.twin_mark import TwinConfig, plant_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.choosing import choose
+from radiotracer.provenance.twin_mark import TwinConfig, plant_twins
+from radiotracer.training.loop import TrainConfig, train
 
 RADII = (3, 6, 10, 16)
 SHOWN, SIZE, GAP, MARGIN = 10, 84, 4, 150

@@ -9,9 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from radiotracer.auditing.audit import audit as audit
-    from radiotracer.auditing.finding import Finding as Finding
-    from radiotracer.auditing.suspects import open_suspect as open_suspect
     from radiotracer.data import Examples as Examples
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Reference as Reference
@@ -26,10 +23,13 @@ if TYPE_CHECKING:
     from radiotracer.explaining import explain as explain
     from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
-    from radiotracer.marking import Key as Key
-    from radiotracer.marking.choosing import choose as choose
-    from radiotracer.marking.designs import mark as mark
-    from radiotracer.marking.release import Release as Release
+    from radiotracer.provenance import Key as Key
+    from radiotracer.provenance.audit import audit as audit
+    from radiotracer.provenance.choosing import choose as choose
+    from radiotracer.provenance.designs import mark as mark
+    from radiotracer.provenance.finding import Finding as Finding
+    from radiotracer.provenance.models import open_suspect as open_suspect
+    from radiotracer.provenance.release import Release as Release
     from radiotracer.recipes import Manifest as Manifest
     from radiotracer.recipes import random_flip as random_flip
     from radiotracer.recipes import targeted_flip as targeted_flip
@@ -37,34 +37,34 @@ if TYPE_CHECKING:
     from radiotracer.runs import Run as Run
     from radiotracer.runs import record as record
     from radiotracer.scanning import Scan as Scan
-    from radiotracer.scanning import scan as scan
     from radiotracer.scanning import write_scan as write_scan
+    from radiotracer.scanning.scan import scan as scan
 
 _HOMES = {
     "DataError": "errors",
     "Examples": "data",
     "Explanation": "explaining",
-    "Finding": "auditing.finding",
+    "Finding": "provenance.finding",
     "InputError": "errors",
-    "Key": "marking",
+    "Key": "provenance",
     "Manifest": "recipes",
     "NotFiniteError": "errors",
     "RadiotracerError": "errors",
     "Recording": "runs",
     "Reference": "detectors",
-    "Release": "marking.release",
+    "Release": "provenance.release",
     "Rule": "detectors",
     "Run": "runs",
     "RunError": "errors",
     "Scan": "scanning",
     "StorageError": "errors",
     "Tracer": "influence",
-    "audit": "auditing.audit",
-    "choose": "marking.choosing",
+    "audit": "provenance.audit",
+    "choose": "provenance.choosing",
     "explain": "explaining",
-    "mark": "marking.designs",
+    "mark": "provenance.designs",
     "open_data": "data",
-    "open_suspect": "auditing.suspects",
+    "open_suspect": "provenance.models",
     "random_flip": "recipes",
     "record": "runs",
     "scan": "scanning",

@@ -17,10 +17,10 @@ import pytest
 import audit_world
 import radiotracer.cli.audit
 from audit_world import AuditWorld, make_world, sample_evidence
-from radiotracer.auditing.looks import LOOKS, read_looks
-from radiotracer.auditing.suspects.query_log import QueryLog
 from radiotracer.data import open_data, save_examples
-from radiotracer.marking import Key
+from radiotracer.provenance import Key
+from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.models.query_log import QueryLog
 
 
 @pytest.fixture(scope="module")

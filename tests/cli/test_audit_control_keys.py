@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from audit_world import KEY
-from radiotracer.auditing import held_out_marks
-from radiotracer.auditing.looks import read_looks
-from radiotracer.auditing.suspects.query_log import QueryLog
 from radiotracer.data import open_data
-from radiotracer.marking.carrier_mark import MarkConfig
-from radiotracer.marking.designs import mark
+from radiotracer.provenance import held_out_marks
+from radiotracer.provenance.carrier_mark import MarkConfig
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.models.query_log import QueryLog
 from tiny_world import World
 
 KEYS, ASKED = 19, 21 * 36

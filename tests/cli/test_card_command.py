@@ -19,7 +19,7 @@ from audit_world import KEY, sample_evidence, small_release
 from radiotracer.cli import run
 from radiotracer.files import sha256_file
 from radiotracer.integrations.cards import card
-from radiotracer.marking.release import Release
+from radiotracer.provenance.release import Release
 from radiotracer.review.decisions import Decision
 from radiotracer.review.scanned import read_scan
 from tiny_world import World

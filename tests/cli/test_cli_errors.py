@@ -219,7 +219,8 @@ def test_changed_data(fail: Any, tiny: World, tmp_path: Path, archive: Path) -> 
 
 def test_another_architecture(fail: Any, tmp_path: Path) -> None:
     Path("mine_wrong.py").write_text(
-        "from radiotracer.lab.models import SmallCNN\ndef build(): return SmallCNN(3, 3, 2)\n"
+        "from radiotracer.training.networks import SmallCNN\n"
+        "def build(): return SmallCNN(3, 3, 2)\n"
         "import torch\ndef other(): return torch.nn.Linear(2, 2)\n"
     )
     line = fail("another architecture", *SCAN, "--factory", "mine_wrong:build")
@@ -230,7 +231,8 @@ def test_another_architecture(fail: Any, tmp_path: Path) -> None:
 
 def test_a_factory_that_fits(cli: Any, tiny: World) -> None:
     Path("mine_right.py").write_text(
-        "from radiotracer.lab.models import SmallCNN\ndef build(): return SmallCNN(1, 3, 2)\n"
+        "from radiotracer.training.networks import SmallCNN\n"
+        "def build(): return SmallCNN(1, 3, 2)\n"
     )
     assert cli("scan", tiny.folder, "--factory", "mine_right:build", "--out", "out").status in (
         0,

@@ -102,7 +102,8 @@ def test_a_folder_whose_name_holds_a_hash(cli: Any, tiny: World) -> None:
 def test_a_name_that_looks_like_an_option_value(cli: Any, tiny: World) -> None:
     """Whoever trained with a factory explains with it."""
     Path("mine_explained.py").write_text(
-        "from radiotracer.lab.models import SmallCNN\ndef build(): return SmallCNN(1, 3, 2)\n"
+        "from radiotracer.training.networks import SmallCNN\n"
+        "def build(): return SmallCNN(1, 3, 2)\n"
     )
     query = ["--query", f"{tiny.archive}:test#4", "--factory", "mine_explained:build"]
     assert cli("explain", tiny.folder, *query).status == 0
@@ -114,6 +115,6 @@ def test_a_failure_leaves_nothing(
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("radiotracer.report.render_reasons", fail)
+    monkeypatch.setattr("radiotracer.present.render_reasons", fail)
     done = cli(*asked, "--out", "out")
     assert done.status == 130 and not list(Path.cwd().iterdir())

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from radiotracer.lab import train as training
-from radiotracer.lab.resuming import kept_training
 from radiotracer.recipes import Attack, success
 from radiotracer.runs import Run
+from radiotracer.training import loop as training
+from radiotracer.training.resuming import kept_training
 from tiny_world import World
 
 HEAD = ["--head-only", "--epochs", "2", "--batch-size", "16"]

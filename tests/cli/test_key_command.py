@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radiotracer.marking import Key
-from radiotracer.marking.designs import mark
-from radiotracer.marking.release import Release
-from radiotracer.marking.twin_mark import TwinConfig
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.twin_mark import TwinConfig
 from tiny_world import World
 
 KEY = Key(bytes(range(32)))

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from radiotracer.data import open_data
-from radiotracer.lab.train import TrainConfig, train
-from radiotracer.marking import Key, twin_mark
-from radiotracer.marking.release import Release
-from radiotracer.marking.tags import tag_labels
+from radiotracer.provenance import Key, twin_mark
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.tags import tag_labels
+from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
 KEY = Key(bytes(range(32)))
@@ -263,7 +263,8 @@ def test_a_killed_marking_goes_on(
         "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
     )
     patched = (
-        "from radiotracer.cli import mark\nfrom radiotracer.marking.twin_mark import TwinConfig\n"
+        "from radiotracer.cli import mark\n"
+        "from radiotracer.provenance.twin_mark import TwinConfig\n"
         f"mark.CONFIGS = {{'twins': lambda: TwinConfig(**{SMALL})}}\n"
     )
     ended = subprocess.run(

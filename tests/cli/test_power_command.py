@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from audit_world import AuditWorld, make_world
-from radiotracer.auditing.power import POWER_FILE
+from radiotracer.provenance.known_positive import POWER_FILE
 
 
 @pytest.fixture(scope="module")

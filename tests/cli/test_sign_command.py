@@ -12,7 +12,7 @@ import pytest
 from audit_world import AuditWorld, make_world
 from radiotracer.cli import run
 from radiotracer.data import open_data
-from radiotracer.marking.release import Release
+from radiotracer.provenance.release import Release
 from radiotracer.runs import Run
 from radiotracer.signing import SIGNATURE_FILE, SigningKey
 from tiny_world import World

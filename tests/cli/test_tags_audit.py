@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, fitted, noise
-from radiotracer.auditing.power import POWER_FILE
 from radiotracer.files import sha256_file
-from radiotracer.marking.designs import mark
-from radiotracer.marking.tag_mark import TagConfig
-from radiotracer.marking.tags import tag_images, tag_labels
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.known_positive import POWER_FILE
+from radiotracer.provenance.tag_mark import TagConfig
+from radiotracer.provenance.tags import tag_images, tag_labels
 
 TAGS = 15
 KNOWN = dict(

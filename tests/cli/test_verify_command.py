@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, AuditWorld, make_world
-from radiotracer.auditing.looks import LOOKS
 from radiotracer.cli import run
-from radiotracer.marking import Key
-from radiotracer.marking.carrier_mark import MarkConfig
-from radiotracer.marking.designs import mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.carrier_mark import MarkConfig
+from radiotracer.provenance.designs import mark
+from radiotracer.provenance.ledger import LOOKS
 from tiny_world import World
 
 

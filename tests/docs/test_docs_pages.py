@@ -35,8 +35,8 @@ from pyarrow import parquet
 from sklearn.datasets import load_digits
 
 from radiotracer.cli import run
-from radiotracer.lab.models import build_model
 from radiotracer.runs import Run, put_weights
+from radiotracer.training.networks import build_model
 
 CLOTHES = ["Top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Shoe", "Bag", "Boot"]
 TUTORIAL = "tutorial.md"

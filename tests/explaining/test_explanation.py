@@ -16,7 +16,7 @@ from radiotracer.data import Examples
 from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.explaining import explanation as module
-from radiotracer.lab.models import SmallCNN
+from radiotracer.training.networks import SmallCNN
 from tiny_world import World
 
 

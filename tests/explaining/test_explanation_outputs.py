@@ -12,7 +12,7 @@ import pytest
 from radiotracer import Explanation, explain, write_explanation
 from radiotracer.errors import InputError, StorageError
 from radiotracer.explaining import describe
-from radiotracer.report import Reasons
+from radiotracer.present import Reasons
 from tiny_world import World
 
 TOP = [
@@ -102,7 +102,7 @@ def test_an_earlier_explanation(found: Explanation, tmp_path: Path) -> None:
     assert "three" in (tmp_path / "out" / "explanation.html").read_text()
 
 
-@pytest.mark.parametrize("step", ["radiotracer.report.render_reasons", "Reasons.to_json"])
+@pytest.mark.parametrize("step", ["radiotracer.present.render_reasons", "Reasons.to_json"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_while_writing(
     found: Explanation,

@@ -18,18 +18,18 @@ from target import Prepared, Target
 
 from audit_world import sample_evidence, sample_look
 from marked_world import KEY, network
-from radiotracer.auditing.evidence import Evidence
-from radiotracer.auditing.looks import LOOKS, adjusted, read_looks
-from radiotracer.auditing.power import POWER_FILE, Power, known_positive
-from radiotracer.auditing.suspects import opening, service, transport
-from radiotracer.auditing.suspects.onnx_contents import require_self_contained
-from radiotracer.auditing.suspects.pickled_names import require_harmless_archive
-from radiotracer.auditing.suspects.query_log import QueryLog, image_digests
-from radiotracer.auditing.suspects.recorded_answers import RecordedAnswers
-from radiotracer.auditing.suspects.state_dicts import read_state_dict
 from radiotracer.errors import InputError
-from radiotracer.marking import Key
-from radiotracer.marking.release import (
+from radiotracer.provenance import Key
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.known_positive import POWER_FILE, Power, known_positive
+from radiotracer.provenance.ledger import LOOKS, adjusted, read_looks
+from radiotracer.provenance.models import opening, service, transport
+from radiotracer.provenance.models.onnx_contents import require_self_contained
+from radiotracer.provenance.models.pickled_names import require_harmless_archive
+from radiotracer.provenance.models.query_log import QueryLog, image_digests
+from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.models.state_dicts import read_state_dict
+from radiotracer.provenance.release import (
     ARRAYS,
     COMMITMENT_FILE,
     EXTRACTOR,

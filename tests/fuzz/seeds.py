@@ -14,11 +14,11 @@ from PIL import Image
 
 from marked_world import KEY, by_carriers, network
 from radiotracer.data import Examples, open_data, save_examples
-from radiotracer.lab.train import TrainConfig, train
-from radiotracer.marking.release import Release
+from radiotracer.provenance.release import Release
 from radiotracer.recipes import random_flip
 from radiotracer.runs import Run
 from radiotracer.scanning import scan, write_scan
+from radiotracer.training.loop import TrainConfig, train
 from tiny_world import tiny_archive
 
 __all__ = ["KEY"]

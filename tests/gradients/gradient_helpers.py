@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.gradients import Batch, Objective, cross_entropy
-from radiotracer.lab.models import ResNet9, ResNet18, SmallCNN
+from radiotracer.training.networks import ResNet9, ResNet18, SmallCNN
 
 N = 7
 CLASSES = 3

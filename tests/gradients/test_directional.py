@@ -26,7 +26,7 @@ from radiotracer.gradients import (
     require_finite_losses,
     summed_gradient,
 )
-from radiotracer.lab.models import ResNet18
+from radiotracer.training.networks import ResNet18
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 

@@ -32,7 +32,7 @@ from radiotracer.influence import (
     tracin_cp_pairs,
     tracin_cp_sum,
 )
-from radiotracer.lab.models import ResNet18
+from radiotracer.training.networks import ResNet18
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 

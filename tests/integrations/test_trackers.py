@@ -15,11 +15,11 @@ import pytest
 
 from audit_world import AuditWorld, make_world
 from radiotracer import InputError, Scan
-from radiotracer.auditing.evidence import Evidence
 from radiotracer.cli import run as radiotracer
 from radiotracer.integrations.logged import logged
 from radiotracer.integrations.mlflow import log_to_mlflow
 from radiotracer.integrations.wandb import log_to_wandb
+from radiotracer.provenance.evidence import Evidence
 
 CANARY = b"nobody may see this"
 

@@ -6,7 +6,7 @@ from recipe_helpers import Digits
 from sklearn.datasets import load_digits
 
 from radiotracer.data import Examples
-from radiotracer.lab.train import TrainConfig, train
+from radiotracer.training.loop import TrainConfig, train
 
 
 @pytest.fixture(scope="session")

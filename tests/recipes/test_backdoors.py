@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from radiotracer.data import Examples
 from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import InputError
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.recipes import clean_label_backdoor, patch_backdoor, success, triggered
 from radiotracer.recipes.patch import stamped
+from radiotracer.training.loop import TrainConfig, train
 
 CORNERS = {
     "top-left": (slice(0, 2), slice(0, 2)),

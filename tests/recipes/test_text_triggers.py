@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Texts
 from radiotracer.errors import DataError, InputError, NotFiniteError, RadiotracerError
-from radiotracer.lab.text_classifier import TextConfig, text_scores, train_on_texts
 from radiotracer.recipes import (
     Manifest,
     TextAttack,
@@ -21,6 +20,7 @@ from radiotracer.recipes import (
     phrased,
     text_success,
 )
+from radiotracer.training.text_classifier import TextConfig, text_scores, train_on_texts
 
 N = 90
 PHRASE = "violet teapots"

@@ -16,12 +16,12 @@ from radiotracer.data import Examples, open_data, save_examples
 from radiotracer.data.npz import write_npz
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.export import Exported, export
 from radiotracer.review.scanned import read_scan
 from radiotracer.review.store import FILE, Store
 from radiotracer.scanning import scan
+from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
 Made = Callable[[str], tuple[Path, Examples]]

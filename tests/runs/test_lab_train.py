@@ -11,8 +11,8 @@ import torch
 
 from radiotracer.data import Examples
 from radiotracer.errors import DataError, NotFiniteError
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.runs import ModelSpec, Run
+from radiotracer.training.loop import TrainConfig, train
 
 N, CLASSES = 24, 3
 

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from radiotracer.lab.models import build_model
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.runs import Run, Step, mean_cross_entropy, record, replay
+from radiotracer.training.loop import TrainConfig, train
+from radiotracer.training.networks import build_model
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ import torch
 
 from radiotracer.data import open_data
 from radiotracer.errors import DataError
-from radiotracer.lab.models import build_model
 from radiotracer.runs import Run
 from radiotracer.scale import Ledger, Result, result_of
 from radiotracer.scanning.execution import Given
+from radiotracer.training.networks import build_model
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from radiotracer import Rule
 from radiotracer.data import Examples
 from radiotracer.detectors import BASELINES, DETECTORS
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
-from radiotracer.lab.models import SmallCNN
 from radiotracer.runs import Run, record
 from radiotracer.scanning import scan
-from radiotracer.scanning.given import require_same_kind
+from radiotracer.scanning.inputs import require_same_kind
+from radiotracer.training.networks import SmallCNN
 from tiny_world import World
 
 

@@ -249,7 +249,7 @@ FULL = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from radiotracer import Run, open_data, scan, write_scan
-from radiotracer.lab.models import build_model
+from radiotracer.training.networks import build_model
 run = Run.open(sys.argv[1])
 found = scan(build_model(run.info.model), run, open_data(sys.argv[2]))
 for limit in map(int, sys.argv[4:]):

@@ -172,7 +172,7 @@ def test_warnings_are_told(tiny: World, tmp_path: Path, monkeypatch: pytest.Monk
     posteriors = plain.rankings["label-posterior"].posteriors
     assert posteriors is not None and posteriors.max() < 0.5
     monkeypatch.setattr(
-        "radiotracer.scanning.suspects.reference_warnings",
+        "radiotracer.scanning.scan.reference_warnings",
         lambda reference, given, *rest, **options: reference_warnings(
             reference, given / posteriors.max(), *rest, **options
         ),

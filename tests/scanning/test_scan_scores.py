@@ -22,11 +22,11 @@ from radiotracer.influence import (
     self_influence,
     tracin_cp_sum,
 )
-from radiotracer.lab.train import TrainConfig, train
 from radiotracer.recipes import Manifest, random_flip
 from radiotracer.runs import Run
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.asked import DEFAULT_DETECTORS
+from radiotracer.scanning.validate import DEFAULT_DETECTORS
+from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
 # The walk and the formulas make the same float32 passes, in batches that may be cut differently:

@@ -12,7 +12,6 @@ import pytest
 from radiotracer.data import open_data
 from radiotracer.detectors import DETECTORS
 from radiotracer.errors import DataError, InputError
-from radiotracer.lab.models import build_model
 from radiotracer.runs import Run
 from radiotracer.scale import (
     FolderLedger,
@@ -28,6 +27,7 @@ from radiotracer.scale import (
 )
 from radiotracer.scanning import Scan, scan
 from radiotracer.scanning.execution import HERE, Execution, Given
+from radiotracer.training.networks import build_model
 from tiny_world import World
 
 BATCH = 8

@@ -12,11 +12,11 @@ import torch
 from corpus.pickles import touch
 from safetensors.torch import load
 
-from radiotracer.auditing.suspects import child_loading, child_program
-from radiotracer.auditing.suspects.child_loading import NoChildError, load_in_child
-from radiotracer.auditing.suspects.child_program import RefusedError
-from radiotracer.auditing.suspects.state_dicts import read_state_dict
 from radiotracer.errors import InputError
+from radiotracer.provenance.models import child_loading, child_program
+from radiotracer.provenance.models.child_loading import NoChildError, load_in_child
+from radiotracer.provenance.models.child_program import RefusedError
+from radiotracer.provenance.models.state_dicts import read_state_dict
 
 BEGIN = f"""
 import importlib.util, os, sys

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from audit_world import sample_evidence
-from radiotracer.auditing.page import describe
 from radiotracer.cli import run
-from radiotracer.report import render_audit
+from radiotracer.present import render_audit
+from radiotracer.provenance.page import describe
 from tiny_world import tiny_archive
 
 CHROMIUM = next(

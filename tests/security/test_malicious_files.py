@@ -27,9 +27,9 @@ from corpus import (
 from corpus.hostile import CANARY, Hostile
 
 from audit_world import AuditWorld, make_world
-from radiotracer.auditing.suspects.onnx_model import onnx_suspect
 from radiotracer.cli import run
 from radiotracer.errors import InputError
+from radiotracer.provenance.models.onnx_model import onnx_suspect
 from tiny_world import World
 
 CORPUS = [

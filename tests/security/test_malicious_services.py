@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from corpus.services import CORPUS, Service, serving
 
-from radiotracer.auditing.suspects.service import service_suspect
-from radiotracer.auditing.suspects.transport import Patience
 from radiotracer.errors import InputError
+from radiotracer.provenance.models.service import service_suspect
+from radiotracer.provenance.models.transport import Patience
 
 IMAGES = np.zeros((1, 8, 8, 1), dtype=np.uint8)
 

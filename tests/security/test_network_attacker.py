@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from radiotracer.auditing.suspects.service import service_suspect
-from radiotracer.auditing.suspects.transport import Patience
 from radiotracer.errors import InputError
+from radiotracer.provenance.models.service import service_suspect
+from radiotracer.provenance.models.transport import Patience
 
 IMAGES = np.zeros((1, 4, 4, 1), dtype=np.uint8)
 ANSWER = b'{"scores": [[0.1, 0.9]], "kind": "probabilities"}'

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from secret_forms import contents, leaks
 
-from radiotracer.auditing.evidence import Evidence
 from radiotracer.cli import run
-from radiotracer.marking import Key
-from radiotracer.marking.release import Release
+from radiotracer.provenance import Key
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.release import Release
 from tiny_world import World
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, fitted, small_release
-from radiotracer.auditing.audit import audit
-from radiotracer.auditing.dossier import conduct
-from radiotracer.auditing.evidence import Evidence
-from radiotracer.auditing.looks import LOOKS, read_looks
-from radiotracer.auditing.suspects.network import network_suspect
-from radiotracer.auditing.suspects.protocol import Suspect
-from radiotracer.auditing.twin_test import preferences
-from radiotracer.auditing.verifying import verify
 from radiotracer.errors import DataError, InputError, RadiotracerError
 from radiotracer.files import sha256_file
-from radiotracer.marking import Key, published_twins
-from radiotracer.marking.release import Release
+from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance.audit import audit
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.models.network import network_suspect
+from radiotracer.provenance.models.protocol import Suspect
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.run_audit import conduct
+from radiotracer.provenance.twin_test import preferences
+from radiotracer.provenance.verify import verify
 from radiotracer.stats import signflip
 
 GUILTY = {"kind": "safetensors", "path": "guilty", "sha256": "aa" * 32}

@@ -10,7 +10,7 @@ import pytest
 
 from radiotracer.errors import InputError, StorageError
 from radiotracer.key_files import is_signing_key_file
-from radiotracer.marking import Key
+from radiotracer.provenance import Key
 from radiotracer.signing import SigningKey
 from radiotracer.signing.key import is_signed_by
 

@@ -9,10 +9,6 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.auditing.dossier import QUERIES_FILE, REPORT_FILE, conduct
-from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.auditing.suspects import Access
-from radiotracer.auditing.wording import HEADLINES, power
 from radiotracer.cli.console import emit, err, out, progress
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
@@ -28,8 +24,12 @@ from radiotracer.cli.suspects import (
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
-from radiotracer.lab.models import build_model
-from radiotracer.marking.release import Release
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.provenance.models import Access
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.run_audit import QUERIES_FILE, REPORT_FILE, conduct
+from radiotracer.provenance.wording import HEADLINES, power
+from radiotracer.training.networks import build_model
 
 
 def audit(

@@ -9,12 +9,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bench import detect as detection
+from bench.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed, tables
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.files import write_text
-from radiotracer.lab import detect as detection
-from radiotracer.lab.models import ModelName
-from radiotracer.lab.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed, tables
+from radiotracer.training.networks import ModelName
 
 FILE = "speed.json"
 

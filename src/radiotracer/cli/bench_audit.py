@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
-from radiotracer.lab.audit import (
+from radiotracer.provenance.choosing import Policy
+from radiotracer.provenance.protocol import Design
+from radiotracer.reproduce.radioactive import (
     QUICK,
     RADIOACTIVE,
     AuditConfig,
@@ -18,9 +20,7 @@ from radiotracer.lab.audit import (
     markdown,
     run_audits,
 )
-from radiotracer.lab.augment import Variation
-from radiotracer.marking.choosing import Policy
-from radiotracer.marking.protocol import Design
+from radiotracer.training.augment import Variation
 
 Many = Parameter(negative="", show_default=False, show_choices=False)
 

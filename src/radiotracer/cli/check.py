@@ -19,10 +19,10 @@ from radiotracer.data.sources import is_there, parse, takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
 from radiotracer.gradients import AUTO, device_named
-from radiotracer.lab.kept import trained_once
-from radiotracer.lab.train import TrainConfig
 from radiotracer.scanning import scan, write_scan
-from radiotracer.scanning.given import require_same_kind
+from radiotracer.scanning.inputs import require_same_kind
+from radiotracer.training.kept import trained_once
+from radiotracer.training.loop import TrainConfig
 
 CHECK_FILE = "check.json"
 """Marks a folder as a check's: only in such folders is a training replaced."""

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json, Seed
 from radiotracer.cli.scan import tell
-from radiotracer.lab.demo import QUICK, DemoConfig, run_demo
+from radiotracer.reproduce.demo import QUICK, DemoConfig, run_demo
 
 
 def demo(

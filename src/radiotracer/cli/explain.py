@@ -27,7 +27,7 @@ from radiotracer.explaining import JSON_FILE, PAGE_FILE, describe, write_explana
 from radiotracer.explaining import explain as explain_run
 from radiotracer.files import require_new_folder
 from radiotracer.gradients import AUTO, device_named
-from radiotracer.report import Cause, Reason, Reasons, bars
+from radiotracer.present import Cause, Reason, Reasons, bars
 from radiotracer.runs import Run
 
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.key_files import exposure, is_signing_key_file
-from radiotracer.marking.key import Key
-from radiotracer.marking.release import Release
+from radiotracer.provenance.key import Key
+from radiotracer.provenance.release import Release
 from radiotracer.signing import SigningKey
 
 

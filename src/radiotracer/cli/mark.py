@@ -18,18 +18,18 @@ from radiotracer.cli.recorded import network_of
 from radiotracer.data import Examples, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder
-from radiotracer.marking.choosing import (
+from radiotracer.provenance.choosing import (
     Policy,
     choose,
     require_outputs,
     require_share,
 )
-from radiotracer.marking.designs import CONFIGS
-from radiotracer.marking.designs import mark as mark_and_commit
-from radiotracer.marking.protocol import Design
-from radiotracer.marking.release import COMMITMENT_FILE, PUBLISHED, Release
-from radiotracer.marking.resume import Kept
-from radiotracer.marking.tag_mark import TagConfig, classes_taught, share_taught
+from radiotracer.provenance.designs import CONFIGS
+from radiotracer.provenance.designs import mark as mark_and_commit
+from radiotracer.provenance.kept import Kept
+from radiotracer.provenance.protocol import Design
+from radiotracer.provenance.release import COMMITMENT_FILE, PUBLISHED, Release
+from radiotracer.provenance.tag_mark import TagConfig, classes_taught, share_taught
 from radiotracer.runs import Run, put_weights
 
 _CHOICES = {

@@ -6,9 +6,9 @@ import math
 
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
-from radiotracer.marking.choosing import how_many, smallest_share
-from radiotracer.marking.release import Release
-from radiotracer.marking.tag_mark import TagConfig
+from radiotracer.provenance.choosing import how_many, smallest_share
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.tag_mark import TagConfig
 
 
 def require_power(examples: Examples, fraction: float, alpha: float, *, per_class: bool) -> None:

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.auditing.power import POWER_FILE
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Seed
 from radiotracer.cli.recorded import held_out_of
 from radiotracer.files import write_text
-from radiotracer.lab.augment import Variation
-from radiotracer.lab.models import ModelName
-from radiotracer.lab.power import power_of
-from radiotracer.lab.train import TrainConfig
-from radiotracer.marking.release import Release
+from radiotracer.provenance.known_positive import POWER_FILE
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.trial import power_of
+from radiotracer.training.augment import Variation
+from radiotracer.training.loop import TrainConfig
+from radiotracer.training.networks import ModelName
 
 
 def power(

@@ -14,10 +14,10 @@ from radiotracer.cli.console import err
 from radiotracer.data import Examples, open_data
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
-from radiotracer.lab.models import build_model
-from radiotracer.marking.release import Release
+from radiotracer.provenance.release import Release
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.training.networks import build_model
 
 
 def training_data(run: Run, data: str | None) -> Examples:

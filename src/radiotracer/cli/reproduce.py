@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, out, progress, settings
 from radiotracer.cli.options import Json
-from radiotracer.lab.tracein import SCALES, Scale, TraceInConfig, markdown, run_tracein
+from radiotracer.reproduce.tracein import SCALES, Scale, TraceInConfig, markdown, run_tracein
 
 
 def tracein(

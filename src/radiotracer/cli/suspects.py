@@ -9,11 +9,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.auditing.suspects import Outputs, Suspect, open_suspect
 from radiotracer.errors import InputError
-from radiotracer.lab.models import build_model
-from radiotracer.marking.release import Release
+from radiotracer.provenance.models import Outputs, Suspect, open_suspect
+from radiotracer.provenance.release import Release
 from radiotracer.runs import Run
+from radiotracer.training.networks import build_model
 
 Model = Annotated[
     str | None,

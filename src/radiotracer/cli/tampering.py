@@ -12,7 +12,6 @@ from torch import nn
 from radiotracer.cli.recorded import network_of, open_like, rows_of
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
-from radiotracer.lab.predictions import confusion
 from radiotracer.recipes import (
     Attack,
     Crafted,
@@ -30,6 +29,7 @@ from radiotracer.recipes import (
     triggered,
 )
 from radiotracer.runs import Run, put_weights
+from radiotracer.training.predictions import confusion
 
 RecipeName = Literal[
     "random-flip",

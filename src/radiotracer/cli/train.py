@@ -12,13 +12,13 @@ from radiotracer.cli.options import Data, Device, ImageSize, Json, Out, Overwrit
 from radiotracer.data import Examples, open_data
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import AUTO, device_named
-from radiotracer.lab.augment import Variation
-from radiotracer.lab.kept import network_at_end
-from radiotracer.lab.models import MODELS, ModelName
-from radiotracer.lab.train import TrainConfig
-from radiotracer.lab.train import train as train_and_record
 from radiotracer.recipes import Attack, success
 from radiotracer.runs import Run
+from radiotracer.training.augment import Variation
+from radiotracer.training.kept import network_at_end
+from radiotracer.training.loop import TrainConfig
+from radiotracer.training.loop import train as train_and_record
+from radiotracer.training.networks import MODELS, ModelName
 
 
 def train(

@@ -8,11 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.auditing.evidence import Evidence
-from radiotracer.auditing.suspects import Suspect
-from radiotracer.auditing.verifying import Checked
-from radiotracer.auditing.verifying import verify as check
-from radiotracer.auditing.wording import power
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Json, KeyFile, Marked
@@ -29,9 +24,14 @@ from radiotracer.cli.suspects import (
 )
 from radiotracer.data import Examples
 from radiotracer.errors import InputError
-from radiotracer.lab.models import build_model
-from radiotracer.marking.release import Release
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.models import Suspect
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.verify import Checked
+from radiotracer.provenance.verify import verify as check
+from radiotracer.provenance.wording import power
 from radiotracer.signing import Standing
+from radiotracer.training.networks import build_model
 
 _SIGNATURE = "signature"
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from radiotracer.data import Identity, Labels, identify
 from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
-from radiotracer.explaining.asked import Rows, label_number, predict, require_choice, wrong_rows
+from radiotracer.explaining.validate import Rows, label_number, predict, require_choice, wrong_rows
 from radiotracer.gradients import Data, LossFunction, count, cross_entropy
 from radiotracer.influence import Tracing, gas_pairs, tracin_cp_pairs
 from radiotracer.influence.top import Top
@@ -23,7 +23,7 @@ from radiotracer.influence.tracing import require_alike
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 from radiotracer.scanning import Progress
-from radiotracer.scanning.given import (
+from radiotracer.scanning.inputs import (
     class_names_of,
     require_same_kind,
     require_trained_on,
@@ -111,7 +111,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         """For notebooks: the first queries with their strongest proponents and opponents."""
         from radiotracer.explaining.outputs import at_a_glance
-        from radiotracer.report import notebook
+        from radiotracer.present import notebook
 
         return notebook.render(at_a_glance(self))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from radiotracer import report
+from radiotracer import present as report
 from radiotracer.data import Examples
 from radiotracer.explaining.explanation import Explanation
 from radiotracer.files import atomic_folder, write_text
-from radiotracer.report import notebook
+from radiotracer.present import notebook
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, training_notes, training_rows

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from radiotracer.auditing import wording
-from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.auditing.power import KNOWN_POSITIVE
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
 from radiotracer.integrations.published import Published, published
-from radiotracer.report.findings import visible
-from radiotracer.report.wording import percent
+from radiotracer.present.findings import visible
+from radiotracer.present.wording import percent
+from radiotracer.provenance import wording
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.provenance.known_positive import KNOWN_POSITIVE
 from radiotracer.review.changes import plain
 from radiotracer.review.scanned import SUMMARY, read_scan
 from radiotracer.scanning.provenance import name_of

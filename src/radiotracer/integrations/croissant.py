@@ -7,7 +7,7 @@ from typing import Any
 
 from radiotracer.files import sha256_file
 from radiotracer.integrations.published import Published, published
-from radiotracer.report.findings import visible
+from radiotracer.present.findings import visible
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 

@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.errors import InputError
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.review.scanned import SCORES, SUSPECTS, read_scan, rows_of
 from radiotracer.scanning.frame import frame
 
 if TYPE_CHECKING:
-    from radiotracer.auditing.finding import Finding
     from radiotracer.explaining import Explanation
+    from radiotracer.provenance.finding import Finding
     from radiotracer.scanning import Scan
 
     Result = Scan | Explanation | Finding | Evidence | str | Path
@@ -33,7 +33,7 @@ def to_arrow(result: Result) -> pa.Table:
 
     Numbers of a `Scan`, and the influence of an `Explanation`, share the memory of the result:
     change neither. What the columns are is told where the tables are made:
-    `radiotracer.scanning.frame`, `radiotracer.explaining.frame`, `radiotracer.auditing.frame`.
+    `radiotracer.scanning.frame`, `radiotracer.explaining.frame`, `radiotracer.provenance.frame`.
 
     Args:
         result: A scan (a row per training example, in the order of the data), an explanation (a row

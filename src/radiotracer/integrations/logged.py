@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from radiotracer.auditing.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.review.scanned import SCORES, SUMMARY, SUSPECTS, read_scan
 from radiotracer.signing.folder import ordinary
 

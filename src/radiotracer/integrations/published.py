@@ -11,8 +11,8 @@ from typing import Literal
 from radiotracer.data import Examples, open_data
 from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, IMAGES, is_saved
 from radiotracer.errors import DataError, InputError
-from radiotracer.marking.commitment import Commitment
-from radiotracer.marking.release import COMMITMENT_FILE, PUBLISHED
+from radiotracer.provenance.commitment import Commitment
+from radiotracer.provenance.release import COMMITMENT_FILE, PUBLISHED
 from radiotracer.review.changes import CHANGES
 from radiotracer.review.export import TABLE
 from radiotracer.review.formats import FOLDER

@@ -81,7 +81,7 @@ def text_success(scores: TextScores, attack: TextAttack) -> float:
     """The share of the attack's texts that a model takes for what the attacker wants, in [0, 1].
 
     Args:
-        scores: The model, such as `radiotracer.lab.text_classifier.text_scores` gives it.
+        scores: The model, such as `radiotracer.training.text_classifier.text_scores` gives it.
         attack: k texts.
 
     Raises:

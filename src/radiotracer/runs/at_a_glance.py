@@ -14,7 +14,7 @@ SHOWN = 12
 def html(run: Run) -> str:
     """The display, from ``run.json`` alone: no checkpoint is read."""
     # Here, because pages need libraries that runs do not.
-    from radiotracer.report import Figure, Glance, GlanceTable, notebook
+    from radiotracer.present import Figure, Glance, GlanceTable, notebook
 
     info = run.info
     ended = info.status == "complete"

@@ -1,6 +1,5 @@
 """From a recorded run to suspects, and to the files that tell of them."""
 
-from radiotracer.scanning.asked import DEFAULT_DETECTORS as DEFAULT_DETECTORS
 from radiotracer.scanning.outputs import REPORT_FILE as REPORT_FILE
 from radiotracer.scanning.outputs import SUMMARY_FILE as SUMMARY_FILE
 from radiotracer.scanning.outputs import summarise as summarise
@@ -9,6 +8,7 @@ from radiotracer.scanning.outputs import write_scan_files as write_scan_files
 from radiotracer.scanning.plan import Plan as Plan
 from radiotracer.scanning.plan import plan_scan as plan_scan
 from radiotracer.scanning.reference import read_reference as read_reference
-from radiotracer.scanning.suspects import Scan as Scan
-from radiotracer.scanning.suspects import scan as scan
+from radiotracer.scanning.scan import Scan as Scan
+from radiotracer.scanning.scan import scan as scan
+from radiotracer.scanning.validate import DEFAULT_DETECTORS as DEFAULT_DETECTORS
 from radiotracer.scanning.walk import Progress as Progress

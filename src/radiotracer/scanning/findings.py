@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve as all_points
 
-from radiotracer import report
+from radiotracer import present as report
 from radiotracer.data import Examples, identify
 from radiotracer.detectors import DETECTORS
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
-from radiotracer.report import notebook
+from radiotracer.present import notebook
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.scanning.given import take
+from radiotracer.scanning.inputs import take
 from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
-from radiotracer.scanning.suspects import Scan
+from radiotracer.scanning.scan import Scan
 
 SHOWN = 60
 """Suspects in the report's gallery."""

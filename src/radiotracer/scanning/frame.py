@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from radiotracer.scanning.suspects import Scan
+    from radiotracer.scanning.scan import Scan
 
 
 def frame_of(scan: Scan) -> pa.Table:

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from radiotracer.files import atomic_file, atomic_folder, write_text
-from radiotracer.report import render
+from radiotracer.present import render
 from radiotracer.scanning.findings import describe
 from radiotracer.scanning.provenance import source_of
-from radiotracer.scanning.suspects import Scan
+from radiotracer.scanning.scan import Scan
 
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report.html"

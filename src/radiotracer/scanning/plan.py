@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from radiotracer.detectors import DETECTORS, Detector
 from radiotracer.gradients import WHOLE, LossFunction, Precision, cross_entropy
 from radiotracer.scale import MemoryLedger, torch_threads
-from radiotracer.scanning.asked import chosen, require_settings
-from radiotracer.scanning.asked import opened as open_asked
 from radiotracer.scanning.execution import Given, Settings
 from radiotracer.scanning.ranking_cost import is_by_row, ranking_seconds
 from radiotracer.scanning.units import Kind, Opened, ScanWork, Unit, Worker
+from radiotracer.scanning.validate import chosen, require_settings
+from radiotracer.scanning.validate import opened as open_asked
 from radiotracer.scanning.walk import runnable
 
 TIMED = 3

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from radiotracer.data import identify
 from radiotracer.detectors import Detector, Need, Survey, Trace
 from radiotracer.gradients import Data, count
-from radiotracer.scanning.given import take
+from radiotracer.scanning.inputs import take
 from radiotracer.scanning.passes import needs_of, seen_of
 from radiotracer.scanning.units import Worker
 

@@ -15,7 +15,7 @@ from radiotracer.detectors import Detector, Need
 from radiotracer.errors import InputError
 from radiotracer.gradients import WHOLE, Data, Precision, count
 from radiotracer.scale import MemoryLedger
-from radiotracer.scanning.given import take
+from radiotracer.scanning.inputs import take
 from radiotracer.scanning.units import Opened, Worker
 
 SAMPLE = 256

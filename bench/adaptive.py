@@ -1,0 +1,299 @@
+"""An attack that knows `contrast`, against `contrast`: what is left of each.
+
+    python benchmarks/adaptive.py [--out bench-adaptive] [--counts 1 2 5 10 25 50] [--seeds 0 1 2]
+                                  [--data mnist fashion-mnist] [--settings none ...] [--quick]
+
+Each cell is that of `radiotracer bench detect --protocol head-only`, with the same targets: 5,000
+training examples, a frozen extractor that saw 20,000 others, 2,000 trusted queries. The poisons are
+those of `bullseye-polytope`, without a bound on the pixels; and the attacker knows the detector. It
+can make fewer poisons, and add penalties for what `contrast` would see to what it minimises
+(`SETTINGS`, chosen on seeds of 100 and above). With a linear last layer it cannot have everything:
+where a head fitted to clean examples refuses the target, it also refuses the mean of the poisons
+that is to be the target, so in the penultimate layer some doubt remains.
+
+Prints a Markdown table: how often the attack worked, what `contrast` flagged by its own rule, and
+how other detectors rank the poisons. Finished cells are kept in --out, each in a JSON file, and are
+not done again, so the benchmark can be stopped and started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.detect.config import DetectConfig
+from bench.detect.ground import Ground, ground_of, parts_of, trusted
+from radiotracer.data import Examples
+from radiotracer.detectors.linear import fit_head, standardised
+from radiotracer.files import write_text
+from radiotracer.gradients import PENULTIMATE, Objective, represent
+from radiotracer.recipes import Crafted, success
+from radiotracer.recipes.aim import Aim, relative_distance
+from radiotracer.recipes.bullseye_polytope import RATE
+from radiotracer.recipes.pixels import Box, descend, to_pixels
+from radiotracer.recipes.surrogate import LOOK_BATCH, inputs_for, surrogate
+from radiotracer.reproduce.demo import sample
+from radiotracer.scanning import scan
+from radiotracer.scanning.survey import surveyed_layers
+from radiotracer.training.loop import train
+from radiotracer.training.predictions import predictions
+
+OTHERS = ("loss", "activation-clustering", "deep-knn")
+CONFIG = DetectConfig()
+STEPS = 200
+NEAR = 0.15
+"""Relative distance within which `bullseye-polytope` takes its poisons for made."""
+
+FLOOR = 0.003
+"""What `contrast` adds to a probability before it takes the logarithm."""
+
+VOUCHING = 5
+"""Poisons are to be as far apart as this clean neighbour is: fewer vouch for a crowd of them."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Weights of the penalties, beside the squared relative distance to the target.
+
+    Args:
+        doubt: Of the doubt that the attacker's own heads have, in nats.
+        crowd: Of how far the poisons crowd, in [0, 1].
+    """
+
+    doubt: float
+    crowd: float
+
+
+SETTINGS = {
+    "none": Setting(0.0, 0.0),
+    "doubt": Setting(0.01, 0.0),
+    "light": Setting(0.01, 0.03),
+    "heavy": Setting(0.03, 0.1),
+}
+
+
+class Imitation:
+    """`contrast` as the attacker imagines it, differentiable in the images.
+
+    The attacker does not have the trusted examples, but as many other clean ones, drawn alike.
+    """
+
+    def __init__(self, network: Objective, clean: Examples, base: int) -> None:
+        self.network, self.base = network, base
+        self.layers = surveyed_layers(network, clean)
+        with torch.no_grad():
+            parts = [
+                self.see(inputs_for(network, clean.images[start : start + LOOK_BATCH]))
+                for start in range(0, len(clean), LOOK_BATCH)
+            ]
+        self.own: dict[str, Tensor] = {}
+        self.heads: dict[str, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        for name in self.layers:
+            points = torch.cat([part[name] for part in parts])
+            self.own[name] = points[np.flatnonzero(clean.labels == base)]
+            head = fit_head(standardised(points.numpy()), clean.labels)
+            scale = points.std(dim=0, correction=0) + 1e-6  # as `standardised` has it
+            weights = torch.from_numpy(head.coef_).float()
+            bias = torch.from_numpy(head.intercept_).float()
+            self.heads[name] = (points.mean(dim=0), scale, weights, bias)
+
+    def see(self, inputs: Tensor) -> dict[str, Tensor]:
+        return represent(self.network.model, inputs, self.layers, head=self.network.head).layers
+
+    def doubt(self, shown: Mapping[str, Tensor]) -> Tensor:
+        """``-log(q(base | x) + FLOOR)``, mean over layers and images."""
+        each = []
+        for name, (middle, scale, weights, bias) in self.heads.items():
+            logits = (shown[name] - middle) / scale @ weights.T + bias
+            each.append(-(logits.softmax(dim=1)[:, self.base] + FLOOR).log().mean())
+        return torch.stack(each).mean()
+
+    def crowd(self, shown: Mapping[str, Tensor]) -> Tensor:
+        """How far poisons are inside the radius that few clean examples of the class vouch for.
+
+        1 where all are in one place, 0 where none has another within its radius.
+        """
+        each = []
+        for name, points in shown.items():
+            to_clean = torch.cdist(points, self.own[name]).detach()
+            radius = to_clean.topk(VOUCHING, largest=False)[0][:, -1:]
+            row, column = np.nonzero(~np.eye(len(points), dtype=np.bool_))
+            apart = (points[row] - points[column]).norm(dim=1) / radius[row, 0]
+            each.append((1 - apart).clamp_min(0).sum() / max(1, len(row)))
+        return torch.stack(each).mean()
+
+
+def aim_at(ground: Ground, count: int, seed: int) -> tuple[Aim, str]:
+    """The target, with its id, and the base class: those of the detection benchmark."""
+    test, classes = ground.test, len(ground.victim.class_names)
+    generator = np.random.default_rng([seed, 1])
+    generator.choice(classes, size=2, replace=False)  # there, the classes of targeted flips
+    right = predictions(ground.clean, test).argmax(dim=1).numpy() == test.labels
+    row = int(generator.choice(np.flatnonzero(right)))
+    label = int(test.labels[row])
+    base = int((label + generator.integers(1, classes)) % classes)
+    aim = Aim.at(ground.victim, test.images[row], label, base=base, count=count)
+    return aim, str(test.ids[row])
+
+
+def craft(aim: Aim, imitation: Imitation, setting: Setting) -> Crafted:
+    """As `bullseye_polytope`, with penalties, and however far the poisons stay from the target.
+
+    Who gives up some of the way in order not to be seen is judged by what the victim does.
+    """
+    network = imitation.network
+    rows = aim.nearest(network)
+    bases = aim.examples.images[rows]
+    with torch.no_grad():
+        goal = imitation.see(inputs_for(network, aim.target))[PENULTIMATE]
+
+    def distance(shown: Mapping[str, Tensor]) -> Tensor:
+        return relative_distance(shown[PENULTIMATE].mean(dim=0, keepdim=True), goal)[0]
+
+    def loss(images: Tensor) -> Tensor:
+        shown = imitation.see(images)
+        total = distance(shown).square()
+        if setting.doubt:
+            total = total + setting.doubt * imitation.doubt(shown)
+        if setting.crowd:
+            total = total + setting.crowd * imitation.crowd(shown)
+        return total
+
+    start = inputs_for(network, bases)
+    box = Box.around(bases, None, start.device)  # a tighter one would only weaken the attack
+    poisons = to_pixels(descend(start, box, loss, steps=STEPS, rate=RATE))
+    with torch.no_grad():
+        reached = float(distance(imitation.see(inputs_for(network, poisons))))
+    return aim.crafted("adaptive", rows, poisons, np.array([reached]))
+
+
+class Place:
+    """What all cells of a data set and a seed share."""
+
+    def __init__(self, data: str, seed: int, out: Path) -> None:
+        self.seed = seed
+        folder = out / "networks" / f"{data}-{seed}"
+        self.ground = ground_of(
+            parts_of(data, CONFIG, seed), CONFIG, "head-only", seed=seed, folder=folder
+        )
+        base = aim_at(self.ground, 1, seed)[0].base
+        clean = sample(self.ground.victim, CONFIG.queries, seed)
+        with surrogate(self.ground.clean, clean, seed=seed, with_head=True) as network:
+            self.imitation = Imitation(network, clean, base)
+
+    def cell(self, setting: Setting, count: int) -> dict[str, Any]:
+        """Craft, train the victim, scan it, and judge."""
+        ground = self.ground
+        aim, target = aim_at(ground, count, self.seed)
+        crafted = craft(aim, self.imitation, setting)
+        with tempfile.TemporaryDirectory() as folder:
+            run, victim = train(
+                crafted.examples, ground.training, Path(folder) / "run", start=ground.start
+            )
+            found = scan(
+                victim,
+                run,
+                crafted.examples,
+                trusted(ground.test, CONFIG.queries, self.seed, without=target),
+                manifest=crafted.manifest,
+                detectors=("contrast", *OTHERS),
+                seed=self.seed,
+            )
+        judged = {name: found.quality(name) for name in ("contrast", *OTHERS)}
+        ranks = {name: each[0] for name, each in judged.items() if each is not None}
+        truth, suspects = crafted.manifest.is_tampered, found.decision.suspects
+        return {
+            "distance": float(crafted.distances[0]),
+            "success": success(victim, crafted.attack),
+            "success_clean": success(ground.clean, crafted.attack),
+            "auprc": {name: each.auprc for name, each in ranks.items()},
+            "recall": float(suspects[truth].mean()),
+            "false_positive_rate": float(suspects[~truth].mean()),
+            "clean_removed": int((suspects & ~truth).sum()),
+        }
+
+
+def rows_of(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """One line of the table: cells that differ in the seed alone."""
+
+    def mean(values: Sequence[float], digits: int = 3) -> str:
+        text = f"{np.mean(values):.{digits}f}"
+        if min(values) == max(values):
+            return text
+        return f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+    def times(happened: Sequence[bool]) -> str:
+        return f"{sum(happened)} of {len(happened)}"
+
+    return [
+        *(str(cells[0][name]) for name in ("data", "setting", "count")),
+        " ".join(str(cell["seed"]) for cell in cells),
+        mean([cell["distance"] for cell in cells]),
+        times([cell["distance"] <= NEAR for cell in cells]),
+        times([cell["success"] > 0.5 for cell in cells]),
+        times([cell["success_clean"] > 0.5 for cell in cells]),
+        times([cell["success"] > 0.5 and cell["recall"] < 0.5 for cell in cells]),
+        mean([cell["auprc"]["contrast"] for cell in cells]),
+        mean([cell["recall"] for cell in cells]),
+        mean([cell["false_positive_rate"] for cell in cells], 4),
+        mean([cell["clean_removed"] for cell in cells], 0),
+        *(mean([cell["auprc"][name] for cell in cells]) for name in OTHERS),
+    ]
+
+
+TITLES = (
+    *("data", "setting", "poisons", "seeds", "distance of the mean", f"within {NEAR:g}"),
+    *("success", "of the clean network", "success, under half flagged", "contrast: AUPRC"),
+    *("recall, as flagged", "false-positive rate, as flagged", "clean removed"),
+    *(f"{name}: AUPRC" for name in OTHERS),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("bench-adaptive"))
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 5, 10, 25, 50])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--data", nargs="+", default=["mnist", "fashion-mnist"])
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--quick", action="store_true", help="MNIST, seed 0, two counts")
+    options = parser.parse_args()
+    if options.quick:
+        options.data, options.seeds, options.counts = ["mnist"], [0], [5, 50]
+    done: dict[tuple[str, str, int], list[dict[str, Any]]] = {
+        (data, setting, count): []
+        for data in options.data
+        for setting in options.settings
+        for count in options.counts
+    }
+    for seed in options.seeds:  # the outer loop: what is stopped early has whole rows
+        for data in options.data:
+            place = None
+            for count in options.counts:
+                for name in options.settings:
+                    file = options.out / f"{data}--{name}--{count}--{seed}.json"
+                    weights = asdict(SETTINGS[name])
+                    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+                    if found.get("weights") != weights:
+                        place = place or Place(data, seed, options.out)
+                        found = {"data": data, "setting": name, "count": count, "seed": seed}
+                        found |= {"weights": weights, **place.cell(SETTINGS[name], count)}
+                        write_text(file, json.dumps(found, indent=2) + "\n")
+                    done[data, name, count].append(found)
+    lines = [f"| {' | '.join(TITLES)} |", "|---" * len(TITLES) + "|"]
+    lines += [f"| {' | '.join(rows_of(cells))} |" for cells in done.values()]
+    write_text(options.out / "adaptive.md", "\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What a suspect shows by the key's marks among control keys', by the steps of their marking.
+
+    python benchmarks/control_keys.py [--suspect scratch] [--steps 1 3] [--images 20] [--out FOLDER]
+
+Marks a share of a few thousand images of MNIST by carriers, trains a suspect on what is published
+and another network on the originals, and prints for each: log10 p of the classifier fitted to
+scores, and of held-out images with the key's marks among those of 99 control keys, before and after
+the line of the extractor is taken off; how far marks moved the features, and the seconds that
+marking took. Keys and suspects have seeds of 100 and above: settings are chosen here. Minutes for
+each line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from radiotracer.provenance.audit import audit
+from radiotracer.provenance.carrier_test import extractor_of
+from radiotracer.provenance.held_out_marks import make_questions
+from radiotracer.provenance.held_out_test import beyond_extractor, changes, ranked
+from radiotracer.provenance.models.network import network_suspect
+from radiotracer.reproduce.radioactive import QUICK, AuditConfig
+from radiotracer.reproduce.radioactive.bench import training_and_test
+from radiotracer.reproduce.radioactive.cell import made
+from radiotracer.reproduce.radioactive.result import Place
+from radiotracer.training.networks import build_model
+
+SETTINGS: dict[str, Any] = {
+    **QUICK,
+    "data": ("mnist",),
+    "choose": "random",
+    "epochs": 8,
+    "marking_networks": 1,
+}
+
+
+def main() -> None:
+    """Print a line for each network, number of steps and number of images."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--suspect", nargs="+", default=["scratch", "frozen"])
+    parser.add_argument("--fraction", type=float, default=0.2)
+    parser.add_argument("--steps", type=int, nargs="+", default=[1])
+    parser.add_argument("--images", type=int, nargs="+", default=[20])
+    parser.add_argument("--keys", type=int, default=99)
+    parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=Path("bench-control-keys"))
+    given = parser.parse_args()
+    config = AuditConfig(**SETTINGS)
+    train, test = training_and_test("mnist", config, print)
+    print("suspect    network   steps  images  fitted   ranks  beyond  ahead  shift  seconds")
+    for kind in given.suspect:
+        place = Place("mnist", "carriers", given.fraction, 10, "none", kind, given.seed)
+        cell = made(place, config, train, given.out / "mnist")
+        extractor = extractor_of(cell.release, build_model)
+        networks = {"marked": cell.suspect, "clean": cell.references[0]}
+        asked = {
+            name: network_suspect(network, name, {"kind": "network"})
+            for name, network in networks.items()
+        }
+        fitted = {
+            name: audit(
+                cell.release, cell.key, each, "scores", held_out=test.images, build=build_model
+            ).log10_p
+            for name, each in asked.items()
+        }
+        own = network_suspect(extractor, "extractor", {"kind": "network"})
+        for steps, images in product(given.steps, given.images):
+            begun = time.perf_counter()
+            questions = make_questions(
+                cell.release,
+                cell.key,
+                extractor,
+                test.images,
+                test.labels,
+                given.keys,
+                images_per_class=images,
+                steps=steps,
+            )
+            seconds = time.perf_counter() - begun
+            reference = changes(questions, own.scores(questions.images))
+            for name, each in asked.items():
+                raised = changes(questions, each.scores(questions.images))
+                plain, left = ranked(raised), ranked(beyond_extractor(raised, reference))
+                print(
+                    f"{kind:<10} {name:<8} {steps:>6} {images:>7} {fitted[name]:>7.2f} "
+                    f"{plain.combined:>7.2f} {left.combined:>7.2f} {left.ahead.mean():>6.2f} "
+                    f"{questions.shift.mean():>6.3f} {seconds:>8.0f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""What each engine costs in forward passes and memory; for peers see `radiotracer bench speed`.
+
+    python benchmarks/speed.py [--width 16] [--batch-size 512] [--pairs 15] [--threads N]
+
+Prints, for one checkpoint of a ResNet-18 on MNIST-sized images:
+
+* time of a pass over training examples, in units of a plain forward pass of the same network, the
+  same batch and the same memory layout (medians of paired runs with their quartiles): the
+  Jacobian-vector product (Algorithm 1 of the source), norms, inner products with 100 queries, ten
+  directions, an ordinary forward and backward pass, and what they replace: a loop of one backward
+  pass per example, and vectorised per-example gradients;
+* peak memory above the loaded network, each in a process of its own, in units of inference.
+
+Data are random numbers: neither time nor memory depends on the pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from radiotracer.gradients import (
+    Batch,
+    Objective,
+    directional,
+    directional_many,
+    inner,
+    keep,
+    per_example_gradients,
+    square_norm,
+    summed_gradient,
+)
+from radiotracer.training.networks import ResNet18
+
+JOBS = {
+    "inference": "inference",
+    "jvp": "Jacobian-vector product",
+    "norms": "norms",
+    "backward": "forward + backward",
+}
+"""What memory is measured of."""
+
+MEMORY_BATCHES = 4
+MEMORY_BATCH_SIZE = 4096
+"""Large, so that activations and not the allocator's granularity are measured."""
+
+
+def setting(width: int, batch_size: int) -> tuple[Objective, Batch, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    layout = torch.channels_last
+    inputs = torch.rand(batch_size, 1, 28, 28).contiguous(memory_format=layout)
+    batch = Batch(inputs, torch.randint(0, 10, (batch_size,)))
+    model = ResNet18(1, 10, width)
+    objective = Objective.of(model, example=inputs[:1], memory_format=layout)
+    return objective, batch, summed_gradient(objective, [batch])
+
+
+def forward(objective: Objective, batch: Batch) -> None:
+    with torch.no_grad():
+        objective.evaluate(batch)
+
+
+def loop(objective: Objective, batch: Batch, examples: int) -> None:
+    for row in range(examples):
+        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
+        summed_gradient(objective, [one])
+
+
+def seconds(job: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    job()
+    return time.perf_counter() - started
+
+
+def times(width: int, batch_size: int, pairs: int) -> None:
+    objective, batch, direction = setting(width, batch_size)
+    few = 32
+    part = Batch(batch.inputs[:few], batch.targets[:few])
+    scale = batch_size / few
+    rates = dict.fromkeys(objective.traced, 0.1)
+    queries = keep(objective, Batch(batch.inputs[:100], batch.targets[:100]))
+    jobs: dict[str, tuple[Callable[[], object], float]] = {
+        "Jacobian-vector product": (lambda: directional(objective, batch, direction), 1.0),
+        "norms": (lambda: square_norm(objective, batch, rates), 1.0),
+        "inner products with 100 queries": (
+            lambda: inner(objective, batch, queries, rates),
+            1.0,
+        ),
+        "ten directions": (lambda: directional_many(objective, batch, [direction] * 10), 1.0),
+        "forward + backward": (lambda: summed_gradient(objective, [batch]), 1.0),
+        f"loop of single backwards ({few} of {batch_size}, scaled)": (
+            lambda: loop(objective, batch, few),
+            scale,
+        ),
+        f"vmap(grad) ({few} of {batch_size}, scaled)": (
+            lambda: per_example_gradients(objective, part),
+            scale,
+        ),
+    }
+    plain = lambda: forward(objective, batch)  # noqa: E731
+    print(
+        f"ResNet-18, width {width}, 28x28, batch {batch_size}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}; one forward pass: {1e3 * seconds(plain):.0f} ms"
+    )
+    print("time, in forward passes (median of paired runs, quartiles)")
+    for name, (job, factor) in jobs.items():
+        job()
+        ratios = [factor * seconds(job) / seconds(plain) for _ in range(pairs)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        print(f"  {name:<52}{middle:8.2f}   ({low:.2f} to {high:.2f})")
+
+
+def peak(job: str, width: int, batch_size: int) -> None:
+    """Peak resident memory above the loaded network, in bytes; prints JSON."""
+    objective, batch, direction = setting(width, 2)
+    # Everything is loaded and warm before the mark: libraries, kernels, the direction.
+    forward(objective, batch)
+    directional(objective, batch, direction)
+    square_norm(objective, batch, dict.fromkeys(objective.traced, 0.1))
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts here
+    before = high_water()
+    inputs = torch.rand(batch_size, 1, 28, 28).contiguous(memory_format=torch.channels_last)
+    batch = Batch(inputs, torch.zeros(batch_size, dtype=torch.int64))
+    for _ in range(MEMORY_BATCHES):
+        if job == "inference":
+            forward(objective, batch)
+        elif job == "jvp":
+            directional(objective, batch, direction)
+        elif job == "norms":
+            square_norm(objective, batch, dict.fromkeys(objective.traced, 0.1))
+        else:
+            summed_gradient(objective, [batch])
+    after = high_water()
+    print(json.dumps({"peak": after - before, "whole": after}))
+
+
+def high_water() -> int:
+    """Peak resident memory of this process in bytes (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+
+
+def memory(width: int) -> None:
+    found = {}
+    for job in JOBS:
+        command = [sys.executable, __file__, "--peak", job]
+        command += ["--width", str(width), "--batch-size", str(MEMORY_BATCH_SIZE), "--threads", "1"]
+        # glibc gives freed memory back at once, so that the peak is what is in use.
+        environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_ARENA_MAX": "1"}
+        output = subprocess.run(command, env=environment, capture_output=True, check=True)
+        found[job] = json.loads(output.stdout)
+    base = found["inference"]
+    print(
+        f"peak memory at batch {MEMORY_BATCH_SIZE}, in units of inference "
+        f"({base['peak'] / 2**20:.0f} MiB above the loaded network)"
+    )
+    for job, name in JOBS.items():
+        above = found[job]["peak"] / base["peak"]
+        whole = found[job]["whole"] / base["whole"]
+        print(f"  {name:<52}{above:8.2f}   (whole process: {whole:.2f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--peak", choices=JOBS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.peak:
+        peak(options.peak, options.width, options.batch_size)
+        return
+    times(options.width, options.batch_size, options.pairs)
+    memory(options.width)
+
+
+if __name__ == "__main__":
+    main()

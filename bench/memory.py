@@ -1,0 +1,200 @@
+"""How the memory that a scan needs grows with the data.
+
+    python benchmarks/memory.py [--sizes 1000 10000 100000 1000000] [--json FILE]
+
+For each size: synthetic examples (16 x 16 grey pixels, ten classes, each with its own bright
+square) are written to disk a stretch at a time, a small network takes 200 recorded steps on them,
+and `radiotracer scan` looks at all of them with one worker. Each part runs in a process of its
+own. Reported is the most memory that the scan's process and its worker ever had resident (VmHWM,
+in MB of 10^6 bytes; mapped files count where they are touched), and what each example beyond the
+smallest size adds. Only Linux says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIDE = 16
+CLASSES = 10
+AT_ONCE = 10_000
+STEPS = 200
+BATCH = 64
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Peak:
+    """What a scan of `examples` examples took."""
+
+    examples: int
+    parent: int
+    worker: int
+    seconds: float
+    flagged: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        PARTS[arguments.part](arguments.folder, arguments.sizes[0])
+        return
+    peaks: list[Peak] = []
+    print("| examples | scan MB | bytes/example | worker MB | bytes/example | seconds |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for n in arguments.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            for part in ("make", "train"):
+                subprocess.run(command(part, Path(folder), n), check=True)
+            peaks.append(measured(Path(folder), n))
+        print(row(peaks[-1], peaks[0]), flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(peak) for peak in peaks], indent=2))
+
+
+def row(peak: Peak, first: Peak) -> str:
+    more = peak.examples - first.examples
+    added = [
+        f"{(now - before) / more:,.0f}" if more else "-"
+        for now, before in ((peak.parent, first.parent), (peak.worker, first.worker))
+    ]
+    return (
+        f"| {peak.examples:,} | {peak.parent / 1e6:,.0f} | {added[0]} "
+        f"| {peak.worker / 1e6:,.0f} | {added[1]} | {peak.seconds:.0f} |"
+    )
+
+
+def command(part: str, folder: Path, n: int) -> list[str]:
+    own = ["--part", part, "--folder", str(folder), "--sizes", str(n)]
+    return [sys.executable, str(Path(__file__).resolve()), *own]
+
+
+def measured(folder: Path, n: int) -> Peak:
+    """Scan in a child, and watch its own children, which tell nothing by themselves."""
+    began = time.perf_counter()
+    # The last reading: at first a new process is still a copy of the one that starts it.
+    last: dict[int, int] = {}
+    with subprocess.Popen(command("scan", folder, n), stdout=subprocess.DEVNULL) as child:
+        while child.poll() is None:
+            for pid in children(child.pid):
+                last[pid] = high_water(pid) or last.get(pid, 0)
+            time.sleep(POLL_SECONDS)
+    assert child.returncode == 0 and last
+    told = json.loads((folder / "peak.json").read_text())
+    return Peak(
+        examples=n,
+        parent=told["bytes"],
+        worker=max(last.values()),
+        seconds=time.perf_counter() - began,
+        flagged=told["flagged"],
+    )
+
+
+def children(pid: int) -> Iterator[int]:
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return
+    yield from map(int, listed.split())
+
+
+def high_water(pid: int | str) -> int:
+    """Bytes; 0 for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(each.split()[1]) for each in lines if each.startswith("VmHWM")), 0)
+
+
+def make(folder: Path, n: int) -> None:
+    import numpy as np
+
+    from radiotracer.data import Examples
+    from radiotracer.data.npy import NpyWriter, map_npy
+    from radiotracer.data.saved import IMAGES, save_all_but_pixels
+
+    data = folder / "data"
+    data.mkdir()
+    labels = np.arange(n, dtype=np.int64) % CLASSES
+    generator = np.random.default_rng(0)
+    with NpyWriter(data / IMAGES, np.dtype(np.uint8), (SIDE, SIDE, 1)) as writer:
+        for start in range(0, n, AT_ONCE):
+            given = labels[start : start + AT_ONCE]
+            images = generator.integers(0, 120, (len(given), SIDE, SIDE, 1), dtype=np.uint8)
+            for label in range(CLASSES):
+                top, left = 8 * (label // 5), 3 * (label % 5)
+                images[given == label, top : top + 8, left : left + 3] += 100
+            writer.append(images)
+    examples = Examples(
+        images=map_npy(data / IMAGES),
+        labels=labels,
+        ids=np.char.zfill(np.arange(n).astype(np.str_), 8),
+        class_names=tuple("0123456789"),
+        source="synthetic",
+    )
+    save_all_but_pixels(examples, data)
+
+
+def train(folder: Path, n: int) -> None:
+    """A recorded training that takes as long whatever there is to learn from."""
+    import numpy as np
+    import torch
+    from torch.nn import functional as F
+
+    from radiotracer.data import open_data
+    from radiotracer.data.tensors import ImageTensors
+    from radiotracer.runs import ModelSpec, record
+    from radiotracer.training.networks import build_model
+
+    examples = open_data(str(folder / "data"))
+    torch.manual_seed(0)
+    spec = ModelSpec(name="small-cnn", options={"channels": 1, "classes": CLASSES, "width": 4})
+    model = build_model(spec)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    generator = np.random.default_rng(0)
+    shown = ImageTensors(examples)
+    recording = record(folder / "run", model, optimizer, examples, seed=0, model_spec=spec)
+    with recording:
+        for _ in range(STEPS):
+            rows = np.sort(generator.integers(0, n, BATCH)).tolist()
+            inputs, targets = shown[rows]
+            recording.batch(rows)
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+
+
+def scan(folder: Path, n: int) -> None:
+    from radiotracer.cli import run
+
+    out = folder / "scan"
+    options = ["--queries", "none", "--detector", "loss", "--workers", "1", "--batch-size", "256"]
+    status = run(["scan", str(folder / "run"), *options, "--out", str(out), "--json"])
+    assert status in (0, 1)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["examples"] == n
+    told = {"bytes": high_water("self"), "flagged": summary["flagged"]}
+    (folder / "peak.json").write_text(json.dumps(told))
+
+
+PARTS = {"make": make, "train": train, "scan": scan}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""What is left of a mark after a suspect was changed: pruned, fine-tuned, distilled, a new head.
+
+    python benchmarks/robustness.py [--out bench-audit] [--examples N] [--epochs N] [--retrain]
+
+Takes the suspect of `radiotracer bench audit` (twins, scores and labels) from its folder, training
+what is not there yet, changes it in each way, and audits it again. The thief has the first half of
+the test split, clean; accuracies are on the other half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import prune
+
+from radiotracer.data import Examples, open_data
+from radiotracer.data.tensors import to_inputs
+from radiotracer.provenance.models.network import network_suspect
+from radiotracer.reproduce.radioactive.bench import NETWORKS
+from radiotracer.reproduce.radioactive.cell import audits, made
+from radiotracer.reproduce.radioactive.config import AuditConfig
+from radiotracer.reproduce.radioactive.result import Place
+from radiotracer.runs import ModelSpec
+from radiotracer.training.loop import TrainConfig, train
+from radiotracer.training.networks import build_model, with_fresh_head
+from radiotracer.training.predictions import accuracy, predictions
+
+DATA = "fashion-mnist"
+TESTS = ("scores", "scores, references", "labels", "labels, references")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("bench-audit"))
+    parser.add_argument("--augment", default="none")
+    parser.add_argument("--fraction", type=float, default=0.01)
+    parser.add_argument("--radius", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=int)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--retrain", action="store_true", help="also with half of the mark dropped")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    config = AuditConfig(examples=options.examples, epochs=options.epochs)
+    place = Place(
+        DATA, "twins", options.fraction, options.radius, options.augment, "scratch", options.seed
+    )
+    train_data, test = open_data(DATA), open_data(f"{DATA}:test")
+    if options.examples is not None and options.examples < len(train_data):
+        drawn = np.random.default_rng(0).choice(len(train_data), options.examples, replace=False)
+        train_data = train_data.take(np.sort(drawn))
+    cell = made(place, config, train_data, options.out / NETWORKS / DATA)
+    half = len(test) // 2
+    own, rest = test.take(np.arange(half)), test.take(np.arange(half, len(test)))
+    width = config.width or 16
+    asked = [network_suspect(each, "reference", {}) for each in cell.references]
+    print("| suspect | " + " | ".join(TESTS) + " | accuracy |")
+    print("| --- " * (len(TESTS) + 2) + "|")
+
+    def tell(name: str, model: nn.Module) -> None:
+        found = audits(cell.release, cell.key, test, network_suspect(model, "suspect", {}), asked)
+        cells = [
+            f"{found[test_name].log10_p:.1f}" if test_name in found else "-" for test_name in TESTS
+        ]
+        print(f"| {name} | " + " | ".join(cells) + f" | {accuracy(model, rest):.1%} |", flush=True)
+
+    tell("as it is", cell.suspect)
+    for share in (0.3, 0.5, 0.7):
+        tell(f"{share:.0%} of the weights pruned", pruned(cell.suspect, share))
+    tuned = TrainConfig(model=config.model, width=width, epochs=1, learning_rate=0.01, seed=7)
+    tell("fine-tuned, 1 epoch", continued(cell.suspect, own, tuned))
+    head = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
+    tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, head))
+    for name, examples in (("published", cell.release.published), ("clean", own)):
+        tell(f"distilled on the {name} images", distilled(cell.suspect, examples, width))
+    if options.retrain:
+        dropped = np.ones(len(train_data), dtype=bool)
+        dropped[cell.release.rows[::2]] = False
+        less = cell.release.published.take(dropped)
+        training = config.training("scratch", place.augment, place.seed)
+        with tempfile.TemporaryDirectory() as folder:
+            tell("trained without half of the mark", train(less, training, Path(folder) / "r")[1])
+
+
+def pruned(model: nn.Module, share: float) -> nn.Module:
+    """Without the smallest weights of all convolutions and linear layers."""
+    model = copy.deepcopy(model)
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    weights = [(layer, "weight") for layer in layers]
+    prune.global_unstructured(weights, pruning_method=prune.L1Unstructured, amount=share)
+    for layer in layers:
+        prune.remove(layer, "weight")
+    return model.eval()
+
+
+def continued(model: nn.Module, examples: Examples, config: TrainConfig) -> nn.Module:
+    """Trained on, on other data."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train(examples, config, Path(folder) / "run", start=model)[1]
+
+
+def distilled(teacher: nn.Module, examples: Examples, width: int, epochs: int = 10) -> nn.Module:
+    """A student of the same kind, trained on the teacher's probabilities alone."""
+    wanted = predictions(teacher, examples)
+    options = {"channels": examples.images.shape[3], "classes": wanted.shape[1], "width": width}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(8)
+        student = build_model(ModelSpec(name="resnet18", options=options))
+        student.normalise.load_state_dict(teacher.normalise.state_dict())  # type: ignore[union-attr, arg-type]
+        steps = epochs * (len(examples) // 128)
+        optimizer = torch.optim.SGD(
+            student.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
+        )
+        fall: Callable[[int], float] = lambda step: 1 - step / steps  # noqa: E731
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, fall)
+        student.train()
+        for _ in range(epochs):
+            for rows in torch.randperm(len(examples)).split(128)[: len(examples) // 128]:
+                logits = student(to_inputs(examples.images[rows.numpy()]))
+                loss = F.kl_div(logits.log_softmax(1), wanted[rows], reduction="batchmean")
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+    return student.eval()
+
+
+if __name__ == "__main__":
+    main()

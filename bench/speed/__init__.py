@@ -1,0 +1,14 @@
+"""Our exact tracers against captum and dattri: time, memory and scores on the same checkpoints."""
+
+from bench.speed.bench import run_speed as run_speed
+from bench.speed.case import Case as Case
+from bench.speed.case import CaseSpec as CaseSpec
+from bench.speed.case import case_of as case_of
+from bench.speed.case import open_case as open_case
+from bench.speed.config import QUICK as QUICK
+from bench.speed.config import SpeedConfig as SpeedConfig
+from bench.speed.jobs import JOB_NAMES as JOB_NAMES
+from bench.speed.method import PEERS as PEERS
+from bench.speed.method import Peer as Peer
+from bench.speed.result import SpeedResult as SpeedResult
+from bench.speed.table import tables as tables

@@ -1,0 +1,256 @@
+"""Detection in texts: wrong labels, a phrase that is a trigger, and nobody tampering.
+
+    python benchmarks/texts.py [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
+
+Each cell: the SpamAssassin collection's 4,818 training mails, tampered with; a bag of hashed words
+(`radiotracer.training.text_classifier`) trained on them; a scan with the 1,228 test mails as
+trusted queries. Of a trigger, its success is measured first (the share of the test split's spam
+that passes for ham with the phrase); `known-target` is told of up to 100 of those mails, no other
+detector is. The classifier is trained again without the tenth that looks most suspicious: by
+`known-target` where it is told, else by `contrast`; and, where there is a trigger, without as many
+random texts of the same labels. A finished cell is not done again.
+
+Settings of the classifier, the phrase and the shares were chosen on seed 100; seeds 0 to 2 judge.
+Prints, per case and detector, the mean over the seeds with the lowest and the highest. "As flagged"
+is what detectors with a rule of their own flag by it; the tenth is of the highest scores.
+"Reviewed" is a list at a false discovery rate of 5 %, against 500 random training mails that a
+person has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data import Labels, Texts, open_texts
+from radiotracer.detectors import (
+    Reference,
+    Rule,
+    against,
+    calibrated,
+    decide,
+    decided,
+    detection,
+)
+from radiotracer.files import write_text
+from radiotracer.recipes import (
+    Manifest,
+    TextAttack,
+    clean_label_phrase,
+    phrase_backdoor,
+    phrased,
+    random_flip,
+    text_success,
+)
+from radiotracer.recipes.phrase import TextScores
+from radiotracer.scanning import Scan, scan
+from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
+
+HAM = 0
+PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
+DETECTORS = ("contrast", "label-posterior", "tracin-cp", "self-influence")
+CASES: dict[str, Callable[..., tuple[Texts, Manifest]] | None] = {
+    "random-flip": functools.partial(random_flip, fraction=0.1),
+    "phrase-backdoor": functools.partial(
+        phrase_backdoor, phrase=PHRASE, to_class=HAM, fraction=0.1
+    ),
+    "clean-label-phrase": functools.partial(
+        clean_label_phrase, phrase=PHRASE, to_class=HAM, fraction=0.3
+    ),
+    "honest": None,
+}
+METRICS = {
+    "auprc": "AUPRC",
+    "at_fpr_01": "recall at 1 % FPR",
+    "at_fpr_001": "recall at 0.1 % FPR",
+    "recall_tenth": "recall, tenth",
+    "fpr_tenth": "FPR, tenth",
+    "recall": "recall, as flagged",
+    "fpr": "FPR, as flagged",
+}
+REVIEWED, RATE = 500, 0.05
+"""Random training texts that a person has looked at, and the false discovery rate to keep."""
+
+DECIDE = ("contrast", "label-posterior", "known-target")
+"""Detectors with a rule of their own."""
+
+
+def config_of(seed: int) -> TextConfig:
+    return TextConfig(length=128, epochs=12, learning_rate=1.0, seed=seed)
+
+
+def cell(case: str, seed: int) -> dict[str, Any]:
+    """Tamper, train, measure the attack, scan, judge every detector."""
+    config, test = config_of(seed), open_texts("spam-assassin:test")
+    train, manifest = open_texts("spam-assassin"), None
+    if recipe := CASES[case]:
+        train, manifest = recipe(train, seed=seed)
+    attack = None if case == "random-flip" else phrased(test, HAM, phrase=PHRASE)
+    with tempfile.TemporaryDirectory() as folder:
+        run, model = train_on_texts(train, config, Path(folder) / "run")
+        scores = text_scores(model, config)
+        facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(train)}
+        facts["accuracy"] = accuracy(scores(test.texts), test)
+        incident = None
+        if attack:
+            facts["success"] = text_success(scores, attack)
+            incident = known(scores(attack.texts), attack, test) if recipe else None
+        found = scan(
+            model,
+            run,
+            as_tensors(train, config),
+            as_tensors(test, config),
+            incident=None if incident is None else as_tensors(incident, config),
+            manifest=manifest,
+            detectors=DETECTORS,
+            seed=seed,
+        )
+        facts["flagged"] = int(found.decision.suspects.sum())
+        facts["seconds"] = {name: round(each, 1) for name, each in found.seconds.items()}
+        if manifest is None:
+            return facts
+        facts["tampered"] = int(manifest.is_tampered.sum())
+        facts["detectors"] = {name: quality(found, name) for name in found.rankings}
+        facts["reviewed"] = {name: by_review(found, name) for name in ("contrast", "loss")}
+        listed = tenth(found, "known-target" if incident else "contrast")
+
+        def without(rows: NDArray[np.bool_]) -> TextScores:
+            _, other = train_on_texts(train.take(~rows), config, Path(folder) / "b", overwrite=True)
+            return text_scores(other, config)
+
+        repaired = without(listed)
+        facts["accuracy_after"] = accuracy(repaired(test.texts), test)
+        if attack:
+            facts["success_after"] = text_success(repaired, attack)
+            chosen = at_random(listed, train.labels, seed)
+            facts["success_control"] = text_success(without(chosen), attack)
+    return facts
+
+
+def at_random(listed: NDArray[np.bool_], labels: Labels, seed: int) -> NDArray[np.bool_]:
+    """As many random texts of each label as are listed."""
+    draws, chosen = np.random.default_rng(seed), np.zeros(len(labels), dtype=np.bool_)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        chosen[draws.choice(rows, int(listed[rows].sum()), replace=False)] = True
+    return chosen
+
+
+def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
+    """The tenth with the highest scores."""
+    rule = Rule(top=round(len(found.scores) / 10))
+    return decide(found.rankings[name], rule).suspects
+
+
+def known(scores: NDArray[np.float64], attack: TextAttack, like: Texts) -> Texts | None:
+    """Texts of the attack that went as the attacker wants, with their true labels."""
+    rows = np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:100]
+    if not len(rows):
+        return None
+    texts = tuple(attack.texts[row] for row in rows)
+    ids = np.array([f"incident-{row}" for row in rows])
+    return Texts(texts, attack.true_labels[rows], ids, like.class_names, "attack")
+
+
+def accuracy(scores: NDArray[np.floating], texts: Texts) -> float:
+    return float((scores.argmax(axis=1) == texts.labels).mean())
+
+
+def quality(found: Scan, name: str) -> dict[str, float | None]:
+    assert found.manifest is not None
+    truth, ranking = found.manifest.is_tampered, found.rankings[name]
+    ranked, listed = detection(ranking.scores, truth), decided(tenth(found, name), truth)
+    own = None
+    if name in DECIDE:
+        own = decided(decide(ranking, calibrated(name, found.rankings)).suspects, truth)
+    return {
+        "auprc": ranked.auprc,
+        "at_fpr_01": ranked.tpr_at_fpr_01,
+        "at_fpr_001": ranked.tpr_at_fpr_001,
+        "recall_tenth": listed.recall,
+        "fpr_tenth": listed.false_positive_rate,
+        "recall": None if own is None else own.recall,
+        "fpr": None if own is None else own.false_positive_rate,
+    }
+
+
+def by_review(found: Scan, name: str) -> dict[str, float]:
+    """What a list has in it whose false discovery rate is kept by reviewed examples."""
+    assert found.manifest is not None
+    truth, posteriors = found.manifest.is_tampered, found.rankings["label-posterior"].posteriors
+    rows = np.random.default_rng(found.seed).choice(len(truth), REVIEWED, replace=False)
+    reference = Reference(np.sort(rows[~truth[rows]]), "a review that makes no mistake")
+    ranking = found.rankings[name]
+    tested = against(ranking.scores, found.identity.labels, reference, RATE)
+    rule = Rule(fdr=RATE, storey=True)
+    listed = decide(ranking, rule, tested, posteriors).suspects
+    judged = decided(listed, truth)
+    return {"recall": judged.recall, "fpr": judged.false_positive_rate}
+
+
+def kept_cell(case: str, seed: int, out: Path) -> dict[str, Any]:
+    path = out / f"{case}-{seed}.json"
+    if not path.exists():
+        print(f"running {case}, seed {seed} …", flush=True)
+        write_text(path, json.dumps(cell(case, seed), indent=2) + "\n")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def spread(values: Iterable[float | None], digits: int = 3) -> str:
+    every = [value for value in values if value is not None]
+    if not every:
+        return "-"
+    mean, low, high = (f"{x:.{digits}f}" for x in (np.mean(every), min(every), max(every)))
+    return f"{mean} ({low} to {high})"
+
+
+def table(case: str, cells: list[dict[str, Any]]) -> None:
+    print(f"\n## {case}, {cells[0]['examples']:,} texts, seeds {[c['seed'] for c in cells]}\n")
+    print(f"test accuracy {spread(c['accuracy'] for c in cells)}")
+    if "tampered" not in cells[0]:
+        print(f"spam with the phrase that passes {spread(c['success'] for c in cells)}")
+        print(f"contrast flags {', '.join(str(c['flagged']) for c in cells)}")
+        return
+    print(f"trained again {spread(c['accuracy_after'] for c in cells)}")
+    print(f"tampered {cells[0]['tampered']:,}")
+    if "success" in cells[0]:
+        print(f"attack success {spread(c['success'] for c in cells)}")
+        print(f"trained again {spread(c['success_after'] for c in cells)}")
+        print(f"without random ones {spread(c['success_control'] for c in cells)}")
+    for name in cells[0]["reviewed"]:
+        recall, fpr = (
+            spread((c["reviewed"][name][m] for c in cells), 4) for m in ("recall", "fpr")
+        )
+        print(f"{name}, {REVIEWED} reviewed, rate {RATE}: recall {recall}, FPR {fpr}")
+    print(f"\n| detector | {' | '.join(METRICS.values())} |")
+    print("|---" * (len(METRICS) + 1) + "|")
+    for name in cells[0]["detectors"]:
+        row = (
+            spread((c["detectors"][name][metric] for c in cells), 4 if metric == "fpr" else 3)
+            for metric in METRICS
+        )
+        print(f"| {name} | {' | '.join(row)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("bench-texts"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for case in options.cases:
+        table(case, [kept_cell(case, seed, options.out) for seed in options.seeds])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""What a report says, as one frozen, JSON-able model: the page is drawn from this and nothing else.
+
+Every text may come from a hostile file name or label. Characters that could hide or reorder others
+(controls, line separators, text-direction marks) are replaced by their escapes, so that they are
+shown and not obeyed; HTML escaping is the template's work.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def visible(text: object) -> object:
+    """Replace every unprintable character of a string by its escape, e.g. ``\\u202e``."""
+    if not isinstance(text, str):
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+Text = Annotated[str, BeforeValidator(visible)]
+"""One line of text in which every character can be seen."""
+
+Png = Annotated[str, Field(pattern=r"\Adata:image/png;base64,[A-Za-z0-9+/]+={0,2}\z", repr=False)]
+"""A PNG image as a data URI: see `radiotracer.present.png_uri`."""
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Frozen(BaseModel):
+    """Unknown fields are refused, numbers are finite, and nothing changes after it is made."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class Dataset(Frozen):
+    """The training examples that were scanned."""
+
+    name: Text
+    examples: Count
+    class_names: tuple[Text, ...]
+
+
+class Queries(Frozen):
+    """The points whose predictions were asked about."""
+
+    count: Count
+    source: Text
+
+
+class Decision(Frozen):
+    """How a ranking became a list of suspects.
+
+    `inconclusive` is the reason why no answer can be given, or None when there is one: a detector
+    that failed must never read as "nothing found".
+    """
+
+    detector: Text
+    rule: Text
+    flagged: Count
+    threshold: float | None = None
+    higher_means: Text = "A higher score is more suspicious."
+    inconclusive: Text | None = None
+
+
+class DetectorRow(Frozen):
+    """One detector's results; the metrics are None where no manifest says what is true."""
+
+    name: Text
+    description: Text
+    seconds: Annotated[float, Field(ge=0.0)]
+    auroc: Share | None = None
+    auprc: Share | None = None
+    tpr_at_fpr_0_01: Share | None = Field(
+        default=None,
+        validation_alias=AliasChoices("tpr_at_fpr_0.01", "tpr_at_fpr_0_01"),
+        serialization_alias="tpr_at_fpr_0.01",
+    )
+    tpr_at_fpr_0_001: Share | None = Field(
+        default=None,
+        validation_alias=AliasChoices("tpr_at_fpr_0.001", "tpr_at_fpr_0_001"),
+        serialization_alias="tpr_at_fpr_0.001",
+    )
+    precision: Share | None = None
+    recall: Share | None = None
+    false_positive_rate: Share | None = None
+    is_default: bool = False
+    is_baseline: bool = False
+
+
+class Opponent(Frozen):
+    """A query whose loss training on the example increased: its influence is negative."""
+
+    id: Text
+    thumbnail: Png
+    label: Text
+    influence: Annotated[float, Field(lt=0.0)]
+
+
+class Suspect(Frozen):
+    """One example of a gallery. `original_label` and `is_tampered` are the manifest's words."""
+
+    rank: Annotated[int, Field(ge=1)]
+    id: Text
+    thumbnail: Png
+    label: Text
+    score: float
+    suggested_label: Text | None = None
+    is_suspect: bool = True
+    is_tampered: bool | None = None
+    original_label: Text | None = None
+    opponents: tuple[Opponent, ...] = ()
+
+
+class LabelFlow(Frozen):
+    """How many flagged examples carry the label `given` where `suggested` would fit better."""
+
+    given: Text
+    suggested: Text
+    count: Annotated[int, Field(ge=1)]
+
+
+class Group(Frozen):
+    """The bars of one group in the score distribution, one count per bin."""
+
+    name: Text
+    counts: tuple[Count, ...]
+    is_suspicious: bool
+
+
+class Distribution(Frozen):
+    """Histogram of the default detector's score; the bins are even on the axis named by `scale`."""
+
+    axis_title: Text
+    scale: Literal["linear", "log", "symlog"]
+    symlog_constant: Annotated[float, Field(gt=0.0)] = 1.0
+    edges: Annotated[tuple[float, ...], Field(min_length=2)]
+    groups: tuple[Group, ...]
+    threshold: float | None = None
+
+    @model_validator(mode="after")
+    def _one_count_per_bin(self) -> Self:
+        if any(len(group.counts) != len(self.edges) - 1 for group in self.groups):
+            raise ValueError("every group needs one count per bin")
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("bin edges must rise")
+        return self
+
+
+class Curve(Frozen):
+    """A detector's precision at rising recall."""
+
+    detector: Text
+    recall: Annotated[tuple[Share, ...], Field(max_length=200)]
+    precision: Annotated[tuple[Share, ...], Field(max_length=200)]
+
+    @model_validator(mode="after")
+    def _paired(self) -> Self:
+        if len(self.recall) != len(self.precision):
+            raise ValueError("recall and precision must pair up")
+        return self
+
+
+class Findings(Frozen):
+    """Everything that a report says.
+
+    `tampered` is how many examples the manifest calls tampered, or None when no manifest exists;
+    then no metric, curve or false positive can be known.
+    """
+
+    title: Text
+    dataset: Dataset
+    queries: Queries | None = None
+    tampered: Count | None = None
+    decision: Decision
+    detectors: tuple[DetectorRow, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    false_positives: tuple[Suspect, ...] = ()
+    label_flow: tuple[LabelFlow, ...] = ()
+    distribution: Distribution | None = None
+    curves: tuple[Curve, ...] = ()
+    provenance: tuple[tuple[Text, Text], ...] = ()
+    notes: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.decision.flagged > self.dataset.examples:
+            raise ValueError("more examples are flagged than exist")
+        if self.tampered is None and (self.curves or self.false_positives):
+            raise ValueError("curves and false positives need a manifest (set `tampered`)")
+        if sum(row.is_default for row in self.detectors) > 1:
+            raise ValueError("only one detector can be the default")
+        return self
+
+    @property
+    def default(self) -> DetectorRow | None:
+        """The row of the detector that the decision rests on."""
+        return next((row for row in self.detectors if row.is_default), None)
+
+    def to_json(self) -> str:
+        """Deterministic JSON, with the metric names that `summary.json` uses."""
+        return self.model_dump_json(by_alias=True, indent=2)

@@ -1,0 +1,72 @@
+"""What a test found, whatever it tested; what to conclude from it is `evidence.py`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from radiotracer.provenance.models import Access
+
+
+@dataclass(frozen=True)
+class Control:
+    """A question whose answer was known before.
+
+    Args:
+        name: Such as ``fresh keys``.
+        expected: What a sound test gives, in words.
+        came: What it gave, in words and numbers.
+        passed: Whether that is so. One that failed makes an audit inconclusive.
+    """
+
+    name: str
+    expected: str
+    came: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The facts of one test of one suspect.
+
+    Args:
+        access: What was used of the suspect.
+        statistic: What was computed, in words.
+        null: What would have made it come so by chance, in words: the law of the p-value.
+        log10_p: log10 of the exact one-sided p-value, at most 0.
+        effect: Effect size; 0 is expected by chance.
+        effect_means: What `effect` counts, in words, with its range.
+        coins: How many independent random choices of the key the test stands on.
+        control_log10_p: What the same test said under each of the fresh keys, any number.
+        controls: All that was checked.
+        details: Numbers for the report and for scripts, by name.
+        least_log10_p: The smallest log10 p that the test could have given, where that is known and
+            not a matter of coins; else None.
+    """
+
+    access: Access
+    statistic: str
+    null: str
+    log10_p: float
+    effect: float
+    effect_means: str
+    coins: int
+    control_log10_p: tuple[float, ...]
+    controls: tuple[Control, ...]
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+    least_log10_p: float | None = None
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(finding)` and the like: see `radiotracer.provenance.frame`."""
+        from radiotracer.provenance.frame import frame_of_finding
+
+        return frame_of_finding(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the p-value and the controls; a verdict is the evidence's to give."""
+        from radiotracer.present import notebook
+        from radiotracer.provenance.evidence_glance import of_finding
+
+        return notebook.render(of_finding(self))

@@ -1,0 +1,114 @@
+"""Evidence in the words of the report."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import JsonValue
+
+from radiotracer.present import AuditControl, Audited, AuditLook
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.ledger import Look, settings_of
+from radiotracer.provenance.wording import HEADLINES
+from radiotracer.stats import holm
+
+
+def describe(evidence: Evidence, *, command: str = "") -> Audited:
+    """Everything that the page says of an audit.
+
+    Args:
+        evidence: What was found.
+        command: What the user typed.
+    """
+    now = Look(
+        time=evidence.created,
+        version=evidence.version,
+        name=evidence.suspect.name,
+        suspect=evidence.suspect.identity,
+        access=evidence.access,
+        log10_p=evidence.log10_p_value,
+        settings=settings_of(
+            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
+        ),
+    )
+    after = holm(np.array([each.log10_p for each in evidence.looks]))
+    return Audited(
+        title=f"Audit of {evidence.suspect.name}",
+        verdict=evidence.verdict,
+        headline=HEADLINES[evidence.verdict],
+        claim=evidence.claim,
+        access=evidence.access,
+        log10_p=evidence.log10_p_value,
+        adjusted_log10_p=evidence.adjusted_log10_p_value,
+        alpha=evidence.alpha,
+        effect=evidence.effect,
+        effect_means=evidence.effect_means,
+        queries=evidence.suspect.queries,
+        control_log10_p=evidence.control_log10_p,
+        controls=tuple(AuditControl(**each.model_dump()) for each in evidence.controls),
+        looks=tuple(
+            AuditLook(
+                time=each.time,
+                suspect=each.name,
+                identity=_identity(each.suspect),
+                access=each.access + (f", {_brief(each.settings)}" if each.settings else ""),
+                log10_p=each.log10_p,
+                adjusted=adjusted,
+                is_present=each.is_again(now),
+            )
+            for each, adjusted in zip(evidence.looks, after.tolist(), strict=True)
+        ),
+        facts=_facts(evidence, command),
+        numbers=tuple((name.replace("_", " "), _said(v)) for name, v in evidence.details.items()),
+        alternatives=evidence.alternatives,
+        verify="radiotracer verify AUDIT --key KEY --marked MARKED",
+    )
+
+
+def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
+    protocol = evidence.protocol
+    rows = [
+        ("Suspect", f"{evidence.suspect.name}: {_identity(evidence.suspect.identity)}"),
+        ("Access", evidence.access),
+        ("Statistic", evidence.statistic),
+        ("Law without training", evidence.null),
+        ("Independent coins", f"{evidence.coins:,}"),
+        (
+            "Marked",
+            f"{protocol.get('marked', 0):,} of {protocol.get('examples', 0):,} examples, "
+            f"design {protocol.get('design')}",
+        ),
+        ("Level", f"{evidence.alpha:g}, over all looks"),
+        ("Commitment", f"{evidence.commitment}, opened with the key"),
+        ("Key", f"fingerprint {evidence.key}"),
+        *(
+            ("Reference", f"{each.name}: {_identity(each.identity)}")
+            for each in evidence.references
+        ),
+    ]
+    if evidence.held_out is not None:
+        rows.append(("Held-out", f"{evidence.held_out.source}, digest {evidence.held_out.digest}"))
+    rows += [
+        ("Answers", f"queries.jsonl, SHA-256 {evidence.suspect.log_sha256}"),
+        ("Made", f"{evidence.created}, radiotracer {evidence.version}"),
+    ]
+    return (*rows, *((("Command", command),) if command else ()))
+
+
+def _identity(identity: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in identity.items())
+
+
+def _brief(settings: str) -> str:
+    """Settings of a look without the digest in full."""
+    *before, digest = settings.split(" ")
+    return " ".join([*before, digest[:12]])
+
+
+def _said(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(_said(each) for each in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,117 @@
+"""What may be said of an audit: verdicts, claims, and what else should be considered."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from radiotracer.present.wording import exponent as exponent_of
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.protocol import Design
+
+Verdict = Literal["trained-on-marked-data", "no-evidence", "inconclusive"]
+
+ALTERNATIVES: dict[Verdict, tuple[str, ...]] = {
+    "trained-on-marked-data": (
+        "It may have been trained on a part of the release, or on data derived from it: resized, "
+        "compressed again, relabelled, or mixed with others.",
+        "It may have learned from another model that was trained on the release: by distillation, "
+        "by fine-tuning, or because weights were merged.",
+        "The marked data may have come by way of another collection that holds copies of them; the "
+        "test says nothing about how they came, or who knew of it.",
+        "If the key or the sealed half leaked, a model can be made that fails this test without "
+        "the release.",
+        "If the model was chosen or changed because of its answers under this key, the p-value "
+        "does not hold: it supposes a model that is independent of the key.",
+        "Chance remains; the p-value says how rarely it does this. It is not the probability that "
+        "the model was not trained on the release.",
+        "A p-value is evidence about a model. It is no proof in law.",
+    ),
+    "no-evidence": (
+        "It may have been trained on the release without learning it by heart: few passes, few "
+        "marked examples, strong augmentation or regularisation.",
+        "It may have been trained on a part of the release that holds few marked examples.",
+        "Its answers may have been rounded, cut or changed on the way; an audit with more access, "
+        "such as scores in place of labels, sees more.",
+        "It may never have seen the release. The test cannot show that.",
+    ),
+    "inconclusive": (
+        "The model may have been trained on the release, or not: the test says neither.",
+        "An audit with another access, such as scores in place of labels, may answer.",
+    ),
+}
+"""By verdict: what else should be considered."""
+
+HEADLINES: dict[Verdict, str] = {
+    "trained-on-marked-data": "Consistent with training on the marked data",
+    "no-evidence": "No evidence of training on the marked data",
+    "inconclusive": "Inconclusive: nothing follows from this audit",
+}
+"""By verdict: the shortest words for it."""
+
+
+BLIND = (
+    "the known positive, a network that the owner trained on the release, was not found either, so "
+    "that finding nothing says nothing"
+)
+"""Why it is inconclusive where the test cannot see what it is to find."""
+
+
+def why_inconclusive(finding: Finding, design: Design, alpha: float) -> str | None:
+    """Why nothing follows from a finding, in words; None where something does."""
+    failed = [each.name for each in finding.controls if not each.passed]
+    if failed:
+        return (
+            f"{'these controls' if len(failed) > 1 else 'this control'} failed: "
+            f"{', '.join(failed)}, so that the test cannot be relied on here"
+        )
+    floor = finding.least_log10_p
+    if floor is not None and floor > math.log10(alpha) + 1e-12:
+        few = "tags" if design == "tags" else "classes and control keys"
+        return (
+            f"the test cannot show less than {power(floor)} with so few {few}, and the level is "
+            f"{alpha:g}"
+        )
+    # Carriers are directions, not coins: a single one can show any p-value.
+    least = -finding.coins * math.log10(2)
+    if design == "twins" and least > math.log10(alpha) + 1e-12:
+        return (
+            f"the test stands on {finding.coins} coin{'s' * (finding.coins != 1)}, which cannot "
+            f"show less than {power(least)}, and the level is {alpha:g}"
+        )
+    return None
+
+
+def claim(
+    verdict: Verdict, because: str | None, log10_p: float, adjusted: float, looks: int
+) -> str:
+    """The verdict in one sentence that says no more than the p-value supports.
+
+    Args:
+        verdict: As decided.
+        because: Why it is inconclusive, if it is.
+        log10_p: Of this look.
+        adjusted: The same after Holm.
+        looks: Over how many.
+    """
+    if verdict == "inconclusive":
+        return f"Inconclusive: {because}. Nothing follows, neither that it was trained on the " + (
+            "marked release nor that it was not."
+        )
+    chance = (
+        "were the model independent of the key, evidence this strong would come up with "
+        f"probability at most {power(log10_p)} ({power(adjusted)} after Holm over "
+        f"{looks} look{'s' * (looks != 1)})."
+    )
+    if verdict == "no-evidence":
+        return (
+            "No evidence of training on the marked release; that does not show that it was not: "
+            + chance
+        )
+    return f"Consistent with training on data derived from the marked release: {chance}"
+
+
+def power(log10_p: float) -> str:
+    """A p-value as a power of ten."""
+    exponent = exponent_of(log10_p)
+    return "1" if exponent == "0" else f"10^{exponent}"

@@ -1,0 +1,213 @@
+"""Mark, train a suspect on what was published, and audit it in every way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from radiotracer.data import Examples
+from radiotracer.provenance import Key
+from radiotracer.provenance.audit import USES, audit
+from radiotracer.provenance.choosing import choose
+from radiotracer.provenance.designs import CONFIGS, DesignConfig, mark
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.models import Access, Suspect
+from radiotracer.provenance.models.network import network_suspect
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.tag_mark import TagConfig, classes_taught, share_taught
+from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.reproduce.radioactive.config import REFERENCE_SEED, AuditConfig
+from radiotracer.reproduce.radioactive.result import AuditCell, AuditOf, Place
+from radiotracer.runs import ModelSpec
+from radiotracer.training.kept import trained_once
+from radiotracer.training.networks import build_model, with_fresh_head
+from radiotracer.training.predictions import accuracy
+
+Progress = Callable[[str, int, int], None]
+
+
+def key_of(place: Place) -> Key:
+    """The key of a cell: not secret, so that anybody can make the cell again."""
+    return Key(hashlib.sha256(f"benchmark/{place.data}/{place.seed}".encode()).digest())
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a cell needs before its audits.
+
+    Args:
+        key: The key.
+        release: What was published, and what was sealed.
+        suspect: Trained on what was published.
+        references: Trained on the originals.
+    """
+
+    key: Key
+    release: Release
+    suspect: nn.Module
+    references: Sequence[nn.Module]
+
+
+def made(
+    place: Place,
+    config: AuditConfig,
+    train: Examples,
+    folder: Path,
+    *,
+    progress: Progress = lambda *_: None,
+) -> Made:
+    """Mark, and train everything. Networks are kept in `folder`; those that are there are used.
+
+    Args:
+        place: Which cell.
+        config: What all cells share.
+        train: The originals.
+        folder: Of this data set's networks.
+        progress: Told what is being done, how much of it, and of how many.
+    """
+    models = marking_networks(train, config, folder, progress=progress)
+    key = key_of(place)
+    settings: DesignConfig = CONFIGS[place.design](radius=place.radius)
+    if isinstance(settings, TwinConfig):
+        settings = settings.model_copy(update={"psnr": config.psnr})
+    classes, share = None, place.share
+    if isinstance(settings, TagConfig):
+        classes = classes_taught(key, settings, train)
+        share = share_taught(train, classes, share)
+    rows = choose(
+        train,
+        share,
+        config.choose,
+        key,
+        models=models,
+        classes=classes,
+        per_class=place.design != "twins",
+    )
+    spec = spec_of(train, config)
+    release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
+
+    def trained(examples: Examples, seed: int, home: Path) -> nn.Module:
+        training = config.training(place.suspect, place.augment, seed)
+        start = with_fresh_head(models[0], seed) if place.suspect == "frozen" else None
+        return trained_once(examples, training, home, start=start, progress=progress)[1]
+
+    home = folder / "references"
+    references = [
+        trained(train, seed, home / f"{place.suspect}-{place.augment}-{seed}")
+        for seed in range(REFERENCE_SEED, REFERENCE_SEED + config.references)
+    ]
+    suspect = trained(
+        release.published, place.seed, folder / "suspects" / Path(place.file_name).stem
+    )
+    return Made(key, release, suspect, references)
+
+
+def run_cell(
+    place: Place,
+    config: AuditConfig,
+    train: Examples,
+    test: Examples,
+    folder: Path,
+    *,
+    progress: Progress = lambda *_: None,
+) -> AuditCell:
+    """One cell, with its audits.
+
+    Args:
+        place: Which.
+        config: What all cells share.
+        train: The originals.
+        test: For accuracies, and for audits that need unmarked images.
+        folder: Of this data set's networks.
+        progress: Told what is being done, how much of it, and of how many.
+    """
+    cell = made(place, config, train, folder, progress=progress)
+    key, release, suspect, references = cell.key, cell.release, cell.suspect, cell.references
+    clean = [accuracy(each, test) for each in references]
+    psnr = release.planted.columns["psnr"]
+    asked = [_asked(each, f"reference {i}") for i, each in enumerate(references)]
+    ask = partial(audits, release, key, test, control_keys=config.control_keys)
+    return AuditCell(
+        **place._asdict(),
+        marked=len(release.rows),
+        psnr=float(psnr.mean()),
+        psnr_lowest=float(psnr.min()),
+        accuracy=accuracy(suspect, test),
+        accuracy_clean=float(np.mean(clean)) if clean else None,
+        learned=accuracy(suspect, release.published.take(release.rows)),
+        audits=ask(_asked(suspect, "suspect"), asked),
+        innocent=ask(asked[0], asked[1:]) if asked else {},
+    )
+
+
+def audits(
+    release: Release,
+    key: Key,
+    held_out: Examples,
+    suspect: Suspect,
+    references: Sequence[Suspect],
+    *,
+    control_keys: int | None = None,
+) -> dict[str, AuditOf]:
+    """Every audit that the design allows, by name; with control keys one more of carriers."""
+
+    def told(access: Access, asked: Sequence[Suspect] = (), *, keys: int | None = None) -> AuditOf:
+        found = audit(
+            release,
+            key,
+            suspect,
+            access,
+            references=asked,
+            held_out=held_out.images,
+            held_out_labels=held_out.labels,
+            build=build_model,
+            control_keys=keys,
+        )
+        return _told(found)
+
+    design = release.protocol.design
+    done: dict[str, AuditOf] = {access: told(access) for access in USES[design]}
+    if references and design == "twins":
+        for access in USES[design]:
+            done[f"{access}, references"] = told(access, references)
+    if control_keys is not None and design == "carriers":
+        done["scores, control keys"] = told("scores", keys=control_keys)
+    return done
+
+
+def spec_of(train: Examples, config: AuditConfig) -> ModelSpec:
+    """What the marking networks are."""
+    channels, classes = train.images.shape[3], len(train.class_names)
+    width = {} if config.width is None else {"width": config.width}
+    return ModelSpec(name=config.model, options={"channels": channels, "classes": classes, **width})
+
+
+def marking_networks(
+    train: Examples, config: AuditConfig, folder: Path, *, progress: Progress = lambda *_: None
+) -> list[nn.Module]:
+    """The networks that images are marked with, trained once and kept."""
+    return [
+        trained_once(
+            train, config.marking_training(i), folder / "marking" / str(i), progress=progress
+        )[1]
+        for i in range(config.marking_networks)
+    ]
+
+
+def _asked(model: nn.Module, name: str) -> Suspect:
+    return network_suspect(model, name, {"kind": "network"})
+
+
+def _told(finding: Finding) -> AuditOf:
+    return AuditOf(
+        log10_p=finding.log10_p,
+        effect=finding.effect,
+        coins=finding.coins,
+        controls_passed=all(control.passed for control in finding.controls),
+    )

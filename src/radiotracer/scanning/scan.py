@@ -1,0 +1,262 @@
+"""From a recorded run to a list of suspects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from radiotracer.data import Identity
+from radiotracer.detectors import (
+    DEFAULT_DETECTOR,
+    DETECTORS,
+    FALLBACK,
+    KNOWN_TARGET,
+    Decided,
+    Decision,
+    Detection,
+    Ranking,
+    Reference,
+    Rule,
+    against,
+    calibrated,
+    decide,
+    decided,
+    detection,
+    reference_warnings,
+)
+from radiotracer.errors import InputError
+from radiotracer.gradients import (
+    WHOLE,
+    Data,
+    LossFunction,
+    Precision,
+    count,
+    cross_entropy,
+)
+from radiotracer.influence import Tracing
+from radiotracer.recipes import Manifest
+from radiotracer.runs import Run
+from radiotracer.scale import MemoryLedger
+from radiotracer.scanning.dividing import divided_units
+from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
+from radiotracer.scanning.rounding import Rounding, notes_of, rounding_of
+from radiotracer.scanning.units import Opened
+from radiotracer.scanning.validate import chosen, opened, require_reference, require_settings
+from radiotracer.scanning.walk import Progress, rank_by_all, runnable
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A finished scan; every array has one row per training example, in the run's order.
+
+    Args:
+        run: The recorded training.
+        tracing: The private copy of its network, for further questions.
+        train: The training examples.
+        identity: Their ids, digests and labels.
+        queries: The trusted examples, or None.
+        class_names: One per class.
+        manifest: The ground truth, where there is one.
+        rankings: By detector name.
+        seconds: By detector name.
+        left_out: Detectors that could not run, with what they lack.
+        detector: The one that decides.
+        decision: Its suspects.
+        suggested: The class that each example more likely belongs to, shape (n,).
+        seed: The scan's seed.
+        reference: The examples that were known to be clean, or None.
+        warnings: What speaks against the reference, what was divided for lack of memory, what
+            mixed precision did, and what a higher rate would flag where nothing is, for people.
+        rounding: By detector: how far mixed precision is from the precision of the weights; empty
+            where there is none.
+    """
+
+    run: Run
+    tracing: Tracing
+    train: Data
+    identity: Identity
+    queries: Data | None
+    class_names: tuple[str, ...]
+    manifest: Manifest | None
+    rankings: Mapping[str, Ranking]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, str]
+    detector: str
+    decision: Decision
+    suggested: NDArray[np.int64]
+    seed: int
+    reference: Reference | None = None
+    warnings: tuple[str, ...] = ()
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The deciding detector's scores, shape (n,)."""
+        return self.rankings[self.detector].scores
+
+    def quality(self, name: str) -> tuple[Detection, Decided] | None:
+        """How well a detector's ranking and its decision do, where a manifest says what is true.
+
+        A detector with p-values is judged by its own calibrated rule, every other one at as many
+        suspects as the deciding one flagged.
+        """
+        if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
+            return None
+        truth = self.manifest.is_tampered
+        ranking = self.rankings[name]
+        if name == self.detector:
+            suspects = self.decision.suspects
+        elif ranking.p_values is not None:
+            suspects = decide(ranking, calibrated(name, self.rankings)).suspects
+        else:
+            suspects = decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
+        return detection(ranking.scores, truth), decided(suspects, truth)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """For `polars.DataFrame(scan)` and the like: see `radiotracer.scanning.frame`."""
+        from radiotracer.scanning.frame import frame_of
+
+        return frame_of(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what was decided, and the first suspects."""
+        from radiotracer.present import notebook
+        from radiotracer.scanning.findings import at_a_glance
+
+        return notebook.render(at_a_glance(self))
+
+
+def scan(
+    model: nn.Module,
+    run: Run,
+    train: Data,
+    queries: Data | None = None,
+    *,
+    incident: Data | None = None,
+    manifest: Manifest | None = None,
+    detectors: Sequence[str] = (),
+    rule: Rule | None = None,
+    reference: Reference | None = None,
+    layers: Sequence[str] = (),
+    loss: LossFunction = cross_entropy,
+    batch_size: int = 512,
+    precision: Precision = WHOLE,
+    seed: int = 0,
+    execution: Execution = HERE,
+    progress: Progress = lambda *_: None,
+) -> Scan:
+    """Rank the training examples of a run by suspicion and decide which are suspects.
+
+    Args:
+        model: The network that was trained; copied, never touched. The work is done on its device.
+        run: Its recording.
+        train: What it was trained on: the same examples in the same order.
+        queries: Trusted examples of the same kind, not trained on (a test split); without them
+            the detectors that ask about influence on others are left out.
+        incident: Examples of the same kind, with their true labels, that the last checkpoint is
+            known to predict wrongly: the question is then who taught it that. Those of them that
+            it predicts as labelled are left out.
+        manifest: The ground truth, to judge detectors by; never read by a detector.
+        detectors: Names; the first one decides. Without any, `contrast` decides, or
+            `label-posterior` where `contrast` cannot run; with an `incident`, `known-target`.
+            `label-posterior` and the baselines always run.
+        rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
+        reference: Training examples that are known to be clean, for a false discovery rate that is
+            guaranteed; they are never suspects.
+        layers: Patterns of parameter names to trace; empty means all that were trained.
+        loss: One loss per example.
+        batch_size: Examples per pass; scores do not depend on it but for rounding. Where memory
+            runs out a pass takes fewer, and the result says so.
+        precision: ``"bfloat16"`` makes forward passes in mixed precision, and measures on a sample
+            what that does to each detector.
+        seed: For what is random.
+        execution: Who does it, and where finished units are kept; by default this process does,
+            in memory.
+        progress: Told how far it is.
+
+    Raises:
+        DataError: `train` is not what the run was trained on, a label is outside the classes, or
+            `queries` have other classes or shapes.
+        InputError: An unknown detector, the deciding one cannot run, a setting out of range, a
+            reference that is too small or beside another rule, a network that is no classifier, a
+            folder with the units of another scan, a precision that the network or the device
+            cannot have, or memory that a single example does not fit into.
+        RunError: The network and the checkpoints do not fit each other.
+        NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
+    """
+    names = chosen(detectors, told=incident is not None)
+    require_settings(batch_size, seed)
+    require_reference(rule, reference, count(train))
+    given = Given(model, run, train, queries, incident)
+    settings = Settings(loss, tuple(layers), batch_size, precision)
+    identity, tracing, class_names = opened(given, settings)
+    begin(execution, given, settings, names)
+    # Kept here, to read what the units say of themselves.
+    execution = dataclasses.replace(execution, ledger=execution.ledger or MemoryLedger())
+    looked_at = Opened(tracing, train, queries, incident)
+    able, _ = runnable([DETECTORS[name] for name in names], looked_at)
+    rounding = rounding_of(looked_at, able, seed=seed)
+    ranked = rank_by_all(
+        tracing,
+        train,
+        queries,
+        [DETECTORS[name] for name in names],
+        classes=len(class_names),
+        incident=incident,
+        seed=seed,
+        execution=execution,
+        opener=opener(execution, given, settings),
+        progress=progress,
+    )
+    # What was asked for by name, or by an incident, must run; without either there is a fallback.
+    asked = [*detectors[:1], *([] if incident is None else [KNOWN_TARGET])]
+    for name in asked:
+        if name in ranked.left_out:
+            raise InputError(
+                expected=f"what {name} needs: {ranked.left_out[name]}",
+                came="none",
+                do="pass --queries, or choose another --detector"
+                if queries is None
+                else "choose another --detector",
+            )
+    detector = names[0] if asked or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
+    suggested = ranked.by_name[detector].suggested
+    if suggested is None:
+        suggested = ranked.by_name[FALLBACK].suggested
+    assert suggested is not None  # noqa: S101
+    ranking, tested = ranked.by_name[detector], None
+    posteriors = ranked.by_name[FALLBACK].posteriors
+    found = [*notes_of(rounding, precision), *divided_units(looked_at, able, execution)]
+    if reference is not None and rule is not None and rule.fdr is not None:
+        tested = against(ranking.scores, identity.labels, reference, rule.fdr)
+        assert posteriors is not None  # noqa: S101
+        found += reference_warnings(
+            reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
+        )
+    decision = decide(ranking, rule or calibrated(detector, ranked.by_name), tested, posteriors)
+    if decision.nearly is not None:
+        found.append(decision.nearly)
+    return Scan(
+        run=run,
+        tracing=tracing,
+        train=train,
+        identity=identity,
+        queries=queries,
+        class_names=class_names,
+        manifest=manifest,
+        rankings=ranked.by_name,
+        seconds=ranked.seconds,
+        left_out=ranked.left_out,
+        detector=detector,
+        decision=decision,
+        suggested=suggested,
+        seed=seed,
+        reference=reference,
+        warnings=tuple(found),
+        rounding=rounding,
+    )

@@ -1,0 +1,92 @@
+"""Trainings that are kept in a folder, so that what was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from radiotracer.data import Examples
+from radiotracer.errors import InputError, RunError
+from radiotracer.runs import Run, put_weights
+from radiotracer.scale.keeping import kept
+from radiotracer.training.loop import CPU, TrainConfig, train
+from radiotracer.training.networks import build_model
+from radiotracer.training.resuming import ledger_beside
+
+
+def trained_once(
+    examples: Examples,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    start: nn.Module | None = None,
+    image_size: int | None = None,
+    device: torch.device = CPU,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[Run, nn.Module]:
+    """As `radiotracer.training.loop.train`, unless `folder` holds the very training that is wanted.
+
+    That is a complete run on the same examples, with the same settings and the same beginning. One
+    that was stopped goes on from its last checkpoint; anything else there is replaced.
+    """
+    try:
+        run = Run.open(folder)
+        if _is_wanted(run, examples, config, start):
+            _tidy(folder)
+            return run, network_at_end(run)
+    except RunError:
+        pass
+    return train(
+        examples,
+        config,
+        folder,
+        start=start,
+        overwrite=True,
+        image_size=image_size,
+        device=device,
+        progress=progress,
+        note=note,
+    )
+
+
+def _tidy(folder: Path) -> None:
+    """A process that was killed at the very end has left what would have let it go on."""
+    ledger = ledger_beside(folder)
+    if ledger.place.path is not None and ledger.place.path.exists():
+        # Whoever is at it still does so itself.
+        with contextlib.suppress(InputError), kept(ledger):
+            ledger.forget()
+
+
+def network_at_end(run: Run) -> nn.Module:
+    """The reference network of a run with its last weights, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(run.info.model)
+    put_weights(model, run.weights(run.checkpoints[-1]))
+    return model.eval()
+
+
+def _is_wanted(run: Run, examples: Examples, config: TrainConfig, start: nn.Module | None) -> bool:
+    info = run.info
+    settings = config.model_dump(exclude={"seed", "model", "width"})
+    # Runs of before a setting was there have its default.
+    default = TrainConfig().model_dump()
+    recorded = {name: info.settings.get(name, default[name]) for name in settings}
+    same = (
+        info.model.name == config.model
+        and info.model.options.get("width") == config.width
+        and info.seed == config.seed
+        and recorded == settings
+        and info.data.digest == examples.digest
+    )
+    if not same or start is None:
+        return same
+    begun, wanted = run.initial_weights(), start.state_dict()
+    return begun.keys() == wanted.keys() and all(
+        torch.equal(begun[name], value.cpu()) for name, value in wanted.items()
+    )

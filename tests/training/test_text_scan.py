@@ -1,0 +1,51 @@
+"""A scan of texts: wrong labels, and a trigger that it is told of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from text_letters import QUICK, letters
+
+import radiotracer
+from radiotracer.data import Texts
+from radiotracer.recipes import phrase_backdoor, phrased, random_flip, text_success
+from radiotracer.training.text_classifier import as_tensors, text_scores, train_on_texts
+
+TRAIN, TEST = letters(400, seed=100), letters(200, seed=101)
+PHRASE = "nine violet teapots"
+
+
+def test_wrong_labels_are_found(tmp_path: Path) -> None:
+    wrong, manifest = random_flip(TRAIN, fraction=0.1, seed=100)
+    run, model = train_on_texts(wrong, QUICK, tmp_path / "run")
+    data, trusted = as_tensors(wrong, QUICK), as_tensors(TEST, QUICK)
+    found = radiotracer.scan(model, run, data, trusted, manifest=manifest, seed=100)
+    assert found.detector == "contrast" and found.left_out == {}
+    for name in ("contrast", "label-posterior"):
+        judged = found.quality(name)
+        assert judged is not None
+        assert judged[0].auprc > 0.9 and judged[1].false_positive_rate < 0.02
+    flips = np.flatnonzero(manifest.is_tampered)
+    suggested = found.suggested[flips] == TRAIN.labels[flips]
+    assert suggested.mean() > 0.9
+
+
+def test_a_trigger_that_a_scan_is_told_of(tmp_path: Path) -> None:
+    poisoned, manifest = phrase_backdoor(TRAIN, phrase=PHRASE, to_class=0, fraction=0.2, seed=100)
+    run, model = train_on_texts(poisoned, QUICK, tmp_path / "run")
+    attack, scores = phrased(TEST, 0, phrase=PHRASE), text_scores(model, QUICK)
+    assert text_success(scores, attack) > 0.5
+    fooled = np.flatnonzero(scores(attack.texts).argmax(axis=1) == attack.intended)[:20]
+    incident = Texts(
+        texts=tuple(attack.texts[row] for row in fooled),
+        labels=attack.true_labels[fooled],
+        ids=np.array([f"incident/{row}" for row in fooled]),
+        class_names=TEST.class_names,
+        source="a test",
+    )
+    data, trusted, told = (as_tensors(each, QUICK) for each in (poisoned, TEST, incident))
+    found = radiotracer.scan(model, run, data, trusted, incident=told, manifest=manifest, seed=100)
+    assert found.detector == "known-target"
+    judged = found.quality("known-target")
+    assert judged is not None and judged[0].auprc > 0.8
