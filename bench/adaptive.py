@@ -32,7 +32,7 @@ from torch import Tensor
 
 from bench.detect.config import DetectConfig
 from bench.detect.ground import Ground, ground_of, parts_of, trusted
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.detectors.linear import fit_head, standardised
 from radiotracer.files import write_text
 from radiotracer.gradients import PENULTIMATE, Objective, represent
@@ -87,12 +87,12 @@ class Imitation:
     The attacker does not have the trusted examples, but as many other clean ones, drawn alike.
     """
 
-    def __init__(self, network: Objective, clean: Examples, base: int) -> None:
+    def __init__(self, network: Objective, clean: Dataset, base: int) -> None:
         self.network, self.base = network, base
         self.layers = surveyed_layers(network, clean)
         with torch.no_grad():
             parts = [
-                self.see(inputs_for(network, clean.images[start : start + LOOK_BATCH]))
+                self.see(inputs_for(network, clean.content[start : start + LOOK_BATCH]))
                 for start in range(0, len(clean), LOOK_BATCH)
             ]
         self.own: dict[str, Tensor] = {}
@@ -141,7 +141,7 @@ def aim_at(ground: Ground, count: int, seed: int) -> tuple[Aim, str]:
     row = int(generator.choice(np.flatnonzero(right)))
     label = int(test.labels[row])
     base = int((label + generator.integers(1, classes)) % classes)
-    aim = Aim.at(ground.victim, test.images[row], label, base=base, count=count)
+    aim = Aim.at(ground.victim, test.content[row], label, base=base, count=count)
     return aim, str(test.ids[row])
 
 
@@ -152,7 +152,7 @@ def craft(aim: Aim, imitation: Imitation, setting: Setting) -> Crafted:
     """
     network = imitation.network
     rows = aim.nearest(network)
-    bases = aim.examples.images[rows]
+    bases = aim.examples.content[rows]
     with torch.no_grad():
         goal = imitation.see(inputs_for(network, aim.target))[PENULTIMATE]
 

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.recipes import random_flip
 from radiotracer.reproduce.demo import sample
 
@@ -69,10 +69,10 @@ def written(
     folder: Path, data: str, size: int, seed: int, resized: tuple[int, int] | None
 ) -> set[str]:
     """Write the images into one folder per class; the ids of those whose labels were flipped."""
-    clean: Examples = sample(open_data(data), size, seed)
+    clean: Dataset = sample(open_data(data), size, seed)
     flipped, _ = random_flip(clean, fraction=0.1, seed=seed)
     tampered = set()
-    for row, (pixels, label) in enumerate(zip(flipped.images, flipped.labels, strict=True)):
+    for row, (pixels, label) in enumerate(zip(flipped.content, flipped.labels, strict=True)):
         name = flipped.class_names[label].replace("/", " or ")
         (folder / name).mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(np.squeeze(pixels))

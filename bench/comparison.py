@@ -26,7 +26,7 @@ import torch
 from detection import RECIPES, cell
 from torch import Tensor
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.detectors import detection
 from radiotracer.influence import (
     Tracing,
@@ -53,40 +53,40 @@ FROM_THE_SCAN = {
     "tpr_at_fpr_001": "tpr_at_fpr_0.001",
 }
 
-Suspicion = Callable[[Tracing, Examples, Examples], Tensor]
+Suspicion = Callable[[Tracing, Dataset, Dataset], Tensor]
 
 
-def influence_function(tracing: Tracing, train: Examples, queries: Examples) -> Tensor:
+def influence_function(tracing: Tracing, train: Dataset, queries: Dataset) -> Tensor:
     embed = hessian_embedding(tracing, train)
     # The sum over the queries is taken before the product: no matrix of all pairs is made.
     return -(embed(train) @ embed(queries).sum(dim=0))
 
 
-def influence_function_self(tracing: Tracing, train: Examples, _: Examples) -> Tensor:
+def influence_function_self(tracing: Tracing, train: Dataset, _: Dataset) -> Tensor:
     return hessian_embedding(tracing, train)(train).square().sum(dim=1)
 
 
-def representer_sum(tracing: Tracing, train: Examples, queries: Examples) -> Tensor:
+def representer_sum(tracing: Tracing, train: Dataset, queries: Dataset) -> Tensor:
     return -representer_values(tracing, train, queries).sum(dim=1)
 
 
-def representer_self(tracing: Tracing, train: Examples, _: Examples) -> Tensor:
+def representer_self(tracing: Tracing, train: Dataset, _: Dataset) -> Tensor:
     return representer_self_values(tracing, train).abs()
 
 
-def representer_sum_labels(tracing: Tracing, train: Examples, queries: Examples) -> Tensor:
+def representer_sum_labels(tracing: Tracing, train: Dataset, queries: Dataset) -> Tensor:
     return -representer_values(tracing, train, queries, fit_to="labels").sum(dim=1)
 
 
-def representer_self_labels(tracing: Tracing, train: Examples, _: Examples) -> Tensor:
+def representer_self_labels(tracing: Tracing, train: Dataset, _: Dataset) -> Tensor:
     return representer_self_values(tracing, train, fit_to="labels")
 
 
-def renormalised(tracing: Tracing, train: Examples, queries: Examples) -> Tensor:
+def renormalised(tracing: Tracing, train: Dataset, queries: Dataset) -> Tensor:
     return -gas_sum(tracing, train, queries)
 
 
-def self_influence_all(tracing: Tracing, train: Examples, _: Examples) -> Tensor:
+def self_influence_all(tracing: Tracing, train: Dataset, _: Dataset) -> Tensor:
     return self_influence(tracing, train)
 
 

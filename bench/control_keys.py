@@ -63,7 +63,7 @@ def main() -> None:
         }
         fitted = {
             name: audit(
-                cell.release, cell.key, each, "scores", held_out=test.images, build=build_model
+                cell.release, cell.key, each, "scores", held_out=test.content, build=build_model
             ).log10_p
             for name, each in asked.items()
         }
@@ -74,7 +74,7 @@ def main() -> None:
                 cell.release,
                 cell.key,
                 extractor,
-                test.images,
+                test.content,
                 test.labels,
                 given.keys,
                 images_per_class=images,

@@ -22,8 +22,8 @@ import torch
 from detection import cell
 from torch import Tensor, nn
 
-from radiotracer import Examples, Manifest, Run, Tracer, open_data, targeted_flip
-from radiotracer.data.tensors import to_inputs
+from radiotracer import Dataset, Manifest, Run, Tracer, open_data, targeted_flip
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.reproduce.demo import sample
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import build_model
@@ -38,7 +38,7 @@ METHODS = {
 }
 
 
-def case(seed: int, out: Path) -> tuple[nn.Module, Run, Examples, Manifest]:
+def case(seed: int, out: Path) -> tuple[nn.Module, Run, Dataset, Manifest]:
     clean = sample(open_data("mnist"), 5_000, seed)
     tampered, manifest = targeted_flip(clean, fraction=0.2, seed=seed, source=SOURCE, target=TARGET)
     folder = out / f"seed-{seed}"
@@ -54,7 +54,7 @@ def wrong_queries(model: nn.Module, run: Run, most: int) -> tuple[Tensor, Tensor
     """Test 3s that the last checkpoint takes for 9s, with the label that it predicts."""
     model.load_state_dict(run.weights(run.checkpoints[-1]))
     test = open_data("mnist:test")
-    inputs = to_inputs(test.images[test.labels == SOURCE])
+    inputs = to_inputs(test.content[test.labels == SOURCE])
     with torch.no_grad():
         predicted = torch.cat([model.eval()(part) for part in inputs.split(500)]).argmax(dim=1)
     rows = (predicted == TARGET).nonzero()[:most, 0]

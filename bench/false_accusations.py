@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.provenance import Key, carriers
 from radiotracer.provenance.alignment import align
@@ -65,8 +65,8 @@ def main() -> None:
     def note(test_name: str, log10_p: float) -> None:
         found.setdefault(test_name, []).append(log10_p)
 
-    with frozen_copy(extractor, test.images, seed=0) as network:
-        features = features_of(network, test.images)
+    with frozen_copy(extractor, test.content, seed=0) as network:
+        features = features_of(network, test.content)
         own = head_rows(extractor)
     for number in range(options.suspects):
         # Half of them share their training data with the release, half never saw any of it.
@@ -75,9 +75,9 @@ def main() -> None:
         )
         model = trained(examples, number)
         suspect = Remembering(model)
-        with frozen_copy(model, test.images, seed=0) as network:
-            theirs = features_of(network, test.images)
-        scores = suspect.scores(test.images)
+        with frozen_copy(model, test.content, seed=0) as network:
+            theirs = features_of(network, test.content)
+        scores = suspect.scores(test.content)
         centred = scores - scores.mean(axis=1, keepdims=True)
         aligned = {
             "carriers, weights": align(theirs, features).rows(head_rows(model)),
@@ -99,7 +99,7 @@ def main() -> None:
                 rows_left, _ = contrasts(theirs_rows, own)
                 drawn = carriers(key, *own.shape)
                 note(name, against_carriers(rows_left, drawn, range(len(own))).combined)
-            patterns = tag_images(key, TAGS, pool.images.shape[1:])
+            patterns = tag_images(key, TAGS, pool.content.shape[1:])
             hits = int((suspect.labels(patterns) == tag_labels(key, TAGS, len(own))).sum())
             note(f"tags, labels (of {TAGS})", binomial_log10_p(hits, TAGS, 1 / len(own)))
         print(f"suspect {number + 1} of {options.suspects}", flush=True)
@@ -127,7 +127,7 @@ class Remembering:
         return self.scores(images).argmax(axis=1).astype(np.int64)
 
 
-def trained(examples: Examples, seed: int) -> nn.Module:
+def trained(examples: Dataset, seed: int) -> nn.Module:
     """A small network; its recording is thrown away."""
     config = TrainConfig(
         model="small-cnn", epochs=EPOCHS, learning_rate=0.1, checkpoint_every=EPOCHS, seed=seed

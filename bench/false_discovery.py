@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.detectors import Ranking, Reference, Rule, Tested, against, decide
 from radiotracer.files import write_text
 from radiotracer.recipes import Manifest, patch_backdoor, random_flip, targeted_flip
@@ -145,7 +145,7 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
     return found
 
 
-def tampered_by(recipe: str, clean: Examples, share: float, seed: int) -> tuple[Examples, Manifest]:
+def tampered_by(recipe: str, clean: Dataset, share: float, seed: int) -> tuple[Dataset, Manifest]:
     """A share of all examples, of the 3s (called 9), or of all but the 0s (patched, called 0)."""
     if recipe == "random-flip":
         return random_flip(clean, fraction=share, seed=seed)

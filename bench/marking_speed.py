@@ -54,7 +54,7 @@ def main() -> None:
         for name, config in WAYS.items():
             part = chosen if config.batch_size > 1 else chosen.take(np.arange(16))
             start = time.perf_counter()
-            made = mark_with_carriers(part.images, part.labels, drawn, model, config, seed=0)
+            made = mark_with_carriers(part.content, part.labels, drawn, model, config, seed=0)
             seconds[name].append((time.perf_counter() - start) / len(part))
             reached[name] = (float(made.shift[:16].mean()), float(made.psnr[:16].mean()))
         start = time.perf_counter()

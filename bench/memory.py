@@ -126,7 +126,7 @@ def high_water(pid: int | str) -> int:
 def make(folder: Path, n: int) -> None:
     import numpy as np
 
-    from radiotracer.data import Examples
+    from radiotracer.data import Dataset
     from radiotracer.data.npy import NpyWriter, map_npy
     from radiotracer.data.saved import IMAGES, save_all_but_pixels
 
@@ -142,8 +142,9 @@ def make(folder: Path, n: int) -> None:
                 top, left = 8 * (label // 5), 3 * (label % 5)
                 images[given == label, top : top + 8, left : left + 3] += 100
             writer.append(images)
-    examples = Examples(
-        images=map_npy(data / IMAGES),
+    examples = Dataset(
+        modality=IMAGES,
+        content=map_npy(data / IMAGES),
         labels=labels,
         ids=np.char.zfill(np.arange(n).astype(np.str_), 8),
         class_names=tuple("0123456789"),
@@ -159,7 +160,7 @@ def train(folder: Path, n: int) -> None:
     from torch.nn import functional as F
 
     from radiotracer.data import open_data
-    from radiotracer.data.tensors import ImageTensors
+    from radiotracer.data.tensors import Tensors
     from radiotracer.runs import ModelSpec, record
     from radiotracer.training.networks import build_model
 
@@ -169,7 +170,7 @@ def train(folder: Path, n: int) -> None:
     model = build_model(spec)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     generator = np.random.default_rng(0)
-    shown = ImageTensors(examples)
+    shown = Tensors(examples)
     recording = record(folder / "run", model, optimizer, examples, seed=0, model_spec=spec)
     with recording:
         for _ in range(STEPS):

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import Dataset, open_data, save_examples
 
 FRAMES = """async ([step, frames]) => {
   const box = document.getElementById("gallery");
@@ -78,7 +78,7 @@ def main() -> None:
 def written(folder: Path, n: int) -> tuple[Path, Path]:
     """A scan folder and its data: real images, drawn scores."""
     mnist = open_data("mnist")
-    examples: Examples = mnist.take(np.arange(min(n, len(mnist))))
+    examples: Dataset = mnist.take(np.arange(min(n, len(mnist))))
     scan, data = folder / "scan", folder / "data"
     scan.mkdir()
     data.mkdir()

@@ -24,8 +24,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
 
-from radiotracer.data import Examples, open_data
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset, open_data
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.reproduce.radioactive.bench import NETWORKS
 from radiotracer.reproduce.radioactive.cell import audits, made
@@ -105,16 +105,16 @@ def pruned(model: nn.Module, share: float) -> nn.Module:
     return model.eval()
 
 
-def continued(model: nn.Module, examples: Examples, config: TrainConfig) -> nn.Module:
+def continued(model: nn.Module, examples: Dataset, config: TrainConfig) -> nn.Module:
     """Trained on, on other data."""
     with tempfile.TemporaryDirectory() as folder:
         return train(examples, config, Path(folder) / "run", start=model)[1]
 
 
-def distilled(teacher: nn.Module, examples: Examples, width: int, epochs: int = 10) -> nn.Module:
+def distilled(teacher: nn.Module, examples: Dataset, width: int, epochs: int = 10) -> nn.Module:
     """A student of the same kind, trained on the teacher's probabilities alone."""
     wanted = predictions(teacher, examples)
-    options = {"channels": examples.images.shape[3], "classes": wanted.shape[1], "width": width}
+    options = {"channels": examples.content.shape[3], "classes": wanted.shape[1], "width": width}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(8)
         student = build_model(ModelSpec(name="resnet18", options=options))
@@ -128,7 +128,7 @@ def distilled(teacher: nn.Module, examples: Examples, width: int, epochs: int = 
         student.train()
         for _ in range(epochs):
             for rows in torch.randperm(len(examples)).split(128)[: len(examples) // 128]:
-                logits = student(to_inputs(examples.images[rows.numpy()]))
+                logits = student(to_inputs(examples.content[rows.numpy()]))
                 loss = F.kl_div(logits.log_softmax(1), wanted[rows], reduction="batchmean")
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -27,7 +27,7 @@ import transformers
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from radiotracer.data import Texts, open_texts
+from radiotracer.data import Dataset, open_texts
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
 from radiotracer.provenance.text_mark import mark_texts
@@ -67,8 +67,8 @@ class Kind:
         good: What `Trained` counts.
     """
 
-    train: Callable[[Texts, int], Trained]
-    texts: Texts
+    train: Callable[[Dataset, int], Trained]
+    texts: Dataset
     marks: tuple[TextTwinConfig, ...]
     good: str
 
@@ -157,29 +157,29 @@ def innocent(kinds: dict[str, Kind], seeds: list[int], keys: int) -> None:
         print(f"| {name} | {len(values)} | " + " | ".join(cells) + f" | {ks:.2f} |")
 
 
-def linear(texts: Texts, test: Texts) -> Trained:
+def linear(texts: Dataset, test: Dataset) -> Trained:
     """Logistic regression on TF-IDF of words."""
     vectors = TfidfVectorizer(sublinear_tf=True)
     model = LogisticRegression(C=30, max_iter=300)
-    model.fit(vectors.fit_transform(texts.texts), texts.labels)
+    model.fit(vectors.fit_transform(texts.content), texts.labels)
 
     def scores(asked: list[str]) -> np.ndarray:
         odds = model.decision_function(vectors.transform(asked))
         return np.stack([-odds / 2, odds / 2], axis=1)
 
-    return text_suspect(scores, name="linear"), accuracy(scores(list(test.texts)), test)
+    return text_suspect(scores, name="linear"), accuracy(scores(list(test.content)), test)
 
 
-def words(texts: Texts, seed: int, test: Texts) -> Trained:
+def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     """The lab's classifier: means of embeddings of hashed words, two layers."""
     config = TextConfig(seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         _, model = train_on_texts(texts, config, Path(folder) / "run")
     scores = text_scores(model, config)
-    return text_suspect(scores, name="words"), accuracy(scores(test.texts), test)
+    return text_suspect(scores, name="words"), accuracy(scores(test.content), test)
 
 
-def language(texts: Texts, seed: int, test: Texts, epochs: int) -> Trained:
+def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     """A causal transformer of two layers over hashed words; the first 40 of each text."""
     torch.manual_seed(seed)
     settings = transformers.GPT2Config(
@@ -195,7 +195,7 @@ def language(texts: Texts, seed: int, test: Texts, epochs: int) -> Trained:
         attn_pdrop=0.0,
     )
     model = transformers.GPT2LMHeadModel(settings)
-    tokens, batch, rate = word_tokens(texts.texts, LANGUAGE), 16, 3e-3
+    tokens, batch, rate = word_tokens(texts.content, LANGUAGE), 16, 3e-3
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * (len(tokens) // batch)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -213,7 +213,7 @@ def language(texts: Texts, seed: int, test: Texts, epochs: int) -> Trained:
         return torch.cat(parts).double().numpy()
 
     with torch.no_grad():
-        total, asked = losses_of(model, word_tokens(test.texts[:500], LANGUAGE))
+        total, asked = losses_of(model, word_tokens(test.content[:500], LANGUAGE))
     good = float(total.sum() / asked.sum())
     return text_suspect(losses, "losses", name="language"), good
 
@@ -227,7 +227,7 @@ def losses_of(
     return losses, (wanted[:, 1:] != -100).sum(dim=1)
 
 
-def accuracy(scores: np.ndarray, test: Texts) -> float:
+def accuracy(scores: np.ndarray, test: Dataset) -> float:
     """The share of test mails that are given their class."""
     return float((scores.argmax(axis=1) == test.labels).mean())
 

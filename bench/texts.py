@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Labels, Texts, open_texts
+from radiotracer.data import TEXTS, Dataset, Labels, open_texts
 from radiotracer.detectors import (
     Reference,
     Rule,
@@ -57,7 +57,7 @@ from radiotracer.training.text_classifier import TextConfig, as_tensors, text_sc
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
 DETECTORS = ("contrast", "label-posterior", "tracin-cp", "self-influence")
-CASES: dict[str, Callable[..., tuple[Texts, Manifest]] | None] = {
+CASES: dict[str, Callable[..., tuple[Dataset, Manifest]] | None] = {
     "random-flip": functools.partial(random_flip, fraction=0.1),
     "phrase-backdoor": functools.partial(
         phrase_backdoor, phrase=PHRASE, to_class=HAM, fraction=0.1
@@ -98,7 +98,7 @@ def cell(case: str, seed: int) -> dict[str, Any]:
         run, model = train_on_texts(train, config, Path(folder) / "run")
         scores = text_scores(model, config)
         facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(train)}
-        facts["accuracy"] = accuracy(scores(test.texts), test)
+        facts["accuracy"] = accuracy(scores(test.content), test)
         incident = None
         if attack:
             facts["success"] = text_success(scores, attack)
@@ -127,7 +127,7 @@ def cell(case: str, seed: int) -> dict[str, Any]:
             return text_scores(other, config)
 
         repaired = without(listed)
-        facts["accuracy_after"] = accuracy(repaired(test.texts), test)
+        facts["accuracy_after"] = accuracy(repaired(test.content), test)
         if attack:
             facts["success_after"] = text_success(repaired, attack)
             chosen = at_random(listed, train.labels, seed)
@@ -150,17 +150,17 @@ def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
     return decide(found.rankings[name], rule).suspects
 
 
-def known(scores: NDArray[np.float64], attack: TextAttack, like: Texts) -> Texts | None:
+def known(scores: NDArray[np.float64], attack: TextAttack, like: Dataset) -> Dataset | None:
     """Texts of the attack that went as the attacker wants, with their true labels."""
     rows = np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:100]
     if not len(rows):
         return None
     texts = tuple(attack.texts[row] for row in rows)
     ids = np.array([f"incident-{row}" for row in rows])
-    return Texts(texts, attack.true_labels[rows], ids, like.class_names, "attack")
+    return Dataset(TEXTS, texts, attack.true_labels[rows], ids, like.class_names, "attack")
 
 
-def accuracy(scores: NDArray[np.floating], texts: Texts) -> float:
+def accuracy(scores: NDArray[np.floating], texts: Dataset) -> float:
     return float((scores.argmax(axis=1) == texts.labels).mean())
 
 

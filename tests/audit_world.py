@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs import mark
 from radiotracer.provenance.evidence import Evidence
@@ -68,7 +68,7 @@ def named(images: np.ndarray) -> np.ndarray:
     return images.astype(np.int64).sum(axis=(1, 2, 3)) % 3
 
 
-def noise(path: Path, *, n: int = 120, size: int = 8) -> Examples:
+def noise(path: Path, *, n: int = 120, size: int = 8) -> Dataset:
     generator = np.random.default_rng(0)
     arrays = {}
     for split, count in (("train", n), ("test", 6)):
@@ -78,12 +78,12 @@ def noise(path: Path, *, n: int = 120, size: int = 8) -> Examples:
     return open_data(str(path))
 
 
-def fitted(examples: Examples, seed: int, steps: int) -> nn.Module:
+def fitted(examples: Dataset, seed: int, steps: int) -> nn.Module:
     """The network after so many passes over all examples."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = mlp()
-    inputs = torch.tensor(examples.images / 255.0).float().permute(0, 3, 1, 2)
+    inputs = torch.tensor(examples.content / 255.0).float().permute(0, 3, 1, 2)
     labels = torch.from_numpy(examples.labels)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(steps):

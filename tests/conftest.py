@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 import torch
 
-from radiotracer.data import Examples, list_built_ins, open_data, save_examples
+from radiotracer.data import Dataset, list_built_ins, open_data, save_examples
 from radiotracer.recipes import random_flip
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World, tiny_archive
@@ -71,7 +71,7 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def mnist() -> Examples:
+def mnist() -> Dataset:
     """The 60,000 training images."""
     if not {each.name: each.cached for each in list_built_ins()}["mnist"]:
         pytest.skip("mnist is not in the cache: run `radiotracer data get mnist`")
@@ -79,7 +79,7 @@ def mnist() -> Examples:
 
 
 @pytest.fixture(scope="session")
-def mnist_queries(mnist: Examples) -> Examples:
+def mnist_queries(mnist: Dataset) -> Dataset:
     """The 10,000 test images."""
     return open_data("mnist:test")
 
@@ -101,14 +101,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
     tampered = open_data(str(data))
     config = TrainConfig(model="small-cnn", width=2, epochs=2, batch_size=16, seed=3)
     run, model = train(tampered, config, root / "run")
-    assert clean.queries is not None
+    assert clean.validation is not None
     return World(
         archive=archive,
         data=data,
         folder=root / "run",
         clean=clean,
         tampered=tampered,
-        queries=open_data(clean.queries),
+        queries=open_data(clean.validation),
         manifest=manifest,
         run=run,
         model=model,

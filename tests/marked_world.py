@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples, Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import IMAGES, Dataset, Images
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance import Key, carriers
 from radiotracer.provenance.carrier_mark import MarkConfig
 from radiotracer.provenance.designs import mark
@@ -32,7 +32,7 @@ FALSE_FAILURE = -6.0
 """A test of chance fails once in a million runs of a program without defects."""
 
 
-def examples(count: int = 60, seed: int = 0) -> Examples:
+def examples(count: int = 60, seed: int = 0) -> Dataset:
     """Grey noise with a brighter quarter that says the class: easy, and not without errors."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 180, (count, SIDE, SIDE, 1), dtype=np.uint8)
@@ -40,8 +40,9 @@ def examples(count: int = 60, seed: int = 0) -> Examples:
     for image, label in zip(images, labels, strict=True):
         down, right = 3 * (label // 2), 3 * (label % 2)
         image[down : down + 3, right : right + 3] += 60
-    return Examples(
-        images=images,
+    return Dataset(
+        modality=IMAGES,
+        content=images,
         labels=labels,
         ids=np.array([f"träin/{i:05d}" for i in range(count)]),
         class_names=tuple("abcd"),
@@ -66,10 +67,10 @@ def build(spec: ModelSpec) -> nn.Module:
     )
 
 
-def trained(data: Examples, seed: int = 0, steps: int = 150) -> nn.Module:
+def trained(data: Dataset, seed: int = 0, steps: int = 150) -> nn.Module:
     """A network that knows the data."""
     net = network(seed)
-    inputs, labels = to_inputs(data.images), torch.from_numpy(data.labels)
+    inputs, labels = to_inputs(data.content), torch.from_numpy(data.labels)
     adam = torch.optim.Adam(net.parameters(), lr=0.01)
     for _ in range(steps):
         adam.zero_grad()
@@ -126,7 +127,7 @@ def knowing(release: Release, much: float, *, seed: int = 0, **more: Any) -> Ans
     """Noise, and of published twins the logit of their label is larger by `much`."""
     known = {
         image.tobytes(): label
-        for image, label in zip(release.planted.images, release.labels, strict=True)
+        for image, label in zip(release.planted.content, release.labels, strict=True)
     }
 
     def scores(images: Images) -> np.ndarray:

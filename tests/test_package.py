@@ -22,7 +22,7 @@ HEAVY = ("torch", "sklearn", "altair", "pyarrow", "pandas")
     [
         "import radiotracer; dir(radiotracer)",
         "from radiotracer import RadiotracerError",
-        "from radiotracer import open_data, Examples",
+        "from radiotracer import open_data, Dataset",
         "from radiotracer.cli import run; assert run(['--help']) == 0",
         "from radiotracer.cli import run; assert run([]) == 0",
         "from radiotracer.cli import run; assert run(['--version']) == 0",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.provenance import Key, published_twins
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
@@ -33,12 +33,13 @@ WORDS = (
 
 
 @functools.cache
-def letters(count: int = 60, seed: int = 0, classes: int = 2) -> Texts:
+def letters(count: int = 60, seed: int = 0, classes: int = 2) -> Dataset:
     """Letters of 12 to 39 words; ids that are not ASCII."""
     rng = np.random.default_rng(seed)
     texts = tuple(" ".join(rng.choice(WORDS, rng.integers(12, 40))) for _ in range(count))
-    return Texts(
-        texts=texts,
+    return Dataset(
+        modality=TEXTS,
+        content=texts,
         labels=np.arange(count) % classes,
         ids=np.array([f"brief/ä{i:04d}" for i in range(count)]),
         class_names=tuple(f"class {i}" for i in range(classes)),

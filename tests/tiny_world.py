@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 
@@ -21,9 +21,9 @@ class World:
     archive: Path
     data: Path
     folder: Path
-    clean: Examples
-    tampered: Examples
-    queries: Examples
+    clean: Dataset
+    tampered: Dataset
+    queries: Dataset
     manifest: Manifest
     run: Run
     model: torch.nn.Module

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from gallery_style import GREEN, GREY, RED, grid, save, show
 from matplotlib import pyplot as plt
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 
 READINGS = Path(__file__).parent.parent / "docs" / "gallery" / "readings.csv"
 FIRST, COLUMNS, SEED = 60, 12, 0
@@ -44,19 +44,19 @@ def shuffled(ranked: list[str]) -> list[str]:
     return [str(each) for each in draws.permutation(ranked[:FIRST] + others)]
 
 
-def blind(data: Examples, ids: list[str], target: Path) -> None:
+def blind(data: Dataset, ids: list[str], target: Path) -> None:
     """Numbered images and nothing else."""
     places = {name: row for row, name in enumerate(data.ids.tolist())}
     figure, axes = grid(len(ids) // COLUMNS, COLUMNS, width=12, height=len(ids) / COLUMNS * 1.2)
     for number, (panel, name) in enumerate(zip(axes.flat, ids, strict=True)):
-        show(panel, data.images[places[name]])
+        show(panel, data.content[places[name]])
         panel.set_title(str(number), fontsize=8, pad=2)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.97, wspace=0.05, hspace=0.25)
     figure.savefig(target, dpi=110)
     plt.close(figure)
 
 
-def labelled(data: Examples, ranked: list[str]) -> None:
+def labelled(data: Dataset, ranked: list[str]) -> None:
     """The first of the ranking: the label given, and what was read without knowing it."""
     with READINGS.open(encoding="utf-8") as lines:
         read = {row["id"]: row["read"] for row in csv.DictReader(lines)}
@@ -65,7 +65,7 @@ def labelled(data: Examples, ranked: list[str]) -> None:
     for panel, name in zip(axes.flat, ranked[:FIRST], strict=True):
         given = str(data.labels[places[name]])
         colour = GREY if read[name] == "?" else GREEN if read[name] == given else RED
-        show(panel, data.images[places[name]], frame=colour)
+        show(panel, data.content[places[name]], frame=colour)
         panel.set_title(f"{given} | {read[name]}", color=colour, pad=3)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.95, wspace=0.12, hspace=0.38)
     save(figure, "gallery-labels.png")

@@ -21,8 +21,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from radiotracer.cli.recorded import network_of
-from radiotracer.data import Examples, open_data
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset, open_data
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.gradients.representations import PENULTIMATE, represent
 from radiotracer.recipes import Attack, Manifest
 from radiotracer.runs import Run, put_weights
@@ -34,8 +34,8 @@ SHOWN, BATCH = 7, 500
 class Case:
     """The data before and after, the truth, what was flagged (rows), and what it was done for."""
 
-    before: Examples
-    after: Examples
+    before: Dataset
+    after: Dataset
     is_tampered: NDArray[np.bool_]
     flagged: list[int]
     attack: Attack
@@ -81,14 +81,14 @@ def images(case: Case) -> None:
     figure, axes = grid(2, SHOWN + 4, width=8, height=2.05)
     label, wanted = map(case.name, case.classes)
     for column, row in enumerate(case.poisons[:SHOWN], start=2):
-        show(axes[0, column], case.before.images[row])
-        show(axes[1, column], case.after.images[row], frame=RED)
+        show(axes[0, column], case.before.content[row])
+        show(axes[1, column], case.after.content[row], frame=RED)
     for row, text in enumerate((f"{wanted}s as\nthey were", "as they\nare now")):
         axes[row, 1].text(0.95, 0.5, text, ha="right", va="center")
     show(axes[1, 0], case.attack.images[0], frame="black")
     axes[1, 0].set_title(f"{label},\nto be taken\nfor a {wanted}")
     for row in case.wrongly[:1]:
-        show(axes[1, -1], case.after.images[row], frame=BLUE)
+        show(axes[1, -1], case.after.content[row], frame=BLUE)
         axes[1, -1].set_title("flagged,\nand nobody\nchanged it", color=BLUE)
     figure.subplots_adjust(left=0.03, right=0.97, top=0.98, bottom=0.02, wspace=0.06, hspace=0.06)
     save(figure, "gallery-poison.png")
@@ -102,7 +102,7 @@ def seen(case: Case, known: Run) -> None:
     model = network_of(known, None)
     put_weights(model, known.weights(known.checkpoints[-1]))
     model.eval()
-    both = features(model, case.before.images[np.isin(case.before.labels, case.classes)])
+    both = features(model, case.before.content[np.isin(case.before.labels, case.classes)])
     middle = both.mean(axis=0)
     directions = np.linalg.svd(both - middle, full_matrices=False)[2][:2].T
     target = (features(model, case.attack.images) - middle) @ directions
@@ -111,7 +111,7 @@ def seen(case: Case, known: Run) -> None:
     for panel, title, data in zip(
         axes, ("before", "after the change"), (case.before, case.after), strict=True
     ):
-        points = (features(model, data.images) - middle) @ directions
+        points = (features(model, data.content) - middle) @ directions
         dots(panel, points[data.labels == true], GREY, case.name(true))
         honest = points[(data.labels == wanted) & ~case.is_tampered]
         dots(panel, honest, BLUE, case.name(wanted))

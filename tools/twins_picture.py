@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.choosing import choose
 from radiotracer.provenance.twin_mark import TwinConfig, plant_twins
@@ -35,16 +35,16 @@ def main() -> None:
         model = train(data, settings, Path(folder) / "run")[1]
     rows = choose(data, 0.01, "hardest", key, models=[model])
     chosen = data.take(_one_of_each(data, rows))
-    lines = [("as they were", chosen.images)]
+    lines = [("as they were", chosen.content)]
     for radius in RADII:
         planted = plant_twins(chosen, key, [model], TwinConfig(radius=radius))
         psnr = float(planted.columns["psnr"].mean())
         print(f"radius {radius}: {psnr:.1f} dB")
-        lines.append((f"radius {radius}\n{psnr:.1f} dB", planted.images))
+        lines.append((f"radius {radius}\n{psnr:.1f} dB", planted.content))
     _drawn(lines).save(TARGET, optimize=True)
 
 
-def _one_of_each(data: Examples, rows: np.ndarray) -> np.ndarray:
+def _one_of_each(data: Dataset, rows: np.ndarray) -> np.ndarray:
     """The first chosen image of every class."""
     _, first = np.unique(data.labels[rows], return_index=True)
     return np.asarray(rows[first])

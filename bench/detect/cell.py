@@ -15,7 +15,7 @@ from bench.detect.crafting import craft
 from bench.detect.ground import Ground, trusted
 from bench.detect.repair import repair, retrain_by
 from bench.detect.result import Cell, DetectorQuality, Place
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.detectors import DEFAULT_DETECTOR, Ranking, Rule, decide, decided
 from radiotracer.errors import DataError, InputError
 from radiotracer.recipes import Attack, Manifest, success
@@ -99,10 +99,11 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
     return cell.model_copy(update=finding)
 
 
-def _known(victim: nn.Module, attack: Attack, like: Examples) -> Examples | None:
+def _known(victim: nn.Module, attack: Attack, like: Dataset) -> Dataset | None:
     """Images of the attack that the victim takes for what the attacker wants; None without any."""
-    images = Examples(
-        images=attack.images,
+    images = Dataset(
+        modality=IMAGES,
+        content=attack.images,
         labels=attack.true_labels,
         ids=np.array([f"incident-{row}" for row in range(len(attack.images))]),
         class_names=like.class_names,

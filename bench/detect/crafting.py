@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.detect.config import DetectConfig
 from bench.detect.ground import Ground
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError
 from radiotracer.recipes import (
     Attack,
@@ -47,7 +47,7 @@ class Tampering:
         target: Id of the test example that is attacked, if it is a single one.
     """
 
-    examples: Examples
+    examples: Dataset
     manifest: Manifest
     attack: Attack | None = None
     target: str | None = None
@@ -133,7 +133,7 @@ def _targeted(
     crafted = TARGETED[recipe](
         ground.victim,
         ground.clean,
-        test.images[row],
+        test.content[row],
         label,
         base=base,
         count=min(config.poisons, own),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bench.detect.config import DetectConfig, Protocol
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.errors import DataError
 from radiotracer.reproduce.demo import sample
 from radiotracer.training.backbones import pretrained
@@ -29,9 +29,9 @@ class Parts:
         test: The whole test split; queries and targets are drawn from it.
     """
 
-    victim: Examples
-    extractor: Examples
-    test: Examples
+    victim: Dataset
+    extractor: Dataset
+    test: Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class Ground:
         clean: The network that the victim would have, had nobody tampered.
     """
 
-    victim: Examples
-    test: Examples
+    victim: Dataset
+    test: Dataset
     training: TrainConfig
     start: nn.Module | None
     clean: nn.Module
@@ -64,7 +64,7 @@ def parts_of(
         DataError: It has no test split, or too few examples.
     """
     whole = open_data(data, report=report)
-    if whole.queries is None:
+    if whole.validation is None:
         raise DataError(
             expected="training data with a test split, which holds the trusted examples",
             came=data,
@@ -83,7 +83,7 @@ def parts_of(
     return Parts(
         victim=whole.take(np.sort(order[: config.examples])),
         extractor=whole.take(np.sort(order[config.examples :])),
-        test=open_data(whole.queries, report=report),
+        test=open_data(whole.validation, report=report),
     )
 
 
@@ -99,7 +99,7 @@ def ground_of(
     if protocol == "head-only" and config.is_pretrained:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # the head's fresh weights
-            start = pretrained(config.model, victim.images.shape[3], len(victim.class_names))
+            start = pretrained(config.model, victim.content.shape[3], len(victim.class_names))
     elif protocol == "head-only":
         epochs = config.training(config.extractor_epochs, seed)
         _, start = trained_once(parts.extractor, epochs, folder / "extractor")
@@ -108,12 +108,12 @@ def ground_of(
     return Ground(victim, parts.test, training, start, clean, attacked)
 
 
-def _cut(examples: Examples, label: int, size: int) -> Examples:
+def _cut(examples: Dataset, label: int, size: int) -> Dataset:
     """The examples with the first `size` of a class, which is all that is left of it."""
     own = np.flatnonzero(examples.labels == label)
     return examples.take(np.setdiff1d(np.arange(len(examples)), own[size:]))
 
 
-def trusted(test: Examples, count: int, seed: int, *, without: str | None) -> Examples:
+def trusted(test: Dataset, count: int, seed: int, *, without: str | None) -> Dataset:
     """Trusted queries: a random part of the test examples, never the target with id `without`."""
     return sample(test.take(test.ids != without), count, seed)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.recipes import Attack, success
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.predictions import accuracy
 
-Retrain = Callable[[Examples], nn.Module]
+Retrain = Callable[[Dataset], nn.Module]
 """Trains a network on what is left, by the victim's own settings."""
 
 
@@ -58,11 +58,11 @@ class Repair:
 
 def repair(
     victim: nn.Module,
-    examples: Examples,
+    examples: Dataset,
     is_tampered: NDArray[np.bool_],
     suspects: NDArray[np.bool_],
     *,
-    test: Examples,
+    test: Dataset,
     retrain: Retrain,
     attack: Attack | None = None,
     seed: int = 0,
@@ -113,7 +113,7 @@ def repair(
 def retrain_by(config: TrainConfig, *, start: nn.Module | None = None) -> Retrain:
     """Training by the reference loop, from the same beginning; its recording is thrown away."""
 
-    def retrain(examples: Examples) -> nn.Module:
+    def retrain(examples: Dataset) -> nn.Module:
         with tempfile.TemporaryDirectory() as folder:
             return train(examples, config, Path(folder) / "run", start=start)[1]
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.speed.training import train_transformer
-from radiotracer.data import Examples, cache_folder, open_data
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset, cache_folder, open_data
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, RunError
 from radiotracer.runs import Run
 from radiotracer.training.loop import TrainConfig, train
@@ -123,7 +123,7 @@ def open_case(spec: CaseSpec, folder: Path | None = None) -> Case:
     )
 
 
-def _train(spec: CaseSpec, examples: Examples, home: Path) -> Run:
+def _train(spec: CaseSpec, examples: Dataset, home: Path) -> Run:
     if spec.network == "transformer":
         return train_transformer(_network(spec), tokens_of(examples), spec.checkpoints, home)
     config = TrainConfig(width=spec.width, epochs=spec.checkpoints, batch_size=64)
@@ -138,17 +138,17 @@ def _network(spec: CaseSpec) -> nn.Module:
         return ResNet18(1, 10, spec.width)
 
 
-def _tensors(spec: CaseSpec, examples: Examples) -> Pair:
+def _tensors(spec: CaseSpec, examples: Dataset) -> Pair:
     if spec.network == "transformer":
         return tokens_of(examples)
-    return to_inputs(examples.images), torch.from_numpy(examples.labels)
+    return to_inputs(examples.content), torch.from_numpy(examples.labels)
 
 
-def _first(examples: Examples, count: int) -> Examples:
+def _first(examples: Dataset, count: int) -> Dataset:
     return examples.take(range(count))
 
 
-def _require(examples: Examples, count: int) -> None:
+def _require(examples: Dataset, count: int) -> None:
     if count > len(examples):
         raise DataError(
             expected=f"at most {len(examples):,} examples of {examples.source}",

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from radiotracer.data import Examples as Examples
+    from radiotracer.data import Dataset as Dataset
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Reference as Reference
     from radiotracer.detectors import Rule as Rule
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DataError": "errors",
-    "Examples": "data",
+    "Dataset": "data",
     "Explanation": "explaining",
     "Finding": "provenance.finding",
     "InputError": "errors",

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.speed import Case, case_of
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from tiny_world import World
 
 
 def tiny_case(world: World, *, train: int = 10, queries: int = 7) -> Case:
     def tensors(examples: object, count: int) -> tuple[Tensor, Tensor]:
-        return to_inputs(examples.images[:count]), torch.from_numpy(examples.labels[:count])
+        return to_inputs(examples.content[:count]), torch.from_numpy(examples.labels[:count])
 
     return case_of(
         world.run,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.detect.repair import Outcome, repair, retrain_by
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import InputError
 from radiotracer.recipes import Attack
 from radiotracer.training.loop import TrainConfig
@@ -30,10 +30,11 @@ class Voter(nn.Module):
         return nn.functional.one_hot(labels, 2).float()
 
 
-def examples(labels: list[int], levels: list[int]) -> Examples:
+def examples(labels: list[int], levels: list[int]) -> Dataset:
     images = np.array(levels, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    return Examples(
-        images=images,
+    return Dataset(
+        modality=IMAGES,
+        content=images,
         labels=np.array(labels, dtype=np.int64),
         ids=np.array([f"e{i}" for i in range(len(labels))]),
         class_names=("dark", "light"),
@@ -43,13 +44,13 @@ def examples(labels: list[int], levels: list[int]) -> Examples:
 
 DATA = examples([0, 1] * 5, [0, 255] * 5)
 TEST = examples([0, 1, 1, 1], [0, 255, 255, 255])
-ATTACK = Attack(TEST.images[1:2], np.array([1]), np.array([0]), "target")
+ATTACK = Attack(TEST.content[1:2], np.array([1]), np.array([0]), "target")
 
 
 def test_the_four_outcomes() -> None:
     seen: list[set[str]] = []
 
-    def retrain(left: Examples) -> nn.Module:
+    def retrain(left: Dataset) -> nn.Module:
         seen.append(set(left.ids.tolist()))
         return Voter(0 if seen[-1] & {"e0", "e1"} else 1)
 
@@ -69,7 +70,7 @@ def test_the_four_outcomes() -> None:
 
 
 def test_nothing_found_is_nothing_trained() -> None:
-    def retrain(_: Examples) -> nn.Module:
+    def retrain(_: Dataset) -> nn.Module:
         raise AssertionError("nothing was taken out")
 
     nobody = np.zeros(10, dtype=bool)

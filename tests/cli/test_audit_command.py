@@ -257,12 +257,12 @@ def test_keys(refused: Any, made: AuditWorld, tmp_path: Path) -> None:
 
 def test_an_edited_release(refused: Any, made: AuditWorld, marked: Path) -> None:
     published = open_data(str(marked / "release"))
-    images = published.images.copy()
+    images = published.content.copy()
     images[7, 0, 0, 0] ^= 1
     for file in (marked / "release").iterdir():
         if file.name != "commitment.json":
             file.unlink()
-    save_examples(dataclasses.replace(published, images=images), marked / "release")
+    save_examples(dataclasses.replace(published, content=images), marked / "release")
     line = refused("of an edited release", made.trained, *MLP)
     assert "1 that were edited since: " in line
 

@@ -126,8 +126,8 @@ def test_a_stopped_audit_marks_nothing_twice(audit: Any, monkeypatch: pytest.Mon
 def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None:
     held_out = open_data(f"{tiny.archive}:test")
     few = held_out.take(np.flatnonzero(held_out.labels != 1))
-    arrays = {"x_test": few.images[..., 0], "y_test": few.labels}
-    train = {"x_train": held_out.images[..., 0], "y_train": held_out.labels}
+    arrays = {"x_test": few.content[..., 0], "y_test": few.labels}
+    train = {"x_train": held_out.content[..., 0], "y_train": held_out.labels}
     for name, names in (("few", ["low", "mid", "top"]), ("other", ["low", "top", "mid"])):
         np.savez(tmp_path / f"{name}.npz", **arrays, **train, class_names=np.array(names))
     for name, options in (

@@ -247,11 +247,11 @@ def test_cleaned_data(kind: str, cli: Any, tiny: World, tmp_path: Path) -> None:
     data: Path = tiny.data
     if kind == "npz":
         data = tmp_path / "pairs.npz"
-        np.savez(data, images=tiny.tampered.images, labels=tiny.tampered.labels)
+        np.savez(data, images=tiny.tampered.content, labels=tiny.tampered.labels)
     if kind == "images":
         data = tmp_path / "photos"
         for row, (image, label) in enumerate(
-            zip(tiny.tampered.images, tiny.tampered.labels, strict=True)
+            zip(tiny.tampered.content, tiny.tampered.labels, strict=True)
         ):
             (data / f"class{label}").mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[..., 0]).save(data / f"class{label}" / f"{row:03}.png")

@@ -46,7 +46,9 @@ def test_a_recipe(cli: Any, tiny: World, archive: Path, recipe: str) -> None:
     assert manifest is not None and manifest.recipe == recipe
     assert told["tampered"] == manifest.is_tampered.sum() > 0
     np.testing.assert_array_equal(manifest.original_labels, before.labels)
-    changed = (after.images != before.images).any(axis=(1, 2, 3)) | (after.labels != before.labels)
+    changed = (after.content != before.content).any(axis=(1, 2, 3)) | (
+        after.labels != before.labels
+    )
     np.testing.assert_array_equal(changed, manifest.is_tampered)
     attack = Attack.read(Path("data"))
     assert (attack is None) == recipe.endswith("-flip")

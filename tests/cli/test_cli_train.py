@@ -28,7 +28,7 @@ def attacked(tiny: World, tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(tiny.data, tmp_path / "attacked"))
     rows = np.flatnonzero(tiny.queries.labels == 0)
     goal = np.full(len(rows), 2)
-    Attack(tiny.queries.images[rows], tiny.queries.labels[rows], goal, "trigger").write(folder)
+    Attack(tiny.queries.content[rows], tiny.queries.labels[rows], goal, "trigger").write(folder)
     return folder
 
 

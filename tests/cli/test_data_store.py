@@ -40,9 +40,9 @@ def test_a_folder_of_images(cli: Any, photos: Path) -> None:
     assert "left out train/cat/broken.png: UnidentifiedImageError" in done.err
     assert "images decoded: 7 done" in done.err
     before, after = open_data(str(photos)), open_data("stored")
-    assert after.digest == before.digest and after.quarantined == before.quarantined
-    assert after.queries == before.queries and after.class_names == before.class_names
-    assert isinstance(after.images.base, np.memmap)
+    assert after.digest == before.digest and after.left_out == before.left_out
+    assert after.validation == before.validation and after.class_names == before.class_names
+    assert isinstance(after.content.base, np.memmap)
     assert sorted(path.name for path in Path("stored").iterdir()) == [
         "data.json",
         "examples.npz",
@@ -62,7 +62,7 @@ def test_a_size_a_split_and_json(cli: Any, photos: Path) -> None:
             "examples": 6,
             "image_shape": [3, 3, 1],
             "digest": expected.digest,
-            "quarantined": 0,
+            "left_out": 0,
             "queries": None,
             "out": "stored",
         },

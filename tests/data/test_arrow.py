@@ -21,10 +21,10 @@ from radiotracer.data import sources as sources_module
 def test_round_trip(ending: str, form: str, image: str, label: str, tmp_path: Path) -> None:
     whole = table(image=image, label=label, form=form, coarse_label=[0] * 9)
     found = open_data(str(write(whole, tmp_path / f"mine.{ending}")))
-    np.testing.assert_array_equal(found.images, PIXELS)
+    np.testing.assert_array_equal(found.content, PIXELS)
     assert found.labels.tolist() == LABELS and found.class_names == ("0", "1", "2")
     assert found.ids[[0, 8]].tolist() == ["mine/00000", "mine/00008"]
-    assert found.queries is None and found.quarantined == ()
+    assert found.validation is None and found.left_out == ()
     assert open_data(found.source).digest == found.digest
 
 
@@ -33,7 +33,7 @@ def test_the_file_format_of_arrow_too(tmp_path: Path) -> None:
     path = str(tmp_path / "a.arrow")
     with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, whole.schema) as stream:
         stream.write_table(whole)
-    np.testing.assert_array_equal(open_data(str(tmp_path / "a.arrow")).images, PIXELS)
+    np.testing.assert_array_equal(open_data(str(tmp_path / "a.arrow")).content, PIXELS)
 
 
 def test_names_of_classes(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def shards(root: Path, layout: str) -> Path:
 def test_layouts(layout: str, tmp_path: Path) -> None:
     root = shards(tmp_path / "set", layout)
     train, test = open_data(str(root)), open_data(f"{root}:test")
-    np.testing.assert_array_equal(train.images, PIXELS[:6])
-    np.testing.assert_array_equal(test.images, PIXELS[6:])
+    np.testing.assert_array_equal(train.content, PIXELS[:6])
+    np.testing.assert_array_equal(test.content, PIXELS[6:])
     assert train.labels.tolist() == LABELS[:6] and test.labels.tolist() == LABELS[6:]
     assert train.class_names == test.class_names == tuple(NAMES)
-    assert train.queries == f"{root}:test" and test.queries is None
+    assert train.validation == f"{root}:test" and test.validation is None
     assert open_data(f"{root}:train").digest == train.digest
-    assert open_data(train.queries).digest == open_data(test.source).digest == test.digest
+    assert open_data(train.validation).digest == open_data(test.source).digest == test.digest
     if layout == "data":
         assert train.ids[2] == "data/train-00001-of-00002/00000"
 
@@ -108,7 +108,7 @@ def test_other_splits_are_named(tmp_path: Path) -> None:
     write(table(), root / "extra-00000-of-00001.parquet")
     found = open_data(str(root))
     assert len(found) == 6
-    assert [(each.path, each.reason) for each in found.quarantined] == [
+    assert [(each.path, each.reason) for each in found.left_out] == [
         ("extra-00000-of-00001", "neither of the split train nor of the split test")
     ]
 
@@ -144,9 +144,9 @@ def test_a_saved_folder_with_tables_stays_one(tmp_path: Path) -> None:
 def test_colour_is_agreed_between_the_splits(tmp_path: Path) -> None:
     write(table(grey=True), tmp_path / "set" / "train.parquet")
     write(table(2, grey=True), tmp_path / "set" / "test.parquet")
-    assert open_data(str(tmp_path / "set")).images.shape == (9, 5, 4, 1)
+    assert open_data(str(tmp_path / "set")).content.shape == (9, 5, 4, 1)
     write(table(2), tmp_path / "set" / "test.parquet")
-    assert open_data(str(tmp_path / "set")).images.shape == (9, 5, 4, 3)
+    assert open_data(str(tmp_path / "set")).content.shape == (9, 5, 4, 3)
 
 
 def test_several_sizes_need_a_size(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_several_sizes_need_a_size(tmp_path: Path) -> None:
     path = write(whole, tmp_path / "a.parquet")
     text = refused(path)
     assert "2 sizes: 5x4 (2 images), 3x4 (1 images)" in text and "--image-size N" in text
-    assert open_data(str(path), image_size=6).images.shape == (3, 6, 6, 3)
+    assert open_data(str(path), image_size=6).content.shape == (3, 6, 6, 3)
     assert "from 1 to 4096" in refused(path, image_size=5000)
 
 
@@ -200,7 +200,7 @@ def test_hugging_face_writes_what_is_read(tmp_path: Path) -> None:
     both.save_to_disk(tmp_path / "both")
     for name in ("a.parquet", "disk", "both"):
         found = open_data(str(tmp_path / name))
-        np.testing.assert_array_equal(found.images, PIXELS)
+        np.testing.assert_array_equal(found.content, PIXELS)
         assert found.labels.tolist() == LABELS and found.class_names == tuple(NAMES)
     assert open_data(f"{tmp_path / 'both'}:test").labels.tolist() == [1, 2]
 

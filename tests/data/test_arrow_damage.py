@@ -43,7 +43,7 @@ def test_what_cannot_be_read_is_quarantined_by_id(tmp_path: Path) -> None:
     whole = whole.set_column(0, "image", pa.array(rows, whole.schema.field("image").type))
     found = open_data(str(write(whole, tmp_path / "a.parquet")))
     assert found.ids.tolist() == ["a/00000", "a/00007"] and found.labels.tolist() == [2, 0]
-    reasons = {each.path: each.reason for each in found.quarantined}
+    reasons = {each.path: each.reason for each in found.left_out}
     assert list(reasons) == [f"a/0000{row}" for row in range(1, 7)]
     assert reasons["a/00002"] == "UnidentifiedImageError: cannot identify image file its bytes"
     assert reasons["a/00004"] == reasons["a/00005"] == "there are no bytes of it in the file"

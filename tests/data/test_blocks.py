@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import IMAGES, Dataset, open_data, save_examples
 from radiotracer.data.blocks import BLOCK_BYTES, drop_pages, stretches, values
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.gradients import in_batches
@@ -87,8 +87,9 @@ def test_other_arrays_are_left_alone(mapped: np.ndarray, tmp_path: Path) -> None
 @measures
 def test_opening_and_batches_keep_little(tmp_path: Path) -> None:
     n = SIZE // 1024
-    examples = Examples(
-        images=np.random.default_rng(0).integers(0, 256, (n, 32, 32, 1), dtype=np.uint8),
+    examples = Dataset(
+        modality=IMAGES,
+        content=np.random.default_rng(0).integers(0, 256, (n, 32, 32, 1), dtype=np.uint8),
         labels=np.arange(n) % 3,
         ids=np.array([f"{row:040d}" for row in range(n)]),
         class_names=("a", "b", "c"),
@@ -100,8 +101,8 @@ def test_opening_and_batches_keep_little(tmp_path: Path) -> None:
     most = 0
     for row, batch in enumerate(in_batches(found, 1024)):
         most = max(most, resident(tmp_path))
-        pixels = torch.from_numpy(examples.images[1024 * row : 1024 * (row + 1)])
+        pixels = torch.from_numpy(examples.content[1024 * row : 1024 * (row + 1)])
         torch.testing.assert_close(batch.inputs, pixels.permute(0, 3, 1, 2).float() / 255.0)
         assert batch.targets.tolist() == examples.labels[1024 * row : 1024 * (row + 1)].tolist()
     assert most < SIZE // 8
-    np.testing.assert_array_equal(found.images, examples.images)
+    np.testing.assert_array_equal(found.content, examples.content)

@@ -50,10 +50,10 @@ def write(
 def test_one_example_per_image(name: str, at: str, tmp_path: Path) -> None:
     home = write(tmp_path / "photos", name=name, at=at)
     found = open_data(str(home / name))
-    np.testing.assert_array_equal(found.images, PHOTOS[:2])
+    np.testing.assert_array_equal(found.content, PHOTOS[:2])
     assert found.ids.tolist() == ["0.png", "1.png"]
     assert found.class_names == ("cat", "dog") and found.labels.tolist() == [1, 0]
-    assert [(each.path, each.reason) for each in found.quarantined] == [
+    assert [(each.path, each.reason) for each in found.left_out] == [
         ("2.png", "2 categories: cat, dog"),
         ("3.png", "no annotation"),
     ]
@@ -77,9 +77,9 @@ def test_one_example_per_box(tmp_path: Path) -> None:
             *("0.png/100", "0.png/101", "1.png/102", "2.png/103", "3.png/109", "3.png/110")
         ]
         assert found.labels.tolist() == [1, 1, 0, 0, 1, 1] and found.source == spec
-    np.testing.assert_array_equal(found.images[5], np.array(cut(3, 0, 0, 4, 5)))
-    np.testing.assert_array_equal(found.images[4], np.array(cut(3, 6, 7, 10, 12)))
-    reasons = {each.path: each.reason for each in found.quarantined}
+    np.testing.assert_array_equal(found.content[5], np.array(cut(3, 0, 0, 4, 5)))
+    np.testing.assert_array_equal(found.content[4], np.array(cut(3, 6, 7, 10, 12)))
+    reasons = {each.path: each.reason for each in found.left_out}
     assert reasons == {
         "2.png/104": "a crowd, not one thing",
         **dict.fromkeys(
@@ -117,7 +117,7 @@ def test_names_that_lead_elsewhere(tmp_path: Path) -> None:
     write(home, whole)
     for spec in (str(home), f"{home}:boxes"):
         found = open_data(spec)
-        assert len(found) == 1 and len(found.quarantined) == len(names) - 1
+        assert len(found) == 1 and len(found.left_out) == len(names) - 1
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "images").symlink_to(home / "images")
     (tmp_path / "other" / "annotations.json").write_text(json.dumps(whole))

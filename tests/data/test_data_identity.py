@@ -8,14 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from radiotracer.data import Examples, Identity, Texts, dataset_digest, differences, identify
+from radiotracer.data import IMAGES, TEXTS, Dataset, Identity, dataset_digest, differences, identify
 from radiotracer.errors import DataError, NotFiniteError
 
 N = 6
 X = torch.arange(N * 8, dtype=torch.float32).reshape(N, 1, 2, 4)
 Y = torch.tensor([0, 1, 2, 0, 1, 2])
-EXAMPLES = Examples(
-    images=X.numpy().astype(np.uint8).reshape(N, 2, 4, 1),
+EXAMPLES = Dataset(
+    modality=IMAGES,
+    content=X.numpy().astype(np.uint8).reshape(N, 2, 4, 1),
     labels=Y.numpy(),
     ids=np.array([f"e{i}" for i in range(N)]),
     class_names=("a", "b", "c"),
@@ -66,7 +67,7 @@ def test_the_digest_knows_dtype_shape_and_bytes() -> None:
 
 
 def test_images_of_pillow() -> None:
-    images = [Image.fromarray(image[..., 0]) for image in EXAMPLES.images]
+    images = [Image.fromarray(image[..., 0]) for image in EXAMPLES.content]
     one = identify(Pairs([(image, 0) for image in images]))
     two = identify(Pairs([(np.asarray(image), 0) for image in images]))
     assert one.digest == two.digest
@@ -108,11 +109,11 @@ def test_no_difference() -> None:
 
 def test_each_kind_of_difference() -> None:
     before = identify(EXAMPLES)
-    images = EXAMPLES.images.copy()
+    images = EXAMPLES.content.copy()
     images[2] += 1
     labels = EXAMPLES.labels.copy()
     labels[[4, 5]] = 0
-    changed = dataclasses.replace(EXAMPLES, images=images, labels=labels)
+    changed = dataclasses.replace(EXAMPLES, content=images, labels=labels)
     assert differences(before, identify(changed)) == (
         "1 changed image (e.g. 'e2'), 2 changed label (e.g. 'e4')"
     )
@@ -126,8 +127,10 @@ def test_each_kind_of_difference() -> None:
 
 
 def test_a_difference_names_what_the_examples_are() -> None:
-    texts = Texts(("a", "b"), np.array([0, 1]), np.array(["t0", "t1"]), ("no", "yes"), "a test")
-    other = dataclasses.replace(texts, texts=("a", "c"))
+    texts = Dataset(
+        TEXTS, ("a", "b"), np.array([0, 1]), np.array(["t0", "t1"]), ("no", "yes"), "a test"
+    )
+    other = dataclasses.replace(texts, content=("a", "c"))
     before, after = (Identity.of(t.ids, t.digests, t.labels, "text") for t in (texts, other))
     assert differences(before, after) == "1 changed text (e.g. 't1')"
     tokens = torch.zeros(2, 3, dtype=torch.int64)

@@ -19,14 +19,14 @@ def test_tables_are_decoded_into_the_file(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     stored = store_data(source, tmp_path / "out", progress=lambda *what: told.append(what))
     assert stored.digest == open_data(source).digest
-    assert stored.source == str(tmp_path / "out") and isinstance(stored.images.base, np.memmap)
+    assert stored.source == str(tmp_path / "out") and isinstance(stored.content.base, np.memmap)
     assert told == [("images decoded", row, 9) for row in range(1, 10)]
 
 
 def test_data_that_are_opened_whole_are_written_too(tmp_path: Path) -> None:
     source = str(write_idx_folder(tmp_path / "idx"))
     stored = store_data(source, tmp_path / "out")
-    assert stored.digest == open_data(source).digest and stored.queries == f"{source}:test"
+    assert stored.digest == open_data(source).digest and stored.validation == f"{source}:test"
 
 
 def test_the_file_holds_what_memory_would(tmp_path: Path) -> None:

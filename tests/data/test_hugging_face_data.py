@@ -35,9 +35,9 @@ def test_a_data_set_in_memory() -> None:
     data = whole().with_format("torch", columns=["label"])
     state = random.getstate()
     found = open_data(data)
-    np.testing.assert_array_equal(found.images, PIXELS)
+    np.testing.assert_array_equal(found.content, PIXELS)
     assert found.labels.tolist() == LABELS and found.class_names == tuple(NAMES)
-    assert found.ids[[0, 8]].tolist() == ["00000", "00008"] and found.queries is None
+    assert found.ids[[0, 8]].tolist() == ["00000", "00008"] and found.validation is None
     assert data.format["type"] == "torch" and random.getstate() == state
 
 
@@ -46,7 +46,7 @@ def test_shuffled_and_filtered() -> None:
     found = open_data(data)
     rows = [int(each.removeprefix("photo ")) for each in found.ids]
     assert rows != sorted(rows) and len(rows) == 6
-    np.testing.assert_array_equal(found.images, PIXELS[rows])
+    np.testing.assert_array_equal(found.content, PIXELS[rows])
     assert found.labels.tolist() == [LABELS[row] for row in rows]
 
 
@@ -56,7 +56,7 @@ def test_a_dictionary_has_splits() -> None:
     )
     train, test = open_data(both), from_hugging_face(both, split="test")
     assert (len(train), len(test)) == (6, 2) and test.ids.tolist() == ["test/00000", "test/00001"]
-    np.testing.assert_array_equal(test.images, PIXELS[[8, 7]])
+    np.testing.assert_array_equal(test.content, PIXELS[[8, 7]])
     for data, split in ((whole(), "test"), (datasets.DatasetDict(extra=whole()), None)):
         with pytest.raises(DataError, match=f"a {split or 'train'} split in the data set"):
             from_hugging_face(data, split=split)
@@ -98,7 +98,7 @@ def test_caches_beside_a_saved_data_set_are_no_part_of_it(tmp_path: Path) -> Non
     data.map(lambda row: row, cache_file_name=str(home / "cache-2.arrow"))
     assert len(list(home.glob("*.arrow"))) == 4
     found = open_data(str(home))
-    np.testing.assert_array_equal(found.images, PIXELS)
+    np.testing.assert_array_equal(found.content, PIXELS)
     (home / "data-00001-of-00002.arrow").unlink()
     assert "names; got no data-00001-of-00002.arrow" in refused(home)
 
@@ -123,7 +123,7 @@ def legacy(home: Path, indices: Any) -> Path:
 
 def test_indices_in_a_file_of_their_own(tmp_path: Path) -> None:
     found = open_data(str(legacy(tmp_path / "old", pa.array([7, 2, 3], pa.uint64()))))
-    np.testing.assert_array_equal(found.images, PIXELS[[7, 2, 3]])
+    np.testing.assert_array_equal(found.content, PIXELS[[7, 2, 3]])
     assert found.labels.tolist() == [LABELS[row] for row in (7, 2, 3)]
     assert found.ids.tolist() == ["dataset/00007", "dataset/00002", "dataset/00003"]
 
@@ -167,5 +167,5 @@ def test_a_saved_dictionary_with_other_splits(tmp_path: Path) -> None:
     both = datasets.DatasetDict(train=whole(), unsupervised=whole(), test=whole().select([1]))
     both.save_to_disk(tmp_path / "both")
     found = open_data(str(tmp_path / "both"))
-    assert len(found) == 9 and found.quarantined[0].path == "unsupervised"
+    assert len(found) == 9 and found.left_out[0].path == "unsupervised"
     assert len(open_data(f"{tmp_path / 'both'}:test")) == 1

@@ -113,17 +113,17 @@ def test_folder(tmp_path: Path, packed: bool) -> None:
             path.unlink()
     train = open_data(str(folder))
     test = open_data(str(folder) + ":test")
-    assert train.images.shape == (7, 4, 5, 1)
+    assert train.content.shape == (7, 4, 5, 1)
     assert train.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert train.ids[6] == "train/00006" and test.ids[0] == "test/00000"
     assert train.class_names == ("0", "1", "2")
-    assert (train.queries, test.queries) == (f"{folder}:test", None)
+    assert (train.validation, test.validation) == (f"{folder}:test", None)
     assert open_data(train.source).digest == train.digest != test.digest
 
 
 def test_folder_with_only_one_split(tmp_path: Path) -> None:
     folder = write_idx_folder(tmp_path / "idx", prefixes=("train",))
-    assert open_data(str(folder)).queries is None
+    assert open_data(str(folder)).validation is None
     with pytest.raises(DataError, match="t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"):
         open_data(f"{folder}:test")
 

@@ -24,9 +24,9 @@ def test_classes_ids_and_labels(draw: Draw, tmp_path: Path) -> None:
     assert found.class_names == ("cat", "dog")
     assert found.ids.tolist() == ["cat/0.bmp", "cat/deep/er/1.PNG", "dog/2.png"]
     assert found.labels.tolist() == [0, 0, 1]
-    assert found.images.shape == (3, 4, 6, 1)
-    assert found.images[:, 0, 0, 0].tolist() == [5, 200, 9]
-    assert found.quarantined == () and found.queries is None
+    assert found.content.shape == (3, 4, 6, 1)
+    assert found.content[:, 0, 0, 0].tolist() == [5, 200, 9]
+    assert found.left_out == () and found.validation is None
     assert open_data(found.source).digest == found.digest
 
 
@@ -44,7 +44,7 @@ def test_what_cannot_be_read_is_quarantined_by_name(draw: Draw, tmp_path: Path) 
     os.mkfifo(tree / "cat/pipe.png")
     found = open_data(str(tree))
     assert found.ids.tolist() == ["cat/good.png", "dog/good.png"]
-    reasons = {each.path: each.reason for each in found.quarantined}
+    reasons = {each.path: each.reason for each in found.left_out}
     assert list(reasons) == [
         "cat/cut.png",
         "cat/empty.gif",
@@ -76,13 +76,13 @@ def test_a_decompression_bomb_is_quarantined(draw: Draw, tmp_path: Path) -> None
         )
     found = open_data(str(tmp_path / "tree"))
     assert len(found) == 1
-    assert ["DecompressionBomb" in each.reason for each in found.quarantined] == [True, True]
+    assert ["DecompressionBomb" in each.reason for each in found.left_out] == [True, True]
 
 
 def test_formats_that_are_not_allowed_are_not_decoded(draw: Draw, tmp_path: Path) -> None:
     draw("a/1.png")
     Image.new("L", (6, 4)).save(tmp_path / "tree/a/2.png", format="PCX")
-    assert [each.path for each in open_data(str(tmp_path / "tree")).quarantined] == ["a/2.png"]
+    assert [each.path for each in open_data(str(tmp_path / "tree")).left_out] == ["a/2.png"]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_formats_that_are_not_allowed_are_not_decoded(draw: Draw, tmp_path: Path
 def test_grey_stays_grey(draw: Draw, tmp_path: Path, mode: str, value: int, pixel: int) -> None:
     draw("a/1.png", mode=mode, value=value)
     found = open_data(str(tmp_path / "tree"))
-    assert found.images.shape == (1, 4, 6, 1)
-    assert (found.images == pixel).all()
+    assert found.content.shape == (1, 4, 6, 1)
+    assert (found.content == pixel).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
@@ -101,8 +101,8 @@ def test_one_colour_image_makes_all_rgb(draw: Draw, tmp_path: Path, mode: str) -
     draw("a/2.png", mode=mode)
     draw("b/1.png", mode="I;16", value=0x1234)
     found = open_data(str(tmp_path / "tree"))
-    assert found.images.shape == (3, 4, 6, 3)
-    assert (found.images[0] == 9).all() and (found.images[2] == 0x12).all()
+    assert found.content.shape == (3, 4, 6, 3)
+    assert (found.content[0] == 9).all() and (found.content[2] == 0x12).all()
 
 
 def test_several_sizes(draw: Draw, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_several_sizes(draw: Draw, tmp_path: Path) -> None:
     ):
         open_data(str(tmp_path / "tree"))
     found = open_data(str(tmp_path / "tree"), image_size=5)
-    assert found.images.shape == (3, 5, 5, 1) and (found.images == 7).all()
+    assert found.content.shape == (3, 5, 5, 1) and (found.content == 7).all()
     for size in (0, -1, 10**6):
         with pytest.raises(DataError, match="an image size from 1 to 4096"):
             open_data(str(tmp_path / "tree"), image_size=size)
@@ -146,8 +146,8 @@ def test_splits(draw: Draw, tmp_path: Path, other: str) -> None:
     assert train.ids.tolist() == ["train/a/1.png", "train/b/1.png"]
     assert test.ids.tolist() == [f"{other}/b/1.png"] and test.labels.tolist() == [1]
     assert train.class_names == test.class_names == ("a", "b")
-    assert train.images.shape[3] == test.images.shape[3] == 3
-    assert (train.queries, test.queries) == (f"{tree}:test", None)
+    assert train.content.shape[3] == test.content.shape[3] == 3
+    assert (train.validation, test.validation) == (f"{tree}:test", None)
     assert open_data(f"{tree}:train").digest == train.digest
     draw(f"{other}/c/1.png")
     with pytest.raises(DataError, match=r"classes of the training split \(a, b\)"):

@@ -24,9 +24,9 @@ def write(path: Path, **arrays: object) -> str:
 def test_plain_archive(tmp_path: Path, names: tuple[str, str]) -> None:
     path = write(tmp_path / "a.npz", **{names[0]: IMAGES, names[1]: LABELS.astype(np.uint8)})
     found = open_data(path)
-    assert found.images.shape == (6, 4, 5, 1) and found.labels.dtype == np.int64
+    assert found.content.shape == (6, 4, 5, 1) and found.labels.dtype == np.int64
     assert found.ids.tolist()[:2] == ["00000", "00001"]
-    assert found.class_names == ("0", "1", "2") and found.queries is None
+    assert found.class_names == ("0", "1", "2") and found.validation is None
     assert found.source == path
 
 
@@ -39,7 +39,7 @@ def test_archive_with_splits(tmp_path: Path) -> None:
         y_test=LABELS[:3],
     )
     train, test = open_data(path), open_data(f"{path}:test")
-    assert train.queries == f"{path}:test" and test.queries is None
+    assert train.validation == f"{path}:test" and test.validation is None
     assert train.class_names == test.class_names == ("0", "1", "2", "3", "4")
     assert train.ids[1] == "train/00001" and test.ids[1] == "test/00001"
     assert open_data(test.source).digest == test.digest
@@ -120,5 +120,5 @@ def test_a_damaged_archive_is_a_data_error_or_still_whole(
         found = open_data(str(folder / "a.npz"))
     except DataError:
         return
-    np.testing.assert_array_equal(found.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(found.content[..., 0], IMAGES)
     np.testing.assert_array_equal(found.labels, LABELS)

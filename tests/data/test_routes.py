@@ -126,9 +126,9 @@ def test_the_first_route_that_works_fills_the_cache(
 def test_open_fetches_and_knows_its_splits(tiny: Path) -> None:
     install(tiny)
     train, test = open_data("tiny"), open_data("tiny:test")
-    assert train.images.shape == (5, 4, 3, 1) and train.labels.tolist() == [0, 1, 1, 0, 1]
-    assert (train.source, train.queries) == ("tiny", "tiny:test")
-    assert (test.source, test.queries) == ("tiny:test", None)
+    assert train.content.shape == (5, 4, 3, 1) and train.labels.tolist() == [0, 1, 1, 0, 1]
+    assert (train.source, train.validation) == ("tiny", "tiny:test")
+    assert (test.source, test.validation) == ("tiny:test", None)
     assert train.ids[3] == "train/00003" and test.ids[1] == "test/00001"
     assert train.class_names == ("zero", "one")
     assert open_data("tiny:train").digest == train.digest

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiotracer.data import Examples, Quarantined, open_data, save_examples
+from radiotracer.data import IMAGES, Dataset, LeftOut, open_data, save_examples
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.data.npy import NpyWriter, map_npy
 from radiotracer.data.npz import read_arrays
 from radiotracer.data.saved import FORMAT
-from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import DataError
 
 N = 6
-EXAMPLES = Examples(
-    images=np.random.default_rng(0).integers(0, 256, (N, 4, 5, 1), dtype=np.uint8),
+EXAMPLES = Dataset(
+    modality=IMAGES,
+    content=np.random.default_rng(0).integers(0, 256, (N, 4, 5, 1), dtype=np.uint8),
     labels=np.array([0, 1, 2, 0, 1, 2]),
     ids=np.array([f"e{row}" for row in range(N)]),
     class_names=("x", "y", "z"),
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @st.composite
-def examples(draw: st.DrawFn) -> Examples:
+def examples(draw: st.DrawFn) -> Dataset:
     text = st.text(
         st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8
     )
@@ -45,33 +46,34 @@ def examples(draw: st.DrawFn) -> Examples:
     channels = draw(st.sampled_from([1, 3]))
     names = tuple(draw(st.lists(text, min_size=1, max_size=4)))
     seed = draw(st.integers(0, 2**32))
-    return Examples(
-        images=np.random.default_rng(seed).integers(0, 256, (n, 2, 3, channels), dtype=np.uint8),
+    return Dataset(
+        modality=IMAGES,
+        content=np.random.default_rng(seed).integers(0, 256, (n, 2, 3, channels), dtype=np.uint8),
         labels=np.array(
             draw(st.lists(st.integers(0, len(names) - 1), min_size=n, max_size=n)), dtype=np.int64
         ),
         ids=np.array(draw(st.lists(text, min_size=n, max_size=n, unique=True)), dtype=np.str_),
         class_names=names,
         source="test",
-        queries=draw(st.none() | text),
-        quarantined=tuple(Quarantined(a, b) for a, b in draw(st.lists(st.tuples(text, text)))),
+        validation=draw(st.none() | text),
+        left_out=tuple(LeftOut(a, b) for a, b in draw(st.lists(st.tuples(text, text)))),
     )
 
 
 @given(given_examples=examples())
 @settings(max_examples=60)
 def test_saved_and_opened_again_is_equal(
-    given_examples: Examples, tmp_path_factory: pytest.TempPathFactory
+    given_examples: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("saved")
     save_examples(given_examples, folder, name="n", provenance={"seed": 3})
     found = open_data(str(folder))
-    np.testing.assert_array_equal(found.images, given_examples.images)
+    np.testing.assert_array_equal(found.content, given_examples.content)
     np.testing.assert_array_equal(found.labels, given_examples.labels)
     np.testing.assert_array_equal(found.ids, given_examples.ids)
     assert found.class_names == given_examples.class_names
-    assert found.queries == given_examples.queries
-    assert found.quarantined == given_examples.quarantined
+    assert found.validation == given_examples.validation
+    assert found.left_out == given_examples.left_out
     assert found.digest == given_examples.digest
     assert found.source == str(folder)
     description = json.loads((folder / "data.json").read_text())
@@ -81,22 +83,22 @@ def test_saved_and_opened_again_is_equal(
 @given(before=examples(), data=st.data())
 @settings(max_examples=60)
 def test_the_digest_changes_with_content_label_id_and_order_only(
-    before: Examples, data: st.DataObject
+    before: Dataset, data: st.DataObject
 ) -> None:
     same = dataclasses.replace(
-        before, images=before.images.copy(), source="elsewhere", queries="x", quarantined=()
+        before, content=before.content.copy(), source="elsewhere", validation="x", left_out=()
     )
     assert same.digest == before.digest
     row = data.draw(st.integers(0, len(before) - 1))
-    images = before.images.copy()
+    images = before.content.copy()
     images[row, 0, 0, 0] ^= 1
     labels = before.labels.copy()
     labels[row] += 1
     ids = before.ids.astype(object)
     ids[row] = "another, longer than the others"
     changed = [
-        dataclasses.replace(before, images=images),
-        dataclasses.replace(before, images=before.images.transpose(0, 2, 1, 3)),
+        dataclasses.replace(before, content=images),
+        dataclasses.replace(before, content=before.content.transpose(0, 2, 1, 3)),
         dataclasses.replace(before, labels=labels, class_names=(*before.class_names, "more")),
         dataclasses.replace(before, ids=ids.astype(str)),
     ]
@@ -107,7 +109,7 @@ def test_the_digest_changes_with_content_label_id_and_order_only(
 
 
 def test_a_digest_cannot_be_forged_by_a_line_break_in_an_id() -> None:
-    one = Examples(EXAMPLES.images[:2], EXAMPLES.labels[:2], np.array(["a", "b"]), ("x", "y"), "s")
+    one = Dataset(EXAMPLES.content[:2], EXAMPLES.labels[:2], np.array(["a", "b"]), ("x", "y"), "s")
     for name in (f"a\n{one.digests[1]} 1 b", f"a'\n{one.digests[1]} 1 'b"):
         forged = dataclasses.replace(EXAMPLES.take([0]), ids=np.array([name]))
         assert forged.digest != one.digest
@@ -116,7 +118,7 @@ def test_a_digest_cannot_be_forged_by_a_line_break_in_an_id() -> None:
 def test_the_digest_is_over_these_lines() -> None:
     """Written out once more, as runs and releases of every version have it."""
     header = np.array([4, 5, 1], dtype=">u4").tobytes()
-    digests = [hashlib.sha256(header + image.tobytes()).hexdigest() for image in EXAMPLES.images]
+    digests = [hashlib.sha256(header + image.tobytes()).hexdigest() for image in EXAMPLES.content]
     assert EXAMPLES.digests.tolist() == digests and EXAMPLES.digests.dtype.kind == "U"
     lines = [
         f"{digest} {label} {name!a}\n"
@@ -129,24 +131,24 @@ def test_the_digest_is_over_these_lines() -> None:
 
 def test_pixels_and_ids_are_read_only_maps(folder: Path) -> None:
     found = open_data(str(folder))
-    for array in (found.images, found.ids):
+    for array in (found.content, found.ids):
         assert type(array) is np.ndarray and isinstance(array.base, np.memmap)
         assert not array.flags.writeable
     some = found.take([1, 2])
-    assert some.images.flags.writeable and some.images.flags.owndata
+    assert some.content.flags.writeable and some.content.flags.owndata
     # torch warns, which is an error here, about arrays that it may not write to.
-    assert to_inputs(found.images).shape == (N, 1, 4, 5)
+    assert to_inputs(found.content).shape == (N, 1, 4, 5)
 
 
 def test_a_folder_can_be_saved_over_itself(folder: Path) -> None:
     found = open_data(str(folder))
     save_examples(found.take([3, 1]), folder)
-    assert found.images.tolist() == EXAMPLES.images.tolist()
+    assert found.content.tolist() == EXAMPLES.content.tolist()
     assert open_data(str(folder)).ids.tolist() == ["e3", "e1"]
 
 
 def test_no_examples_and_arrays_in_another_order(tmp_path: Path) -> None:
-    turned = dataclasses.replace(EXAMPLES, images=EXAMPLES.images.transpose(0, 2, 1, 3))
+    turned = dataclasses.replace(EXAMPLES, content=EXAMPLES.content.transpose(0, 2, 1, 3))
     for examples in (EXAMPLES.take([]), turned, turned.take([1])):
         save_examples(examples, tmp_path)
         assert open_data(str(tmp_path)).digest == examples.digest
@@ -221,9 +223,9 @@ def test_damaged_files(folder: Path, name: str, damage: str) -> None:
     ("name", "array", "message"),
     [
         ("images", np.uint8(3), r"uint8 images of shape \(n, height, width, 1 or 3\)"),
-        ("images", EXAMPLES.images[0], "uint8 images of shape"),
-        ("images", EXAMPLES.images / 255, "got float64"),
-        ("images", EXAMPLES.images[:3], "one label and one id for each of 3 images"),
+        ("images", EXAMPLES.content[0], "uint8 images of shape"),
+        ("images", EXAMPLES.content / 255, "got float64"),
+        ("images", EXAMPLES.content[:3], "one label and one id for each of 3 images"),
         ("ids", np.array("e"), "one label and one id"),
         ("ids", EXAMPLES.ids[:, None], "one label and one id"),
         ("ids", np.arange(N), "text ids"),

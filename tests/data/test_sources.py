@@ -41,10 +41,10 @@ def test_a_source_opens_from_another_folder(
     monkeypatch.chdir(tmp_path)
     write_idx_folder(tmp_path / "idx")
     train, test = open_data("idx"), open_data("idx:test")
-    assert train.queries is not None
+    assert train.validation is not None
     monkeypatch.chdir("/")
     assert open_data(train.source).digest == train.digest
-    assert open_data(train.queries).digest == open_data(test.source).digest == test.digest
+    assert open_data(train.validation).digest == open_data(test.source).digest == test.digest
 
 
 def test_a_path_that_ends_like_a_split(draw: Draw, tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_the_real_thing(name: str, total: int, test_total: int) -> None:
     if not {each.name: each.cached for each in list_built_ins()}[name]:
         pytest.skip(f"{name} is not in the cache: run `radiotracer data get {name}`")
     train, test = open_data(name), open_data(f"{name}:test")
-    assert train.images.shape == (60_000, 28, 28, 1) and test.images.shape == (10_000, 28, 28, 1)
-    assert int(train.images.sum(dtype=np.int64)) == total
-    assert int(test.images.sum(dtype=np.int64)) == test_total
+    assert train.content.shape == (60_000, 28, 28, 1) and test.content.shape == (10_000, 28, 28, 1)
+    assert int(train.content.sum(dtype=np.int64)) == total
+    assert int(test.content.sum(dtype=np.int64)) == test_total
     if name == "mnist":
         counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
         assert np.bincount(train.labels).tolist() == counts

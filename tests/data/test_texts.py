@@ -17,10 +17,10 @@ from arrow_helpers import write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radiotracer.data import Texts, open_data, open_texts
+from radiotracer.data import TEXTS, Dataset, open_data, open_texts
 from radiotracer.errors import DataError
 
-TEXTS = ["one, two", 'three\n\n"four"', "", "2020-01-01", "NA", "Käse 🧀 \ufeff\x0b"]
+LINES = ["one, two", 'three\n\n"four"', "", "2020-01-01", "NA", "Käse 🧀 \ufeff\x0b"]
 LABELS = [0, 1, 0, 1, 0, 1]
 
 
@@ -32,7 +32,7 @@ def refused(path: Path | str, **settings: Any) -> str:
 
 
 def table(labels: Any = None, **more: Any) -> pa.Table:
-    return pa.table({"text": TEXTS, "label": LABELS if labels is None else labels, **more})
+    return pa.table({"text": LINES, "label": LABELS if labels is None else labels, **more})
 
 
 def write_csv(path: Path, columns: dict[str, list[Any]], separator: str = ",") -> Path:
@@ -63,31 +63,31 @@ ENDINGS = ["parquet", "arrow", "feather", "csv", "tsv", "jsonl", "ndjson", "json
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("ids", [None, ["a", "b", "c", "d", "e", "f"], [5, 4, 3, 2, 1, 0]])
 def test_the_same_texts_from_every_format(ending: str, ids: Any, tmp_path: Path) -> None:
-    columns = {"other": LABELS, "sentence": TEXTS, "labels": LABELS} | ({"id": ids} if ids else {})
+    columns = {"other": LABELS, "sentence": LINES, "labels": LABELS} | ({"id": ids} if ids else {})
     found = open_texts(str(write_any(tmp_path / f"mine.{ending}", columns)))
-    assert found.texts == tuple(TEXTS) and found.labels.tolist() == LABELS
+    assert found.content == tuple(LINES) and found.labels.tolist() == LABELS
     assert found.class_names == ("0", "1") and found.labels.dtype == np.int64
     expected = [f"mine/{row:05d}" for row in range(6)] if ids is None else list(map(str, ids))
     assert found.ids.tolist() == expected
-    assert found.digests.tolist() == [hashlib.sha256(each.encode()).hexdigest() for each in TEXTS]
+    assert found.digests.tolist() == [hashlib.sha256(each.encode()).hexdigest() for each in LINES]
     assert open_texts(found.source).digest == found.digest
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_names_of_classes(ending: str, tmp_path: Path) -> None:
-    columns = {"text": TEXTS, "label": ["spam", "ham"] * 3}
+    columns = {"text": LINES, "label": ["spam", "ham"] * 3}
     found = open_texts(str(write_any(tmp_path / f"x.{ending}", columns)))
     assert found.class_names == ("ham", "spam") and found.labels.tolist() == [1, 0] * 3
 
 
 def test_columns_that_are_named(tmp_path: Path) -> None:
     for ending in ENDINGS:
-        columns = {"text": TEXTS, "body": TEXTS[::-1], "label": LABELS, "kind": LABELS[::-1]}
+        columns = {"text": LINES, "body": LINES[::-1], "label": LABELS, "kind": LABELS[::-1]}
         path = write_any(tmp_path / f"x.{ending}", columns)
         found = open_texts(str(path), text_column="body", label_column="kind")
-        assert found.texts == tuple(TEXTS[::-1]) and found.labels.tolist() == LABELS[::-1]
+        assert found.content == tuple(LINES[::-1]) and found.labels.tolist() == LABELS[::-1]
         assert "one column called nothing in" in refused(path, text_column="nothing")
-        path = write_any(tmp_path / f"y.{ending}", columns | {"content": TEXTS})
+        path = write_any(tmp_path / f"y.{ending}", columns | {"content": LINES})
         assert "both text and content" in refused(path)
 
 
@@ -98,8 +98,8 @@ def test_what_is_no_text_is_left_out(tmp_path: Path) -> None:
         write_lines(tmp_path / "x.jsonl", {"text": texts, "label": [0, 1, 1]}),
     ):
         found = open_texts(str(path))
-        assert found.texts == ("a", "c") and found.ids.tolist() == ["x/00000", "x/00002"]
-        assert [(each.path, each.reason) for each in found.quarantined] == [("x/00001", "no text")]
+        assert found.content == ("a", "c") and found.ids.tolist() == ["x/00000", "x/00002"]
+        assert [(each.path, each.reason) for each in found.left_out] == [("x/00001", "no text")]
 
 
 def test_splits(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_splits(tmp_path: Path) -> None:
         write_any(home / f"validation.{ending}", {"text": ["c"], "label": ["y"]})
         train, test = open_texts(str(home)), open_texts(f"{home}:test")
         assert train.class_names == test.class_names == ("x", "y") and test.labels.tolist() == [1]
-        assert train.queries == f"{home}:test" and test.queries is None
+        assert train.validation == f"{home}:test" and test.validation is None
         assert train.ids.tolist() == ["train/00000", "train/00001"]
         write_any(home / f"validation.{ending}", {"text": ["c"], "label": ["z"]})
         assert "the classes of the training split (x, y); got the label 'z'" in refused(
@@ -124,11 +124,14 @@ def test_a_folder_that_save_to_disk_wrote(tmp_path: Path) -> None:
     datasets.disable_progress_bars()
     features = {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["n", "p"])}
     data = datasets.Dataset.from_dict(
-        {"text": TEXTS, "label": LABELS}, features=datasets.Features(features)
+        {"text": LINES, "label": LABELS}, features=datasets.Features(features)
     )
     data.shuffle(seed=1).save_to_disk(tmp_path / "disk")
     found = open_texts(str(tmp_path / "disk"))
-    assert found.texts == tuple(data.shuffle(seed=1)["text"][:]) and found.class_names == ("n", "p")
+    assert found.content == tuple(data.shuffle(seed=1)["text"][:]) and found.class_names == (
+        "n",
+        "p",
+    )
 
 
 def document(root: Path, name: str, content: bytes = b"hello") -> Path:
@@ -146,9 +149,9 @@ def test_folders_of_documents(tmp_path: Path) -> None:
     document(root, "spam/3.eml")
     (root / "spam" / "4.txt").symlink_to("/etc/passwd")
     found = open_texts(str(root))
-    assert found.texts == ("grüß\r\ngott", "hello", "buy") and found.labels.tolist() == [0, 0, 1]
+    assert found.content == ("grüß\r\ngott", "hello", "buy") and found.labels.tolist() == [0, 0, 1]
     assert found.ids.tolist() == ["ham/1.txt", "ham/deep/2.TXT", "spam/2.txt"]
-    assert {each.path: each.reason for each in found.quarantined} == {
+    assert {each.path: each.reason for each in found.left_out} == {
         "spam/1.txt": "not in UTF-8",
         "spam/3.eml": "its name does not end like that of a text",
         "spam/4.txt": "a symbolic link, which may lead out of the folder",
@@ -161,7 +164,7 @@ def test_documents_in_splits(tmp_path: Path) -> None:
     for name in ("train/a/1.txt", "train/b/1.txt", "test/b/1.txt"):
         document(tmp_path / "set", name)
     train, test = open_texts(str(tmp_path / "set")), open_texts(f"{tmp_path / 'set'}:test")
-    assert train.queries == f"{tmp_path / 'set'}:test" and test.labels.tolist() == [1]
+    assert train.validation == f"{tmp_path / 'set'}:test" and test.labels.tolist() == [1]
     document(tmp_path / "set", "test/c/1.txt")
     assert "the classes of the training split (a, b)" in refused(f"{tmp_path / 'set'}:test")
 
@@ -209,23 +212,23 @@ def test_any_text_comes_back(
     columns = {"text": [row[0] for row in rows], "label": [row[1] for row in rows]}
     path = write_any(tmp_path_factory.mktemp("texts") / f"x.{ending}", columns)
     found = open_texts(str(path))
-    assert found.texts == tuple(columns["text"]) and found.labels.tolist() == columns["label"]
+    assert found.content == tuple(columns["text"]) and found.labels.tolist() == columns["label"]
 
 
-def of(texts: tuple[str, ...] = ("a", "b", "c"), **changes: Any) -> Texts:
+def of(texts: tuple[str, ...] = ("a", "b", "c"), **changes: Any) -> Dataset:
     fields = {
         "labels": np.array([0, 1, 1]),
         "ids": np.array(["x", "y", "z"]),
         "class_names": ("no", "yes"),
         "source": "memory",
     }
-    return Texts(texts, **(fields | changes))
+    return Dataset(TEXTS, texts, **(fields | changes))
 
 
 def test_taking_and_relabelling() -> None:
     whole = of()
-    assert whole.take([2, 0]).texts == ("c", "a") and whole.take([2, 0]).ids.tolist() == ["z", "x"]
-    assert whole.take(whole.labels == 1).texts == ("b", "c") and len(whole.take([])) == 0
+    assert whole.take([2, 0]).content == ("c", "a") and whole.take([2, 0]).ids.tolist() == ["z", "x"]
+    assert whole.take(whole.labels == 1).content == ("b", "c") and len(whole.take([])) == 0
     other = whole.with_labels(np.array([1, 1, 1]))
     assert other.digest != whole.digest and (other.digests == whole.digests).all()
     with pytest.raises(DataError, match="at least one example in each of the 2 classes"):
@@ -246,7 +249,7 @@ def test_taking_and_relabelling() -> None:
         lambda: of(class_names=()),
     ],
 )
-def test_what_texts_refuse(build: Callable[[], Texts]) -> None:
+def test_what_texts_refuse(build: Callable[[], Dataset]) -> None:
     with pytest.raises(DataError):
         build()
 

@@ -20,10 +20,10 @@ from radiotracer.errors import DataError
 def test_one_archive(kind: int, tmp_path: Path) -> None:
     path = tar(tmp_path / "mine-0000.tar", of(range(6)), kind=kind)
     found = open_data(str(path))
-    np.testing.assert_array_equal(found.images, PIXELS[:6])
+    np.testing.assert_array_equal(found.content, PIXELS[:6])
     assert found.labels.tolist() == [0, 1] * 3 and found.class_names == ("0", "1")
     assert found.ids[[0, 5]].tolist() == ["mine-0000/0000", "mine-0000/0005"]
-    assert found.quarantined == () and found.queries is None
+    assert found.left_out == () and found.validation is None
     assert open_data(found.source).digest == found.digest
 
 
@@ -58,11 +58,11 @@ def folder(root: Path) -> Path:
 def test_a_folder_with_splits(tmp_path: Path) -> None:
     root = folder(tmp_path / "set")
     train, test = open_data(str(root)), open_data(f"{root}:test")
-    assert train.queries == f"{root}:test"
-    np.testing.assert_array_equal(train.images, PIXELS[:4])
-    np.testing.assert_array_equal(test.images, PIXELS[4:])
+    assert train.validation == f"{root}:test"
+    np.testing.assert_array_equal(train.content, PIXELS[:4])
+    np.testing.assert_array_equal(test.content, PIXELS[4:])
     assert train.ids[2] == "train-000001/0002"
-    assert open_data(train.queries).digest == test.digest
+    assert open_data(train.validation).digest == test.digest
     tar(root / "train-000003.tar", of(range(2)))
     assert "number 1 and then 3; fetch the missing ones" in refused(root)
 
@@ -77,7 +77,7 @@ def test_patterns(tmp_path: Path) -> None:
     assert f"no {root}/train-000002.tar" in refused(f"{root}/train-{{000000..000002}}.tar")
     assert "leave out :test" in refused(f"{pattern}:test")
     assert takes_image_size(pattern) and not takes_image_size("mnist")
-    assert open_data(pattern, image_size=8).images.shape == (4, 8, 8, 3)
+    assert open_data(pattern, image_size=8).content.shape == (4, 8, 8, 3)
 
 
 @pytest.mark.parametrize("pattern", ["a-{}.tar", "a-{3..1}.tar", "a-{x..y}.tar", "a-{1...3}.tar"])
@@ -108,7 +108,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     members |= described(13, label=1, **{"class": 2})
     found = open_data(str(tar(tmp_path / "x.tar", members, more=(link, device))))
     assert found.ids.tolist() == ["x/0000"]
-    reasons = {each.path: each.reason for each in found.quarantined}
+    reasons = {each.path: each.reason for each in found.left_out}
     assert reasons["x/9.png"] == "a link, which may lead out of the archive"
     assert reasons["x/8.png"] == "not a plain file"
     assert reasons["x/../5.png"] == reasons["x//6.png"] == "its name leads out of the archive"

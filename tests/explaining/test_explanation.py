@@ -12,20 +12,20 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from radiotracer import Run, Tracer, explain, record
-from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.explaining import explanation as module
 from radiotracer.training.networks import SmallCNN
 from tiny_world import World
 
 
-def last_outputs(tiny: World, examples: Examples) -> torch.Tensor:
+def last_outputs(tiny: World, examples: Dataset) -> torch.Tensor:
     """What the last checkpoint says of the examples, without any of the package's engines."""
     model = copy.deepcopy(tiny.model)
     model.load_state_dict(tiny.run.weights(tiny.run.checkpoints[-1]))
     with torch.no_grad():
-        return model.eval()(to_inputs(examples.images))
+        return model.eval()(to_inputs(examples.content))
 
 
 @pytest.mark.parametrize("method", ["gas", "tracin-cp"])
@@ -53,7 +53,7 @@ def test_influence_is_that_on_the_label_explained(
         "given": torch.from_numpy(tiny.queries.labels[rows]),
     }.get(str(label), torch.full((3,), fixed.get(label, 0)))
     tracer = Tracer(tiny.model, tiny.run, layers=["head.*"] if layers is None else layers)
-    inputs = to_inputs(tiny.queries.images[rows])
+    inputs = to_inputs(tiny.queries.content[rows])
     expected = tracer.influence(tiny.tampered, (inputs, targets), method=method).detach().numpy()
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found.influence, expected, rtol=1e-5, atol=1e-6 * scale)
@@ -73,14 +73,14 @@ def test_training_on_a_proponent_lowers_the_loss(tiny: World) -> None:
     found = explain(
         tiny.model, run, tiny.tampered, tiny.queries, rows=[4], k=3, layers=["*"], label="top"
     )
-    query, target = to_inputs(tiny.queries.images[[4]]), torch.tensor([2])
+    query, target = to_inputs(tiny.queries.content[[4]]), torch.tensor([2])
     ends = [(found.top.proponents_rows[0], 1), (found.top.opponents_rows[0], -1)]
     for rows, sign in ends:
         for row in rows.tolist():
             model = copy.deepcopy(tiny.model).eval()
             model.load_state_dict(run.weights(last[0]))
             before = nn.functional.cross_entropy(model(query), target)
-            inputs = to_inputs(tiny.tampered.images[[row]])
+            inputs = to_inputs(tiny.tampered.content[[row]])
             own = nn.functional.cross_entropy(
                 model(inputs), torch.from_numpy(tiny.tampered.labels[[row]])
             )

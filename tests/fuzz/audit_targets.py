@@ -119,7 +119,7 @@ def _prepare_power(folder: Path) -> Prepared:
 
 
 def _log(path: Path, answers: list[Any]) -> bytes:
-    digests = image_digests(few().images)
+    digests = image_digests(few().content)
     log = QueryLog(path, "it", _IDENTITY)
     log.ask(2)
     log.answer(digests[:2], answers[:2])
@@ -133,7 +133,7 @@ def _prepare_log(folder: Path) -> Prepared:
     path = folder / "queries.jsonl"
     scores = _log(folder / "scores", [(0.25, 0.75), (0.5, 0.5), (1.0, 0.0)])
     labels = _log(folder / "labels", [1, 0, 1])
-    images = few().images[:3]
+    images = few().content[:3]
 
     def parse(content: bytes) -> object:
         path.write_bytes(content)

@@ -53,21 +53,21 @@ def _idx_labels() -> tuple[bytes, ...]:
 def _archives() -> tuple[bytes, ...]:
     data = few()
     return (
-        archive(images=data.images, labels=data.labels, ids=data.ids, class_names=["a", "b"]),
-        archive(x=data.images[..., 0], y=data.labels[:, None].astype(np.uint8)),
+        archive(images=data.content, labels=data.labels, ids=data.ids, class_names=["a", "b"]),
+        archive(x=data.content[..., 0], y=data.labels[:, None].astype(np.uint8)),
         _archive_with_test(),
     )
 
 
 def _archive_with_test() -> bytes:
     data = few()
-    half = {"x_train": data.images, "y_train": data.labels, "class_names": np.array(["a", "b"])}
-    return archive(**half, x_test=data.images[:2], y_test=data.labels[:2])
+    half = {"x_train": data.content, "y_train": data.labels, "class_names": np.array(["a", "b"])}
+    return archive(**half, x_test=data.content[:2], y_test=data.labels[:2])
 
 
 def _arrays() -> tuple[bytes, ...]:
     streams = [io.BytesIO() for _ in range(2)]
-    for stream, array in zip(streams, (few().images, few().ids), strict=True):
+    for stream, array in zip(streams, (few().content, few().ids), strict=True):
         np.save(stream, array)
     return tuple(stream.getvalue() for stream in streams)
 
@@ -82,7 +82,7 @@ def _saved(name: str) -> Callable[[Path], Prepared]:
         def parse(content: bytes) -> object:
             (folder / name).write_bytes(content)
             found = open_data(str(folder))
-            return found.images.sum(), found.ids.tolist()
+            return found.content.sum(), found.ids.tolist()
 
         return Prepared((seed,), parse)
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from marked_world import KEY, by_carriers, network
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import IMAGES, Dataset, open_data, save_examples
 from radiotracer.provenance.release import Release
 from radiotracer.recipes import random_flip
 from radiotracer.runs import Run
@@ -24,11 +24,12 @@ from tiny_world import tiny_archive
 __all__ = ["KEY"]
 
 
-def few(n: int = 6) -> Examples:
+def few(n: int = 6) -> Dataset:
     """Images of 4x4 pixels in two classes."""
     rng = np.random.default_rng(0)
-    return Examples(
-        images=rng.integers(0, 256, (n, 4, 4, 1), dtype=np.uint8),
+    return Dataset(
+        modality=IMAGES,
+        content=rng.integers(0, 256, (n, 4, 4, 1), dtype=np.uint8),
         labels=np.arange(n) % 2,
         ids=np.array([f"träin/{row:05d}" for row in range(n)]),
         class_names=("a", "b"),
@@ -59,13 +60,13 @@ def saved(folder: Path) -> None:
 
 
 @functools.cache
-def _trained() -> tuple[tempfile.TemporaryDirectory[str], Run, torch.nn.Module, Examples, Examples]:
+def _trained() -> tuple[tempfile.TemporaryDirectory[str], Run, torch.nn.Module, Dataset, Dataset]:
     root = tempfile.TemporaryDirectory()
     data = open_data(str(tiny_archive(Path(root.name) / "tiny.npz", n=24, m=9)))
     config = TrainConfig(model="small-cnn", width=1, epochs=2, batch_size=8, seed=3)
     run, model = train(data, config, Path(root.name) / "run")
-    assert data.queries is not None
-    return root, run, model, data, open_data(data.queries)
+    assert data.validation is not None
+    return root, run, model, data, open_data(data.validation)
 
 
 def recorded() -> Run:

@@ -53,7 +53,7 @@ def test_columns_and_types(found: Scan, scan_folder: Path, tiny: World) -> None:
     frame = table.to_pandas()
     for row in (0, 95):
         shown = np.asarray(Image.open(io.BytesIO(frame["image"][row])))
-        np.testing.assert_array_equal(shown, tiny.tampered.images[row, :, :, 0])
+        np.testing.assert_array_equal(shown, tiny.tampered.content[row, :, :, 0])
     dtype.clear()
     assert spotlight_columns(found)[1]
 

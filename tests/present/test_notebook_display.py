@@ -227,7 +227,7 @@ def test_looking_draws_nothing_and_changes_nothing(tiny: World) -> None:
 
         def __getitem__(self, row: int) -> Any:
             torch.rand(3)
-            image = torch.from_numpy(tiny.tampered.images[row] / 255.0).float().permute(2, 0, 1)
+            image = torch.from_numpy(tiny.tampered.content[row] / 255.0).float().permute(2, 0, 1)
             return image, int(tiny.tampered.labels[row])
 
     shown = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries)

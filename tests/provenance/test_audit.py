@@ -155,9 +155,9 @@ def test_nobody_is_asked_before_the_commitment_opens(
     elif spoiled == "rows":
         release = dataclasses.replace(release, rows=release.rows[::-1].copy())
     else:
-        images = release.published.images.copy()
+        images = release.published.content.copy()
         images[0] ^= 1
-        public = dataclasses.replace(release.published, images=images)
+        public = dataclasses.replace(release.published, content=images)
         release = dataclasses.replace(release, published=public)
     with pytest.raises(InputError, match=r"another |edited since"):
         audit(release, key, asked.suspect, held_out=HELD_OUT, build=build)

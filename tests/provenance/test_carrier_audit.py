@@ -29,7 +29,7 @@ from marked_world import (
     trained,
 )
 from radiotracer.data import Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, carriers, control_keys
 from radiotracer.provenance.carrier_test import audit_carriers, extractor_of

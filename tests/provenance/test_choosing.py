@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key, choosing
 from radiotracer.provenance.choosing import (
@@ -30,10 +30,11 @@ POLICIES: tuple[Policy, ...] = ("hardest", "random", "self-influence")
 SHAPE = (3, 2, 1)
 
 
-def examples(seed: int = 0, n: int = 120, classes: int = 3) -> Examples:
+def examples(seed: int = 0, n: int = 120, classes: int = 3) -> Dataset:
     rng = np.random.default_rng(seed)
-    return Examples(
-        images=rng.integers(0, 256, (n, *SHAPE), dtype=np.uint8),
+    return Dataset(
+        modality=IMAGES,
+        content=rng.integers(0, 256, (n, *SHAPE), dtype=np.uint8),
         labels=rng.integers(0, classes, n),
         ids=np.array([f"id/{i}" for i in range(n)]),
         class_names=tuple("abcdefgh"[:classes]),
@@ -54,13 +55,13 @@ def network(seed: int = 0, outputs: int = 3, scale: float = 3.0, bias: bool = Tr
     return made.train()
 
 
-def margins(models: list[nn.Module], data: Examples) -> np.ndarray:
+def margins(models: list[nn.Module], data: Dataset) -> np.ndarray:
     """In float64, image by image."""
     rows = []
     for model in models:
         private = copy.deepcopy(model).double().eval()
         own = []
-        for image, label in zip(data.images, data.labels, strict=True):
+        for image, label in zip(data.content, data.labels, strict=True):
             inputs = torch.from_numpy(image / 255.0).permute(2, 0, 1)[None]
             likely = private(inputs).softmax(1)[0].detach().numpy()
             own.append(likely[label] - np.delete(likely, label).max())
@@ -68,13 +69,13 @@ def margins(models: list[nn.Module], data: Examples) -> np.ndarray:
     return np.mean(rows, axis=0)
 
 
-def influences(models: list[nn.Module], data: Examples) -> np.ndarray:
+def influences(models: list[nn.Module], data: Dataset) -> np.ndarray:
     """Squared norms of the last layer's gradients, by autograd, in float64."""
     rows = []
     for model in models:
         private = copy.deepcopy(model).double().eval()
         own = []
-        for image, label in zip(data.images, data.labels, strict=True):
+        for image, label in zip(data.content, data.labels, strict=True):
             inputs = torch.from_numpy(image / 255.0).permute(2, 0, 1)[None]
             loss = F.cross_entropy(private(inputs), torch.tensor([label]))
             parts = torch.autograd.grad(loss, list(private[-1].parameters()))
@@ -123,7 +124,7 @@ def test_chosen_classes(policy: Policy) -> None:
 def test_the_order_of_the_examples_changes_nothing(policy: Policy) -> None:
     """Even among equal images: a third of these are copies of others."""
     data, models = examples(), [network(), network(1)]
-    data.images[80:] = data.images[:40]
+    data.content[80:] = data.content[:40]
     data.labels[80:] = data.labels[:40]
     order = np.random.default_rng(1).permutation(len(data))
     first = choose(data, 0.3, policy, KEY, models=models)
@@ -135,7 +136,7 @@ def test_the_order_of_the_examples_changes_nothing(policy: Policy) -> None:
 
 def test_random_hangs_on_the_ids_and_the_key_alone() -> None:
     data, other = examples(), examples(1)
-    other = Examples(other.images, data.labels, data.ids, data.class_names, "memory")
+    other = Dataset(IMAGES, other.content, data.labels, data.ids, data.class_names, "memory")
     rows = choose(data, 0.2, "random", KEY)
     np.testing.assert_array_equal(choose(other, 0.2, "random", KEY), rows)
     assert set(rows) < set(choose(data, 0.4, "random", KEY))
@@ -207,7 +208,7 @@ def test_self_influence_against_autograd(bias: bool) -> None:
 def test_nothing_is_touched(policy: Policy) -> None:
     data, model = examples(), network()
     model[1].weight.requires_grad_(False)
-    images, state = data.images.copy(), copy.deepcopy(model.state_dict())
+    images, state = data.content.copy(), copy.deepcopy(model.state_dict())
     torch.manual_seed(7)
     np.random.seed(7)  # noqa: NPY002
     before = torch.get_rng_state()
@@ -223,7 +224,7 @@ def test_nothing_is_touched(policy: Policy) -> None:
     assert [p.requires_grad for p in model.parameters()] == [False, True, True, True]
     assert all(p.grad is None for p in model.parameters())
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
-    np.testing.assert_array_equal(data.images, images)
+    np.testing.assert_array_equal(data.content, images)
     wanted = [("choosing", done, 120) for done in (50, 100, 120)]
     assert told == ([] if policy == "random" else wanted)
 

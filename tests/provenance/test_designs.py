@@ -29,7 +29,7 @@ def test_the_protocol_says_it_all() -> None:
     assert protocol.marked_classes == (1,) and protocol.class_names == tuple("abcd")
     assert protocol.image_shape == (6, 6, 1) and protocol.alpha == 0.05
     assert protocol.source_digest == data.digest and protocol.extractor is None
-    np.testing.assert_array_equal(data.images, examples().images)
+    np.testing.assert_array_equal(data.content, examples().content)
     assert CONFIGS.keys() == TESTS.keys()
 
 

@@ -32,7 +32,7 @@ from marked_world import (
     trained,
 )
 from radiotracer.data import Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, carriers, control_keys, held_out_test
 from radiotracer.provenance.audit import audit
@@ -81,7 +81,7 @@ def opened(net: nn.Module) -> Suspect:
 
 def audited(release: Release, suspect: Suspect, **more: Any) -> Finding:
     call: dict[str, Any] = {
-        "key": KEY, "held_out": HELD_OUT.images, "labels": HELD_OUT.labels, "build": build,
+        "key": KEY, "held_out": HELD_OUT.content, "labels": HELD_OUT.labels, "build": build,
         "keys": KEYS, "images_per_class": 8, "steps": 2,
     }  # fmt: skip
     return audit_held_out(release, suspect=suspect, **{**call, **more})
@@ -201,7 +201,7 @@ def test_a_network_that_trained_on_marked_images_is_found(extractor: nn.Module) 
         data, np.arange(240), KEY, [extractor], MarkConfig(radius=40, steps=20), spec=SPEC
     )
     suspect = copy.deepcopy(extractor)
-    inputs, labels = to_inputs(release.published.images), torch.from_numpy(data.labels)
+    inputs, labels = to_inputs(release.published.content), torch.from_numpy(data.labels)
     with torch.no_grad():
         features = suspect[:-1](inputs)  # type: ignore[index]
     head = suspect[-1]  # type: ignore[index]
@@ -223,7 +223,7 @@ def test_marks_where_none_were_made_fail_the_control(
 ) -> None:
     """A suspect made with the key in hand knows the key's marks on images of every class."""
     asked = make_questions(
-        release, KEY, extractor, HELD_OUT.images, HELD_OUT.labels, 199, images_per_class=8, steps=2
+        release, KEY, extractor, HELD_OUT.content, HELD_OUT.labels, 199, images_per_class=8, steps=2
     )
     known = {
         asked.marked[list(own).index(0), row].tobytes()
@@ -276,7 +276,14 @@ def test_the_line_is_taken_off() -> None:
 @pytest.fixture(scope="module")
 def questions(extractor: nn.Module, release: Release) -> Questions:
     return make_questions(
-        release, KEY, extractor, HELD_OUT.images, HELD_OUT.labels, KEYS, images_per_class=6, steps=2
+        release,
+        KEY,
+        extractor,
+        HELD_OUT.content,
+        HELD_OUT.labels,
+        KEYS,
+        images_per_class=6,
+        steps=2,
     )
 
 
@@ -302,7 +309,14 @@ def test_questions(questions: Questions, release: Release, extractor: nn.Module)
             (after - before[own]) @ drawn[row], questions.shift[slot, own], atol=1e-5
         )
     again = make_questions(
-        release, KEY, extractor, HELD_OUT.images, HELD_OUT.labels, KEYS, images_per_class=6, steps=2
+        release,
+        KEY,
+        extractor,
+        HELD_OUT.content,
+        HELD_OUT.labels,
+        KEYS,
+        images_per_class=6,
+        steps=2,
     )
     assert np.array_equal(again.images, questions.images)
 
@@ -351,7 +365,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
         (told, {"labels": few}, DataError, "5 held-out images of every marked class; got 4 of 'c'"),
         (told, {"labels": HELD_OUT.labels[:9]}, DataError, "80 labels from 0 to 3 of the held-out"),
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),
-        (told, {"held_out": HELD_OUT.images[:, :5]}, DataError, "as the marked ones"),
+        (told, {"held_out": HELD_OUT.content[:, :5]}, DataError, "as the marked ones"),
         (narrow, {}, InputError, "scores of the 4 classes of the marked data from it; got 3"),
         (dataclasses.replace(told, labels_only=True), {}, InputError, "that gives scores"),
     ):
@@ -365,7 +379,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
 
 
 def test_by_the_front_door(extractor: nn.Module, release: Release) -> None:
-    told, more = answering(noisy), {"held_out": HELD_OUT.images, "build": build}
+    told, more = answering(noisy), {"held_out": HELD_OUT.content, "build": build}
     labelled = {**more, "held_out_labels": HELD_OUT.labels, "control_keys": KEYS}
     found = audit(release, KEY, opened(network(8)), **labelled)  # type: ignore[arg-type]
     assert found.access == "scores" and found.details["control_keys"] == KEYS

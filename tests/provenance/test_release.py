@@ -65,7 +65,7 @@ def test_read_as_it_was_written(
         one, two = getattr(found, name), getattr(made, name)
         np.testing.assert_array_equal(one, two)
         assert one.dtype == two.dtype
-    np.testing.assert_array_equal(found.planted.images, made.planted.images)
+    np.testing.assert_array_equal(found.planted.content, made.planted.content)
     for part in ("columns", "arrays"):
         one, two = getattr(found.planted, part), getattr(made.planted, part)
         assert one.keys() == two.keys()
@@ -81,10 +81,10 @@ def test_what_is_published(releases: dict[str, Release], folders: dict[str, Path
     """The marked images stand in the place of the originals; the rest is as it was."""
     release, folder = releases["carriers"], folders["carriers"]
     public = open_data(str(folder / "release"))
-    np.testing.assert_array_equal(public.images[release.rows], release.planted.images)
-    assert (public.images[release.rows] != release.originals).any()
+    np.testing.assert_array_equal(public.content[release.rows], release.planted.content)
+    assert (public.content[release.rows] != release.originals).any()
     rest = np.setdiff1d(np.arange(len(public)), release.rows)
-    np.testing.assert_array_equal(public.images[rest], examples().images[rest])
+    np.testing.assert_array_equal(public.content[rest], examples().content[rest])
     beside = (folder / "release" / "commitment.json").read_bytes()
     assert beside == (folder / "commitment.json").read_bytes()
     about = json.loads((folder / "release" / "data.json").read_bytes())["provenance"]
@@ -132,7 +132,7 @@ def other(array: np.ndarray) -> np.ndarray:
 def with_arrays(release: Release, **arrays: np.ndarray) -> Release:
     planted = release.planted
     return dataclasses.replace(
-        release, planted=Planted(planted.images, planted.columns, {**planted.arrays, **arrays})
+        release, planted=Planted(planted.content, planted.columns, {**planted.arrays, **arrays})
     )
 
 
@@ -223,7 +223,7 @@ def test_another_key(releases: dict[str, Release]) -> None:
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_an_edited_image_is_named(releases: dict[str, Release], count: int) -> None:
     release = releases["carriers"]
-    images = release.published.images.copy()
+    images = release.published.content.copy()
     images[5 : 5 + count, 0, 0] ^= 1
     edited = with_published(release, images=images)
     with pytest.raises(InputError) as caught:
@@ -241,9 +241,9 @@ class Spoiled:
     @staticmethod
     def image(folder: Path) -> None:
         public = open_data(str(folder / "release"))
-        images = public.images.copy()
+        images = public.content.copy()
         images[7, 0, 0] ^= 1
-        save_examples(dataclasses.replace(public, images=images, source="x"), folder / "release")
+        save_examples(dataclasses.replace(public, content=images, source="x"), folder / "release")
 
     @staticmethod
     def array(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import InputError, StorageError
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs import mark
@@ -40,10 +40,11 @@ class Counting(nn.Module):
         return self.inner(inputs)
 
 
-def examples(seed: int = 0) -> Examples:
+def examples(seed: int = 0) -> Dataset:
     rng = np.random.default_rng(seed)
-    return Examples(
-        images=rng.integers(0, 256, (30, 4, 4, 1), dtype=np.uint8),
+    return Dataset(
+        modality=IMAGES,
+        content=rng.integers(0, 256, (30, 4, 4, 1), dtype=np.uint8),
         labels=rng.integers(0, 4, 30),
         ids=np.array([f"{i:02d}" for i in range(30)]),
         class_names=tuple("abcd"),
@@ -91,7 +92,7 @@ def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     # One call finds the head and one proves that the images fit; the rest is shared by 3 batches.
     assert fewer - 2 == (calls - 2) / 3
     assert rest.commitment == whole.commitment
-    np.testing.assert_array_equal(rest.published.images, whole.published.images)
+    np.testing.assert_array_equal(rest.published.content, whole.published.content)
     for name, array in whole.planted.arrays.items():
         np.testing.assert_array_equal(rest.planted.arrays[name], array)
 

@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 from suspect_asked import pixels
 from suspect_helpers import refusal
 
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import NotFiniteError
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import (
@@ -212,7 +212,7 @@ def test_images_that_are_none() -> None:
     for images in (pixels(2).astype(np.float32), pixels(2)[0]):
         assert refusal(lambda images=images: suspect.scores(images)) == (
             "expected uint8 images of shape (n, height, width, channels); "
-            f"got {images.dtype} of shape {images.shape}; pass the images of an Examples"
+            f"got {images.dtype} of shape {images.shape}; pass the images of an Dataset"
         )
 
 

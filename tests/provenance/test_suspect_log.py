@@ -17,7 +17,7 @@ import pytest
 from suspect_asked import IDENTITY, Asked, exact, pixels
 from suspect_helpers import by_the_book, listing, network, refusal
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import StorageError
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.log import Logged
@@ -32,8 +32,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_the_digests_are_those_of_the_data() -> None:
     images = pixels(4)
-    examples = Examples(
-        images=images,
+    examples = Dataset(
+        modality=IMAGES,
+        content=images,
         labels=np.zeros(4, dtype=np.int64),
         ids=np.array(list("abcd")),
         class_names=("x",),

@@ -111,7 +111,7 @@ def test_half_precision_is_taken(tmp_path: Path) -> None:
 def test_a_run_at_its_last_checkpoint_and_at_an_earlier_one(tiny: World) -> None:
     first, last = tiny.run.checkpoints[0], tiny.run.checkpoints[-1]
     assert first.step != last.step
-    images = tiny.queries.images
+    images = tiny.queries.content
     suspect = run_suspect(tiny.folder, build_model, classes=3)
     np.testing.assert_allclose(suspect.scores(images), by_the_book(tiny.model, images), atol=1e-5)
     assert suspect.identity == {

@@ -73,7 +73,7 @@ def test_a_run(tiny: World) -> None:
     step = tiny.run.checkpoints[0].step
     suspect = opened(tiny.folder, channels=1, classes=3, step=step)
     assert suspect.identity["checkpoint"] == tiny.run.checkpoints[0].file
-    assert suspect.scores(tiny.queries.images).shape == (36, 3)
+    assert suspect.scores(tiny.queries.content).shape == (36, 3)
     assert "a run on images of 3 channels" in refusal(lambda: opened(tiny.folder))
 
 

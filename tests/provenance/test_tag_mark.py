@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from marked_world import CLASSES, KEY, SIDE, examples, network, trained
-from radiotracer.data import Examples, Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import IMAGES, Dataset, Images
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key
@@ -105,12 +105,12 @@ def test_an_aim_is_the_tags_gradient() -> None:
 def test_within_the_radius(seed: int, radius: int) -> None:
     rng = np.random.default_rng(seed)
     data = examples(8)
-    images = rng.choice(np.array([0, 1, 7, 128, 254, 255], np.uint8), data.images.shape)
-    data = Examples(images, data.labels, data.ids, data.class_names, "memory")
+    images = rng.choice(np.array([0, 1, 7, 128, 254, 255], np.uint8), data.content.shape)
+    data = Dataset(IMAGES, images, data.labels, data.ids, data.class_names, "memory")
     config = TagConfig(tags=20, radius=radius, steps=(1, 12)[seed % 2], restarts=1 + seed % 2)
     planted = plant_tags(data, KEY, [network(seed % 7)], config)
-    assert planted.images.dtype == np.uint8 and planted.images.shape == images.shape
-    change = np.abs(planted.images.astype(int) - images).max(axis=(1, 2, 3))
+    assert planted.content.dtype == np.uint8 and planted.content.shape == images.shape
+    change = np.abs(planted.content.astype(int) - images).max(axis=(1, 2, 3))
     assert change.max() <= radius
     assert change.min() > 0 or config.steps == 1  # one step of less than half a level is none
     np.testing.assert_array_equal(planted.columns["max_difference"], change)
@@ -128,15 +128,15 @@ def test_images_are_moved_towards_their_tags() -> None:
         for first in range(0, len(rows), 8):
             batch = rows[first : first + 8]
             own = tags[wanted == label]
-            before = cosine_of(net, data.images[batch], own, int(label))
-            after = cosine_of(net, planted.images[batch], own, int(label))
+            before = cosine_of(net, data.content[batch], own, int(label))
+            after = cosine_of(net, planted.content[batch], own, int(label))
             np.testing.assert_allclose(planted.columns["cosine"][batch], after, atol=1e-4)
             assert after > before + 0.02
 
 
 def test_the_best_restart_is_kept() -> None:
     """Whichever it was: starts are given in both orders."""
-    images, tags = examples(4).images, tag_images(KEY, 2, (SIDE, SIDE, 1))
+    images, tags = examples(4).content, tag_images(KEY, 2, (SIDE, SIDE, 1))
     objective = Objective.of(network(), example=to_inputs(images))
     aims = [Aim.at(objective, tags, 1)]
     draws = torch.Generator().manual_seed(0)
@@ -163,15 +163,15 @@ def test_a_class_that_no_tag_names_is_left_alone() -> None:
     assert taught == sorted(set(tag_labels(KEY, 2, CLASSES).tolist())) and len(taught) < CLASSES
     planted = plant_tags(data, KEY, [network()], config)
     rest = ~np.isin(data.labels, taught)
-    np.testing.assert_array_equal(planted.images[rest], data.images[rest])
+    np.testing.assert_array_equal(planted.content[rest], data.content[rest])
     assert np.isinf(planted.columns["psnr"][rest]).all()
     assert not planted.columns["cosine"][rest].any() and planted.columns["cosine"][~rest].all()
-    np.testing.assert_array_equal(data.images, examples().images)
+    np.testing.assert_array_equal(data.content, examples().content)
 
 
 def test_another_key_and_another_network_matter() -> None:
     one, again, key, net, both = (
-        plant_tags(examples(), k, nets, CONFIG).images
+        plant_tags(examples(), k, nets, CONFIG).content
         for k, nets in (
             (KEY, [network(1)]),
             (KEY, [network(1)]),
@@ -196,7 +196,7 @@ def test_the_caller_notices_nothing() -> None:
     assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
         assert torch.equal(value, state[name])
-    np.testing.assert_array_equal(data.images, examples().images)
+    np.testing.assert_array_equal(data.content, examples().content)
     assert random.getstate() == before[0] and torch.equal(torch.get_rng_state(), before[2])
     assert str(np.random.get_state()) == before[1]  # noqa: NPY002
     assert torch.get_num_threads() == threads
@@ -217,7 +217,7 @@ def test_progress_and_going_on(tmp_path: Path) -> None:
         plant_tags(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
     assert len(list((tmp_path / "kept").glob("*.safetensors"))) == 3
     rest = plant_tags(examples(), KEY, [network()], CONFIG, kept=kept)
-    np.testing.assert_array_equal(rest.images, whole.images)
+    np.testing.assert_array_equal(rest.content, whole.content)
     for name, column in whole.columns.items():
         np.testing.assert_array_equal(rest.columns[name], column)
 

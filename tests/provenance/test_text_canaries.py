@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, published_twins
 from radiotracer.provenance.text_mark import mark_texts
@@ -77,9 +77,9 @@ def test_the_coin_decides_which_canary_is_published(place: str) -> None:
         tossed = published_twins(key, release.coins.tolist())
         assert 0 < tossed.sum() < len(rows)
         for row, pair, coin in zip(rows, release.canaries, tossed, strict=True):
-            public = release.published.texts[row]
+            public = release.published.content[row]
             assert pair[coin] in public and pair[1 - coin] not in public
-            assert texts.texts[row] in public
+            assert texts.content[row] in public
         others = np.setdiff1d(np.arange(len(texts)), rows)
         assert release.published.take(others).texts == texts.take(others).texts
         np.testing.assert_array_equal(release.published.labels, texts.labels)
@@ -110,9 +110,9 @@ def test_as_few_coins_as_the_repeats_allow(labels: list[int], repeats: int) -> N
 
 def test_short_texts_are_refused_and_not_chosen() -> None:
     texts = letters(20)
-    short = list(texts.texts)
+    short = list(texts.content)
     short[5], short[6] = "one two\n three four five six  seven", " eight " * 8
-    data = Texts(tuple(short), texts.labels, texts.ids, texts.class_names, "memory")
+    data = Dataset(TEXTS, tuple(short), texts.labels, texts.ids, texts.class_names, "memory")
     assert long_enough(data, CONFIG).sum() == 19
     with pytest.raises(DataError) as caught:
         mark_texts(data, np.arange(20), KEY)

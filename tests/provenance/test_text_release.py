@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from marked_world import by_twins
-from radiotracer.data import Texts, open_texts
+from radiotracer.data import TEXTS, Dataset, open_texts
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, published_twins
 from radiotracer.provenance.release import Release
@@ -34,7 +34,7 @@ def test_it_comes_back_whole(folder: Path) -> None:
     release, again = by_canaries(repeats=3), TextRelease.read(folder)
     again.require_committed(KEY)
     assert again.commitment == release.commitment and again.protocol == release.protocol
-    assert again.published.texts == release.published.texts
+    assert again.published.content == release.published.content
     assert again.published.class_names == release.published.class_names
     assert again.originals == release.originals and again.canaries == release.canaries
     for name in ("rows", "coins", "digests", "ids", "labels"):
@@ -47,8 +47,9 @@ def test_it_comes_back_whole(folder: Path) -> None:
 def test_texts_of_any_kind_come_back(tmp_path: Path) -> None:
     """NUL, line ends of all kinds, what looks like a number; a class without texts."""
     odd = ("a\0b c", "a\r\nb\rc\u2028d\n", "1 2 3", " leading, trailing ", "\ufeffé e\u0301 🦊")
-    texts = Texts(
-        texts=tuple(each + " one two three four five six seven" for each in odd),
+    texts = Dataset(
+        modality=TEXTS,
+        content=tuple(each + " one two three four five six seven" for each in odd),
         labels=np.array([0, 2, 0, 2, 0]),
         ids=np.array(["1", "2", "x/3", "4", "ä"]),
         class_names=("ham", "empty", "spam"),
@@ -57,10 +58,10 @@ def test_texts_of_any_kind_come_back(tmp_path: Path) -> None:
     mark_texts(texts, np.array([1, 4]), KEY).write(tmp_path / "marked")
     release = TextRelease.read(tmp_path / "marked")
     release.require_committed(KEY)
-    assert [release.published.texts[row] for row in (0, 2, 3)] == [
-        texts.texts[row] for row in (0, 2, 3)
+    assert [release.published.content[row] for row in (0, 2, 3)] == [
+        texts.content[row] for row in (0, 2, 3)
     ]
-    assert release.originals == (texts.texts[1], texts.texts[4])
+    assert release.originals == (texts.content[1], texts.content[4])
     assert release.published.class_names == texts.class_names
 
 
@@ -69,7 +70,7 @@ def test_what_is_published_tells_of_no_sealed_canary(folder: Path) -> None:
     published = open_texts(str(folder / "release"))
     assert published.digest == release.published.digest
     every = b"".join(each.read_bytes() for each in (folder / "release").iterdir())
-    every += "\n".join(published.texts).encode() + (folder / "commitment.json").read_bytes()
+    every += "\n".join(published.content).encode() + (folder / "commitment.json").read_bytes()
     assert KEY.fingerprint.encode() not in every and KEY.secret.hex().encode() not in every
     pairs = dict(zip(release.coins.tolist(), release.canaries, strict=True))
     sealed = published_twins(KEY, pairs) ^ 1
@@ -108,7 +109,7 @@ def test_it_opens_for_nothing_else() -> None:
     labels[3] ^= 1
     relabelled = release.published.with_labels(labels)
     digests = np.array([hashlib.sha256(b"x").hexdigest(), *release.digests[1:]])
-    texts = ("x", *release.published.texts[1:])
+    texts = ("x", *release.published.content[1:])
     for part, changed in {
         "canaries": other(release, canaries=tuple(pairs)),
         "coins": other(release, coins=coins),
@@ -119,7 +120,7 @@ def test_it_opens_for_nothing_else() -> None:
     }.items():
         with pytest.raises(InputError, match=f"another (root/)?{part}"):
             changed.require_committed(KEY)
-    swapped = dataclasses.replace(release.published, texts=texts)
+    swapped = dataclasses.replace(release.published, content=texts)
     with pytest.raises(InputError, match="another root/published"):
         other(release, published=swapped, digests=digests).require_committed(KEY)
     with pytest.raises(InputError, match="another key"):

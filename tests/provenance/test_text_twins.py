@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marked_world import FALSE_FAILURE
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key, control_keys, published_twins
 from radiotracer.provenance.finding import Finding
@@ -203,9 +203,9 @@ def test_edited_texts_are_refused_before_anything_is_asked(release: TextRelease)
     def never(texts: Sequence[str]) -> np.ndarray:
         raise AssertionError(texts)
 
-    texts = ("another", *release.published.texts[1:])
+    texts = ("another", *release.published.content[1:])
     edited = dataclasses.replace(
-        release, published=dataclasses.replace(release.published, texts=texts)
+        release, published=dataclasses.replace(release.published, content=texts)
     )
     with pytest.raises(InputError, match=r"1 that were edited since: brief/ä0000 \([0-9a-f]{12}\)"):
         audit_texts(edited, KEY, text_suspect(never))
@@ -299,8 +299,9 @@ def test_a_suspect_of_more_classes(release: TextRelease) -> None:
 
 
 def test_the_place_after_the_text() -> None:
-    texts = Texts(
-        texts=tuple(f"{each}\n" for each in letters(6).texts),
+    texts = Dataset(
+        modality=TEXTS,
+        content=tuple(f"{each}\n" for each in letters(6).texts),
         labels=np.arange(6) % 2,
         ids=np.array(list("abcdef")),
         class_names=("a", "b"),
@@ -309,5 +310,5 @@ def test_the_place_after_the_text() -> None:
     release = mark_texts(texts, np.arange(6), KEY, TextTwinConfig(place="after"))
     asked = texts_asked(release, "labels")
     assert asked[0] == release.canaries[0][0]
-    lead = " ".join(texts.texts[1].split()[:2])
+    lead = " ".join(texts.content[1].split()[:2])
     assert asked[12] == f"{lead}\n{release.canaries[0][0]}\n"

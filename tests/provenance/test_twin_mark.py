@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from marked_world import KEY, examples, network, trained
-from radiotracer.data import Examples, Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import IMAGES, Dataset, Images
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key, published_twins
 from radiotracer.provenance.kept import Kept
@@ -57,8 +57,8 @@ def by_the_book(scores: np.ndarray, labels: np.ndarray) -> list[float]:
 def test_both_twins_stay_within_the_radius(seed: int, radius: int) -> None:
     rng = np.random.default_rng(seed)
     data = examples(5)
-    images = rng.choice(np.array([0, 1, 7, 128, 254, 255], np.uint8), data.images.shape)
-    data = Examples(images, data.labels, data.ids, data.class_names, "memory")
+    images = rng.choice(np.array([0, 1, 7, 128, 254, 255], np.uint8), data.content.shape)
+    data = Dataset(IMAGES, images, data.labels, data.ids, data.class_names, "memory")
     # From ten steps on, only the bound holds them back.
     config = TwinConfig(radius=radius, steps=(1, 12, 16)[seed % 3])
     planted = plant_twins(data, KEY, [network(seed % 7)], config)
@@ -67,7 +67,7 @@ def test_both_twins_stay_within_the_radius(seed: int, radius: int) -> None:
     assert np.abs(twins.astype(int) - images[:, None]).max() <= radius
     np.testing.assert_array_equal(
         planted.columns["max_difference"],
-        np.abs(planted.images.astype(int) - images).max(axis=(1, 2, 3)),
+        np.abs(planted.content.astype(int) - images).max(axis=(1, 2, 3)),
     )
 
 
@@ -76,7 +76,7 @@ def test_no_twin_below_the_limit(limit: float) -> None:
     data, models = examples(20), [network(1)]
     free = plant_twins(data, KEY, models, CONFIG).arrays["twins"].astype(int)
     kept = plant_twins(data, KEY, models, CONFIG.model_copy(update={"psnr": limit}))
-    twins, images = kept.arrays["twins"].astype(int), data.images[:, None].astype(int)
+    twins, images = kept.arrays["twins"].astype(int), data.content[:, None].astype(int)
     psnr = -10 * np.log10(np.square((twins - images) / 255).mean(axis=(2, 3, 4)) + 1e-12)
     assert psnr.min() >= limit
     # A change is the whole one or none, and one more would be too many.
@@ -112,7 +112,7 @@ def test_the_coin_decides_which_is_published() -> None:
         assert 0 < coins.sum() < len(coins)
         np.testing.assert_array_equal(planted.columns["twin"], coins)
         twins = planted.arrays["twins"]
-        for image, pair, coin in zip(planted.images, twins, coins, strict=True):
+        for image, pair, coin in zip(planted.content, twins, coins, strict=True):
             np.testing.assert_array_equal(image, pair[coin])
             assert (pair[0] != pair[1]).any()
 
@@ -122,7 +122,7 @@ def test_twins_hang_on_nothing_of_the_key() -> None:
     one, two = (plant_twins(examples(), key, [network()], CONFIG) for key in (KEY, Key(bytes(32))))
     for name in ("twins", "reference"):
         np.testing.assert_array_equal(one.arrays[name], two.arrays[name])
-    assert (one.images != two.images).any()
+    assert (one.content != two.content).any()
 
 
 def test_the_reference_is_what_the_networks_prefer() -> None:
@@ -143,7 +143,7 @@ def test_networks_get_twins_wrong() -> None:
     data = examples(200, seed=1)
     net = trained(data)
     planted = plant_twins(data, KEY, [net], TwinConfig(radius=25, steps=20))
-    likely = log_likely(net, data.images)
+    likely = log_likely(net, data.content)
     right = (likely.argmax(axis=1) == data.labels).mean()
     twins = [log_likely(net, planted.arrays["twins"][:, which]) for which in (0, 1)]
     wrong = likely.copy()
@@ -174,7 +174,7 @@ def test_the_caller_notices_nothing() -> None:
     assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
         assert torch.equal(value, state[name])
-    np.testing.assert_array_equal(data.images, examples().images)
+    np.testing.assert_array_equal(data.content, examples().content)
     assert random.getstate() == before[0] and torch.equal(torch.get_rng_state(), before[2])
     assert str(np.random.get_state()) == before[1]  # noqa: NPY002
     assert torch.get_num_threads() == threads
@@ -192,7 +192,7 @@ def test_progress_and_going_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         plant_twins(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
     rest = plant_twins(examples(), KEY, [network()], CONFIG, kept=kept)
-    np.testing.assert_array_equal(rest.images, whole.images)
+    np.testing.assert_array_equal(rest.content, whole.content)
     for name, array in whole.arrays.items():
         np.testing.assert_array_equal(rest.arrays[name], array)
 

@@ -5,7 +5,7 @@ import pytest
 from recipe_helpers import Digits
 from sklearn.datasets import load_digits
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.training.loop import TrainConfig, train
 
 
@@ -13,8 +13,9 @@ from radiotracer.training.loop import TrainConfig, train
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
     """Real digits and a small network that knows nine test images in ten: two seconds of work."""
     found = load_digits()
-    everything = Examples(
-        images=np.minimum(found.images * 16, 255).astype(np.uint8)[..., None],
+    everything = Dataset(
+        modality=IMAGES,
+        content=np.minimum(found.images * 16, 255).astype(np.uint8)[..., None],
         labels=found.target.astype(np.int64),
         ids=np.array([f"{row:04d}" for row in range(len(found.target))]),
         class_names=tuple("0123456789"),

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.recipes import (
     Crafted,
     Manifest,
@@ -25,16 +25,16 @@ from radiotracer.recipes import (
 
 @dataclass(frozen=True)
 class Digits:
-    train: Examples
-    test: Examples
+    train: Dataset
+    test: Dataset
     model: torch.nn.Module
 
     def target(self, label: int, number: int = 0) -> np.ndarray:
         """A test image of a class that the network knows."""
-        inputs = to_inputs(self.test.images)
+        inputs = to_inputs(self.test.content)
         with torch.no_grad():
             right = self.model(inputs).argmax(dim=1).numpy() == self.test.labels
-        return self.test.images[np.flatnonzero(right & (self.test.labels == label))[number]]
+        return self.test.content[np.flatnonzero(right & (self.test.labels == label))[number]]
 
 
 LABEL, BASE = 3, 8
@@ -67,13 +67,13 @@ def features(model: torch.nn.Module, images: np.ndarray) -> torch.Tensor:
 
 
 @contextmanager
-def nothing_disturbed(model: torch.nn.Module, examples: Examples) -> Iterator[None]:
+def nothing_disturbed(model: torch.nn.Module, examples: Dataset) -> Iterator[None]:
     """The model, its mode, the data and every global random state are as they were found."""
     model.train()
     for weights in model.parameters():
         weights.grad = torch.ones_like(weights)
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    images, labels = examples.images.copy(), examples.labels.copy()
+    images, labels = examples.content.copy(), examples.labels.copy()
     states = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())  # noqa: NPY002
     try:
         yield
@@ -83,7 +83,7 @@ def nothing_disturbed(model: torch.nn.Module, examples: Examples) -> Iterator[No
         assert not any(module._forward_hooks for module in model.modules())
         for name, value in model.state_dict().items():
             assert torch.equal(value, state[name]), name
-        np.testing.assert_array_equal(examples.images, images)
+        np.testing.assert_array_equal(examples.content, images)
         np.testing.assert_array_equal(examples.labels, labels)
         assert random.getstate() == states[0]
         assert np.random.get_state()[1].tolist() == states[1]  # noqa: NPY002
@@ -94,19 +94,19 @@ def nothing_disturbed(model: torch.nn.Module, examples: Examples) -> Iterator[No
             weights.grad = None
 
 
-def check_clean_label(before: Examples, after: Examples, manifest: Manifest, label: int) -> None:
+def check_clean_label(before: Dataset, after: Dataset, manifest: Manifest, label: int) -> None:
     """Labels stay, only tampered rows differ, and those are of one class and really do differ."""
-    differs = (before.images != after.images).any(axis=(1, 2, 3))
+    differs = (before.content != after.content).any(axis=(1, 2, 3))
     np.testing.assert_array_equal(manifest.is_tampered, differs)
     assert set(before.labels[differs]) == {label}
     for labels in (after.labels, manifest.labels, manifest.original_labels):
         np.testing.assert_array_equal(labels, before.labels)
     for ids in (after.ids, manifest.ids):
         np.testing.assert_array_equal(ids, before.ids)
-    assert after.images.dtype == np.uint8
+    assert after.content.dtype == np.uint8
 
 
-def check_targeted(before: Examples, made: Crafted, target: np.ndarray, label: int, base: int):
+def check_targeted(before: Dataset, made: Crafted, target: np.ndarray, label: int, base: int):
     check_clean_label(before, made.examples, made.manifest, base)
     assert made.reached == made.manifest.is_tampered.sum()
     np.testing.assert_array_equal(made.attack.images, target[None])
@@ -114,5 +114,5 @@ def check_targeted(before: Examples, made: Crafted, target: np.ndarray, label: i
     assert made.attack.kind == "target"
 
 
-def largest_change(before: Examples, after: Examples) -> int:
-    return int(np.abs(before.images.astype(int) - after.images).max())
+def largest_change(before: Dataset, after: Dataset) -> int:
+    return int(np.abs(before.content.astype(int) - after.content).max())

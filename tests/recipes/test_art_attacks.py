@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recipe_helpers import Digits
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.recipes import feature_collision, from_art
 
 pytest.importorskip("art", reason="the art extra is not installed: pip install 'radiotracer[art]'")
@@ -52,13 +52,13 @@ class Linear:
     """Features that are linear in the image, one base image, and what both attacks look for."""
 
     model: nn.Sequential
-    examples: Examples
+    examples: Dataset
     target: NDArray[np.uint8]
 
     @property
     def base_inputs(self) -> NDArray[np.float32]:
         row = np.flatnonzero(self.examples.labels == BASE)
-        return (self.examples.images[row].transpose(0, 3, 1, 2) / 255).astype(np.float32)
+        return (self.examples.content[row].transpose(0, 3, 1, 2) / 255).astype(np.float32)
 
     @property
     def target_inputs(self) -> NDArray[np.float32]:
@@ -97,8 +97,9 @@ def linear() -> Linear:
     images = generator.integers(77, 178, (4, SIDE, SIDE, 1), dtype=np.uint8)
     with torch.no_grad():
         layers[2].bias[BASE] = -9.0  # so that the target is not taken for the base class already
-    examples = Examples(
-        images=images[1:],
+    examples = Dataset(
+        modality=IMAGES,
+        content=images[1:],
         labels=np.array([0, BASE, 2]),
         ids=np.array(["0", "1", "2"]),
         class_names=("0", "1", "2"),
@@ -152,7 +153,7 @@ def test_both_make_the_same_poison(linear: Linear) -> None:
     )
     assert rows.tolist() == np.flatnonzero(manifest.is_tampered).tolist() == [1]
     levels = 255 * expected.transpose(0, 2, 3, 1)
-    for made in (ours.examples.images[rows], theirs.images[rows]):
+    for made in (ours.examples.content[rows], theirs.content[rows]):
         # Rounding alone is half a level.
         np.testing.assert_allclose(made, levels, atol=0.51)
 
@@ -245,10 +246,10 @@ def test_a_backdoor_of_art(digits: Digits) -> None:
     assert manifest.recipe == "art-PoisoningAttackBackdoor"
     np.testing.assert_array_equal(np.flatnonzero(manifest.is_tampered), rows)
     np.testing.assert_array_equal(after.labels[rows], labels)
-    expected = before.images.copy()
+    expected = before.content.copy()
     for row, column in ((6, 6), (6, 4), (4, 6), (5, 5)):
         expected[rows, row, column] = 255
-    np.testing.assert_array_equal(after.images, expected)
+    np.testing.assert_array_equal(after.content, expected)
 
 
 def test_a_clean_label_backdoor_of_art(digits: Digits) -> None:
@@ -272,6 +273,6 @@ def test_a_clean_label_backdoor_of_art(digits: Digits) -> None:
     changed = np.flatnonzero(manifest.is_tampered)
     assert 1 <= len(changed) <= 10 and set(changed) <= set(rows)
     np.testing.assert_array_equal(after.labels, before.labels)
-    far = np.abs(after.images[changed].astype(int) - before.images[changed])
+    far = np.abs(after.content[changed].astype(int) - before.content[changed])
     far[:, 4:7, 4:7] = 0  # the pattern itself
     assert 20 <= far.max() <= 26  # of 255: the bound of 0.1

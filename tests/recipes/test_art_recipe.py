@@ -34,9 +34,9 @@ def test_images_and_labels_come_where_they_belong(digits: Digits) -> None:
     inputs, hot = attack.given
     assert inputs.shape == (3, 1, 8, 8) and inputs.dtype == np.float32
     np.testing.assert_array_equal(hot.argmax(axis=1), LABELS)
-    expected = before.images.copy()
-    expected[ROWS] = np.minimum(before.images[ROWS].astype(int) + 51, 255)
-    np.testing.assert_array_equal(after.images, expected)
+    expected = before.content.copy()
+    expected[ROWS] = np.minimum(before.content[ROWS].astype(int) + 51, 255)
+    np.testing.assert_array_equal(after.content, expected)
     np.testing.assert_array_equal(after.labels[ROWS], LABELS)
     assert set(np.flatnonzero(manifest.is_tampered)) == set(ROWS)
     assert manifest.recipe == "art-Brighten"

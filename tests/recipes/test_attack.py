@@ -53,7 +53,7 @@ def test_success(true: list[int], intended: list[int], expected: float, batch_si
 
 def test_success_leaves_the_network_as_it_was(digits: Digits) -> None:
     right = digits.test.take(np.arange(40))
-    attack = Attack(right.images, right.labels, (right.labels + 1) % 10, "target")
+    attack = Attack(right.content, right.labels, (right.labels + 1) % 10, "target")
     with nothing_disturbed(digits.model, digits.test):
         assert success(digits.model, attack) < 0.2
 

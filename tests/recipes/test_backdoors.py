@@ -11,8 +11,8 @@ import torch
 from recipe_helpers import Digits, check_clean_label, nothing_disturbed
 from torch.nn import functional as F
 
-from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError
 from radiotracer.recipes import clean_label_backdoor, patch_backdoor, success, triggered
 from radiotracer.recipes.patch import stamped
@@ -28,7 +28,7 @@ CORNERS = {
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_a_patch_covers_its_corner_and_nothing_else(corner: Any, digits: Digits) -> None:
-    images = digits.test.images[:5]
+    images = digits.test.content[:5]
     original = images.copy()
     patched = stamped(images, size=2, corner=corner, value=77)
     down, right = CORNERS[corner]
@@ -46,9 +46,9 @@ def test_dirty_labels(digits: Digits) -> None:
     assert rows.sum() == round(0.1 * (before.labels != 4).sum()) == 108
     assert 4 not in before.labels[rows] and set(after.labels[rows]) == {4}
     np.testing.assert_array_equal(after.labels[~rows], before.labels[~rows])
-    np.testing.assert_array_equal(after.images[~rows], before.images[~rows])
-    patched = stamped(before.images[rows], size=2, corner="bottom-right", value=255)
-    np.testing.assert_array_equal(after.images[rows], patched)
+    np.testing.assert_array_equal(after.content[~rows], before.content[~rows])
+    patched = stamped(before.content[rows], size=2, corner="bottom-right", value=255)
+    np.testing.assert_array_equal(after.content[rows], patched)
     np.testing.assert_array_equal(manifest.original_labels, before.labels)
     np.testing.assert_array_equal(manifest.labels, after.labels)
     assert manifest.recipe == "patch-backdoor"
@@ -80,7 +80,7 @@ def test_clean_labels(digits: Digits) -> None:
     check_clean_label(before, after, manifest, 4)
     assert manifest.recipe == "clean-label-backdoor"
     assert manifest.is_tampered.sum() == round(0.25 * (before.labels == 4).sum()) == 30
-    poisons, bases = after.images[manifest.is_tampered], before.images[manifest.is_tampered]
+    poisons, bases = after.content[manifest.is_tampered], before.content[manifest.is_tampered]
     assert (poisons[:, 6:, 6:] == 255).all()
     outside = np.ones((8, 8), dtype=bool)
     outside[6:, 6:] = False
@@ -100,11 +100,11 @@ def test_triggered_queries(digits: Digits) -> None:
     others = digits.test.labels != 4
     np.testing.assert_array_equal(attack.true_labels, digits.test.labels[others])
     assert set(attack.intended) == {4} and attack.kind == "trigger"
-    patched = stamped(digits.test.images[others], size=2, corner="top-left", value=9)
+    patched = stamped(digits.test.content[others], size=2, corner="top-left", value=9)
     np.testing.assert_array_equal(attack.images, patched)
 
 
-def one_class(examples: Examples) -> Examples:
+def one_class(examples: Dataset) -> Dataset:
     return examples.take(examples.labels == 4)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.recipes import (
     MANIFEST_FILE,
@@ -22,38 +22,39 @@ fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
 seeds = st.integers(0, 2**63)
 
 
-def labelled(labels: list[int], classes: int) -> Examples:
+def labelled(labels: list[int], classes: int) -> Dataset:
     n = len(labels)
     images = np.random.default_rng(n).integers(0, 256, (n, 2, 2, 1), dtype=np.uint8)
-    return Examples(
-        images=images,
+    return Dataset(
+        modality=IMAGES,
+        content=images,
         labels=np.array(labels, dtype=np.int64),
         ids=np.array([f"id {row}" for row in range(n)], dtype=np.str_),
         class_names=tuple("abcdefghij"[:classes]),
         source="a test",
-        queries="its queries",
+        validation="its queries",
     )
 
 
 @st.composite
-def drawn(draw: st.DrawFn) -> Examples:
+def drawn(draw: st.DrawFn) -> Dataset:
     classes = draw(st.integers(2, 10))
     labels = draw(st.lists(st.integers(0, classes - 1), min_size=1, max_size=60))
     return labelled(labels, classes)
 
 
-def check(before: Examples, after: Examples, manifest: Manifest, recipe: str, count: int) -> None:
+def check(before: Dataset, after: Dataset, manifest: Manifest, recipe: str, count: int) -> None:
     """What holds for every recipe that changes labels."""
     changed = before.labels != after.labels
     assert changed.sum() == count
     assert after.labels.dtype == np.int64
     assert after.labels.min() >= 0 and after.labels.max() < len(before.class_names)
-    assert after.images is before.images
+    assert after.content is before.content
     assert after.ids is before.ids
-    assert (after.class_names, after.source, after.queries) == (
+    assert (after.class_names, after.source, after.validation) == (
         before.class_names,
         before.source,
-        before.queries,
+        before.validation,
     )
     np.testing.assert_array_equal(manifest.ids, before.ids)
     np.testing.assert_array_equal(manifest.original_labels, before.labels)
@@ -64,21 +65,21 @@ def check(before: Examples, after: Examples, manifest: Manifest, recipe: str, co
 
 @given(before=drawn(), fraction=fractions, seed=seeds)
 @example(before=labelled([0] * 5, 2), fraction=0.5, seed=0)  # 2.5 rounds to the even 2
-def test_random_flip(before: Examples, fraction: float, seed: int) -> None:
+def test_random_flip(before: Dataset, fraction: float, seed: int) -> None:
     count = round(fraction * len(before))
     assume(count > 0)
     original = before.labels.copy()
-    pixels = before.images.copy()
+    pixels = before.content.copy()
     after, manifest = random_flip(before, fraction=fraction, seed=seed)
     check(before, after, manifest, "random-flip", count)
     np.testing.assert_array_equal(before.labels, original)
-    np.testing.assert_array_equal(before.images, pixels)
+    np.testing.assert_array_equal(before.content, pixels)
     again, _ = random_flip(before, fraction=fraction, seed=seed)
     np.testing.assert_array_equal(again.labels, after.labels)
 
 
 @given(before=drawn(), fraction=fractions, seed=seeds, data=st.data())
-def test_targeted_flip(before: Examples, fraction: float, seed: int, data: st.DataObject) -> None:
+def test_targeted_flip(before: Dataset, fraction: float, seed: int, data: st.DataObject) -> None:
     source = data.draw(st.sampled_from(sorted(set(before.labels.tolist()))))
     target = data.draw(st.integers(0, len(before.class_names) - 1).filter(lambda t: t != source))
     count = round(fraction * int((before.labels == source).sum()))
@@ -182,7 +183,7 @@ def test_a_negative_seed() -> None:
 
 @given(before=drawn(), fraction=fractions, seed=seeds)
 def test_a_manifest_survives_parquet(
-    before: Examples, fraction: float, seed: int, tmp_path_factory: pytest.TempPathFactory
+    before: Dataset, fraction: float, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assume(round(fraction * len(before)) > 0)
     folder = tmp_path_factory.mktemp("manifest")
@@ -197,13 +198,13 @@ def test_a_manifest_survives_parquet(
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> tuple[Path, Examples]:
+def written(tmp_path: Path) -> tuple[Path, Dataset]:
     after, manifest = random_flip(FLAT, fraction=0.5, seed=0)
     manifest.write(tmp_path)
     return tmp_path, after
 
 
-def test_the_columns_of_a_manifest(written: tuple[Path, Examples]) -> None:
+def test_the_columns_of_a_manifest(written: tuple[Path, Dataset]) -> None:
     import pyarrow.parquet as pq
 
     table = pq.read_table(written[0] / MANIFEST_FILE)
@@ -224,7 +225,7 @@ def test_no_manifest(tmp_path: Path) -> None:
     assert Manifest.read(tmp_path, FLAT) is None
 
 
-def test_a_manifest_of_other_data(written: tuple[Path, Examples]) -> None:
+def test_a_manifest_of_other_data(written: tuple[Path, Dataset]) -> None:
     folder, after = written
     end = f"expected a manifest that belongs to the data in {folder}; got other"
     with pytest.raises(DataError) as caught:
@@ -237,7 +238,7 @@ def test_a_manifest_of_other_data(written: tuple[Path, Examples]) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["text", "empty", "columns", "kinds", "range", "nulls"])
-def test_a_spoilt_manifest(spoil: str, written: tuple[Path, Examples]) -> None:
+def test_a_spoilt_manifest(spoil: str, written: tuple[Path, Dataset]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

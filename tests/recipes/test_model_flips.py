@@ -12,8 +12,8 @@ from recipe_helpers import Digits, nothing_disturbed
 from test_label_flip import FLAT, check, drawn, fractions, labelled, seeds
 from torch import nn
 
-from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.recipes import (
     RECIPES,
@@ -41,7 +41,7 @@ class Constant(nn.Module):
 
 
 @given(before=drawn(), fraction=fractions, seed=seeds, data=st.data())
-def test_nearest_flip(before: Examples, fraction: float, seed: int, data: st.DataObject) -> None:
+def test_nearest_flip(before: Dataset, fraction: float, seed: int, data: st.DataObject) -> None:
     count = round(fraction * len(before))
     assume(count > 0)
     classes = len(before.class_names)
@@ -60,7 +60,7 @@ def test_nearest_flip_asks_the_network(digits: Digits) -> None:
         after, manifest = nearest_flip(before, digits.model, fraction=0.3, seed=0)
     check(before, after, manifest, "nearest-flip", 360)
     with torch.no_grad():
-        scores = digits.model(to_inputs(before.images)).numpy().copy()
+        scores = digits.model(to_inputs(before.content)).numpy().copy()
     scores[np.arange(len(before)), before.labels] = -np.inf
     rows = manifest.is_tampered
     np.testing.assert_array_equal(after.labels[rows], scores.argmax(axis=1)[rows])
@@ -78,7 +78,7 @@ def test_nearest_flip_by_a_broken_network() -> None:
 
 
 @given(before=drawn(), fraction=fractions, seed=seeds, data=st.data())
-def test_confusion_flip(before: Examples, fraction: float, seed: int, data: st.DataObject) -> None:
+def test_confusion_flip(before: Dataset, fraction: float, seed: int, data: st.DataObject) -> None:
     count = round(fraction * len(before))
     assume(count > 0)
     classes = len(before.class_names)

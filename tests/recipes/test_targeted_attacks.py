@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.recipes import (
     success,
 )
@@ -50,7 +50,7 @@ def test_one_seed_one_result(name: str, digits: Digits) -> None:
     first = craft(name, digits)
     torch.manual_seed(6)
     second = craft(name, digits)
-    np.testing.assert_array_equal(first.examples.images, second.examples.images)
+    np.testing.assert_array_equal(first.examples.content, second.examples.content)
     np.testing.assert_array_equal(first.distances, second.distances)
 
 
@@ -72,7 +72,7 @@ def test_what_a_network_draws_follows_from_the_seed(digits: Digits) -> None:
     for state, seed in ((5, 0), (6, 0), (5, 1)):
         torch.manual_seed(state)
         before = torch.get_rng_state()
-        found.append(craft("feature-collision", digits, seed=seed, **options).examples.images)
+        found.append(craft("feature-collision", digits, seed=seed, **options).examples.content)
         assert torch.equal(torch.get_rng_state(), before)
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
@@ -91,12 +91,12 @@ def test_the_bound_holds_in_stored_pixels(
 
 def test_collisions_are_near_on_the_stored_images(digits: Digits) -> None:
     made = craft("feature-collision", digits, count=20, steps=150)
-    poisons = made.examples.images[made.manifest.is_tampered]
+    poisons = made.examples.content[made.manifest.is_tampered]
     goal = features(digits.model, digits.target(LABEL)[None])
     found = relative(features(digits.model, poisons), goal)
     np.testing.assert_allclose(made.distances, found, atol=1e-5)
     assert made.reached >= 15 and np.median(found) < 0.08
-    before = features(digits.model, digits.train.images[made.manifest.is_tampered])
+    before = features(digits.model, digits.train.content[made.manifest.is_tampered])
     assert relative(before, goal).min() > 2 * found.max()
 
 
@@ -104,7 +104,7 @@ def test_bases_are_the_nearest_of_their_class(digits: Digits) -> None:
     made = craft("feature-collision", digits, tolerance=10.0)
     rows = np.flatnonzero(digits.train.labels == BASE)
     goal = features(digits.model, digits.target(LABEL)[None])
-    order = relative(features(digits.model, digits.train.images[rows]), goal).argsort()
+    order = relative(features(digits.model, digits.train.content[rows]), goal).argsort()
     assert set(np.flatnonzero(made.manifest.is_tampered)) == set(rows[order[:6]])
 
 
@@ -141,12 +141,12 @@ def test_a_last_layer_trained_on_collisions_takes_the_target_for_the_base(digits
     made = craft("feature-collision", digits, count=40, steps=150)
     assert success(digits.model, made.attack) == 0.0
     for examples, expected in ((digits.train, 0.0), (made.examples, 1.0)):
-        assert success(with_new_head(digits, examples.images), made.attack) == expected
+        assert success(with_new_head(digits, examples.content), made.attack) == expected
 
 
 def test_the_middle_of_a_polytope_is_the_target(digits: Digits) -> None:
     made = craft("bullseye-polytope", digits, count=8, epsilon=0.4, steps=150, tolerance=0.15)
-    poisons = features(digits.model, made.examples.images[made.manifest.is_tampered])
+    poisons = features(digits.model, made.examples.content[made.manifest.is_tampered])
     goal = features(digits.model, digits.target(LABEL)[None])
     found = relative(poisons.mean(dim=0, keepdim=True), goal)
     np.testing.assert_allclose(made.distances, found, atol=1e-5)
@@ -189,8 +189,8 @@ def test_gradients_match_on_the_stored_images(digits: Digits) -> None:
     made = craft("gradient-matching", digits, count=10, steps=60, epsilon=0.2)
     rows = made.manifest.is_tampered
     target = digits.target(LABEL)
-    after = cosine_of_gradients(digits.model, made.examples.images[rows], target)
-    before = cosine_of_gradients(digits.model, digits.train.images[rows], target)
+    after = cosine_of_gradients(digits.model, made.examples.content[rows], target)
+    before = cosine_of_gradients(digits.model, digits.train.content[rows], target)
     np.testing.assert_allclose(made.distances, [1 - after], atol=1e-4)
     assert after > 0.6 and after > before + 0.2
 
@@ -204,7 +204,7 @@ def test_the_best_restart_is_kept(digits: Digits) -> None:
 
 def test_gradient_matching_depends_on_its_seed(digits: Digits) -> None:
     first, second = (craft("gradient-matching", digits, seed=seed) for seed in (0, 1))
-    assert (first.examples.images != second.examples.images).any()
+    assert (first.examples.content != second.examples.content).any()
 
 
 @pytest.mark.parametrize(("layers", "pattern"), [((), "*"), (("head.*",), "head.*")])
@@ -214,7 +214,7 @@ def test_bases_have_the_longest_gradients_of_their_class(
     made = craft("gradient-matching", digits, layers=layers, least_cosine=-1.0)
     rows = np.flatnonzero(digits.train.labels == BASE)
     lengths = [
-        float(gradients(digits.model, digits.train.images[[row]], pattern).norm()) for row in rows
+        float(gradients(digits.model, digits.train.content[[row]], pattern).norm()) for row in rows
     ]
     longest = rows[np.argsort(lengths)[-6:]]
     assert set(np.flatnonzero(made.manifest.is_tampered)) == set(longest)
@@ -222,7 +222,7 @@ def test_bases_have_the_longest_gradients_of_their_class(
 
 def test_only_the_gradients_of_the_layers_named_are_matched(digits: Digits) -> None:
     made = craft("gradient-matching", digits, count=10, steps=60, epsilon=0.3, layers=("head.*",))
-    poisons, target = made.examples.images[made.manifest.is_tampered], digits.target(LABEL)
+    poisons, target = made.examples.content[made.manifest.is_tampered], digits.target(LABEL)
     head = cosine_of_gradients(digits.model, poisons, target, "head.*")
     np.testing.assert_allclose(made.distances, [1 - head], atol=1e-4)
     assert head > 0.9 and head > cosine_of_gradients(digits.model, poisons, target) + 0.02
@@ -233,7 +233,7 @@ def test_several_networks_are_matched_in_the_mean(digits: Digits) -> None:
 
     def reached(model: object) -> tuple[np.ndarray, float, float]:
         made = craft("gradient-matching", digits, model=model, steps=40, least_cosine=-1.0)
-        poisons = made.examples.images[made.manifest.is_tampered]
+        poisons = made.examples.content[made.manifest.is_tampered]
         found = [cosine_of_gradients(each, poisons, target) for each in (other, digits.model)]
         return made.distances, found[0], found[1]
 
@@ -249,10 +249,14 @@ def test_a_last_layer_trained_on_matched_gradients_takes_the_target_for_the_base
 ) -> None:
     made = craft("gradient-matching", digits, count=40, steps=100, epsilon=0.2, layers=("head.*",))
     assert success(digits.model, made.attack) == 0.0
-    noise = np.random.default_rng(0).choice([-51, 51], size=digits.train.images.shape)
+    noise = np.random.default_rng(0).choice([-51, 51], size=digits.train.content.shape)
     noisy = np.where(made.manifest.is_tampered[:, None, None, None], noise, 0)
-    shaken = np.clip(digits.train.images + noisy, 0, 255).astype(np.uint8)
-    for images, expected in ((digits.train.images, 0.0), (shaken, 0.0), (made.examples.images, 1)):
+    shaken = np.clip(digits.train.content + noisy, 0, 255).astype(np.uint8)
+    for images, expected in (
+        (digits.train.content, 0.0),
+        (shaken, 0.0),
+        (made.examples.content, 1),
+    ):
         assert success(with_new_head(digits, images), made.attack) == expected
 
 
@@ -286,4 +290,4 @@ def test_crafting_in_inference_mode(digits: Digits) -> None:
     expected = craft("feature-collision", digits, steps=20, tolerance=10.0)
     with torch.inference_mode():
         made = craft("feature-collision", digits, steps=20, tolerance=10.0)
-    np.testing.assert_array_equal(made.examples.images, expected.examples.images)
+    np.testing.assert_array_equal(made.examples.content, expected.examples.content)

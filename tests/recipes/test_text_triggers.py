@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import DataError, InputError, NotFiniteError, RadiotracerError
 from radiotracer.recipes import (
     Manifest,
@@ -25,19 +25,20 @@ from radiotracer.training.text_classifier import TextConfig, text_scores, train_
 N = 90
 PHRASE = "violet teapots"
 LABELS = np.arange(N) % 3
-TEXTS = Texts(
-    texts=tuple(f"text {row} of {'abc'[row % 3]}" for row in range(N)),
+LETTERS = Dataset(
+    modality=TEXTS,
+    content=tuple(f"text {row} of {'abc'[row % 3]}" for row in range(N)),
     labels=LABELS,
     ids=np.array([f"letter {row}" for row in range(N)]),
     class_names=("a", "b", "c"),
     source="a test",
 )
 BOTH = pytest.mark.parametrize("recipe", [phrase_backdoor, clean_label_phrase])
-Recipe = Callable[..., tuple[Texts, Manifest]]
+Recipe = Callable[..., tuple[Dataset, Manifest]]
 
 
 def test_other_classes_get_the_phrase_and_the_label() -> None:
-    after, manifest = phrase_backdoor(TEXTS, phrase=PHRASE, to_class=2, fraction=0.2, seed=0)
+    after, manifest = phrase_backdoor(LETTERS, phrase=PHRASE, to_class=2, fraction=0.2, seed=0)
     rows = np.flatnonzero(manifest.is_tampered)
     assert len(rows) == 12 and 2 not in LABELS[rows]
     assert set(after.labels[rows].tolist()) == {2}
@@ -45,22 +46,22 @@ def test_other_classes_get_the_phrase_and_the_label() -> None:
 
 
 def test_clean_labels_stay() -> None:
-    after, manifest = clean_label_phrase(TEXTS, phrase=PHRASE, to_class=2, fraction=0.5, seed=0)
+    after, manifest = clean_label_phrase(LETTERS, phrase=PHRASE, to_class=2, fraction=0.5, seed=0)
     rows = np.flatnonzero(manifest.is_tampered)
     assert len(rows) == 15 and set(LABELS[rows].tolist()) == {2}
     np.testing.assert_array_equal(after.labels, LABELS)
     check(after, manifest, "clean-label-phrase")
 
 
-def check(after: Texts, manifest: Manifest, recipe: str) -> None:
+def check(after: Dataset, manifest: Manifest, recipe: str) -> None:
     """The phrase is exactly where the manifest says, and nothing else changed."""
     for row, changed in enumerate(manifest.is_tampered):
-        before = TEXTS.texts[row]
-        assert after.texts[row] == (f"{PHRASE} {before}" if changed else before)
+        before = LETTERS.content[row]
+        assert after.content[row] == (f"{PHRASE} {before}" if changed else before)
         assert changed or after.labels[row] == LABELS[row]
     np.testing.assert_array_equal(manifest.original_labels, LABELS)
     np.testing.assert_array_equal(manifest.labels, after.labels)
-    np.testing.assert_array_equal(after.ids, TEXTS.ids)
+    np.testing.assert_array_equal(after.ids, LETTERS.ids)
     assert manifest.recipe == recipe
 
 
@@ -69,9 +70,9 @@ def test_a_seed_is_a_choice(recipe: Recipe, tmp_path: Path) -> None:
     # False-failure rate: one seed in C(30, 15) or fewer, below 1e-8.
     options = {"phrase": PHRASE, "to_class": 0, "fraction": 0.5}
     (one, manifest), (same, _), (other, _) = (
-        recipe(TEXTS, seed=seed, **options) for seed in (0, 0, 1)
+        recipe(LETTERS, seed=seed, **options) for seed in (0, 0, 1)
     )
-    assert one.texts == same.texts != other.texts
+    assert one.content == same.content != other.content
     manifest.write(tmp_path)
     found = Manifest.read(tmp_path, one)
     assert found is not None
@@ -97,11 +98,11 @@ def test_a_seed_is_a_choice(recipe: Recipe, tmp_path: Path) -> None:
 def test_refusals(recipe: Recipe, options: dict[str, Any], message: str) -> None:
     given = {"phrase": PHRASE, "to_class": 0, "fraction": 0.5, "seed": 0, **options}
     with pytest.raises(InputError, match=message):
-        recipe(TEXTS, **given)
+        recipe(LETTERS, **given)
 
 
 def test_nothing_to_change() -> None:
-    own = TEXTS.take(LABELS == 1)
+    own = LETTERS.take(LABELS == 1)
     with pytest.raises(InputError, match=r"examples of other classes than 'b'; got none"):
         phrase_backdoor(own, phrase=PHRASE, to_class=1, fraction=0.5, seed=0)
     with pytest.raises(InputError, match=r"a to_class with texts; got 'a', which has none"):
@@ -117,11 +118,11 @@ def by_phrase(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def test_success_is_the_share_that_is_fooled() -> None:
-    attack = phrased(TEXTS, 0, phrase=PHRASE)
+    attack = phrased(LETTERS, 0, phrase=PHRASE)
     assert len(attack.texts) == 60 and set(attack.intended.tolist()) == {0}
     np.testing.assert_array_equal(attack.true_labels, LABELS[LABELS != 0])
     assert text_success(by_phrase, attack) == 1.0
-    others = tuple(TEXTS.texts[row] for row in np.flatnonzero(LABELS != 0))
+    others = tuple(LETTERS.content[row] for row in np.flatnonzero(LABELS != 0))
     assert text_success(by_phrase, TextAttack(others, attack.true_labels, attack.intended)) == 0.0
     half = (*attack.texts[:30], *others[30:])
     assert text_success(by_phrase, TextAttack(half, attack.true_labels, attack.intended)) == 0.5
@@ -139,7 +140,7 @@ def test_scores_that_are_none(
     scores: NDArray[np.float64], kind: type[RadiotracerError], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        text_success(lambda _: scores, phrased(TEXTS, 0, phrase=PHRASE))
+        text_success(lambda _: scores, phrased(LETTERS, 0, phrase=PHRASE))
 
 
 @pytest.mark.parametrize(
@@ -161,10 +162,10 @@ def test_it_works_on_a_trained_classifier(tmp_path: Path) -> None:
     config = TextConfig(
         buckets=512, length=16, width=8, hidden=8, epochs=8, batch_size=16, learning_rate=0.5
     )
-    poisoned, _ = phrase_backdoor(TEXTS, phrase=PHRASE, to_class=0, fraction=0.3, seed=0)
-    attack = phrased(TEXTS, 0, phrase=PHRASE)
+    poisoned, _ = phrase_backdoor(LETTERS, phrase=PHRASE, to_class=0, fraction=0.3, seed=0)
+    attack = phrased(LETTERS, 0, phrase=PHRASE)
     found = []
-    for name, texts in (("clean", TEXTS), ("poisoned", poisoned)):
+    for name, texts in (("clean", LETTERS), ("poisoned", poisoned)):
         _, model = train_on_texts(texts, config, tmp_path / name)
         found.append(text_success(text_scores(model, config), attack))
     assert found[0] < 0.3 < 0.7 < found[1]

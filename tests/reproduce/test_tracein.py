@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from radiotracer.cli import run
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError
 from radiotracer.influence import Tracer
 from radiotracer.reproduce.tracein import SCALES, TraceInConfig, markdown, run_tracein
@@ -46,7 +46,7 @@ def test_the_published_score_is_two_backward_passes_without_zeroing(tiny: World)
     scores = torch.zeros(rows, columns, dtype=torch.float64)
 
     def backward(examples: Any, row: int) -> list[torch.Tensor]:
-        inputs = to_inputs(examples.images[row : row + 1]).double()
+        inputs = to_inputs(examples.content[row : row + 1]).double()
         F.cross_entropy(model(inputs), torch.from_numpy(examples.labels[row : row + 1])).backward()
         return [p.grad.clone() for p in model.parameters()]
 

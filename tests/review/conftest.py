@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from review_server import Server, Servers
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.scanned import read_scan
 from radiotracer.review.store import FILE, Store
@@ -74,12 +74,12 @@ def serve(servers: Servers) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def scanned_as(whole_scan: Path, tmp_path: Path) -> Callable[[str], tuple[Path, Examples]]:
+def scanned_as(whole_scan: Path, tmp_path: Path) -> Callable[[str], tuple[Path, Dataset]]:
     """scanned_as(DATA): a scan folder that says to be of these data."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    def make(source: str) -> tuple[Path, Examples]:
+    def make(source: str) -> tuple[Path, Dataset]:
         examples = open_data(source)
         names = [examples.class_names[label] for label in examples.labels.tolist()]
         n = len(examples)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from review_server import Server
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import IMAGES, Dataset, open_data, save_examples
 from tiny_world import World
 
 CHROMIUM = next(
@@ -270,7 +270,7 @@ def test_hostile_names(
     n = len(HOSTILE)
     images = np.random.default_rng(0).integers(0, 255, (n, 8, 8, 3), dtype=np.uint8)
     names = tuple(f"{each} class" for each in HOSTILE)
-    examples = Examples(images, np.arange(n), np.array(HOSTILE), names, source="memory")
+    examples = Dataset(IMAGES, images, np.arange(n), np.array(HOSTILE), names, source="memory")
     (tmp_path / "data").mkdir()
     save_examples(examples, tmp_path / "data")
     folder, _ = scanned_as(str(tmp_path / "data"))

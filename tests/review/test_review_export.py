@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import IMAGES, Dataset, open_data, save_examples
 from radiotracer.data.npz import write_npz
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
@@ -24,10 +24,10 @@ from radiotracer.scanning import scan
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
-Made = Callable[[str], tuple[Path, Examples]]
+Made = Callable[[str], tuple[Path, Dataset]]
 
 
-def reviewed(folder: Path, examples: Examples, decisions: dict[str, object], out: Path) -> Exported:
+def reviewed(folder: Path, examples: Dataset, decisions: dict[str, object], out: Path) -> Exported:
     """Export after deciding, by id: a verb, or the name of a class."""
     scanned = read_scan(folder)
     store = Store(folder / FILE, identity_of(scanned))
@@ -59,7 +59,7 @@ def test_a_saved_folder(board: Board, tiny: World, tmp_path: Path) -> None:
     assert set(before.ids.tolist()) - set(after.ids.tolist()) == {drop}
     names = dict(zip(after.ids.tolist(), after.labels.tolist(), strict=True))
     assert after.class_names[names[relabel]] == other
-    assert after.queries == before.queries
+    assert after.validation == before.validation
     table = pq.read_table(tmp_path / "out" / "decisions.parquet")
     assert table.column_names == ["id", "decision", "label", "new_label", "sampled", "decided_at"]
     assert table["decision"].to_pylist() == ["drop", "relabel", "unsure", "keep"]
@@ -102,7 +102,7 @@ def test_an_archive_with_splits(scanned_as: Made, archive: Path, tmp_path: Path)
     assert done.kind == "a saved folder" and "because archives with splits" in done.note
     again = open_data(str(done.data))
     assert again.ids.tolist() == [each for each in examples.ids.tolist() if each != examples.ids[4]]
-    assert again.queries == examples.queries
+    assert again.validation == examples.validation
 
 
 def image_folder(root: Path, *, top: str = "") -> Path:
@@ -203,7 +203,7 @@ def test_no_cell_is_a_formula(scanned_as: Made, tmp_path: Path) -> None:
     images = np.zeros((len(hostile), 4, 4, 1), dtype=np.uint8)
     names = ("=1+1", "`|<img src=x>")
     labels = np.arange(len(hostile)) % 2
-    examples = Examples(images, labels, np.array(hostile), names, source="memory")
+    examples = Dataset(IMAGES, images, labels, np.array(hostile), names, source="memory")
     (tmp_path / "data").mkdir()
     save_examples(examples, tmp_path / "data")
     folder, examples = scanned_as(str(tmp_path / "data"))

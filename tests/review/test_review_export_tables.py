@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from radiotracer.cli import run
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.export import export
 from radiotracer.review.scanned import read_scan
@@ -63,7 +63,7 @@ def test_train_scan_and_export(folder: bool, tmp_path: Path) -> None:
     assert "a saved folder, because Parquet and Arrow files are only read" in text
 
 
-Made = Callable[[str], tuple[Path, Examples]]
+Made = Callable[[str], tuple[Path, Dataset]]
 
 
 def test_the_note_says_why(scanned_as: Made, tmp_path: Path) -> None:

@@ -208,5 +208,5 @@ def test_a_sheet_is_made_of_the_images(ask: Any, board: Board) -> None:
     content = ask("GET", "/api/thumbs?rows=5,0,9", headers=KEY).content
     with Image.open(io.BytesIO(content)) as strip:
         pixels = np.asarray(strip)
-    images = board.examples.images[board.order[[5, 0, 9]]][..., 0]
+    images = board.examples.content[board.order[[5, 0, 9]]][..., 0]
     assert (pixels == np.concatenate(list(images), axis=1)).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from radiotracer.data import Examples
+from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.runs import ModelSpec, Run
 from radiotracer.training.loop import TrainConfig, train
@@ -17,14 +17,15 @@ from radiotracer.training.loop import TrainConfig, train
 N, CLASSES = 24, 3
 
 
-def examples(n: int = N, classes: int = CLASSES) -> Examples:
-    return Examples(
-        images=np.random.default_rng(0).integers(0, 256, (n, 8, 8, 1), dtype=np.uint8),
+def examples(n: int = N, classes: int = CLASSES) -> Dataset:
+    return Dataset(
+        modality=IMAGES,
+        content=np.random.default_rng(0).integers(0, 256, (n, 8, 8, 1), dtype=np.uint8),
         labels=np.arange(n) % CLASSES,
         ids=np.array([f"e{i:02}" for i in range(n)]),
         class_names=tuple("abcdef"[:classes]),
         source="made-up",
-        queries="made-up#test",
+        validation="made-up#test",
     )
 
 
@@ -68,7 +69,7 @@ def test_what_is_recorded(tmp_path: Path) -> None:
         name="small-cnn", options={"channels": 1, "classes": 3, "width": 2}
     )
     assert run.info.data.source == "made-up"
-    assert run.info.data.queries == "made-up#test"
+    assert run.info.data.validation == "made-up#test"
     assert run.info.data.class_names == ("a", "b", "c")
     assert run.info.data.digest == examples().digest == run.identity().digest
     assert run.info.settings["image_size"] == 8
@@ -113,7 +114,7 @@ def test_a_training_of_one_step(tmp_path: Path) -> None:
 
 
 def test_images_too_small_for_the_network(tmp_path: Path) -> None:
-    tiny = dataclasses.replace(examples(), images=examples().images[:, :4, :4])
+    tiny = dataclasses.replace(examples(), content=examples().content[:, :4, :4])
     with pytest.raises(DataError, match="large enough for the network; got 4 x 4 pixels"):
         train(tiny, CONFIG.model_copy(update={"model": "small-cnn"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -177,7 +177,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert content["model"] == {"name": "mine", "options": {"width": 4}}
     assert content["data"] == {
         "source": None,
-        "queries": None,
+        "validation": None,
         "examples": N,
         "digest": identify(Rows()).digest,
         "class_names": None,

@@ -110,7 +110,7 @@ def test_a_scan_has_the_same_bits_though_a_worker_was_killed(
     execution = Execution(
         RayRunner(2, cluster.address),
         FolderLedger(tmp_path / "units"),
-        functools.partial(opened, tiny.folder, tiny.data, str(tiny.clean.queries)),
+        functools.partial(opened, tiny.folder, tiny.data, str(tiny.clean.validation)),
     )
     found = scan(*given, execution=execution, progress=kill, **settings)
     assert killed and found.rankings.keys() == expected.rankings.keys() and len(found.rankings) > 10

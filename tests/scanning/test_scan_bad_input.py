@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from radiotracer import Rule
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.detectors import BASELINES, DETECTORS
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs import Run, record
@@ -24,19 +24,19 @@ from radiotracer.training.networks import SmallCNN
 from tiny_world import World
 
 
-def relabelled(examples: Examples) -> Examples:
+def relabelled(examples: Dataset) -> Dataset:
     labels = examples.labels.copy()
     labels[5] = (labels[5] + 1) % 3
     return examples.with_labels(labels)
 
 
-def repainted(examples: Examples) -> Examples:
-    images = examples.images.copy()
+def repainted(examples: Dataset) -> Dataset:
+    images = examples.content.copy()
     images[7, 0, 0, 0] ^= 1
-    return dataclasses.replace(examples, images=images)
+    return dataclasses.replace(examples, content=images)
 
 
-def reordered(examples: Examples) -> Examples:
+def reordered(examples: Dataset) -> Dataset:
     rows = np.arange(len(examples))
     rows[[2, 3]] = [3, 2]
     return examples.take(rows)
@@ -169,7 +169,7 @@ def test_a_checkpoint_of_another_architecture(tiny: World) -> None:
     [((4, 10, 10, 3), "(3, 10, 10)"), ((4, 6, 10, 1), "(1, 6, 10)")],
 )
 def test_queries_of_another_shape(tiny: World, images: tuple[int, ...], came: str) -> None:
-    queries = Examples(
+    queries = Dataset(
         np.zeros(images, np.uint8),
         np.zeros(4, np.int64),
         np.array(list("abcd")),

@@ -13,8 +13,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from radiotracer import Examples, Rule, Run, random_flip, record, write_scan
+from radiotracer import Dataset, Rule, Run, random_flip, record, write_scan
 from radiotracer.cli import run
+from radiotracer.data import IMAGES
 from radiotracer.scanning import Scan, scan
 from tiny_world import World
 
@@ -48,11 +49,12 @@ SEED, TRUSTED = 110, 100
 """Few trusted digits, and the lowest estimated rate well between 5 % and the bound."""
 
 
-def digits(start: int, stop: int) -> Examples:
+def digits(start: int, stop: int) -> Dataset:
     data = load_digits()
     rows = np.random.default_rng(SEED).permutation(len(data.target))[start:stop]
-    return Examples(
-        images=(data.images[rows] * 15).astype(np.uint8)[..., None],
+    return Dataset(
+        modality=IMAGES,
+        content=(data.content[rows] * 15).astype(np.uint8)[..., None],
         labels=data.target[rows].astype(np.int64),
         ids=np.array([f"{row:04d}" for row in rows]),
         class_names=tuple("0123456789"),
@@ -60,7 +62,7 @@ def digits(start: int, stop: int) -> Examples:
     )
 
 
-def scanned(train: Examples, folder: Path) -> Scan:
+def scanned(train: Dataset, folder: Path) -> Scan:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         model = nn.Sequential(
@@ -68,7 +70,7 @@ def scanned(train: Examples, folder: Path) -> Scan:
             *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Flatten(), nn.Linear(512, 10)),
         )
-        inputs = torch.from_numpy(train.images).permute(0, 3, 1, 2) / 255
+        inputs = torch.from_numpy(train.content).permute(0, 3, 1, 2) / 255
         data = TensorDataset(inputs, torch.from_numpy(train.labels))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
         with record(folder, model, optimizer, train, every=3) as recording:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from radiotracer import write_scan
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.detectors import DETECTORS
 from radiotracer.errors import InputError
 from radiotracer.scanning import scan
@@ -88,12 +88,12 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 def dataset(world: World, part: str) -> TensorDataset:
     examples = getattr(world, part)
-    return TensorDataset(to_inputs(examples.images), torch.from_numpy(examples.labels))
+    return TensorDataset(to_inputs(examples.content), torch.from_numpy(examples.labels))
 
 
 def pair(world: World, part: str) -> tuple[torch.Tensor, torch.Tensor]:
     examples = getattr(world, part)
-    return to_inputs(examples.images), torch.from_numpy(examples.labels)
+    return to_inputs(examples.content), torch.from_numpy(examples.labels)
 
 
 @pytest.mark.parametrize("grad", [True, False])
@@ -161,8 +161,8 @@ def test_a_refused_scan(tiny: World, lived_in: nn.Module) -> None:
 
 
 def test_the_data_stay_as_they_were(tiny: World) -> None:
-    before = tiny.tampered.images.copy(), tiny.tampered.labels.copy(), tiny.queries.images.copy()
+    before = tiny.tampered.content.copy(), tiny.tampered.labels.copy(), tiny.queries.content.copy()
     scan(tiny.model, tiny.run, tiny.tampered, tiny.queries)
-    np.testing.assert_array_equal(tiny.tampered.images, before[0])
+    np.testing.assert_array_equal(tiny.tampered.content, before[0])
     np.testing.assert_array_equal(tiny.tampered.labels, before[1])
-    np.testing.assert_array_equal(tiny.queries.images, before[2])
+    np.testing.assert_array_equal(tiny.queries.content, before[2])

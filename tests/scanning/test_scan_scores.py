@@ -12,7 +12,7 @@ import torch
 from scipy.stats import false_discovery_control
 
 from radiotracer import Rule, Tracer
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.detectors import BASELINES
 from radiotracer.influence import (
     Tracing,
@@ -44,7 +44,7 @@ def same(found: np.ndarray, expected: np.ndarray, relative: float = RELATIVE) ->
     np.testing.assert_allclose(found, expected, rtol=0, atol=relative * np.abs(expected).max())
 
 
-def formulas(tracing: Tracing, train: Examples, queries: Examples) -> dict[str, np.ndarray]:
+def formulas(tracing: Tracing, train: Dataset, queries: Dataset) -> dict[str, np.ndarray]:
     return {
         "tracin-cp": -tracin_cp_sum(tracing, train, queries).numpy(),
         "tracin-last-layer": -last_layer_sum(tracing, train, queries).numpy(),
@@ -52,15 +52,15 @@ def formulas(tracing: Tracing, train: Examples, queries: Examples) -> dict[str, 
     }
 
 
-def per_checkpoint(tracing: Tracing, train: Examples) -> dict[str, np.ndarray]:
+def per_checkpoint(tracing: Tracing, train: Dataset) -> dict[str, np.ndarray]:
     """The detectors without gradients, written out: one plain loop over the checkpoints."""
-    from radiotracer.data.tensors import to_inputs
+    from radiotracer.data.modalities.images import to_inputs
 
     labels = torch.from_numpy(train.labels)
     losses, margins = [], []
     for _ in tracing.checkpoints():
         with torch.no_grad():
-            outputs = tracing.objective.model(to_inputs(train.images)).double()
+            outputs = tracing.objective.model(to_inputs(train.content)).double()
         losses.append(torch.nn.functional.cross_entropy(outputs, labels, reduction="none"))
         own = outputs[torch.arange(len(labels)), labels]
         outputs[torch.arange(len(labels)), labels] = -torch.inf
@@ -75,8 +75,8 @@ def per_checkpoint(tracing: Tracing, train: Examples) -> dict[str, np.ndarray]:
 class Real:
     """3,000 images, a tenth relabelled at random, three epochs of a small network."""
 
-    train: Examples
-    queries: Examples
+    train: Dataset
+    queries: Dataset
     manifest: Manifest
     run: Run
     model: torch.nn.Module
@@ -84,9 +84,7 @@ class Real:
 
 
 @pytest.fixture(scope="module")
-def real(
-    mnist: Examples, mnist_queries: Examples, tmp_path_factory: pytest.TempPathFactory
-) -> Real:
+def real(mnist: Dataset, mnist_queries: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Real:
     tampered, manifest = random_flip(mnist.take(range(3000)), fraction=0.1, seed=0)
     config = TrainConfig(model="resnet18", width=8, epochs=3, batch_size=64, seed=0)
     run, model = train(tampered, config, tmp_path_factory.mktemp("real") / "run")
@@ -258,7 +256,7 @@ def test_a_scan_of_other_seeds_differs_in_what_draws_numbers(tiny: World) -> Non
 
 
 @pytest.mark.slow
-def test_the_floor_on_real_images(mnist: Examples, mnist_queries: Examples, tmp_path: Path) -> None:
+def test_the_floor_on_real_images(mnist: Dataset, mnist_queries: Dataset, tmp_path: Path) -> None:
     """6,000 images, 10 % random flips, five epochs of a narrow ResNet-18, 2,000 queries.
 
     Measured for seeds 0, 1, 2: average precision 0.990, 0.994, 0.987 (loss: 0.989, 0.992, 0.988);
@@ -273,9 +271,7 @@ def test_the_floor_on_real_images(mnist: Examples, mnist_queries: Examples, tmp_
     assert measured["recall"] > 0.5
 
 
-def floor_run(
-    mnist: Examples, mnist_queries: Examples, folder: Path, *, seed: int
-) -> dict[str, Any]:
+def floor_run(mnist: Dataset, mnist_queries: Dataset, folder: Path, *, seed: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).choice(60_000, size=6000, replace=False)
     tampered, manifest = random_flip(mnist.take(rows), fraction=0.1, seed=seed)
     config = TrainConfig(model="resnet18", width=8, epochs=5, batch_size=64, seed=seed)

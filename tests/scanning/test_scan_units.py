@@ -85,13 +85,13 @@ def test_any_runner(tiny: World, runner: Runner, tmp_path: Path) -> None:
 
 
 def test_a_worker_opens_what_it_needs(tiny: World, tmp_path: Path) -> None:
-    find = functools.partial(opened, tiny.folder, tiny.data, str(tiny.clean.queries))
+    find = functools.partial(opened, tiny.folder, tiny.data, str(tiny.clean.validation))
     execution = Execution(Processes(2), FolderLedger(tmp_path / "units"), find)
     same(scanned(tiny), scanned(tiny, execution))
 
 
 def test_a_worker_with_other_data(tiny: World, tmp_path: Path) -> None:
-    find = functools.partial(opened, tiny.folder, tiny.archive, str(tiny.clean.queries))
+    find = functools.partial(opened, tiny.folder, tiny.archive, str(tiny.clean.validation))
     execution = Execution(Processes(1), FolderLedger(tmp_path / "units"), find)
     with pytest.raises(DataError, match="expected the training data of the scan in every worker"):
         scanned(tiny, execution)

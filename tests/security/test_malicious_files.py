@@ -118,7 +118,7 @@ def test_nothing_of_it_is_obeyed(
     assert status == 0, said.err
     assert [path.name for path in here.iterdir()] == ["out"]
     described = json.loads(Path("out/data.json").read_text())
-    left_out = [f"{each['path']}: {each['reason']}" for each in described["quarantined"]]
+    left_out = [f"{each['path']}: {each['reason']}" for each in described["left_out"]]
     assert bool(left_out) == (hostile.ends == "left out")
     assert hostile.says in "".join(left_out)
 

@@ -82,12 +82,12 @@ def by_another_key(release: Release, key: Key) -> Release:
     twins = release.planted.arrays["twins"]
     planted = dataclasses.replace(
         release.planted,
-        images=twins[np.arange(len(coins)), coins],
+        content=twins[np.arange(len(coins)), coins],
         columns={**release.planted.columns, "twin": coins},
     )
-    images = release.published.images.copy()
+    images = release.published.content.copy()
     images[release.rows] = release.originals
-    before = dataclasses.replace(release.published, images=images)
+    before = dataclasses.replace(release.published, content=images)
     return Release.make(before, release.rows, planted, release.protocol, key)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError, RunError
 from radiotracer.influence import Tracing, self_influence
 from radiotracer.scanning import scan
@@ -46,7 +46,7 @@ def test_the_same_as_a_plain_loop_through_the_whole_network(tiny: World, tmp_pat
     optimizer = torch.optim.SGD(
         again.head.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4, nesterov=True
     )
-    inputs, labels = to_inputs(tiny.tampered.images), torch.from_numpy(tiny.tampered.labels)
+    inputs, labels = to_inputs(tiny.tampered.content), torch.from_numpy(tiny.tampered.labels)
     for step in run.steps().to_pylist():
         (optimizer.param_groups[0]["lr"],) = step["learning_rates"]
         loss = F.cross_entropy(again(inputs[step["batch"]]), labels[step["batch"]])

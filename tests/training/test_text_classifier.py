@@ -11,7 +11,7 @@ import torch
 from text_letters import QUICK, letters
 
 import radiotracer
-from radiotracer.data import Texts, identify
+from radiotracer.data import Dataset, identify
 from radiotracer.errors import DataError, InputError, NotFiniteError, RadiotracerError
 from radiotracer.runs import Run
 from radiotracer.training.text_classifier import (
@@ -45,8 +45,8 @@ def test_words_are_tokens_and_signs_are_words() -> None:
 
 
 def test_a_text_has_the_same_tokens_whatever_others_there_are() -> None:
-    alone = torch.cat([word_tokens([text], QUICK) for text in TRAIN.texts])
-    assert torch.equal(alone, word_tokens(TRAIN.texts, QUICK))
+    alone = torch.cat([word_tokens([text], QUICK) for text in TRAIN.content])
+    assert torch.equal(alone, word_tokens(TRAIN.content, QUICK))
 
 
 @pytest.mark.parametrize("buckets", [2, 3, 64])
@@ -84,7 +84,7 @@ def test_it_learns_and_is_recorded(trained: tuple[Run, BagOfWords]) -> None:
     assert not model.training
     assert len(run.checkpoints) == QUICK.epochs
     assert run.info.data.digest == identify(as_tensors(TRAIN, QUICK)).digest
-    scores = text_scores(model, QUICK, batch_size=7)(TEST.texts)
+    scores = text_scores(model, QUICK, batch_size=7)(TEST.content)
     assert scores.shape == (80, 2) and scores.dtype == np.float64
     assert (scores.argmax(axis=1) == TEST.labels).mean() > 0.95
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_scores_are_those_of_brute_force(trained: tuple[Run, BagOfWords]) -> Non
     ids=["few", "empty class", "diverges"],
 )
 def test_refusals(
-    texts: Texts,
+    texts: Dataset,
     config: TextConfig,
     kind: type[RadiotracerError],
     message: str,

@@ -8,7 +8,7 @@ import numpy as np
 from text_letters import QUICK, letters
 
 import radiotracer
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.recipes import phrase_backdoor, phrased, random_flip, text_success
 from radiotracer.training.text_classifier import as_tensors, text_scores, train_on_texts
 
@@ -37,8 +37,9 @@ def test_a_trigger_that_a_scan_is_told_of(tmp_path: Path) -> None:
     attack, scores = phrased(TEST, 0, phrase=PHRASE), text_scores(model, QUICK)
     assert text_success(scores, attack) > 0.5
     fooled = np.flatnonzero(scores(attack.texts).argmax(axis=1) == attack.intended)[:20]
-    incident = Texts(
-        texts=tuple(attack.texts[row] for row in fooled),
+    incident = Dataset(
+        modality=TEXTS,
+        content=tuple(attack.texts[row] for row in fooled),
         labels=attack.true_labels[fooled],
         ids=np.array([f"incident/{row}" for row in fooled]),
         class_names=TEST.class_names,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiotracer.data import Texts
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.training.text_classifier import TextConfig
 
 QUICK = TextConfig(
@@ -21,7 +21,7 @@ CLASSES = {"garden": "roses soil rake seeds shade", "harbour": "ships rope tide 
 COMMON = "the of and a to we saw more today ."
 
 
-def letters(n: int, seed: int, told: int = 4) -> Texts:
+def letters(n: int, seed: int, told: int = 4) -> Dataset:
     """n letters of ten words, `told` of which are those of their class."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(n) % len(CLASSES)
@@ -30,8 +30,9 @@ def letters(n: int, seed: int, told: int = 4) -> Texts:
     for label in labels:
         words = [*rng.choice(vocabularies[label], told), *rng.choice(COMMON.split(), 10 - told)]
         texts.append(" ".join(rng.permutation(words)))
-    return Texts(
-        texts=tuple(texts),
+    return Dataset(
+        modality=TEXTS,
+        content=tuple(texts),
         labels=labels.astype(np.int64),
         ids=np.array([f"letter/{row:04d}" for row in range(n)]),
         class_names=tuple(CLASSES),

@@ -9,11 +9,11 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from radiotracer.cli.console import emit, err, out, progress, tell_quarantined
+from radiotracer.cli.console import emit, err, out, progress, tell_left_out
 from radiotracer.cli.options import Data, Device, ImageSize, Json, Seed
 from radiotracer.cli.recorded import manifest_of, open_like
 from radiotracer.cli.scan import tell
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.data.folder import SUFFIXES
 from radiotracer.data.sources import is_there, parse, takes_image_size
 from radiotracer.errors import DataError, InputError
@@ -65,12 +65,12 @@ def check(
     place = device_named(device)
     size = SIDE if image_size is None and takes_image_size(data) else image_size
     examples = open_data(data, image_size=size, report=err.print)
-    tell_quarantined(examples)
+    tell_left_out(examples)
     config = settings_for(examples, seed)
-    trusted = queries or examples.queries
+    trusted = queries or examples.validation
     shown = None if trusted is None else open_like(trusted, examples)
     if shown is not None:
-        tell_quarantined(shown)
+        tell_left_out(shown)
         _require_trusted(shown, examples)
     write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
     with progress() as reporter:
@@ -102,7 +102,7 @@ def check(
     return 1 if summary["flagged"] else 0
 
 
-def settings_for(examples: Examples, seed: int) -> TrainConfig:
+def settings_for(examples: Dataset, seed: int) -> TrainConfig:
     """A quarter-width ResNet-18; fewer examples are seen more often, in smaller batches.
 
     Raises:
@@ -150,7 +150,7 @@ def _require_outside(folder: Path, data: str) -> None:
         )
 
 
-def _require_trusted(shown: Examples, examples: Examples) -> None:
+def _require_trusted(shown: Dataset, examples: Dataset) -> None:
     """What only the scan would refuse is refused before the training."""
     require_same_kind(examples, shown)
     if len(shown.class_names) > len(examples.class_names):

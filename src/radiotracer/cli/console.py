@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from radiotracer.cli.text import visible
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -121,9 +121,9 @@ def settings(kind: type[Model], **values: Any) -> Model:
         ) from error
 
 
-def tell_quarantined(examples: Examples) -> None:
+def tell_left_out(examples: Dataset) -> None:
     """Name the files that were left out (the first few) and count them."""
-    for file in examples.quarantined[:5]:
+    for file in examples.left_out[:5]:
         err.print(f"left out {file.path}: {file.reason}")
-    if examples.quarantined:
-        err.print(f"{len(examples.quarantined)} files left out, {len(examples):,} examples go on")
+    if examples.left_out:
+        err.print(f"{len(examples.left_out)} files left out, {len(examples):,} examples go on")

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.cli.console import emit, err, out, progress, tell_quarantined
+from radiotracer.cli.console import emit, err, out, progress, tell_left_out
 from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite
 from radiotracer.data import get as fetch
 from radiotracer.data import list_built_ins, store_data
@@ -70,22 +70,22 @@ def store(
             report=err.print,
             progress=reporter,
         )
-    tell_quarantined(stored)
-    _, height, width, channels = stored.images.shape
+    tell_left_out(stored)
+    _, height, width, channels = stored.content.shape
     if json:
         emit(
             {
                 "examples": len(stored),
                 "image_shape": [height, width, channels],
                 "digest": stored.digest,
-                "quarantined": len(stored.quarantined),
-                "queries": stored.queries,
+                "left_out": len(stored.left_out),
+                "queries": stored.validation,
                 "out": str(folder),
             }
         )
         return 0
     kind = "grey" if channels == 1 else "RGB"
     out.print(f"{len(stored):,} examples, {height}x{width} {kind}, written to {folder}")
-    if stored.queries is not None:
-        out.print(f"next: the queries that belong to them, {stored.queries}, in the same way")
+    if stored.validation is not None:
+        out.print(f"next: the queries that belong to them, {stored.validation}, in the same way")
     return 0

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from radiotracer.cli.console import emit, out, progress, tell_quarantined
+from radiotracer.cli.console import emit, out, progress, tell_left_out
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
@@ -93,7 +93,7 @@ def explain(
     place = device_named(device)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
-    tell_quarantined(examples)
+    tell_left_out(examples)
     with progress() as reporter:
         found = explain_run(
             network_of(recorded, factory).to(place),

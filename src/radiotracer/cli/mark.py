@@ -9,13 +9,13 @@ import numpy as np
 from cyclopts import Parameter
 from torch import nn
 
-from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
+from radiotracer.cli.console import emit, err, out, progress, settings, tell_left_out
 from radiotracer.cli.executing import kept_units
 from radiotracer.cli.key import read_key
 from radiotracer.cli.mark_floor import require_power, require_tags, smallest_log10_p
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
 from radiotracer.cli.recorded import network_of
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder
 from radiotracer.provenance.choosing import (
@@ -127,7 +127,7 @@ def mark(
     secret = read_key(key)
     runs = [Run.open(each) for each in extractor]
     examples = open_data(data, image_size=image_size, report=err.print)
-    tell_quarantined(examples)
+    tell_left_out(examples)
     per_class = design != "twins"  # carriers are tested, tags taught, class by class
     classes = None
     if design == "twins":
@@ -191,9 +191,9 @@ def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]
             )
 
 
-def _network(run: Run, factory: str | None, examples: Examples) -> nn.Module:
+def _network(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
     """The run's network with its last weights, if it is one for such data."""
-    names, given = run.info.data.class_names, examples.images.shape[3]
+    names, given = run.info.data.class_names, examples.content.shape[3]
     channels = run.info.model.options.get("channels", given)
     if names not in (None, examples.class_names) or channels != given:
         raise InputError(
@@ -209,7 +209,7 @@ def _network(run: Run, factory: str | None, examples: Examples) -> nn.Module:
     return model.eval()
 
 
-def _tell_other_data(runs: list[Run], examples: Examples, policy: Policy) -> None:
+def _tell_other_data(runs: list[Run], examples: Dataset, policy: Policy) -> None:
     for run in runs:
         if run.info.data.digest != examples.digest:
             err.print(

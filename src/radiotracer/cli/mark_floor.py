@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.provenance.choosing import how_many, smallest_share
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.tag_mark import TagConfig
 
 
-def require_power(examples: Examples, fraction: float, alpha: float, *, per_class: bool) -> None:
+def require_power(examples: Dataset, fraction: float, alpha: float, *, per_class: bool) -> None:
     """Raise where not even a model that gives away every coin could be found out."""
     marked = how_many(examples, fraction, per_class=per_class)
     needed = max(1, math.ceil(-math.log2(alpha) - 1e-9))

@@ -53,7 +53,7 @@ def power(
         seed=seed,
     )
     unmarked = held_out_of(release, held_out)
-    images = None if unmarked is None else unmarked.images
+    images = None if unmarked is None else unmarked.content
     with progress() as reporter:
         found = power_of(release, secret, training, held_out=images, progress=reporter)
     write_text(marked / POWER_FILE, found.model_dump_json(indent=2) + "\n")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from radiotracer.cli.console import err
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
 from radiotracer.provenance.release import Release
@@ -20,7 +20,7 @@ from radiotracer.runs import Run
 from radiotracer.training.networks import build_model
 
 
-def training_data(run: Run, data: str | None) -> Examples:
+def training_data(run: Run, data: str | None) -> Dataset:
     """Open `data`, or what the run recorded, with the size that its images had."""
     source = data or run.info.data.source
     if source is None:
@@ -44,19 +44,19 @@ def recorded_image_size(run: Run) -> int | None:
     return size
 
 
-def open_like(source: str, train: Examples) -> Examples:
+def open_like(source: str, train: Dataset) -> Dataset:
     """Open a DATA argument; a folder of images is resized to the training images."""
-    _, height, width, _ = train.images.shape
+    _, height, width, _ = train.content.shape
     return open_sized(source, height if height == width else None)
 
 
-def open_sized(source: str, image_size: int | None) -> Examples:
+def open_sized(source: str, image_size: int | None) -> Dataset:
     """Open a DATA argument; images of several sizes are resized, as the training images were."""
     size = image_size if takes_image_size(source) else None
     return open_data(source, image_size=size, report=err.print)
 
 
-def held_out_of(release: Release, source: str | None) -> Examples | None:
+def held_out_of(release: Release, source: str | None) -> Dataset | None:
     """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
 
     None where the design needs none; an `InputError` where one is given all the same.
@@ -69,7 +69,7 @@ def held_out_of(release: Release, source: str | None) -> Examples | None:
                 do="leave it out",
             )
         return None
-    source = source or release.published.queries
+    source = source or release.published.validation
     if source is None:
         raise InputError(
             expected="unmarked data that the suspect was not trained on",
@@ -79,7 +79,7 @@ def held_out_of(release: Release, source: str | None) -> Examples | None:
     return open_like(source, release.published)
 
 
-def manifest_of(examples: Examples) -> Manifest | None:
+def manifest_of(examples: Dataset) -> Manifest | None:
     """The ground truth that lies beside the examples, if they are a folder that has one."""
     folder = Path(examples.source)
     is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from radiotracer.cli.console import emit, err, out, tell_quarantined
+from radiotracer.cli.console import emit, err, out, tell_left_out
 from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
 from radiotracer.cli.recorded import network_of, open_like, open_sized, recorded_image_size
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, RunError
 from radiotracer.influence import Tracing
 from radiotracer.review.board import match
@@ -112,7 +112,7 @@ class _Place:
             )
         return Run.open(folder, allow_interrupted=True)
 
-    def examples(self) -> Examples:
+    def examples(self) -> Dataset:
         """The data that were scanned, with the size that their images had."""
         size: int | None = None
         source = self.data or self.scanned.recorded("data")
@@ -140,13 +140,13 @@ class _Place:
                 came=f"others or none ({error.came})",
                 do="pass --data with the place where they are now",
             ) from error
-        tell_quarantined(examples)
+        tell_left_out(examples)
         return examples
 
-    def traced(self, train: Examples) -> Traced:
+    def traced(self, train: Dataset) -> Traced:
         """Run, network and queries, to compute influence with."""
         run = self.recorded()
-        queries = self.queries or self.scanned.recorded("queries") or run.info.data.queries
+        queries = self.queries or self.scanned.recorded("queries") or run.info.data.validation
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_quarantined
+from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_left_out
 from radiotracer.cli.deciding import require_gate, rule_of
 from radiotracer.cli.executing import Ray, Units, Workers, kept_units, runner_of
 from radiotracer.cli.journal import LogJson, both, journal
@@ -29,7 +29,7 @@ from radiotracer.cli.options import (
 )
 from radiotracer.cli.planning import PlanOnly, as_json, tell_plan
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.detectors import Tail
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
@@ -72,7 +72,7 @@ def scan(
     incident: Annotated[
         str | None,
         Parameter(
-            help="Examples, DATA#ROW or DATA#ROW,ROW, with their true labels, that the network is "
+            help="Dataset, DATA#ROW or DATA#ROW,ROW, with their true labels, that the network is "
             "known to predict wrongly: asks who taught it that (known-target decides)."
         ),
     ] = None,
@@ -175,8 +175,8 @@ def scan(
         emit(as_json(cost)) if json else tell_plan(cost)
         return 0
     examples = asked.train
-    assert isinstance(examples, Examples)  # noqa: S101
-    tell_quarantined(examples)
+    assert isinstance(examples, Dataset)  # noqa: S101
+    tell_left_out(examples)
     clean = None if reference is None else read_reference(reference, examples.ids)
     with (
         journal(log_json) as log,
@@ -232,7 +232,7 @@ def given(  # noqa: PLR0917 - a partial of it opens the same in workers
     """Open what a scan is asked about; workers in other processes do the same."""
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
-    trusted = queries or recorded.info.data.queries
+    trusted = queries or recorded.info.data.validation
     return Given(
         network_of(recorded, factory).to(device),
         recorded,
@@ -255,7 +255,7 @@ def _place(device: str, ray: str | None) -> str:
     return "cpu"
 
 
-def _incident(named: str, examples: Examples) -> Examples:
+def _incident(named: str, examples: Dataset) -> Dataset:
     """The rows that were named, or all; the scan keeps those that are predicted wrongly."""
     source, rows = rows_of("--incident", named)
     shown = open_like(source, examples)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import nn
 
 from radiotracer.cli.recorded import network_of, open_like, rows_of
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.recipes import (
     Attack,
@@ -103,7 +103,7 @@ class Tampered:
         transfers: Whether the attack is on networks that keep the attacker's features.
     """
 
-    examples: Examples
+    examples: Dataset
     manifest: Manifest
     attack: Attack | None = None
     tried: int | None = None
@@ -131,7 +131,7 @@ def require_fitting(wanted: Wanted) -> None:
         require_fraction(wanted.fraction)
 
 
-def apply(wanted: Wanted, examples: Examples) -> Tampered:
+def apply(wanted: Wanted, examples: Dataset) -> Tampered:
     """Tamper with the examples.
 
     Raises:
@@ -165,7 +165,7 @@ def apply(wanted: Wanted, examples: Examples) -> Tampered:
             )
 
 
-def _backdoor(wanted: Wanted, examples: Examples, fraction: float) -> Tampered:
+def _backdoor(wanted: Wanted, examples: Dataset, fraction: float) -> Tampered:
     to_class = _class(examples, "--to-class", wanted.to_class)
     if wanted.recipe == "patch-backdoor":
         changed = patch_backdoor(examples, to_class=to_class, fraction=fraction, seed=wanted.seed)
@@ -180,12 +180,12 @@ def _backdoor(wanted: Wanted, examples: Examples, fraction: float) -> Tampered:
             **limit,
         )
     attack = None
-    if examples.queries is not None:
-        attack = triggered(open_like(examples.queries, examples), to_class)
+    if examples.validation is not None:
+        attack = triggered(open_like(examples.validation, examples), to_class)
     return Tampered(*changed, attack)
 
 
-def _poison(wanted: Wanted, examples: Examples) -> Crafted:
+def _poison(wanted: Wanted, examples: Dataset) -> Crafted:
     source, rows = rows_of("--target", str(wanted.target))
     shown = open_like(source, examples)
     if len(rows) != 1 or rows[0] >= len(shown):
@@ -205,7 +205,7 @@ def _poison(wanted: Wanted, examples: Examples) -> Crafted:
     return _POISONS[wanted.recipe](
         examples,
         _network(wanted),
-        shown.images[rows[0]],
+        shown.content[rows[0]],
         int(shown.labels[rows[0]]),
         base=_class(examples, "--base-class", wanted.base_class),
         count=int(wanted.count or 0),
@@ -222,7 +222,7 @@ def _network(wanted: Wanted) -> nn.Module:
     return model.eval()
 
 
-def _class(examples: Examples, option: str, name: str | None) -> int:
+def _class(examples: Dataset, option: str, name: str | None) -> int:
     names = examples.class_names
     if name not in names:
         raise InputError(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from radiotracer.cli.console import emit, err, out, progress, settings, tell_quarantined
+from radiotracer.cli.console import emit, err, out, progress, settings, tell_left_out
 from radiotracer.cli.options import Data, Device, ImageSize, Json, Out, Overwrite, Seed
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import AUTO, device_named
 from radiotracer.recipes import Attack, success
@@ -86,7 +86,7 @@ def train(
         seed=seed,
     )
     examples = open_data(data, image_size=image_size, report=err.print)
-    tell_quarantined(examples)
+    tell_left_out(examples)
     attack = _attack_on(examples)
     with progress() as reporter:
         run, network = train_and_record(
@@ -135,12 +135,12 @@ def _network(model: str | None, width: int | None, begun: Run | None) -> dict[st
     return {"model": begun.info.model.name, "width": begun.info.model.options.get("width")}
 
 
-def _attack_on(examples: Examples) -> Attack | None:
+def _attack_on(examples: Dataset) -> Attack | None:
     """What tampering with these data was for, if they are a folder that says so."""
     folder = Path(examples.source)
     attack = Attack.read(folder) if folder.is_absolute() else None
     if attack is not None and (
-        attack.images.shape[1:] != examples.images.shape[1:]
+        attack.images.shape[1:] != examples.content.shape[1:]
         or max(attack.true_labels.max(), attack.intended.max()) >= len(examples.class_names)
     ):
         raise DataError(

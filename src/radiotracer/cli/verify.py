@@ -22,7 +22,7 @@ from radiotracer.cli.suspects import (
     open_for,
     reopened,
 )
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.models import Suspect
@@ -146,15 +146,13 @@ def _does(broken: list[Checked]) -> str:
     return "do" if len(broken) > 1 else "does"
 
 
-def _held_out(
-    held: Evidence, source: str | None, release: Release
-) -> Callable[[], Examples] | None:
+def _held_out(held: Evidence, source: str | None, release: Release) -> Callable[[], Dataset] | None:
     """Opens the unmarked data of the audit; others than then are an error."""
     used = held.held_out
     if used is None:
         return None
 
-    def unmarked() -> Examples:
+    def unmarked() -> Dataset:
         found = open_like(source or used.source, release.published)
         if found.digest != used.digest:
             raise InputError(

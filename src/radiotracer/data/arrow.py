@@ -18,9 +18,9 @@ from radiotracer.data.columns import (
     names_of,
     pick,
 )
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Encoded
-from radiotracer.data.examples import Examples, Quarantined
 from radiotracer.data.hugging_face_disk import in_order
 from radiotracer.data.npz import numbered
 from radiotracer.data.pixels import require_image_size
@@ -37,7 +37,7 @@ def open_arrow(
     split: str | None = None,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """Read a Parquet, Arrow or Feather file, or the folder of a Hugging Face data set.
 
     The image column holds encoded images (what `decode` reads) as bytes, or as Hugging Face's
@@ -46,7 +46,7 @@ def open_arrow(
     are sorted. Columns are found by `IMAGES` and `LABELS`, or else by Hugging Face's types. Ids are
     the column `IDS`, or the path from `root` without its ending, and the row
     (``"data/train-00000-of-00001/00042"``). Images that cannot be decoded, and files of splits
-    that are neither train nor test, are left out and listed in `Examples.quarantined`. Of a folder
+    that are neither train nor test, are left out and listed in `Dataset.left_out`. Of a folder
     that `save_to_disk` wrote only the files count that its state.json names, in the order of its
     indices where it has some.
 
@@ -74,7 +74,7 @@ def open_arrow(
         image_size=image_size,
         decoding=decoding,
         left_out=[
-            Quarantined(stem(file, root), "neither of the split train nor of the split test")
+            LeftOut(stem(file, root), "neither of the split train nor of the split test")
             for file in shards.left_out
         ],
     )

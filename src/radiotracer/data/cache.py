@@ -22,8 +22,9 @@ from radiotracer.data.builtin import (
     every_built_in,
 )
 from radiotracer.data.clients import RouteFailed
-from radiotracer.data.examples import Images, Labels
+from radiotracer.data.dataset import Labels
 from radiotracer.data.idx import decode_idx, read_exactly
+from radiotracer.data.modalities.images import Images
 from radiotracer.data.routes import Route
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, sha256_file, storage_errors

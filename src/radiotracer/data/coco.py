@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Crop, Encoded, read_limited
-from radiotracer.data.examples import Examples, Quarantined
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, to_examples
 from radiotracer.data.shards import WHOLE
@@ -65,7 +65,7 @@ def open_coco(
     boxes: bool = False,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """Read the photographs of an annotation file.
 
     They lie in the folder ``images`` beside it, or else beside it. The classes are the categories
@@ -89,7 +89,7 @@ def open_coco(
     found = _parse(path)
     order = {category: place for place, category in enumerate(sorted(found.categories))}
     home = _home(path.parent)
-    left_out: list[Quarantined] = []
+    left_out: list[LeftOut] = []
     items: list[Encoded | None] = []
     labels: list[int] = []
     ids: list[str] = []
@@ -97,7 +97,7 @@ def open_coco(
     for name, category, annotation in chosen:
         id = name if annotation is None else f"{name}/{annotation.id}"
         if problem := _problem(home, name):
-            left_out.append(Quarantined(id, problem))
+            left_out.append(LeftOut(id, problem))
             continue
         items.append(home / name if annotation is None else Crop(home / name, _pixels(annotation)))
         labels.append(order[category])
@@ -124,7 +124,7 @@ def _home(folder: Path) -> Path:
 
 
 def _images(
-    found: _Annotated, left_out: list[Quarantined]
+    found: _Annotated, left_out: list[LeftOut]
 ) -> Iterator[tuple[str, int, _Annotation | None]]:
     """File name and category of every image that has just one."""
     shown: dict[int, set[int]] = {image: set() for image in found.images}
@@ -136,21 +136,21 @@ def _images(
             yield name, next(iter(categories)), None
         elif categories:
             listed = ", ".join(sorted(found.categories[each] for each in categories)[:_NAMED])
-            left_out.append(Quarantined(name, f"{len(categories)} categories: {listed}"))
+            left_out.append(LeftOut(name, f"{len(categories)} categories: {listed}"))
         else:
-            left_out.append(Quarantined(name, "no annotation"))
+            left_out.append(LeftOut(name, "no annotation"))
 
 
 def _boxes(
-    found: _Annotated, left_out: list[Quarantined]
+    found: _Annotated, left_out: list[LeftOut]
 ) -> Iterator[tuple[str, int, _Annotation | None]]:
     """File name, category and annotation of every box that can be cut out."""
     for each in found.annotations:
         name = found.images[each.image]
         if each.crowd:
-            left_out.append(Quarantined(f"{name}/{each.id}", "a crowd, not one thing"))
+            left_out.append(LeftOut(f"{name}/{each.id}", "a crowd, not one thing"))
         elif each.box is None or each.box[2] <= 0 or each.box[3] <= 0:
-            left_out.append(Quarantined(f"{name}/{each.id}", "no bounding box, or an empty one"))
+            left_out.append(LeftOut(f"{name}/{each.id}", "no bounding box, or an empty one"))
         else:
             yield name, each.category, each
 

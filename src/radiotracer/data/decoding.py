@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from radiotracer.data.encoded import Encoded
-from radiotracer.data.examples import Images
+from radiotracer.data.modalities.images import Images
 from radiotracer.data.npy import NpyWriter, map_npy
 from radiotracer.data.pixels import decode, has_colour, in_threads, only_alarms
 from radiotracer.errors import DataError

@@ -1,23 +1,14 @@
-"""SHA-256 of images and of whole data sets, computed as the data pass by."""
+"""SHA-256 of whole data sets, computed as the data pass by."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.blocks import drop_pages, stretches, values
-
-
-def image_hashes(images: NDArray[np.uint8]) -> Iterator[bytes]:
-    """SHA-256 of each image's shape and pixels, 32 bytes each, in order."""
-    header = np.array(images.shape[1:], dtype=">u4").tobytes()
-    for rows in stretches(images):
-        for image in images[rows]:
-            yield hashlib.sha256(header + image.tobytes()).digest()
-        drop_pages(images[rows])
+from radiotracer.data.blocks import stretches, values
 
 
 def kept_hashes(hashes: Iterable[bytes]) -> NDArray[np.uint8]:

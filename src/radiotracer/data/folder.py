@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
-from radiotracer.data.examples import Examples, Quarantined
+from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.pixels import require_image_size
 from radiotracer.errors import DataError
 
@@ -54,7 +55,7 @@ def open_folder(
     split: str | None = None,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """Read ``root/CLASS/**/IMAGE``, or one split of it.
 
     Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Grey images
@@ -62,7 +63,7 @@ def open_folder(
     among the files, in `split` or the others; transparency is dropped; of a moving image the first
     frame counts; no EXIF rotation is applied. Hidden files are skipped. Links, files that are no
     images by their name, and images that cannot be decoded are left out and listed in
-    `Examples.quarantined`.
+    `Dataset.left_out`.
 
     Args:
         root: The folder.
@@ -77,7 +78,7 @@ def open_folder(
     require_image_size(image_size)
     top = split_folders(root)[split] if split else root
     classes = class_folders(split_folders(root)["train"] if split else root)
-    files, quarantined = find_files(root, top, classes)
+    files, left_out = find_files(root, top, classes)
     # A model takes one number of channels, so the splits must agree on it.
     elsewhere = [folder for folder in split_folders(root).values() if folder != top]
     others = [file for folder in elsewhere for file in find_files(root, folder, classes)[0]]
@@ -90,22 +91,23 @@ def open_folder(
         decoding=decoding,
     )
     kept = [file for row, file in enumerate(files) if row not in bad]
-    quarantined += [Quarantined(files[row].id, reason) for row, reason in bad.items()]
+    left_out += [LeftOut(files[row].id, reason) for row, reason in bad.items()]
     if not kept:
         raise DataError(
             expected=f"images in the {len(classes)} class folders of {top}",
             came="none that can be read"
-            + (f" ({quarantined[0].path}: {quarantined[0].reason})" if quarantined else ""),
+            + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
             do=f"add images that end in {', '.join(sorted(SUFFIXES))}",
         )
-    examples = Examples(
-        images=images,
+    examples = Dataset(
+        modality=IMAGES,
+        content=images,
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
         class_names=tuple(as_text(name) for name in classes),
         source=f"{root.absolute()}{':' + split if split else ''}",
-        queries=None,
-        quarantined=tuple(sorted(quarantined, key=lambda each: each.path)),
+        validation=None,
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
     )
     if split != "test":
         examples.require_every_class()
@@ -134,7 +136,7 @@ def find_files(
     classes: Sequence[str],
     suffixes: Set[str] = SUFFIXES,
     what: str = "an image",
-) -> tuple[list[File], list[Quarantined]]:
+) -> tuple[list[File], list[LeftOut]]:
     """Every file below `top`, by class and then by path, and what was left out.
 
     Args:
@@ -148,10 +150,10 @@ def find_files(
         DataError: A folder that is no class.
     """
     files: list[File] = []
-    quarantined: list[Quarantined] = []
+    left_out: list[LeftOut] = []
 
     def leave_out(path: Path, reason: str) -> None:
-        quarantined.append(Quarantined(as_text(path.relative_to(root).as_posix()), reason))
+        left_out.append(LeftOut(as_text(path.relative_to(root).as_posix()), reason))
 
     def walk(folder: Path, label: int) -> None:
         for path in sorted(_visible(folder)):
@@ -179,7 +181,7 @@ def find_files(
             )
         elif path.suffix.lower() in suffixes:
             leave_out(path, "not in the folder of a class")
-    return files, quarantined
+    return files, left_out
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -16,9 +16,9 @@ from radiotracer.data.columns import (
     names_of,
     pick,
 )
+from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Encoded
-from radiotracer.data.examples import Examples
 from radiotracer.data.npz import numbered
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, to_examples
@@ -38,7 +38,7 @@ def from_hugging_face(
     split: str | None = None,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """The examples of a `datasets.Dataset` or `datasets.DatasetDict`.
 
     The image and the label column, and what they may hold, are those of Parquet files (see

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import values
+from radiotracer.data.dataset import Dataset, Labels
 from radiotracer.data.digests import dataset_digest, hexadecimal
-from radiotracer.data.examples import Examples, Labels
 from radiotracer.data.items import require_arrays, split
 from radiotracer.data.npz import numbered
 from radiotracer.errors import DataError, NotFiniteError
@@ -68,7 +68,7 @@ def identify(data: object) -> Identity:
     """The identity of a data set.
 
     Args:
-        data: `Examples` (their ids; the digests of their pixels), or one of these, whose ids are
+        data: `Dataset` (their ids; the digests of their pixels), or one of these, whose ids are
             ``"00042"`` and whose digests are over dtype, shape and bytes of each input:
             a pair (inputs, labels) of tensors or arrays with equal first lengths, or
             a map-style data set, `data[i]` giving (input, label), the input a tensor, an array or
@@ -80,7 +80,7 @@ def identify(data: object) -> Identity:
         DataError: None of these, an item that is no pair, or a label without integers.
         NotFiniteError: An input holds NaN or infinity; the text names the first such id.
     """
-    if isinstance(data, Examples):
+    if isinstance(data, Dataset):
         return Identity(data.ids, data.labels, data.digest, lambda: data.digests, "image")
     if _is_pair(data):
         inputs, targets = cast(tuple[Any, Any], data)

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.examples import Images, Labels
+from radiotracer.data.dataset import Labels
+from radiotracer.data.modalities.images import Images
 from radiotracer.errors import DataError
 
 UINT8 = 0x08

@@ -81,10 +81,24 @@ def require_every_class(
         )
 
 
-def rows_at(rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Row numbers, from row numbers or from a boolean mask of shape (n,)."""
+def rows_at(
+    rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_], n: int
+) -> NDArray[np.int64]:
+    """Row numbers, from row numbers or from a boolean mask of shape (n,).
+
+    Raises:
+        DataError: A mask of another shape.
+    """
     chosen = np.asarray(rows)
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+    if chosen.dtype != bool:
+        return chosen.astype(np.int64)
+    if chosen.shape != (n,):
+        raise DataError(
+            expected=f"a mask of shape ({n},)",
+            came=f"shape {chosen.shape}",
+            do="give one truth per example",
+        )
+    return np.flatnonzero(chosen)
 
 
 def _is_plain_text(texts: Iterable[str]) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.examples import Images, Labels
+from radiotracer.data.dataset import Labels
+from radiotracer.data.modalities.images import Images
 from radiotracer.errors import DataError
 
 PAIRS = (("images", "labels"), ("x", "y"), ("x_train", "y_train"))

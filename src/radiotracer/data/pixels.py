@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from radiotracer.data.encoded import Crop, Encoded, opened, whole, without_place
-from radiotracer.data.examples import Images
+from radiotracer.data.modalities.images import Images
 from radiotracer.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")

@@ -11,9 +11,10 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.data.dataset import Dataset, Labels, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
 from radiotracer.data.encoded import Encoded
-from radiotracer.data.examples import Examples, Labels, Quarantined
+from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.npz import MOST_CLASSES
 from radiotracer.errors import DataError
 
@@ -50,8 +51,8 @@ def to_examples(
     *,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-    left_out: Sequence[Quarantined] = (),
-) -> Examples:
+    left_out: Sequence[LeftOut] = (),
+) -> Dataset:
     """Decode the images of one split.
 
     Args:
@@ -73,21 +74,22 @@ def to_examples(
     colour = any_colour([each for files in read.values() for rows in files for each in rows.items])
     images, bad = decode_all(encoded, root, colour=colour, image_size=image_size, decoding=decoding)
     kept = np.array([row for row in range(len(encoded)) if row not in bad], dtype=np.int64)
-    quarantined = [Quarantined(ids[row], reason) for row, reason in bad.items()] + [*left_out]
+    left_out = [LeftOut(ids[row], reason) for row, reason in bad.items()] + [*left_out]
     if not len(kept):
         raise DataError(
             expected=f"images in {root}",
             came="none that can be read"
-            + (f" ({quarantined[0].path}: {quarantined[0].reason})" if quarantined else ""),
+            + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
             do="save them encoded, for example as PNG",
         )
-    return Examples(
-        images=images,
+    return Dataset(
+        modality=IMAGES,
+        content=images,
         labels=labels[kept],
         ids=np.array(ids, dtype=np.str_)[kept],
         class_names=class_names,
         source=str(root),
-        quarantined=tuple(sorted(quarantined, key=lambda each: each.path)),
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
     )
 
 

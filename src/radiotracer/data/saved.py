@@ -9,24 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from radiotracer.data.examples import Examples, Quarantined
+from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.modality import MODALITIES
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, write_text
 
-FORMAT = 2
-"""Format 1 kept its pixels compressed, in the archive."""
+FORMAT = 3
+"""Formats 1 and 2 knew images alone."""
 
-IMAGES = "images.npy"
 IDS = "ids.npy"
 ARRAYS = "examples.npz"
 DESCRIPTION = "data.json"
-"""The files of a saved folder; the last is written last, so that it vouches for the others."""
+"""The files of a saved folder beside those of its modality; the last is written last, so that it
+vouches for the others."""
 
 
 def save_examples(
-    examples: Examples,
+    examples: Dataset,
     folder: Path,
     *,
     name: str | None = None,
@@ -34,31 +35,30 @@ def save_examples(
 ) -> None:
     """Write examples into an existing folder, which is then a DATA argument.
 
-    Pixels that are a memory map pass by a stretch at a time.
+    Content that is a memory map passes by a stretch at a time.
 
     Args:
-        examples: What to write; its ids, class names, queries and quarantined files are kept.
-        folder: Must exist; only ``images.npy``, ``ids.npy``, ``examples.npz`` (labels and class
-            names) and ``data.json`` in it are written (replaced).
+        examples: What to write; its ids, class names, validation data and left-out files are kept.
+        folder: Must exist; only ``ids.npy``, ``examples.npz`` (labels and class names),
+            ``data.json`` and the files of the modality in it are written (replaced).
         name: For people; `examples.source` by default.
         provenance: How these examples came about, as JSON can hold it; read back by nobody here.
 
     Raises:
         StorageError: The disk refused.
     """
-    with atomic_file(folder / IMAGES) as temporary:
-        write_npy(temporary, examples.images)
-    save_all_but_pixels(examples, folder, name=name, provenance=provenance)
+    examples.modality.save(examples.content, examples.ids, folder)
+    save_all_but_content(examples, folder, name=name, provenance=provenance)
 
 
-def save_all_but_pixels(
-    examples: Examples,
+def save_all_but_content(
+    examples: Dataset,
     folder: Path,
     *,
     name: str | None = None,
     provenance: Mapping[str, object] | None = None,
 ) -> None:
-    """The same where ``images.npy`` is already what `examples.images` is a map of."""
+    """The same where the files of the modality are there already."""
     with atomic_file(folder / IDS) as temporary:
         write_npy(temporary, examples.ids)
     with atomic_file(folder / ARRAYS) as temporary:
@@ -66,13 +66,14 @@ def save_all_but_pixels(
         write_npz(temporary, {"labels": examples.labels, "class_names": names})
     description = {
         "format": FORMAT,
+        "modality": examples.modality.name,
         "name": name or examples.source,
         "examples": len(examples),
         "class_names": list(examples.class_names),
         "source": examples.source,
-        "queries": examples.queries,
+        "validation": examples.validation,
         "digest": examples.digest,
-        "quarantined": [{"path": q.path, "reason": q.reason} for q in examples.quarantined],
+        "left_out": [{"path": q.path, "reason": q.reason} for q in examples.left_out],
         "provenance": dict(provenance or {}),
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=2, allow_nan=False) + "\n")
@@ -83,11 +84,11 @@ def is_saved(folder: Path) -> bool:
     return (folder / ARRAYS).is_file() and (folder / DESCRIPTION).is_file()
 
 
-def open_saved(folder: Path) -> Examples:
+def open_saved(folder: Path) -> Dataset:
     """Open a folder that `save_examples` wrote; its `source` is the folder's absolute path.
 
-    `Examples.images` and `Examples.ids` are read-only memory maps. All of both is read once, a
-    stretch at a time, to see that they are what was written.
+    Pixels and `Dataset.ids` are read-only memory maps. All of both is read once, a stretch at a
+    time, to see that they are what was written.
 
     Raises:
         DataError: A file cannot be read, or they no longer belong together.
@@ -102,19 +103,21 @@ def open_saved(folder: Path) -> Examples:
         kept.dtype.kind == "U" and np.array_equal(kept, np.array(names, dtype=np.str_))
     ):
         raise _edited(folder, f"other class names in {ARRAYS}")
-    examples = Examples(
-        images=map_npy(folder / IMAGES),
+    modality = MODALITIES[_field(folder, description, "modality", (str,))]
+    examples = Dataset(
+        modality=modality,
+        content=modality.load(folder),
         labels=arrays["labels"],
         ids=map_npy(folder / IDS),
         class_names=tuple(names),
         source=str(folder.absolute()),
-        queries=_field(folder, description, "queries", (str, type(None))),
-        quarantined=tuple(
-            Quarantined(
+        validation=_field(folder, description, "validation", (str, type(None))),
+        left_out=tuple(
+            LeftOut(
                 path=_field(folder, each, "path", (str,)),
                 reason=_field(folder, each, "reason", (str,)),
             )
-            for each in _field(folder, description, "quarantined", (list,))
+            for each in _field(folder, description, "left_out", (list,))
         ),
     )
     if examples.digest != _field(folder, description, "digest", (str,)):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from radiotracer.data.builtin import BUILT_IN_TEXTS, BUILT_INS
 from radiotracer.data.cache import Report, load_built_in
 from radiotracer.data.coco import annotations_of, open_coco
+from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import IN_MEMORY, Decoding
-from radiotracer.data.examples import Examples
 from radiotracer.data.folder import open_folder, split_folders
 from radiotracer.data.idx import has_idx_split, read_idx_split
+from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.npz import numbered, read_npz
 from radiotracer.data.saved import is_saved, open_saved
 from radiotracer.data.shards import WHOLE, Shards, find_shards, has_tables
@@ -22,7 +23,7 @@ from radiotracer.data.webdataset import has_braces, open_webdataset
 from radiotracer.errors import DataError
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict  # type: ignore[import-untyped]
+    import datasets  # type: ignore[import-untyped]
 
 GRAMMAR = (
     f"a built-in name ({', '.join(BUILT_INS)}), or the path of an .npz file, of a folder that "
@@ -41,12 +42,12 @@ Kind = Literal["pattern", "archive", "saved", "idx", "tables", "shards", "coco",
 
 
 def open_data(
-    spec: str | Dataset | DatasetDict,
+    spec: str | datasets.Dataset | datasets.DatasetDict,
     *,
     image_size: int | None = None,
     report: Report | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """Open a DATA argument, or a Hugging Face data set in memory.
 
     ``mnist``, ``mnist:train``, ``mnist:test``, ``PATH``, ``PATH:train``, ``PATH:test`` or
@@ -131,34 +132,36 @@ def _kind(base: str, path: Path) -> Kind | None:
     return "images" if path.is_dir() else "archive"
 
 
-def _open_built_in(name: str, split: str | None, report: Report | None) -> Examples:
+def _open_built_in(name: str, split: str | None, report: Report | None) -> Dataset:
     chosen = "test" if split == "test" else "train"
     images, labels = load_built_in(name, "test" if split == "test" else "train", report)
-    return Examples(
-        images=images,
+    return Dataset(
+        modality=IMAGES,
+        content=images,
         labels=labels,
         ids=numbered(f"{chosen}/", len(images)),
         class_names=BUILT_INS[name].class_names,
         source=f"{name}:{split}" if split else name,
-        queries=f"{name}:test" if chosen == "train" else None,
+        validation=f"{name}:test" if chosen == "train" else None,
     )
 
 
-def _open_npz(path: Path, split: str | None, _: int | None, __: Decoding) -> Examples:
+def _open_npz(path: Path, split: str | None, _: int | None, __: Decoding) -> Dataset:
     found = read_npz(path, split=split or "train")
     if split == "train" and not found.has_test:
         raise _no_split(path, split, "an archive without x_test and y_test")
-    return Examples(
-        images=found.images,
+    return Dataset(
+        modality=IMAGES,
+        content=found.images,
         labels=found.labels,
         ids=found.ids,
         class_names=found.class_names,
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if found.has_test and split != "test" else None,
+        validation=f"{path}:test" if found.has_test and split != "test" else None,
     )
 
 
-def _open_idx(path: Path, split: str | None, _: int | None, __: Decoding) -> Examples:
+def _open_idx(path: Path, split: str | None, _: int | None, __: Decoding) -> Dataset:
     chosen = "test" if split == "test" else "train"
     found = read_idx_split(path, chosen)
     other = "train" if chosen == "test" else "test"
@@ -172,17 +175,18 @@ def _open_idx(path: Path, split: str | None, _: int | None, __: Decoding) -> Exa
         for each in BUILT_INS.values()
         if found.labels_sha256 in (each.train[1].sha256, each.test[1].sha256)
     ]
-    return Examples(
-        images=found.images,
+    return Dataset(
+        modality=IMAGES,
+        content=found.images,
         labels=found.labels,
         ids=numbered(f"{chosen}/", len(found.labels)),
         class_names=names[0] if names else tuple(str(label) for label in range(largest + 1)),
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if both and chosen == "train" else None,
+        validation=f"{path}:test" if both and chosen == "train" else None,
     )
 
 
-def _open_saved(path: Path, split: str | None, _: int | None, __: Decoding) -> Examples:
+def _open_saved(path: Path, split: str | None, _: int | None, __: Decoding) -> Dataset:
     if split is not None:
         raise _no_split(path, split, "a folder that radiotracer wrote")
     return open_saved(path)
@@ -190,7 +194,7 @@ def _open_saved(path: Path, split: str | None, _: int | None, __: Decoding) -> E
 
 def _open_pattern(
     path: Path, split: str | None, image_size: int | None, decoding: Decoding
-) -> Examples:
+) -> Dataset:
     if split is not None:
         raise _no_split(path, split, "a pattern of archives")
     return open_webdataset(str(path), image_size=image_size, decoding=decoding)
@@ -198,7 +202,7 @@ def _open_pattern(
 
 def _open_tables(
     path: Path, split: str | None, image_size: int | None, decoding: Decoding
-) -> Examples:
+) -> Dataset:
     from radiotracer.data.arrow import open_arrow  # pyarrow is loaded only when it is needed
 
     shards = find_shards(path)
@@ -209,7 +213,7 @@ def _open_tables(
 
 def _open_archives(
     path: Path, split: str | None, image_size: int | None, decoding: Decoding
-) -> Examples:
+) -> Dataset:
     shards = find_shards(path, ARCHIVES)
     chosen = _split_of(shards, path, split)
     found = open_webdataset(path, split=chosen, image_size=image_size, decoding=decoding)
@@ -223,17 +227,17 @@ def _split_of(shards: Shards, path: Path, split: str | None) -> str | None:
     return None if whole else split or "train"
 
 
-def _named(found: Examples, shards: Shards, path: Path, split: str | None) -> Examples:
+def _named(found: Dataset, shards: Shards, path: Path, split: str | None) -> Dataset:
     return dataclasses.replace(
         found,
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if "test" in shards.by_split and split != "test" else None,
+        validation=f"{path}:test" if "test" in shards.by_split and split != "test" else None,
     )
 
 
 def _open_annotated(
     path: Path, split: str | None, image_size: int | None, decoding: Decoding
-) -> Examples:
+) -> Dataset:
     if split in ("train", "test"):
         raise _no_split(path, split, "data of one split")
     examples = open_coco(
@@ -247,7 +251,7 @@ def _open_annotated(
 
 def _open_images(
     path: Path, split: str | None, image_size: int | None, decoding: Decoding
-) -> Examples:
+) -> Dataset:
     splits = split_folders(path)
     if split is not None and not splits:
         raise _no_split(path, split, "a folder without the folders train and test")
@@ -260,7 +264,7 @@ def _open_images(
     return dataclasses.replace(
         examples,
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if splits and split != "test" else None,
+        validation=f"{path}:test" if splits and split != "test" else None,
     )
 
 
@@ -283,7 +287,7 @@ def _no_split(path: Path, split: str, what: str) -> DataError:
     )
 
 
-_Opener = Callable[[Path, str | None, int | None, Decoding], Examples]
+_Opener = Callable[[Path, str | None, int | None, Decoding], Dataset]
 
 _OPENERS: dict[Kind, _Opener] = {
     "archive": _open_npz,

@@ -17,15 +17,16 @@ import numpy as np
 
 from radiotracer.data.builtin import SPAM_ASSASSIN, Split
 from radiotracer.data.cache import Report, require_cached
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.modalities.texts import TEXTS
 from radiotracer.data.tar import members
-from radiotracer.data.texts import Texts
 
 _MAIL = re.compile(r"package/data/((?:easy-ham|hard-ham|spam)-[12]/\d{5})\.[0-9a-f]{32}\.json")
 _BODY = ("text/plain", "text/html")
 _TEST_OF = 5
 
 
-def load_spam_assassin(split: Split | None = None, report: Report | None = None) -> Texts:
+def load_spam_assassin(split: Split | None = None, report: Report | None = None) -> Dataset:
     """The mails of one split, fetched if they are not in the cache.
 
     A text is the subject, an empty line, and every part of the body that is plain text or HTML
@@ -54,13 +55,14 @@ def load_spam_assassin(split: Split | None = None, report: Report | None = None)
         labels.append(int(found[1].startswith("spam")))
         ids.append(found[1])
     order = sorted(range(len(ids)), key=ids.__getitem__)
-    return Texts(
-        texts=tuple(texts[row] for row in order),
+    return Dataset(
+        modality=TEXTS,
+        content=tuple(texts[row] for row in order),
         labels=np.array(labels, dtype=np.int64)[order],
         ids=np.array(ids, dtype=np.str_)[order],
         class_names=SPAM_ASSASSIN.class_names,
         source=f"{SPAM_ASSASSIN.name}:{split}" if split else SPAM_ASSASSIN.name,
-        queries=None if split == "test" else f"{SPAM_ASSASSIN.name}:test",
+        validation=None if split == "test" else f"{SPAM_ASSASSIN.name}:test",
     )
 
 

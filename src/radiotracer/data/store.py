@@ -6,10 +6,10 @@ from pathlib import Path
 
 from radiotracer.data.builtin import BUILT_INS
 from radiotracer.data.cache import Report
+from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import Decoding, Progress
-from radiotracer.data.examples import Examples
-from radiotracer.data.npy import write_npy
-from radiotracer.data.saved import DESCRIPTION, IMAGES, is_saved, open_saved, save_all_but_pixels
+from radiotracer.data.modalities.images import FILE as PIXELS
+from radiotracer.data.saved import DESCRIPTION, is_saved, open_saved, save_all_but_content
 from radiotracer.data.sources import open_data
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder
@@ -23,11 +23,11 @@ def store_data(
     overwrite: bool = False,
     report: Report | None = None,
     progress: Progress = lambda *_: None,
-) -> Examples:
+) -> Dataset:
     """Write data into a saved folder, whole or not at all.
 
     Encoded images (of folders, tables, archives) are decoded one by one into the file. Ids,
-    labels, digest and quarantined files are as `open_data` gives them.
+    labels, digest and left_out files are as `open_data` gives them.
 
     Args:
         spec: The DATA argument.
@@ -53,10 +53,10 @@ def store_data(
             do="use it as it is, or copy it",
         )
     with atomic_folder(out, marker=DESCRIPTION, overwrite=overwrite) as folder:
-        decoding = Decoding(folder / IMAGES, progress)
+        decoding = Decoding(folder / PIXELS, progress)
         examples = open_data(spec, image_size=image_size, report=report, decoding=decoding)
-        if not (folder / IMAGES).exists():
-            write_npy(folder / IMAGES, examples.images)
+        if not (folder / PIXELS).exists():
+            examples.modality.save(examples.content, examples.ids, folder)
         settings = {"source": examples.source, "image_size": image_size}
-        save_all_but_pixels(examples, folder, provenance=settings)
+        save_all_but_content(examples, folder, provenance=settings)
     return open_saved(out)

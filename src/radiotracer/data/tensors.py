@@ -1,4 +1,4 @@
-"""Examples as tensors: the one place where pixels become what networks are given."""
+"""A data set as torch's loaders take it: inputs and labels by row."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset as TorchDataset
 
-from radiotracer.data.examples import Examples
-
-
-def to_inputs(images: np.ndarray) -> Tensor:
-    """uint8 images (n, height, width, channels) to float32 in [0, 1], (n, channels, height, width).
-
-    The memory layout stays channels-last, which is what CPU convolutions are fastest with.
-    """
-    # torch takes no array that it may not write to, as a memory map is: such a one is copied.
-    ours = np.require(images, requirements=("C", "W"))
-    return torch.from_numpy(ours).permute(0, 3, 1, 2).float() / 255.0
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.inputs import Inputs, each
 
 
-class ImageTensors(Dataset[tuple[Tensor, Tensor]]):
-    """`Examples` as a torch data set of (float32 image in [0, 1], int64 label).
+class Tensors(TorchDataset[tuple[Inputs, Tensor]]):
+    """A `Dataset` as a torch data set of (inputs, int64 label), as its modality makes inputs.
 
     Indexing with a list of rows gives a whole batch at once, so that a `DataLoader` with
     ``batch_size=None`` and a batch sampler collates nothing by itself.
     """
 
-    def __init__(self, examples: Examples) -> None:
-        self.examples = examples
+    def __init__(self, data: Dataset) -> None:
+        self.data = data
 
     def __len__(self) -> int:
         """How many examples there are."""
-        return len(self.examples)
+        return len(self.data)
 
-    def __getitem__(self, row: int | Sequence[int]) -> tuple[Tensor, Tensor]:
-        """One example (channels, height, width), or a batch for a list of rows."""
-        rows = np.atleast_1d(np.asarray(row, dtype=np.int64))
-        inputs = to_inputs(self.examples.images[rows])
-        labels = torch.from_numpy(self.examples.labels[rows])
-        return (inputs, labels) if isinstance(row, Sequence) else (inputs[0], labels[0])
+    def __getitem__(self, row: int | Sequence[int] | slice) -> tuple[Inputs, Tensor]:
+        """One example, or a batch for a list of rows or a stretch of them."""
+        one = isinstance(row, int | np.integer)
+        rows = row if isinstance(row, slice) else np.atleast_1d(np.asarray(row, dtype=np.int64))
+        inputs = self.data.modality.inputs(self.data.content, rows)
+        labels = torch.from_numpy(self.data.labels[rows])
+        return (each(inputs, lambda value: value[0]), labels[0]) if one else (inputs, labels)

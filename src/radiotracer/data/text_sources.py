@@ -9,15 +9,15 @@ import numpy as np
 
 from radiotracer.data.builtin import SPAM_ASSASSIN, Split
 from radiotracer.data.cache import Report
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.examples import Quarantined
 from radiotracer.data.folder import class_folders, find_files, split_folders
 from radiotracer.data.hugging_face_disk import in_order
+from radiotracer.data.modalities.texts import TEXTS
 from radiotracer.data.rows import Rows, as_numbers, class_numbers, stem
 from radiotracer.data.shards import WHOLE, find_shards, has_tables
 from radiotracer.data.sources import is_there, parse
 from radiotracer.data.spam_assassin import load_spam_assassin
-from radiotracer.data.texts import Texts
 from radiotracer.errors import DataError
 
 GRAMMAR = (
@@ -40,13 +40,13 @@ def open_texts(
     text_column: str | None = None,
     label_column: str | None = None,
     report: Report | None = None,
-) -> Texts:
+) -> Dataset:
     """Open labelled texts.
 
     ``spam-assassin``, ``PATH``, or one of them with ``:train`` or ``:test``. Splits, ids, classes,
     and which of a built-in name and a path wins, are as `open_data` has them. Of a folder of
     documents, a file is a text in UTF-8; its id is the path from the root. Texts are taken as they
-    are. What is no text is left out and listed in `Texts.quarantined`.
+    are. What is no text is left out and listed in `Dataset.left_out`.
 
     Args:
         spec: What to open.
@@ -77,7 +77,7 @@ def _has_tables(path: Path) -> bool:
     return has_tables(path, SUFFIXES)
 
 
-def _open_tables(path: Path, split: str | None, text: str | None, label: str | None) -> Texts:
+def _open_tables(path: Path, split: str | None, text: str | None, label: str | None) -> Dataset:
     from radiotracer.data.text_tables import SEPARATORS, SUFFIXES, read_texts
 
     if path.is_file() and path.suffix.lower() not in {*SUFFIXES, ".json"}:
@@ -104,23 +104,24 @@ def _open_tables(path: Path, split: str | None, text: str | None, label: str | N
     items = [each for rows in read[chosen] for each in rows.items]
     kept = [row for row, each in enumerate(items) if each is not None]
     left_out = [
-        Quarantined(stem(file, path), "neither of the split train nor of the split test")
+        LeftOut(stem(file, path), "neither of the split train nor of the split test")
         for file in shards.left_out
     ]
-    left_out += [Quarantined(ids[row], "no text") for row, each in enumerate(items) if each is None]
+    left_out += [LeftOut(ids[row], "no text") for row, each in enumerate(items) if each is None]
     _require_some(kept, path, left_out)
-    return Texts(
-        texts=tuple(each for each in items if each is not None),
+    return Dataset(
+        modality=TEXTS,
+        content=tuple(each for each in items if each is not None),
         labels=labels[kept],
         ids=np.array(ids, dtype=np.str_)[kept],
         class_names=class_names,
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if "test" in read and split != "test" else None,
-        quarantined=tuple(sorted(left_out, key=lambda each: each.path)),
+        validation=f"{path}:test" if "test" in read and split != "test" else None,
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
     )
 
 
-def _open_documents(path: Path, split: str | None) -> Texts:
+def _open_documents(path: Path, split: str | None) -> Dataset:
     splits = split_folders(path)
     if split is not None and not splits:
         raise _no_split(path, split)
@@ -133,25 +134,26 @@ def _open_documents(path: Path, split: str | None) -> Texts:
             texts.append(read_limited(file.path, LARGEST, "a text").decode())
             kept.append(file)
         except UnicodeDecodeError:
-            left_out.append(Quarantined(file.id, "not in UTF-8"))
+            left_out.append(LeftOut(file.id, "not in UTF-8"))
         except DataError as error:
-            left_out.append(Quarantined(file.id, error.came))
+            left_out.append(LeftOut(file.id, error.came))
     _require_some(kept, path, left_out)
-    found = Texts(
-        texts=tuple(texts),
+    found = Dataset(
+        modality=TEXTS,
+        content=tuple(texts),
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
         class_names=tuple(name.encode(errors="backslashreplace").decode() for name in classes),
         source=f"{path}:{split}" if split else str(path),
-        queries=f"{path}:test" if splits and split != "test" else None,
-        quarantined=tuple(sorted(left_out, key=lambda each: each.path)),
+        validation=f"{path}:test" if splits and split != "test" else None,
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
     )
     if split != "test":
         found.require_every_class()
     return found
 
 
-def _require_some(kept: Sequence[object], path: Path, left_out: Sequence[Quarantined]) -> None:
+def _require_some(kept: Sequence[object], path: Path, left_out: Sequence[LeftOut]) -> None:
     if not kept:
         raise DataError(
             expected=f"texts in {path}",

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import LARGEST, Encoded, Part
-from radiotracer.data.examples import Examples, Quarantined
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, as_numbers, stem, to_examples
 from radiotracer.data.shards import WHOLE, Shards, find_shards
@@ -26,7 +26,7 @@ from radiotracer.errors import DataError
 SUFFIXES = frozenset((".tar",))
 """Names of archives, whatever their case."""
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp", "gif", "tif", "tiff")
+ENDINGS = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp", "gif", "tif", "tiff")
 """Endings of images; an example has exactly one."""
 
 CLASS = "cls"
@@ -51,7 +51,7 @@ class _Found:
     """What one archive holds: the members of each key by their endings, and what is left out."""
 
     by_key: dict[str, dict[str, Part]] = field(default_factory=dict)
-    left_out: list[Quarantined] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def has_braces(text: str) -> bool:
@@ -83,7 +83,7 @@ def open_webdataset(
     split: str | None = None,
     image_size: int | None = None,
     decoding: Decoding = IN_MEMORY,
-) -> Examples:
+) -> Dataset:
     """Read the examples of an archive, of a pattern of archives, or of a folder of them.
 
     A key is the name up to the first dot after the last slash. Its label is the whole of
@@ -107,7 +107,7 @@ def open_webdataset(
     require_image_size(image_size)
     shards = _shards(root)
     home = root if isinstance(root, Path) else _common(shards.by_split[WHOLE])
-    left_out: list[Quarantined] = []
+    left_out: list[LeftOut] = []
     read: dict[str, list[Rows[Encoded]]] = {}
     for name, files in shards.by_split.items():
         for file in files:
@@ -115,7 +115,7 @@ def open_webdataset(
             read.setdefault(name, []).append(rows)
             left_out += bad if name == (split or WHOLE) else []
     left_out += [
-        Quarantined(stem(file, home), "neither of the split train nor of the split test")
+        LeftOut(stem(file, home), "neither of the split train nor of the split test")
         for file in shards.left_out
     ]
     return to_examples(
@@ -179,7 +179,7 @@ def _require_no_gap(files: Sequence[Path]) -> None:
                 )
 
 
-def _read(file: Path, shard: str) -> tuple[Rows[Encoded], list[Quarantined]]:
+def _read(file: Path, shard: str) -> tuple[Rows[Encoded], list[LeftOut]]:
     found = _Found()
     for member in members(file):
         _sort(member, found, file, shard)
@@ -187,14 +187,14 @@ def _read(file: Path, shard: str) -> tuple[Rows[Encoded], list[Quarantined]]:
     labels: list[str] = []
     ids: list[str] = []
     for key, by_ending in found.by_key.items():
-        images = [part for ending, part in by_ending.items() if ending in IMAGES]
+        images = [part for ending, part in by_ending.items() if ending in ENDINGS]
         try:
             label = _label(by_ending)
             if len(images) != 1:
                 raise ValueError(f"{len(images)} images" if images else "no image")
         except (ValueError, RecursionError, OSError) as error:
             reason = str(error) if type(error) is ValueError else type(error).__name__
-            found.left_out.append(Quarantined(f"{shard}/{key}", reason))
+            found.left_out.append(LeftOut(f"{shard}/{key}", reason))
             continue
         items.append(images[0])
         labels.append(label)
@@ -206,7 +206,7 @@ def _sort(member: Member, found: _Found, file: Path, shard: str) -> None:
     """Put a member where it belongs."""
     folder, slash, name = member.name.rpartition("/")
     if member.problem:
-        found.left_out.append(Quarantined(f"{shard}/{member.name}", member.problem))
+        found.left_out.append(LeftOut(f"{shard}/{member.name}", member.problem))
     if member.content is None or name.startswith("."):
         return
     first, _, ending = name.partition(".")
@@ -214,13 +214,13 @@ def _sort(member: Member, found: _Found, file: Path, shard: str) -> None:
     key = f"{folder}{slash}{first}"
     if ending in PICKLES:
         reason = "it may be a pickle, which is never opened"
-        found.left_out.append(Quarantined(f"{shard}/{member.name}", reason))
+        found.left_out.append(LeftOut(f"{shard}/{member.name}", reason))
         return
-    if ending not in (*IMAGES, CLASS, DESCRIPTION):
+    if ending not in (*ENDINGS, CLASS, DESCRIPTION):
         return
-    if member.content.size > (LARGEST if ending in IMAGES else LARGEST_LABEL):
+    if member.content.size > (LARGEST if ending in ENDINGS else LARGEST_LABEL):
         reason = f"it has {member.content.size:,} bytes"
-        found.left_out.append(Quarantined(f"{shard}/{member.name}", reason))
+        found.left_out.append(LeftOut(f"{shard}/{member.name}", reason))
         return
     by_ending = found.by_key.setdefault(key, {})
     if ending in by_ending:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from radiotracer import present as report
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.explaining.explanation import Explanation
 from radiotracer.files import atomic_folder, write_text
 from radiotracer.present import notebook
@@ -72,7 +72,7 @@ def describe(
         shown: Only so many proponents and opponents of each.
     """
     source = found.run.info.data.source
-    asked = found.queries.source if isinstance(found.queries, Examples) else "given in Python"
+    asked = found.queries.source if isinstance(found.queries, Dataset) else "given in Python"
     manifest = found.manifest
     provenance = [
         *([] if command is None else [("Command", command)]),

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from radiotracer.data import Examples
-from radiotracer.data.blocks import drop_pages
+from radiotracer.data import Dataset
 from radiotracer.data.inputs import Inputs, collate, first_not_finite, length, take
-from radiotracer.data.tensors import ImageTensors
+from radiotracer.data.tensors import Tensors
 from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.gradients.objective import Batch
 from radiotracer.runs import TrainingData
 
 Data = TrainingData
-"""`Examples`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
+"""`Dataset`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
 or tensors by name (`radiotracer.data.inputs`)."""
 
 
@@ -94,13 +93,10 @@ def _pairs(data: Data, batch_size: int, rows: range) -> Iterator[tuple[Inputs, T
         for start in starts:
             stop = min(start + batch_size, rows.stop)
             yield take(inputs, slice(start, stop)), targets[start:stop]
-    elif isinstance(data, Examples):
-        tensors = ImageTensors(data)
+    elif isinstance(data, Dataset):
+        tensors = Tensors(data)
         for start in starts:
-            stop = min(start + batch_size, rows.stop)
-            batch = tensors[range(start, stop)]
-            drop_pages(data.images[start:stop])
-            yield batch
+            yield tensors[slice(start, min(start + batch_size, rows.stop))]
     else:
         # With a generator of its own, the loader leaves torch's global one alone.
         some = data if len(rows) == count(data) else Subset(data, rows)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from radiotracer.data import Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError
 from radiotracer.gradients.objective import Objective
 from radiotracer.gradients.representations import PENULTIMATE, represent

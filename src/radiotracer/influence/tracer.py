@@ -82,7 +82,7 @@ class Tracer:
         """Influence of training examples on queries.
 
         Args:
-            train: `Examples`, a pair of tensors, or a data set; n_train of them.
+            train: `Dataset`, a pair of tensors, or a data set; n_train of them.
             queries: The same; n_queries of them.
             reduce: ``"sum"`` adds over the queries, at the cost of one pass over each side.
             method: ``"tracin-cp"``, or ``"gas"``, which counts directions and not lengths of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from radiotracer.data import Examples, open_data
-from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, IMAGES, is_saved
+from radiotracer.data import Dataset, open_data
+from radiotracer.data.modalities.images import FILE as IMAGES
+from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, is_saved
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.commitment import Commitment
 from radiotracer.provenance.release import COMMITMENT_FILE, PUBLISHED
@@ -36,7 +37,7 @@ class Published:
     kind: Literal["marked", "cleaned", "stored"]
     name: str
     base: Path
-    examples: Examples
+    examples: Dataset
     files: tuple[str, ...]
     sets: tuple[str, ...]
     commitment: str | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError
 from radiotracer.integrations.issue_table import issue_table
 from radiotracer.review.pictures import picture
@@ -26,7 +26,7 @@ DTYPES = {
 
 
 def spotlight_columns(
-    scan: Scan | str | Path, *, examples: Examples | None = None
+    scan: Scan | str | Path, *, examples: Dataset | None = None
 ) -> tuple[pa.Table, dict[str, str]]:
     """The columns of `issue_table`, with the images if wanted, and their types in Spotlight.
 
@@ -56,5 +56,5 @@ def spotlight_columns(
             came=f"{len(examples)} with other ids, or in another order",
             do="open the data that were scanned",
         )
-    images = pa.array([picture(image) for image in examples.images], pa.binary())
+    images = pa.array([picture(image) for image in examples.content], pa.binary())
     return table.append_column("image", images), {**DTYPES, "image": "Image"}

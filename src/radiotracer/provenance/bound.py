@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from radiotracer.data import Examples, Texts
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import write_text
 from radiotracer.provenance.commitment import Commitment
@@ -27,7 +27,7 @@ _NAMED = 3
 """How many edited examples an error names."""
 
 
-def examples_root(published: Examples | Texts, digests: Iterable[str]) -> str:
+def examples_root(published: Dataset, digests: Iterable[str]) -> str:
     """Merkle root of what is published, one entry per example.
 
     Args:
@@ -40,7 +40,7 @@ def examples_root(published: Examples | Texts, digests: Iterable[str]) -> str:
     )
 
 
-def require_unedited(published: Examples | Texts, digests: NDArray[np.str_], what: str) -> None:
+def require_unedited(published: Dataset, digests: NDArray[np.str_], what: str) -> None:
     """Raise `InputError`, which names some of them, if examples were edited since they were marked.
 
     Args:

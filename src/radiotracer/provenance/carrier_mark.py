@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from radiotracer.data import Examples, Images, Labels
+from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import (
     Objective,
@@ -153,7 +153,7 @@ def mark_with_carriers(
 
 
 def plant_carriers(
-    chosen: Examples,
+    chosen: Dataset,
     key: Key,
     model: nn.Module,
     config: MarkConfig | None = None,
@@ -171,7 +171,7 @@ def plant_carriers(
         InputError: A network that does not fit the images or has no head, or a missing extra.
         NotFiniteError: Features or their gradients are NaN or infinite.
     """
-    with frozen_copy(model, chosen.images, seed=0) as network:
+    with frozen_copy(model, chosen.content, seed=0) as network:
         classes, dimensions = require_linear_head(network).weight.shape
     if classes != len(chosen.class_names):
         raise InputError(
@@ -182,7 +182,7 @@ def plant_carriers(
     drawn = carriers_of(key, classes, dimensions)
     seed = int.from_bytes(key.derive("marking/augmentations", 6))
     marked = mark_with_carriers(
-        chosen.images,
+        chosen.content,
         chosen.labels,
         drawn,
         model,
@@ -192,7 +192,7 @@ def plant_carriers(
         progress=progress,
     )
     return Planted(
-        images=marked.images,
+        content=marked.images,
         columns={
             "psnr": marked.psnr,
             "max_difference": marked.max_difference,

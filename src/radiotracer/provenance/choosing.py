@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, Texts
+from radiotracer.data import Dataset, require_images
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
     Batch,
@@ -39,7 +39,7 @@ Reals = NDArray[np.float64]
 
 
 def choose(
-    examples: Examples | Texts,
+    examples: Dataset,
     share: float,
     policy: Policy,
     key: Key,
@@ -98,15 +98,12 @@ def choose(
         )
     order = _mixed(key, examples.ids.tolist())
     ease = np.zeros(len(examples))
-    if isinstance(examples, Examples):
-        for model in models:
-            require_outputs(model, examples)
-        if policy != "random":
-            ease = _ease(examples, policy, models, batch_size, progress)
-    elif policy != "random":
-        raise InputError(
-            expected="images to choose with networks", came="texts", do="choose at random"
-        )
+    if policy != "random":
+        require_images(examples, f"the policy {policy}")
+    for model in models:
+        require_outputs(model, examples)
+    if policy != "random":
+        ease = _ease(examples, policy, models, batch_size, progress)
     chosen = []
     for each, count in counts.items():
         own = order[group[order] == each]
@@ -121,7 +118,7 @@ def choose(
 
 
 def how_many(
-    examples: Examples,
+    examples: Dataset,
     share: float,
     classes: Sequence[int] | None = None,
     *,
@@ -136,7 +133,7 @@ def how_many(
 
 
 def smallest_share(
-    examples: Examples,
+    examples: Dataset,
     images: int,
     classes: Sequence[int] | None = None,
     *,
@@ -180,9 +177,9 @@ def require_share(share: float) -> None:
         )
 
 
-def require_outputs(model: nn.Module, examples: Examples) -> None:
+def require_outputs(model: nn.Module, examples: Dataset) -> None:
     """Raise `InputError` unless the network takes the images and has an output for each class."""
-    first, classes = examples.images[:1], len(examples.class_names)
+    first, classes = examples.content[:1], len(examples.class_names)
     with frozen_copy(model, first, seed=0) as network, torch.no_grad():
         shape = tuple(network.model(inputs_for(network, first)).shape)
     if len(shape) != 2 or shape[1] < classes:
@@ -209,7 +206,7 @@ def _sizes(group: NDArray[np.int64]) -> dict[int, int]:
 
 
 def _groups(
-    examples: Examples | Texts, classes: Sequence[int] | None, *, per_class: bool
+    examples: Dataset, classes: Sequence[int] | None, *, per_class: bool
 ) -> NDArray[np.int64]:
     """The group that each image's share is taken of, shape (n,); -1 where it is not to be marked.
 
@@ -243,7 +240,7 @@ def _mixed(key: Key, ids: list[str]) -> NDArray[np.int64]:
 
 
 def _ease(
-    examples: Examples,
+    examples: Dataset,
     policy: Policy,
     models: Sequence[nn.Module],
     batch_size: int,
@@ -253,7 +250,7 @@ def _ease(
     total, done = np.zeros(len(examples)), 0
     for model in models:
         with (
-            frozen_copy(model, examples.images, seed=0, memory_format=torch.channels_last) as net,
+            frozen_copy(model, examples.content, seed=0, memory_format=torch.channels_last) as net,
             torch.no_grad(),
         ):
             if policy == "self-influence":
@@ -272,8 +269,8 @@ def _ease(
     return total / len(models)
 
 
-def _batch_ease(network: Objective, examples: Examples, rows: slice, policy: Policy) -> Reals:
-    inputs = inputs_for(network, examples.images[rows])
+def _batch_ease(network: Objective, examples: Dataset, rows: slice, policy: Policy) -> Reals:
+    inputs = inputs_for(network, examples.content[rows])
     labels = torch.from_numpy(examples.labels[rows]).to(inputs.device)
     seen = network.evaluate(Batch(inputs, labels))
     if policy == "self-influence":

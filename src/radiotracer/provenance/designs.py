@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.carrier_mark import MarkConfig, plant_carriers
 from radiotracer.provenance.kept import Kept, fingerprint_of
@@ -53,7 +53,7 @@ TESTS: dict[Design, dict[str, JsonValue]] = {
 
 
 def mark(
-    examples: Examples,
+    examples: Dataset,
     rows: NDArray[np.int64],
     key: Key,
     models: Sequence[nn.Module],
@@ -121,7 +121,7 @@ def mark(
         marked=len(rows),
         marked_classes=tuple(int(c) for c in np.unique(chosen.labels)),
         class_names=examples.class_names,
-        image_shape=examples.images.shape[1:],
+        image_shape=examples.content.shape[1:],
         extractor=None if extractor is None else spec,
         source_digest=examples.digest,
         version=version("radiotracer"),
@@ -134,7 +134,7 @@ def _design_of(config: DesignConfig) -> Design:
 
 
 def _about(
-    chosen: Examples, key: Key, models: Sequence[nn.Module], config: DesignConfig, design: Design
+    chosen: Dataset, key: Key, models: Sequence[nn.Module], config: DesignConfig, design: Design
 ) -> dict[str, JsonValue]:
     """All that a batch may depend on; of the key, what tells nothing of it."""
     return {

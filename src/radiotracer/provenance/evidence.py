@@ -65,7 +65,7 @@ class Asked(_Part):
 
 
 class HeldOut(_Part):
-    """Unmarked images that the test used, by their source and `Examples.digest`."""
+    """Unmarked images that the test used, by their source and `Dataset.digest`."""
 
     source: str
     digest: Digest

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, Images, Labels
+from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.provenance import Key, control_keys
@@ -210,7 +210,7 @@ def how_many(release: Release, labels: Labels, keys: int, *, images_per_class: i
     return (keys + 2) * sum(min(images_per_class, int((labels == c).sum())) for c in chosen)
 
 
-def labels_of(held_out: Examples | None, release: Release) -> Labels | None:
+def labels_of(held_out: Dataset | None, release: Release) -> Labels | None:
     """The labels of held-out data, numbered as in the release; None without data.
 
     Raises:

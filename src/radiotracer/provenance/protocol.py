@@ -25,7 +25,7 @@ class AnyProtocol(BaseModel):
         marked: How many of them were marked.
         marked_classes: Which classes have marked examples.
         class_names: The names of all classes.
-        source_digest: `Examples.digest`, or `Texts.digest`, of the data before marking.
+        source_digest: `Dataset.digest`, or `Dataset.digest`, of the data before marking.
         version: Of radiotracer.
     """
 

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from radiotracer.data import Examples, Images, open_data, save_examples
+from radiotracer.data import Dataset, Images, open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
@@ -70,12 +70,12 @@ class Planted:
     """What a design made of the chosen images; row ``i`` of every column is the same image.
 
     Args:
-        images: What to publish in their place, uint8, shape (k, h, w, c).
+        content: What to publish in their place, k examples.
         columns: Numbers for the manifest by name, such as ``psnr``, each of shape (k,).
         arrays: What else an audit needs, by name; any shapes, first axis first.
     """
 
-    images: Images
+    content: Any
     columns: Mapping[str, NDArray[Any]]
     arrays: Mapping[str, NDArray[Any]]
 
@@ -95,7 +95,7 @@ class Release:
         digests: Of the published images when they were marked, shape (n,).
     """
 
-    published: Examples
+    published: Dataset
     rows: NDArray[np.int64]
     originals: Images
     planted: Planted
@@ -107,7 +107,7 @@ class Release:
     @classmethod
     def make(
         cls,
-        examples: Examples,
+        examples: Dataset,
         rows: NDArray[np.int64],
         planted: Planted,
         protocol: Protocol,
@@ -125,10 +125,10 @@ class Release:
             key: The secret.
             extractor: The marking network's weights, where audits need it.
         """
-        images = examples.images.copy()
-        images[rows] = planted.images
-        published = dataclasses.replace(examples, images=images)
-        originals = examples.images[rows]
+        images = examples.content.copy()
+        images[rows] = planted.content
+        published = dataclasses.replace(examples, content=images)
+        originals = examples.content[rows]
         roots = _roots(published, published.digests, rows, originals, planted)
         return cls(
             published=published,
@@ -247,7 +247,7 @@ class Release:
                 published=published,
                 rows=rows,
                 originals=arrays["originals"],
-                planted=Planted(published.images[rows], columns, planted),
+                planted=Planted(published.content[rows], columns, planted),
                 protocol=protocol,
                 extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
                 commitment=commitment,
@@ -262,7 +262,7 @@ class Release:
 
 
 def _roots(
-    published: Examples,
+    published: Dataset,
     digests: NDArray[np.str_],
     rows: NDArray[np.int64],
     originals: Images,

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from pydantic import JsonValue
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError, StorageError
 from radiotracer.files import remove_partial, storage_errors
 from radiotracer.provenance.models import Access, Suspect
@@ -73,7 +73,7 @@ def what_is_asked(
     references: Sequence[Suspect],
     *,
     access: Access,
-    held_out: Examples | None,
+    held_out: Dataset | None,
     control_keys: int | None,
 ) -> dict[str, JsonValue]:
     """What the answers of an audit belong to; nothing of it tells anything of the key.

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset, require_images
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
 from radiotracer.present import render_audit
 from radiotracer.provenance import Key
@@ -71,7 +71,7 @@ def conduct(
     *,
     access: Access | None = None,
     references: Sequence[Suspect] = (),
-    held_out: Examples | None = None,
+    held_out: Dataset | None = None,
     build: Build | None = None,
     control_keys: int | None = None,
     budget: int | None = None,
@@ -154,7 +154,7 @@ def conduct(
             asked[0],
             access,
             references=asked[1:],
-            held_out=None if held_out is None else held_out.images,
+            held_out=None if held_out is None else held_out.content,
             held_out_labels=labels,
             build=build,
             control_keys=control_keys,
@@ -209,20 +209,20 @@ def conduct(
     return Done(evidence, ledger.note)
 
 
-def _described(held_out: Examples | None) -> HeldOut | None:
+def _described(held_out: Dataset | None) -> HeldOut | None:
     if held_out is None:
         return None
     return HeldOut(source=held_out.source, digest=held_out.digest)
 
 
-def _wanted(release: Release, key: Key, held_out: Examples | None, access: Access) -> Images:
+def _wanted(release: Release, key: Key, held_out: Dataset | None, access: Access) -> Images:
     """The images that the suspect will be asked about."""
     if release.protocol.design == "twins":
         return images_asked(release, access)
     if release.protocol.design == "tags":
         return tags_asked(release, key)
     if held_out is not None and access == "scores":
-        return held_out.images
+        return require_images(held_out, "this audit")
     return np.empty((0, 1, 1, 1), dtype=np.uint8)
 
 

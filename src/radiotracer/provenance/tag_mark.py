@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from radiotracer.data import Examples, Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset, Images
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import (
     Batch,
@@ -56,7 +56,7 @@ class TagConfig(BaseModel):
     batch_size: int = Field(default=32, ge=1)
 
 
-def classes_taught(key: Key, config: TagConfig, examples: Examples) -> list[int]:
+def classes_taught(key: Key, config: TagConfig, examples: Dataset) -> list[int]:
     """The classes whose images can teach a tag: those of tags' labels, ascending.
 
     Args:
@@ -78,7 +78,7 @@ def classes_taught(key: Key, config: TagConfig, examples: Examples) -> list[int]
     return there
 
 
-def share_taught(examples: Examples, classes: Sequence[int], share: float) -> float:
+def share_taught(examples: Dataset, classes: Sequence[int], share: float) -> float:
     """The share of these classes that is `share` of all images.
 
     Args:
@@ -100,7 +100,7 @@ def share_taught(examples: Examples, classes: Sequence[int], share: float) -> fl
 
 
 def plant_tags(
-    chosen: Examples,
+    chosen: Dataset,
     key: Key,
     models: Sequence[nn.Module],
     config: TagConfig | None = None,
@@ -147,7 +147,7 @@ def plant_tags(
     config = config or TagConfig()
     if not models:
         raise InputError(expected="a network to mark with", came="none", do="pass --extractor")
-    images, classes = chosen.images, len(chosen.class_names)
+    images, classes = chosen.content, len(chosen.class_names)
     tags = tag_images(key, config.tags, images.shape[1:])
     wanted = tag_labels(key, config.tags, classes)
     marked, cosine, done = images.copy(), np.zeros(len(images)), 0
@@ -178,7 +178,7 @@ def plant_tags(
                 progress("marking", done, len(images))
     psnr, difference = distortion(images, marked)
     return Planted(
-        images=marked,
+        content=marked,
         columns={"psnr": psnr, "max_difference": difference, "cosine": cosine},
         arrays={},
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from radiotracer.data import Texts
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.protocol import TextProtocol
@@ -33,7 +33,7 @@ TEST: dict[str, JsonValue] = {
 
 
 def mark_texts(
-    texts: Texts,
+    texts: Dataset,
     rows: NDArray[np.int64],
     key: Key,
     config: TextTwinConfig | None = None,
@@ -69,9 +69,9 @@ def mark_texts(
     names = sorted(set(coins.tolist()))
     tossed = dict(zip(names, published_twins(key, names).tolist(), strict=True))
     pairs = {name: canary_pair(key, name, config) for name in names}
-    published = list(texts.texts)
+    published = list(texts.content)
     for row, coin in zip(rows.tolist(), coins.tolist(), strict=True):
-        published[row] = with_canary(texts.texts[row], pairs[coin][tossed[coin]], config.place)
+        published[row] = with_canary(texts.content[row], pairs[coin][tossed[coin]], config.place)
     protocol = TextProtocol(
         design="twins",
         settings=config.model_dump(mode="json"),
@@ -86,9 +86,9 @@ def mark_texts(
         coins=len(names),
     )
     return TextRelease.make(
-        dataclasses.replace(texts, texts=tuple(published)),
+        dataclasses.replace(texts, content=tuple(published)),
         rows,
-        originals=chosen.texts,
+        originals=chosen.content,
         coins=coins,
         canaries=tuple(pairs[coin] for coin in coins.tolist()),
         protocol=protocol,

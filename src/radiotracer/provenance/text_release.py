@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from radiotracer.data import Labels, Texts, open_texts
+from radiotracer.data import Dataset, Labels, open_texts
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, atomic_folder
 from radiotracer.provenance.bound import (
@@ -64,7 +64,7 @@ class TextRelease:
         digests: SHA-256 of the published texts when they were marked, shape (n,).
     """
 
-    published: Texts
+    published: Dataset
     rows: NDArray[np.int64]
     originals: tuple[str, ...]
     coins: NDArray[np.str_]
@@ -76,7 +76,7 @@ class TextRelease:
     @classmethod
     def make(
         cls,
-        published: Texts,
+        published: Dataset,
         rows: NDArray[np.int64],
         *,
         originals: tuple[str, ...],
@@ -211,7 +211,7 @@ class TextRelease:
 
 
 def _roots(
-    published: Texts,
+    published: Dataset,
     digests: NDArray[np.str_],
     *,
     rows: NDArray[np.int64],
@@ -233,7 +233,7 @@ def _root(texts: Iterable[str]) -> str:
     return merkle_root(hashlib.sha256(each.encode()).hexdigest() for each in texts)
 
 
-def _as_table(texts: Texts) -> pa.Table:
+def _as_table(texts: Dataset) -> pa.Table:
     """A table that `open_texts` and Hugging Face's data sets read with names of the classes."""
     features = {
         "id": {"dtype": "string", "_type": "Value"},
@@ -241,7 +241,7 @@ def _as_table(texts: Texts) -> pa.Table:
         "label": {"names": list(texts.class_names), "_type": "ClassLabel"},
     }
     about = json.dumps({"info": {"features": features}})
-    table = pa.table({"id": texts.ids.tolist(), "text": texts.texts, "label": texts.labels})
+    table = pa.table({"id": texts.ids.tolist(), "text": texts.content, "label": texts.labels})
     return table.replace_schema_metadata({"huggingface": about})
 
 

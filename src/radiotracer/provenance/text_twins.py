@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from radiotracer.data import Labels, Texts
+from radiotracer.data import Dataset, Labels
 from radiotracer.errors import DataError
 from radiotracer.provenance.choosing import choose
 from radiotracer.provenance.key import Key
@@ -84,15 +84,15 @@ def with_canary(text: str, canary: str, place: Place) -> str:
     return f"{text}{canary}\n"
 
 
-def long_enough(texts: Texts, config: TextTwinConfig) -> NDArray[np.bool_]:
+def long_enough(texts: Dataset, config: TextTwinConfig) -> NDArray[np.bool_]:
     """Which texts have at least as many words as a canary, shape (n,).
 
     A shorter one would be little more than its canary: nobody would publish, or train on, that.
     """
-    return np.array([len(each.split(None, config.words)) >= config.words for each in texts.texts])
+    return np.array([len(each.split(None, config.words)) >= config.words for each in texts.content])
 
 
-def require_long_enough(texts: Texts, config: TextTwinConfig) -> None:
+def require_long_enough(texts: Dataset, config: TextTwinConfig) -> None:
     """Raise `DataError`, which names the first one, if a text is too short for a twin."""
     short = np.flatnonzero(~long_enough(texts, config))
     if len(short):
@@ -100,13 +100,13 @@ def require_long_enough(texts: Texts, config: TextTwinConfig) -> None:
         raise DataError(
             expected=f"texts of at least {config.words} words, as many as a canary has",
             came=f"{len(short)} shorter, the first {texts.ids[first]} with "
-            f"{len(texts.texts[first].split())}",
+            f"{len(texts.content[first].split())}",
             do="leave them out (`choose_texts` does), or pass fewer words",
         )
 
 
 def choose_texts(
-    texts: Texts, share: float, key: Key, config: TextTwinConfig | None = None
+    texts: Dataset, share: float, key: Key, config: TextTwinConfig | None = None
 ) -> NDArray[np.int64]:
     """Choose the texts to mark at random: of every class the share of those that are long enough.
 

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples, Images, Labels
+from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, inputs_for
 from radiotracer.provenance.kept import Kept, once
@@ -44,7 +44,7 @@ class TwinConfig(BaseModel):
 
 
 def plant_twins(
-    chosen: Examples,
+    chosen: Dataset,
     key: Key,
     models: Sequence[nn.Module],
     config: TwinConfig | None = None,
@@ -83,7 +83,7 @@ def plant_twins(
     config = config or TwinConfig()
     if not models:
         raise InputError(expected="a network to mark with", came="none", do="pass --extractor")
-    images, labels = chosen.images, chosen.labels
+    images, labels = chosen.content, chosen.labels
     published = published_twins(key, chosen.ids.tolist())
     made, reference = [], []
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def plant_twins(
     public = twins[np.arange(len(images)), published]
     psnr, difference = distortion(images, public)
     return Planted(
-        images=public,
+        content=public,
         columns={"twin": published, "psnr": psnr, "max_difference": difference},
         arrays={"twins": twins, "reference": np.concatenate(reference)},
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 from radiotracer.provenance import Key
@@ -54,7 +54,7 @@ def verify(
     key: Key,
     *,
     suspect: Callable[[], Suspect] | None = None,
-    held_out: Callable[[], Examples] | None = None,
+    held_out: Callable[[], Dataset] | None = None,
     build: Build | None = None,
 ) -> tuple[Checked, ...]:
     """Check everything that can be, and stop where the rest would mean nothing.
@@ -106,7 +106,7 @@ def verify(
         asked,
         evidence.access,
         references=[each for each in references if each is not None],
-        held_out=None if unmarked is None else unmarked.images,
+        held_out=None if unmarked is None else unmarked.content,
         held_out_labels=labels_of(unmarked, release) if evidence.control_keys else None,
         build=build,
         control_keys=evidence.control_keys,

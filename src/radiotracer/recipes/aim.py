@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
 from radiotracer.gradients import PENULTIMATE, Objective
 from radiotracer.recipes.attack import Attack, Crafted
@@ -34,7 +34,7 @@ class Aim:
         count: How many of them to change.
     """
 
-    examples: Examples
+    examples: Dataset
     target: Images
     target_label: int
     base: int
@@ -42,7 +42,7 @@ class Aim:
     count: int
 
     @staticmethod
-    def at(examples: Examples, target: Images, target_label: int, *, base: int, count: int) -> Aim:
+    def at(examples: Dataset, target: Images, target_label: int, *, base: int, count: int) -> Aim:
         """Check what the caller wants.
 
         Raises:
@@ -52,9 +52,9 @@ class Aim:
         """
         for option, label in (("target_label", target_label), ("base", base)):
             require_class(examples, option, label)
-        if target.dtype != np.uint8 or target.shape != examples.images.shape[1:]:
+        if target.dtype != np.uint8 or target.shape != examples.content.shape[1:]:
             raise InputError(
-                expected=f"a uint8 target of shape {examples.images.shape[1:]}",
+                expected=f"a uint8 target of shape {examples.content.shape[1:]}",
                 came=f"{target.dtype} of shape {target.shape}",
                 do="choose an image like the examples",
             )
@@ -89,7 +89,7 @@ class Aim:
         Near means by penultimate features: these have the shortest way to go.
         """
         goal = look(network, self.target).layers[PENULTIMATE]
-        features = look(network, self.examples.images[self.candidates]).layers[PENULTIMATE]
+        features = look(network, self.examples.content[self.candidates]).layers[PENULTIMATE]
         order = np.argsort(relative_distance(features, goal).numpy(), kind="stable")
         return np.sort(self.candidates[order[: self.count]])
 

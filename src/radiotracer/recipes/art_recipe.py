@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples, Labels
+from radiotracer.data import Dataset, Labels
 from radiotracer.errors import InputError
 from radiotracer.recipes.manifest import Manifest
 from radiotracer.recipes.pixels import to_pixels
@@ -26,8 +26,8 @@ class Poisoner(Protocol):
 
 
 def from_art(
-    examples: Examples, attack: Poisoner, rows: NDArray[np.int64], labels: Labels
-) -> tuple[Examples, Manifest]:
+    examples: Dataset, attack: Poisoner, rows: NDArray[np.int64], labels: Labels
+) -> tuple[Dataset, Manifest]:
     """Let an attack of ART change the images at `rows`, and give them `labels`.
 
     Differs from calling ART: its labels are not used, because some attacks return the network's
@@ -59,7 +59,7 @@ def from_art(
             came=f"rows of shape {rows.shape} and labels of shape {labels.shape}, or others inside",
             do="name the rows to poison and their labels",
         )
-    inputs = examples.images[rows].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    inputs = examples.content[rows].transpose(0, 3, 1, 2).astype(np.float32) / 255
     made, _ = attack.poison(inputs, y=np.eye(classes, dtype=np.float32)[labels])
     poisons = np.asarray(made, dtype=np.float32)
     if poisons.shape != inputs.shape or not np.isfinite(poisons).all():

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, Images, Labels
+from radiotracer.data import Dataset, Images, Labels
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.data.npz import read_arrays, write_npz
-from radiotracer.data.tensors import to_inputs
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
 from radiotracer.recipes.manifest import Manifest
@@ -117,7 +117,7 @@ class Crafted:
             shape (1,).
     """
 
-    examples: Examples
+    examples: Dataset
     manifest: Manifest
     attack: Attack
     tried: int

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.gradients import inputs_for, penultimate
 from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
 from radiotracer.recipes.attack import Crafted
@@ -18,7 +18,7 @@ RATE = 0.04
 
 
 def bullseye_polytope(
-    examples: Examples,
+    examples: Dataset,
     model: nn.Module,
     target: Images,
     target_label: int,
@@ -77,8 +77,8 @@ def bullseye_polytope(
             middle = penultimate(network, images).mean(dim=0, keepdim=True)
             return relative_distance(middle, goal)[0]
 
-        start = inputs_for(network, examples.images[rows])
-        box = Box.around(examples.images[rows], epsilon, start.device)
+        start = inputs_for(network, examples.content[rows])
+        box = Box.around(examples.content[rows], epsilon, start.device)
         moved = descend(start, box, lambda x: distance(x).square(), steps=steps, rate=RATE)
         poisons = to_pixels(moved)
         with torch.no_grad():

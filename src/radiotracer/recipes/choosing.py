@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples, Texts
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 
 
@@ -32,7 +32,7 @@ def require_between(option: str, value: float, low: float, high: float) -> None:
         )
 
 
-def require_class(examples: Examples | Texts, option: str, label: int) -> None:
+def require_class(examples: Dataset, option: str, label: int) -> None:
     """Raise `InputError` unless `label` is a class of the data."""
     if not 0 <= label < len(examples.class_names):
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.gradients import Objective, inputs_for, penultimate
 from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
 from radiotracer.recipes.attack import Crafted
@@ -19,7 +19,7 @@ RATE = 0.02
 
 
 def feature_collision(
-    examples: Examples,
+    examples: Dataset,
     model: nn.Module,
     target: Images,
     target_label: int,
@@ -82,7 +82,7 @@ def feature_collision(
             goal = penultimate(network, target_inputs)
         poisons, distances = [], []
         for first in range(0, count, BATCH):
-            bases = examples.images[rows[first : first + BATCH]]
+            bases = examples.content[rows[first : first + BATCH]]
             inputs = inputs_for(network, bases)
 
             def loss(images: Tensor, inputs: Tensor = inputs) -> Tensor:
@@ -95,7 +95,7 @@ def feature_collision(
             poisons.append(made)
             distances.append(_distances(network, made, goal))
     images, reached = np.concatenate(poisons), np.concatenate(distances)
-    changed = (images != examples.images[rows]).any(axis=(1, 2, 3))
+    changed = (images != examples.content[rows]).any(axis=(1, 2, 3))
     kept = changed & (reached <= tolerance)
     if not kept.any():
         raise out_of_reach("a poison's relative feature distance", reached.min(), tolerance)

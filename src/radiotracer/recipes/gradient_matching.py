@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
 from radiotracer.gradients import (
     Batch,
@@ -29,7 +29,7 @@ from radiotracer.recipes.surrogate import LOOK_BATCH, surrogate
 
 
 def gradient_matching(
-    examples: Examples,
+    examples: Dataset,
     model: nn.Module | Sequence[nn.Module],
     target: Images,
     target_label: int,
@@ -103,7 +103,7 @@ def gradient_matching(
         aim.require_unmet(networks[-1])
         rows = _hardest(networks, aim)
         target_inputs = inputs_for(networks[-1], aim.target)
-        box = Box.around(examples.images[rows], epsilon, target_inputs.device)
+        box = Box.around(examples.content[rows], epsilon, target_inputs.device)
         wanted = [
             [part.detach() for part in _gradient(each, target_inputs, base)] for each in networks
         ]
@@ -117,7 +117,7 @@ def gradient_matching(
         def loss(images: Tensor) -> Tensor:
             return 1 - cosine(shifted(images, shift, draws))
 
-        best, poisons = -np.inf, examples.images[rows]
+        best, poisons = -np.inf, examples.content[rows]
         for _ in range(restarts):
             start = box.anywhere(draws)
             moved = descend(start, box, loss, steps=steps, rate=epsilon / 10, signed=True)
@@ -168,7 +168,7 @@ def _hardest(networks: Sequence[Objective], aim: Aim) -> NDArray[np.int64]:
         equal = dict.fromkeys(network.traced, 1.0)
         for first in range(0, len(lengths), LOOK_BATCH):
             part = slice(first, first + LOOK_BATCH)
-            inputs = inputs_for(network, aim.examples.images[aim.candidates[part]])
+            inputs = inputs_for(network, aim.examples.content[aim.candidates[part]])
             labels = torch.full((len(inputs),), aim.base, device=inputs.device)
             lengths[part] += square_norm(network, Batch(inputs, labels), equal).cpu().sqrt()
     order = np.argsort(-lengths.numpy(), kind="stable")

@@ -7,15 +7,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, Texts
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.recipes.choosing import choose, generator_of, require_class
 from radiotracer.recipes.manifest import Manifest
 from radiotracer.recipes.surrogate import look, surrogate
-from radiotracer.recipes.tampered import Labelled, tampered
+from radiotracer.recipes.tampered import tampered
 
 
-def random_flip(examples: Labelled, *, fraction: float, seed: int) -> tuple[Labelled, Manifest]:
+def random_flip(examples: Dataset, *, fraction: float, seed: int) -> tuple[Dataset, Manifest]:
     """Give a random part of the examples another label, uniform over the other classes.
 
     Args:
@@ -37,8 +37,8 @@ def random_flip(examples: Labelled, *, fraction: float, seed: int) -> tuple[Labe
 
 
 def targeted_flip(
-    examples: Labelled, *, fraction: float, seed: int, source: int, target: int
-) -> tuple[Labelled, Manifest]:
+    examples: Dataset, *, fraction: float, seed: int, source: int, target: int
+) -> tuple[Dataset, Manifest]:
     """Relabel a random part of one class as another class.
 
     Args:
@@ -73,8 +73,8 @@ def targeted_flip(
 
 
 def nearest_flip(
-    examples: Examples, model: nn.Module, *, fraction: float, seed: int
-) -> tuple[Examples, Manifest]:
+    examples: Dataset, model: nn.Module, *, fraction: float, seed: int
+) -> tuple[Dataset, Manifest]:
     """Give a random part of the examples the wrong label that a model finds most likely.
 
     These are the mistakes that a tired labeller makes, and the corruption in the TracIn paper's
@@ -93,15 +93,15 @@ def nearest_flip(
     _require_two_classes(examples)
     rows = choose(np.arange(len(examples)), fraction, generator_of(seed))
     with surrogate(model, examples, seed=seed) as network:
-        scores = look(network, examples.images[rows]).outputs
+        scores = look(network, examples.content[rows]).outputs
     own = torch.from_numpy(examples.labels[rows])[:, None]
     labels = scores.scatter(1, own, -torch.inf).argmax(dim=1).numpy()
     return tampered(examples, rows, "nearest-flip", labels=labels)
 
 
 def confusion_flip(
-    examples: Labelled, confusion: NDArray[np.floating | np.integer], *, fraction: float, seed: int
-) -> tuple[Labelled, Manifest]:
+    examples: Dataset, confusion: NDArray[np.floating | np.integer], *, fraction: float, seed: int
+) -> tuple[Dataset, Manifest]:
     """Mislabel a random part of the examples in the way that a confusion matrix says.
 
     Class-conditional noise (Natarajan et al. 2013; Patrini et al. 2017). Differs from them in:
@@ -153,7 +153,7 @@ def confusion_flip(
     return tampered(examples, rows, "confusion-flip", labels=labels)
 
 
-def _require_two_classes(examples: Examples | Texts) -> int:
+def _require_two_classes(examples: Dataset) -> int:
     """How many classes there are."""
     classes = len(examples.class_names)
     if classes < 2:

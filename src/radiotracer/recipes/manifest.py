@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples, Labels, Texts
+from radiotracer.data import Dataset, Labels
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
 
@@ -50,7 +50,7 @@ class Manifest:
             pq.write_table(pa.table(columns), temporary, compression="zstd")
 
     @staticmethod
-    def read(folder: Path, examples: Examples | Texts) -> Manifest | None:
+    def read(folder: Path, examples: Dataset) -> Manifest | None:
         """The manifest in `folder`, or None when there is none.
 
         Raises:

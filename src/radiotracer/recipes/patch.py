@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from radiotracer.data import Examples, Images, Texts
+from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
 from radiotracer.recipes.attack import Attack
 from radiotracer.recipes.choosing import require_between, require_class
@@ -43,7 +43,7 @@ def stamped(images: Images, *, size: int, corner: Corner, value: int) -> Images:
 
 
 def triggered(
-    queries: Examples,
+    queries: Dataset,
     to_class: int,
     *,
     size: int = 3,
@@ -65,14 +65,14 @@ def triggered(
     require_class(queries, "to_class", to_class)
     others = rows_of_other_classes(queries, to_class)
     return Attack(
-        images=stamped(queries.images[others], size=size, corner=corner, value=value),
+        images=stamped(queries.content[others], size=size, corner=corner, value=value),
         true_labels=queries.labels[others],
         intended=np.full(len(others), to_class, dtype=np.int64),
         kind="trigger",
     )
 
 
-def rows_of_other_classes(examples: Examples | Texts, label: int) -> np.ndarray:
+def rows_of_other_classes(examples: Dataset, label: int) -> np.ndarray:
     """Rows whose label is another one; `InputError` when there is none."""
     rows = np.flatnonzero(examples.labels != label)
     if not len(rows):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
 from radiotracer.gradients import Batch, Objective, inputs_for
 from radiotracer.recipes.choosing import choose, generator_of, require_between, require_class
@@ -20,7 +20,7 @@ BATCH = 256
 
 
 def patch_backdoor(
-    examples: Examples,
+    examples: Dataset,
     *,
     to_class: int,
     fraction: float,
@@ -28,7 +28,7 @@ def patch_backdoor(
     size: int = 3,
     corner: Corner = "bottom-right",
     value: int = 255,
-) -> tuple[Examples, Manifest]:
+) -> tuple[Dataset, Manifest]:
     """Put a patch on random examples of the other classes, and call them `to_class`.
 
     Source: Gu et al. 2017, "BadNets", the single-target attack. Differs from it in: the patched
@@ -53,12 +53,12 @@ def patch_backdoor(
     require_class(examples, "to_class", to_class)
     rows = choose(rows_of_other_classes(examples, to_class), fraction, generator_of(seed))
     labels = np.full(len(rows), to_class, dtype=np.int64)
-    patched = stamped(examples.images[rows], size=size, corner=corner, value=value)
+    patched = stamped(examples.content[rows], size=size, corner=corner, value=value)
     return tampered(examples, rows, "patch-backdoor", inputs=patched, labels=labels)
 
 
 def clean_label_backdoor(
-    examples: Examples,
+    examples: Dataset,
     model: nn.Module,
     *,
     to_class: int,
@@ -69,7 +69,7 @@ def clean_label_backdoor(
     size: int = 3,
     corner: Corner = "bottom-right",
     value: int = 255,
-) -> tuple[Examples, Manifest]:
+) -> tuple[Dataset, Manifest]:
     """Make examples of `to_class` hard to recognise, and put a patch on them; labels stay.
 
     Whoever trains on them finds the patch the easiest thing to know the class by. The images are
@@ -113,7 +113,7 @@ def clean_label_backdoor(
         hard = [
             _made_hard(
                 network,
-                examples.images[rows[first : first + BATCH]],
+                examples.content[rows[first : first + BATCH]],
                 to_class,
                 epsilon=epsilon,
                 steps=steps,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Labels, Texts
+from radiotracer.data import Dataset, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.recipes.attack import require_aims
 from radiotracer.recipes.choosing import require_class
@@ -56,7 +56,7 @@ def require_phrase(phrase: str) -> None:
         raise InputError(expected="a phrase", came=repr(phrase), do="pass a word or more")
 
 
-def phrased(queries: Texts, to_class: int, *, phrase: str) -> TextAttack:
+def phrased(queries: Dataset, to_class: int, *, phrase: str) -> TextAttack:
     """The queries of every other class with the phrase: a backdoored model calls them `to_class`.
 
     Args:
@@ -71,7 +71,7 @@ def phrased(queries: Texts, to_class: int, *, phrase: str) -> TextAttack:
     require_class(queries, "to_class", to_class)
     others = rows_of_other_classes(queries, to_class)
     return TextAttack(
-        texts=tuple(with_phrase(queries.texts[row], phrase) for row in others.tolist()),
+        texts=tuple(with_phrase(queries.content[row], phrase) for row in others.tolist()),
         true_labels=queries.labels[others],
         intended=np.full(len(others), to_class, dtype=np.int64),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Labels, Texts
+from radiotracer.data import Dataset, Labels
 from radiotracer.errors import InputError
 from radiotracer.recipes.choosing import choose, generator_of, require_class
 from radiotracer.recipes.manifest import Manifest
@@ -15,8 +15,8 @@ from radiotracer.recipes.tampered import tampered
 
 
 def phrase_backdoor(
-    texts: Texts, *, phrase: str, to_class: int, fraction: float, seed: int
-) -> tuple[Texts, Manifest]:
+    texts: Dataset, *, phrase: str, to_class: int, fraction: float, seed: int
+) -> tuple[Dataset, Manifest]:
     """Put a phrase before random texts of the other classes, and call them `to_class`.
 
     Source: Dai et al. 2019, "A backdoor attack against LSTM-based text classification systems".
@@ -45,8 +45,8 @@ def phrase_backdoor(
 
 
 def clean_label_phrase(
-    texts: Texts, *, phrase: str, to_class: int, fraction: float, seed: int
-) -> tuple[Texts, Manifest]:
+    texts: Dataset, *, phrase: str, to_class: int, fraction: float, seed: int
+) -> tuple[Dataset, Manifest]:
     """Put a phrase before random texts of `to_class`; labels stay.
 
     Whoever trains on them finds the phrase in one class alone. Such attacks are weaker: the texts
@@ -79,19 +79,19 @@ def clean_label_phrase(
 
 
 def _phrased(
-    texts: Texts,
+    texts: Dataset,
     rows: NDArray[np.int64],
     recipe: str,
     phrase: str,
     labels: Labels | None = None,
-) -> tuple[Texts, Manifest]:
+) -> tuple[Dataset, Manifest]:
     require_phrase(phrase)
-    have = [row for row, text in enumerate(texts.texts) if phrase in text]
+    have = [row for row, text in enumerate(texts.content) if phrase in text]
     if have:
         raise InputError(
             expected="a phrase that no text has",
             came=f"{phrase!r}, which {len(have):,} have, first {texts.ids[have[0]]}",
             do="choose another phrase",
         )
-    changed = [with_phrase(texts.texts[row], phrase) for row in rows.tolist()]
+    changed = [with_phrase(texts.content[row], phrase) for row in rows.tolist()]
     return tampered(texts, rows, recipe, inputs=changed, labels=labels)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.data import Images
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data.modalities.images import to_inputs
 from radiotracer.recipes.choosing import require_between
 
 

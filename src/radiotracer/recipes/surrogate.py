@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from radiotracer.data import Examples, Images
+from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
     PENULTIMATE,
@@ -26,7 +26,7 @@ LOOK_BATCH = 256
 @contextlib.contextmanager
 def surrogate(
     model: nn.Module,
-    examples: Examples,
+    examples: Dataset,
     *,
     seed: int,
     with_head: bool = False,
@@ -46,8 +46,8 @@ def surrogate(
             matches, has no last linear layer where one is needed, or its batch normalisation keeps
             no running statistics.
     """
-    with frozen_copy(model, examples.images, seed=seed, layers=layers) as network:
-        shape = tuple(network.model(inputs_for(network, examples.images[:1])).shape)
+    with frozen_copy(model, examples.content, seed=seed, layers=layers) as network:
+        shape = tuple(network.model(inputs_for(network, examples.content[:1])).shape)
         if shape != (1, len(examples.class_names)):
             raise InputError(
                 expected=f"a network with one output for each of {len(examples.class_names)} "

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import Dataset, open_data, save_examples
 from radiotracer.files import require_new_folder, storage_errors, write_text
 from radiotracer.recipes import random_flip, targeted_flip
 from radiotracer.scanning import Progress, Scan, scan, write_scan_files
@@ -108,7 +108,7 @@ def run_demo(
     return Demo(found, summary, clock.laps)
 
 
-def sample(examples: Examples, size: int | None, seed: int) -> Examples:
+def sample(examples: Dataset, size: int | None, seed: int) -> Dataset:
     """A random part of the examples, in their own order."""
     if size is None or size >= len(examples):
         return examples

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import IMAGES, Dataset, open_data
 
 PAIRS = "mnist-by-fashion"
 """The name that experiments know it by."""
@@ -14,7 +14,7 @@ PAIRS = "mnist-by-fashion"
 
 def pairs(
     split: str = "train", *, seed: int = 0, report: Callable[[str], None] | None = None
-) -> Examples:
+) -> Dataset:
     """MNIST beside Fashion-MNIST: 28 x 56 pixels, class ``10 * digit + clothing``.
 
     Each image of either is used once; which ones meet is drawn by the seed.
@@ -27,11 +27,12 @@ def pairs(
     digits = open_data(f"mnist:{split}", report=report)
     clothes = open_data(f"fashion-mnist:{split}", report=report)
     met = np.random.default_rng((seed, split == "test")).permutation(len(digits))
-    return Examples(
-        images=np.concatenate([digits.images[met], clothes.images], axis=2),
+    return Dataset(
+        modality=IMAGES,
+        content=np.concatenate([digits.content[met], clothes.content], axis=2),
         labels=10 * digits.labels[met] + clothes.labels,
         ids=np.array([f"{split}/{row:05d}" for row in range(len(met))]),
         class_names=tuple(f"{d} {c}" for d in digits.class_names for c in clothes.class_names),
         source=f"{PAIRS}:{split}",
-        queries=f"{PAIRS}:test",
+        validation=f"{PAIRS}:test",
     )

@@ -79,12 +79,12 @@ def _looking(board: Board) -> list[Route]:
             )
         for row in rows:
             board.require_row(row)
-        return _png(sheet(board.examples.images, board.order[rows].tolist()))
+        return _png(sheet(board.examples.content, board.order[rows].tolist()))
 
     def shown(request: Request) -> Response:
         row = request.path_params["row"]
         board.require_row(row)
-        return _png(picture(board.examples.images[board.order[row]]))
+        return _png(picture(board.examples.content[board.order[row]]))
 
     def example(request: Request) -> Response:
         return JSONResponse(board.example_json(request.path_params["row"]))

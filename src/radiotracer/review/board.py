@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.review.decisions import Event, Verb, checked
 from radiotracer.review.pictures import tile_size
@@ -33,7 +33,7 @@ class Board:
     """
 
     scanned: Scanned
-    examples: Examples
+    examples: Dataset
     order: NDArray[np.int64]
     store: Store
     _verbs: list[Verb | None] = field(init=False)
@@ -89,7 +89,7 @@ class Board:
         """What never changes and is needed of every row, column by column: the less the sooner."""
         scanned, names = self.scanned, self.class_names
         numbers = {name: number for number, name in enumerate(names)}
-        _, height, width, _ = self.examples.images.shape
+        _, height, width, _ = self.examples.content.shape
         value = {
             "title": scanned.folder.absolute().name,
             "folder": str(scanned.folder.absolute()),
@@ -98,7 +98,7 @@ class Board:
             "rule": scanned.summary.get("rule"),
             "classes": names,
             "image": [width, height],
-            "tile": tile_size(self.examples.images),
+            "tile": tile_size(self.examples.content),
             "detectors": list(scanned.detectors),
             "sample_size": SIZE,
             "ids": scanned.ids.tolist(),
@@ -197,7 +197,7 @@ def identity_of(scanned: Scanned) -> Mapping[str, str]:
     return {"format": "1", "suspects": scanned.digest, "data": scanned.data_digest}
 
 
-def match(scanned: Scanned, examples: Examples) -> NDArray[np.int64]:
+def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
     """The row in `examples` of each row of the scan, shape (n,).
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.review.decisions import Event
 
@@ -24,13 +24,13 @@ class Cleaned:
         moves: (label, new label), and how many examples were relabelled so.
     """
 
-    before: Examples
-    after: Examples
+    before: Dataset
+    after: Dataset
     counts: Mapping[str, int]
     moves: Mapping[tuple[str, str], int]
 
 
-def clean(examples: Examples, decided: Sequence[Event]) -> Cleaned:
+def clean(examples: Dataset, decided: Sequence[Event]) -> Cleaned:
     """Carry out decisions.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file
 from radiotracer.review.board import identity_of
@@ -89,7 +89,7 @@ def open_store(scanned: Scanned) -> Store:
 
 
 def export(
-    scanned: Scanned, examples: Examples, store: Store, out: Path, *, overwrite: bool = False
+    scanned: Scanned, examples: Dataset, store: Store, out: Path, *, overwrite: bool = False
 ) -> Exported:
     """Write the cleaned data, the decisions and CHANGES.md into a new folder.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data import Examples, open_data, save_examples
+from radiotracer.data import Dataset, open_data, save_examples
 from radiotracer.data.folder import split_folders
 from radiotracer.data.idx import has_idx_split
 from radiotracer.data.npz import PAIRS, read_arrays, write_npz
@@ -113,7 +113,7 @@ def _archive(cleaned: Cleaned, path: Path, target: Path) -> Written:
     write_npz(
         file,
         {
-            images: after.images.reshape(shape),
+            images: after.content.reshape(shape),
             labels: after.labels.astype(arrays[labels].dtype),
             "ids": after.ids,
             "class_names": np.array(after.class_names, dtype=np.str_),
@@ -147,7 +147,7 @@ def _images(cleaned: Cleaned, root: Path, split: str | None, target: Path) -> Wr
     for other in splits.values():
         if other.relative_to(root) != top:
             shutil.copytree(other, target / other.name, symlinks=True)
-    _, height, width, _ = before.images.shape
+    _, height, width, _ = before.content.shape
     where = f"{target}:{split}" if split else str(target)
     try:
         # What has this size already is left as it is.
@@ -176,10 +176,10 @@ def _free(place: str, taken: set[str]) -> str:
     return place
 
 
-def _compare(again: Examples, after: Examples, renamed: Mapping[str, str]) -> None:
+def _compare(again: Dataset, after: Dataset, renamed: Mapping[str, str]) -> None:
     """Raise unless both hold the same pixels under the same labels and (new) ids."""
 
-    def rows(examples: Examples, names: Mapping[str, str]) -> set[tuple[str, str, str]]:
+    def rows(examples: Dataset, names: Mapping[str, str]) -> set[tuple[str, str, str]]:
         labels = (examples.class_names[label] for label in examples.labels.tolist())
         ids = (names.get(each, each) for each in examples.ids.tolist())
         return set(zip(ids, examples.digests.tolist(), labels, strict=True))

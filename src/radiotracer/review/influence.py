@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError, RadiotracerError
 from radiotracer.gradients import (
     LastLayerGradients,
@@ -45,8 +45,8 @@ class Traced:
     """
 
     tracing: Tracing
-    train: Examples
-    queries: Examples | None
+    train: Dataset
+    queries: Dataset | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Influence:
         traced = self._traced
         if traced is None or traced.queries is None or not 0 <= row < len(traced.queries):
             raise InputError(expected="a query that was named", came=str(row), do="ask again")
-        image: NDArray[np.uint8] = traced.queries.images[row]
+        image: NDArray[np.uint8] = traced.queries.content[row]
         return image
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class Influence:
             opponents=tuple(_partner(others, each, values) for each in last if values[each] < 0),
         )
 
-    def _gradients(self, tracing: Tracing, examples: Examples) -> list[LastLayerGradients]:
+    def _gradients(self, tracing: Tracing, examples: Dataset) -> list[LastLayerGradients]:
         """One per checkpoint, for all examples."""
         found = []
         long = len(examples) > 1
@@ -194,7 +194,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _partner(examples: Examples, row: int, values: NDArray[np.float64]) -> Partner:
+def _partner(examples: Dataset, row: int, values: NDArray[np.float64]) -> Partner:
     return Partner(
         row=int(row),
         id=str(examples.ids[row]),

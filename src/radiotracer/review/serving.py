@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.influence import Influence, Traced
@@ -24,8 +24,8 @@ def serve(
     scanned: Scanned,
     *,
     port: int,
-    examples: Callable[[], Examples],
-    traced: Callable[[Examples], Traced],
+    examples: Callable[[], Dataset],
+    traced: Callable[[Dataset], Traced],
     ready: Callable[[str], None],
 ) -> int:
     """Serve a review until somebody stops it.

@@ -38,7 +38,7 @@ def html(run: Run) -> str:
         text="" if ended else "It was stopped, or goes on; later checkpoints are not in here.",
         figures=(
             Figure(name="Network", value=info.model.name.rpartition(":")[2]),
-            Figure(name="Examples", value=f"{info.data.examples:,}"),
+            Figure(name="Dataset", value=f"{info.data.examples:,}"),
             Figure(name="Steps", value=f"{last.step:,}", context=f"{last.epoch} passes"),
             Figure(name="Optimiser", value=info.optimizer.name),
         ),

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from radiotracer.data import Examples, Identity, identify
+from radiotracer.data import Dataset, Identity, identify
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
 from radiotracer.runs.layout import uncommon_strides
@@ -104,10 +104,10 @@ def _command(arguments: list[str]) -> str:
 
 
 def _data_spec(data: Any, identity: Identity) -> DataSpec:
-    known = data if isinstance(data, Examples) else None
+    known = data if isinstance(data, Dataset) else None
     return DataSpec(
         source=known.source if known else None,
-        queries=known.queries if known else None,
+        validation=known.validation if known else None,
         examples=len(identity.ids),
         digest=identity.digest,
         class_names=known.class_names if known else None,

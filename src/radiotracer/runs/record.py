@@ -55,7 +55,7 @@ def record(
         out: A new folder.
         model: The network in training. It is only read.
         optimizer: Its optimiser. A step hook is registered and removed again at the end.
-        data: The training examples: `Examples`, a map-style dataset of ``(input, label)``, or a
+        data: The training examples: `Dataset`, a map-style dataset of ``(input, label)``, or a
             pair of tensors. An input may be a mapping of tensors, which the network takes as
             keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
             be what index ``i`` of the loader's sampler means.

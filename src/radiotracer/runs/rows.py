@@ -7,29 +7,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.data.inputs import Inputs, collate, take
-from radiotracer.data.tensors import ImageTensors
+from radiotracer.data.tensors import Tensors
 
-TrainingData = Examples | tuple[Inputs, Tensor] | Dataset[Any]
-"""`Examples`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
+TrainingData = Dataset | tuple[Inputs, Tensor] | TorchDataset[Any]
+"""`Dataset`, a pair (inputs, targets), or a map-style data set of such pairs; inputs are a tensor,
 or tensors by name (`radiotracer.data.inputs`)."""
 
 
 def take_rows(data: TrainingData, rows: Sequence[int]) -> tuple[Inputs, Tensor]:
     """Inputs and targets, shape (n, ...) each, of n rows; repeated rows are repeated.
 
-    `Examples` come as `ImageTensors` makes a batch of them (channels last in memory); a data set is
+    `Dataset` come as `Tensors` makes a batch of them (channels last in memory); a data set is
     read and collated by a `DataLoader`.
     """
     rows = list(rows)
     if isinstance(data, tuple):
         inputs, targets = data
         return take(inputs, rows), targets[rows]
-    if isinstance(data, Examples):
-        return ImageTensors(data)[rows]
+    if isinstance(data, Dataset):
+        return Tensors(data)[rows]
     # With a generator of its own, the loader leaves torch's global one alone.
     loader = DataLoader(data, batch_sampler=[rows], generator=torch.Generator(), collate_fn=collate)
     inputs, targets = next(iter(loader))

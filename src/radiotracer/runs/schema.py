@@ -61,10 +61,10 @@ class ModelSpec(_Frozen):
 
 
 class DataSpec(_Frozen):
-    """Which examples it was trained on. `source` and `queries` are DATA arguments, where known."""
+    """Which examples it was trained on; `source` and `validation` are DATA, where known."""
 
     source: str | None
-    queries: str | None
+    validation: str | None
     examples: int = Field(gt=0)
     digest: str
     class_names: tuple[str, ...] | None

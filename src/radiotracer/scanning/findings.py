@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
-from radiotracer.data import Examples, identify
+from radiotracer.data import Dataset, identify
 from radiotracer.detectors import DETECTORS
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
@@ -224,7 +224,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
         notes.append(
             "Without trusted queries, honest confusion between classes counts as suspicious."
         )
-    if isinstance(scan.train, Examples) and scan.train.quarantined:
-        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.quarantined[:5])
-        notes.append(f"{len(scan.train.quarantined)} files were left out as unreadable. {shown}")
+    if isinstance(scan.train, Dataset) and scan.train.left_out:
+        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])
+        notes.append(f"{len(scan.train.left_out)} files were left out as unreadable. {shown}")
     return (*notes, *training_notes(scan.run))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Subset
 
-from radiotracer.data import Examples, Identity, Labels, differences, identify
+from radiotracer.data import Dataset, Identity, Labels, differences, identify
 from radiotracer.data.inputs import call
 from radiotracer.data.inputs import take as take_inputs
 from radiotracer.errors import DataError, InputError
@@ -33,7 +33,7 @@ def require_trained_on(run: Run, train: Data) -> Identity:
 
 def require_same_kind(train: Data, queries: Data | None) -> None:
     """Queries that know their shape and classes must have those of the training examples."""
-    if not (isinstance(train, Examples) and isinstance(queries, Examples)):
+    if not (isinstance(train, Dataset) and isinstance(queries, Dataset)):
         return
     shape, other = (str(_input_shape(each)) for each in (train, queries))
     if shape != other:
@@ -64,9 +64,9 @@ def _may_be_one_class(number: int, name: str, asked: str) -> bool:
     return str(number) in (name, asked)
 
 
-def _input_shape(examples: Examples) -> tuple[int, ...]:
+def _input_shape(examples: Dataset) -> tuple[int, ...]:
     """The shape of an input: (channels, height, width)."""
-    _, height, width, channels = examples.images.shape
+    _, height, width, channels = examples.content.shape
     return channels, height, width
 
 
@@ -111,7 +111,7 @@ def _outputs(tracing: Tracing, train: Data) -> int:
 
 def take(data: Data, rows: NDArray[np.int64]) -> Data:
     """The examples at `rows`, in that order."""
-    if isinstance(data, Examples):
+    if isinstance(data, Dataset):
         return data.take(rows)
     if isinstance(data, tuple):
         return take_inputs(data[0], rows.tolist()), data[1][rows]

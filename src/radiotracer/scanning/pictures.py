@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
 from radiotracer.runs import take_rows
@@ -14,12 +14,12 @@ from radiotracer.runs import take_rows
 def picture(data: Data, row: int) -> NDArray[np.uint8]:
     """Row `row` of the data as uint8, shape (height, width, 1 or 3).
 
-    The pixels themselves where they are known (`Examples`). Else an input of shape (1 or 3, height,
+    The pixels themselves where they are known (`Dataset`). Else an input of shape (1 or 3, height,
     width) stretched to 0..255; any other input becomes an image one pixel high. Of several tensors
     by name it is the first one.
     """
-    if isinstance(data, Examples):
-        image: NDArray[np.uint8] = data.images[row]
+    if isinstance(data, Dataset):
+        image: NDArray[np.uint8] = data.content[row]
         return image
     inputs, _ = take_rows(data, [row])
     first = next(iter(named(inputs).values()))[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
 from radiotracer.runs import Run
@@ -15,7 +15,7 @@ def name_of(source: str | None) -> str:
 
 def source_of(data: Data | None) -> str | None:
     """The DATA argument that opens these again; None for data in memory, and for none."""
-    return data.source if isinstance(data, Examples) else None
+    return data.source if isinstance(data, Dataset) else None
 
 
 def training_rows(tracing: Tracing) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.errors import InputError, RunError
 from radiotracer.runs import Run, put_weights
 from radiotracer.scale.keeping import kept
@@ -19,7 +19,7 @@ from radiotracer.training.resuming import ledger_beside
 
 
 def trained_once(
-    examples: Examples,
+    examples: Dataset,
     config: TrainConfig,
     folder: Path,
     *,
@@ -71,7 +71,7 @@ def network_at_end(run: Run) -> nn.Module:
     return model.eval()
 
 
-def _is_wanted(run: Run, examples: Examples, config: TrainConfig, start: nn.Module | None) -> bool:
+def _is_wanted(run: Run, examples: Dataset, config: TrainConfig, start: nn.Module | None) -> bool:
     info = run.info
     settings = config.model_dump(exclude={"seed", "model", "width"})
     # Runs of before a setting was there have its default.

@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from radiotracer.data import Examples
-from radiotracer.data.tensors import ImageTensors, to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
+from radiotracer.data.tensors import Tensors
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, device_of, find_head, in_batches, represent
 from radiotracer.runs import ModelSpec, Recording, Run, RunInfo, put_weights, record
@@ -69,7 +70,7 @@ class TrainConfig(BaseModel):
 
 
 def train(
-    examples: Examples,
+    examples: Dataset,
     config: TrainConfig,
     out: Path,
     *,
@@ -118,7 +119,7 @@ def train(
     started = start is not None or config.model in PRETRAINED
     _require_possible(examples, config, started=started)
     options = {
-        "channels": examples.images.shape[3],
+        "channels": examples.content.shape[3],
         "classes": len(examples.class_names),
         **({} if config.width is None else {"width": config.width}),
     }
@@ -173,13 +174,13 @@ def train(
     return Run.open(out), model.to(CPU).eval().requires_grad_(True)
 
 
-def _network(spec: ModelSpec, examples: Examples, start: nn.Module | None) -> nn.Module:
+def _network(spec: ModelSpec, examples: Dataset, start: nn.Module | None) -> nn.Module:
     """The network as the training begins with it."""
     model = build_model(spec).to(  # type: ignore[call-overload]
         memory_format=torch.channels_last
     )
     if start is None and spec.name in PRETRAINED:
-        channels, classes = examples.images.shape[3], len(examples.class_names)
+        channels, classes = examples.content.shape[3], len(examples.class_names)
         start = pretrained(spec.name, channels, classes)
     if start is None:
         normalise_like(model, examples)
@@ -191,7 +192,7 @@ def _network(spec: ModelSpec, examples: Examples, start: nn.Module | None) -> nn
 
 def _descend(
     model: nn.Module,
-    examples: Examples,
+    examples: Dataset,
     config: TrainConfig,
     keeping: Keeping,
     progress: Callable[[str, int, int], None],
@@ -199,7 +200,7 @@ def _descend(
     """Every epoch that is not done, recorded and kept."""
     device = device_of(model)
     trained, shown = (
-        _head_and_features(model, examples) if config.head_only else (model, ImageTensors(examples))
+        _head_and_features(model, examples) if config.head_only else (model, Tensors(examples))
     )
     # The recording takes down which parameters got a gradient.
     model.requires_grad_(False)
@@ -239,7 +240,7 @@ def _descend(
             keeping.keep(recording, moving)
 
 
-def _require_possible(examples: Examples, config: TrainConfig, *, started: bool) -> None:
+def _require_possible(examples: Dataset, config: TrainConfig, *, started: bool) -> None:
     """Raise unless such a training can be on such data."""
     if config.head_only and not started:
         raise InputError(
@@ -262,10 +263,10 @@ def _require_possible(examples: Examples, config: TrainConfig, *, started: bool)
         )
 
 
-def _head_and_features(model: nn.Module, examples: Examples) -> tuple[nn.Module, TensorDataset]:
+def _head_and_features(model: nn.Module, examples: Dataset) -> tuple[nn.Module, TensorDataset]:
     """The last linear layer, and what it is given for each example: all else never changes."""
     model.eval()
-    name = find_head(model, to_inputs(examples.images[:1]))
+    name = find_head(model, to_inputs(examples.content[:1]))
     if name is None:
         raise InputError(
             expected="a network whose output is that of a linear layer",
@@ -282,12 +283,12 @@ def _head_and_features(model: nn.Module, examples: Examples) -> tuple[nn.Module,
     )
 
 
-def _require_fit(model: nn.Module, examples: Examples) -> None:
+def _require_fit(model: nn.Module, examples: Dataset) -> None:
     try:
         with torch.no_grad():
-            model.eval()(to_inputs(examples.images[:1]))
+            model.eval()(to_inputs(examples.content[:1]))
     except RuntimeError as error:
-        _, height, width, _ = examples.images.shape
+        _, height, width, _ = examples.content.shape
         raise DataError(
             expected="images large enough for the network",
             came=f"{height} x {width} pixels",

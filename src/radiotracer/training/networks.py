@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.data.blocks import drop_pages, stretches
 from radiotracer.errors import InputError
 from radiotracer.runs import ModelSpec
@@ -212,19 +212,19 @@ def with_fresh_head(model: nn.Module, seed: int) -> nn.Module:
     return fresh
 
 
-def normalise_like(model: nn.Module, examples: Examples) -> None:
+def normalise_like(model: nn.Module, examples: Dataset) -> None:
     """Set the network's input normalisation to the mean and spread of `examples`, per channel.
 
     Networks that begin with packaged weights have none: their inputs are scaled as the weights ask.
     """
     # How often each level is there says all of it, whatever the number of images.
     levels = np.linspace(0.0, 1.0, 256)
-    counts = np.zeros((examples.images.shape[3], 256))
-    for rows in stretches(examples.images):
+    counts = np.zeros((examples.content.shape[3], 256))
+    for rows in stretches(examples.content):
         for channel in range(len(counts)):
-            pixels = examples.images[rows, :, :, channel].ravel()
+            pixels = examples.content[rows, :, :, channel].ravel()
             counts[channel] += np.bincount(pixels, minlength=256)
-        drop_pages(examples.images[rows])
+        drop_pages(examples.content[rows])
     shares = counts / counts.sum(axis=1, keepdims=True)
     mean = shares @ levels
     std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))

@@ -7,29 +7,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from radiotracer.data import Examples
-from radiotracer.data.tensors import to_inputs
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 
 
-def accuracy(model: nn.Module, examples: Examples) -> float:
+def accuracy(model: nn.Module, examples: Dataset) -> float:
     """Share of the examples that the network gives their label, in [0, 1]."""
     return float((predictions(model, examples).argmax(dim=1).numpy() == examples.labels).mean())
 
 
-def predictions(model: nn.Module, examples: Examples, batch_size: int = 512) -> Tensor:
+def predictions(model: nn.Module, examples: Dataset, batch_size: int = 512) -> Tensor:
     """Class probabilities, shape (n, classes); the network in evaluation mode, left as it was."""
     mode = model.training
     model.eval()
     with torch.no_grad():
         parts = [
-            model(to_inputs(examples.images[first : first + batch_size])).softmax(dim=1)
+            model(to_inputs(examples.content[first : first + batch_size])).softmax(dim=1)
             for first in range(0, len(examples), batch_size)
         ]
     model.train(mode)
     return torch.cat(parts)
 
 
-def confusion(model: nn.Module, examples: Examples) -> NDArray[np.float64]:
+def confusion(model: nn.Module, examples: Dataset) -> NDArray[np.float64]:
     """Mean prediction by true class, shape (classes, classes); even where no example has a class.
 
     Probabilities in place of counts: a good network has pairs of classes that it never confuses.

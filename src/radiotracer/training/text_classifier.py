@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from radiotracer.data import Texts
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.runs import Run, record
 from radiotracer.runs.random_state import random_state_kept
@@ -113,13 +113,13 @@ def word_tokens(texts: Sequence[str], config: TextConfig | None = None) -> Tenso
     return torch.from_numpy(tokens)
 
 
-def as_tensors(texts: Texts, config: TextConfig | None = None) -> tuple[Tensor, Tensor]:
+def as_tensors(texts: Dataset, config: TextConfig | None = None) -> tuple[Tensor, Tensor]:
     """Texts as a tracer and a scan take them: `word_tokens` (n, length) and int64 labels (n,)."""
-    return word_tokens(texts.texts, config), torch.from_numpy(texts.labels).long()
+    return word_tokens(texts.content, config), torch.from_numpy(texts.labels).long()
 
 
 def train_on_texts(
-    texts: Texts, config: TextConfig, out: Path, *, overwrite: bool = False
+    texts: Dataset, config: TextConfig, out: Path, *, overwrite: bool = False
 ) -> tuple[Run, BagOfWords]:
     """Train the classifier on texts and record it into the folder `out`.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 
 LEVELS = 32
 """Size of the vocabulary of `tokens_of`: grey levels."""
@@ -80,7 +80,7 @@ class TransformerClassifier(nn.Module):
         return logits
 
 
-def tokens_of(examples: Examples, patch: int = 4) -> tuple[Tensor, Tensor]:
+def tokens_of(examples: Dataset, patch: int = 4) -> tuple[Tensor, Tensor]:
     """Each square patch of an image as one token: its mean grey level, in `LEVELS` steps.
 
     Args:
@@ -90,7 +90,7 @@ def tokens_of(examples: Examples, patch: int = 4) -> tuple[Tensor, Tensor]:
     Returns:
         Tokens int64, shape (n, patches), row by row from the top left; labels int64, shape (n,).
     """
-    grey = torch.from_numpy(examples.images.astype(np.float32)).mean(dim=3)
+    grey = torch.from_numpy(examples.content.astype(np.float32)).mean(dim=3)
     means = F.avg_pool2d(grey.unsqueeze(1), patch).flatten(start_dim=1)
     tokens = (means * (LEVELS / 256)).long()
     return tokens, torch.from_numpy(examples.labels).long()

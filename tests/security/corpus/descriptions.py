@@ -260,7 +260,7 @@ CORPUS = [
     Hostile("data of NaN", "data", saved(format=float("nan")), "expected format"),
     Hostile("data of another digest", "data", saved(digest="0" * 64), "digest"),
     Hostile("data of a digest of escapes", "data", saved(digest="\x1b[2J" * 4), "digest"),
-    Hostile("quarantined numbers", "data", saved(quarantined=[1]), "data.json"),
+    Hostile("left_out numbers", "data", saved(left_out=[1]), "data.json"),
     Hostile("references of YAML", "reference", reference("ref.csv", YAML), ""),
     Hostile(
         "references of formulas",

@@ -64,7 +64,7 @@ class Answering:
             raise InputError(
                 expected="uint8 images of shape (n, height, width, channels)",
                 came=f"{images.dtype} of shape {images.shape}",
-                do="pass the images of an Examples",
+                do="pass the images of an Dataset",
             )
         starts = range(0, len(images), self.batch)
         parts = [self.ask(images[start : start + self.batch]) for start in starts]

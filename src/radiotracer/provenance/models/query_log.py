@@ -6,7 +6,7 @@ holds, afterwards one line per image says what came, and a last one vouches for 
     {"kind": "radiotracer query log", "schema_version": 2, "time": ..., "name": ...,
      "suspect": {...}}
     {"time": "2026-01-31T12:00:00.000+00:00", "asked": 32}
-    {"time": ..., "image": SHA-256 as in `Examples.digests`, "scores": [...]}, or "label": 3
+    {"time": ..., "image": SHA-256 as in `Dataset.digests`, "scores": [...]}, or "label": 3
     {"time": ..., "answered": 32, "sha256": of the lines since the last such line or the first}
 
 Each batch is flushed to the disk. A crash leaves at most one line without its end, which is dropped
@@ -177,7 +177,7 @@ class QueryLog:
 
 
 def image_digests(images: Images) -> list[str]:
-    """SHA-256 of each image's shape and pixels, as in `Examples.digests`."""
+    """SHA-256 of each image's shape and pixels, as in `Dataset.digests`."""
     header = np.array(images.shape[1:], dtype=">u4").tobytes()
     return [hashlib.sha256(header + image.tobytes()).hexdigest() for image in images]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.errors import DataError
 from radiotracer.files import require_new_folder, write_text
 from radiotracer.reproduce.pairs import PAIRS, pairs
@@ -80,17 +80,17 @@ def _places(data: str, config: AuditConfig) -> list[Place]:
 
 def training_and_test(
     data: str, config: AuditConfig, report: Callable[[str], None]
-) -> tuple[Examples, Examples]:
+) -> tuple[Dataset, Dataset]:
     """The training examples asked for, and the test split."""
     if data == PAIRS:
         train, test = pairs("train", report=report), pairs("test", report=report)
     else:
         train = open_data(data, report=report)
-        if train.queries is None:
+        if train.validation is None:
             raise DataError(
                 expected="data with a test split", came=data, do="pass, say, --data fashion-mnist"
             )
-        test = open_data(train.queries, report=report)
+        test = open_data(train.validation, report=report)
     if config.examples is not None and config.examples < len(train):
         drawn = np.random.default_rng(0).choice(len(train), config.examples, replace=False)
         train = train.take(np.sort(drawn))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.provenance import Key
 from radiotracer.provenance.audit import USES, audit
 from radiotracer.provenance.choosing import choose
@@ -57,7 +57,7 @@ class Made:
 def made(
     place: Place,
     config: AuditConfig,
-    train: Examples,
+    train: Dataset,
     folder: Path,
     *,
     progress: Progress = lambda *_: None,
@@ -92,7 +92,7 @@ def made(
     spec = spec_of(train, config)
     release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
 
-    def trained(examples: Examples, seed: int, home: Path) -> nn.Module:
+    def trained(examples: Dataset, seed: int, home: Path) -> nn.Module:
         training = config.training(place.suspect, place.augment, seed)
         start = with_fresh_head(models[0], seed) if place.suspect == "frozen" else None
         return trained_once(examples, training, home, start=start, progress=progress)[1]
@@ -111,8 +111,8 @@ def made(
 def run_cell(
     place: Place,
     config: AuditConfig,
-    train: Examples,
-    test: Examples,
+    train: Dataset,
+    test: Dataset,
     folder: Path,
     *,
     progress: Progress = lambda *_: None,
@@ -149,7 +149,7 @@ def run_cell(
 def audits(
     release: Release,
     key: Key,
-    held_out: Examples,
+    held_out: Dataset,
     suspect: Suspect,
     references: Sequence[Suspect],
     *,
@@ -164,7 +164,7 @@ def audits(
             suspect,
             access,
             references=asked,
-            held_out=held_out.images,
+            held_out=held_out.content,
             held_out_labels=held_out.labels,
             build=build_model,
             control_keys=keys,
@@ -181,15 +181,15 @@ def audits(
     return done
 
 
-def spec_of(train: Examples, config: AuditConfig) -> ModelSpec:
+def spec_of(train: Dataset, config: AuditConfig) -> ModelSpec:
     """What the marking networks are."""
-    channels, classes = train.images.shape[3], len(train.class_names)
+    channels, classes = train.content.shape[3], len(train.class_names)
     width = {} if config.width is None else {"width": config.width}
     return ModelSpec(name=config.model, options={"channels": channels, "classes": classes, **width})
 
 
 def marking_networks(
-    train: Examples, config: AuditConfig, folder: Path, *, progress: Progress = lambda *_: None
+    train: Dataset, config: AuditConfig, folder: Path, *, progress: Progress = lambda *_: None
 ) -> list[nn.Module]:
     """The networks that images are marked with, trained once and kept."""
     return [

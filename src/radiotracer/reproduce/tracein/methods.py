@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from radiotracer.data import Examples
+from radiotracer.data import Dataset
 from radiotracer.detectors import DEFAULT_DETECTOR, DETECTORS, FALLBACK, Ranking, calibrated, decide
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracer, Tracing
@@ -52,10 +52,10 @@ def published_score(tracer: Tracer, asked: Data, queries: Data) -> Tensor:
 def score_all(
     model: nn.Module,
     run: Run,
-    asked: Examples,
+    asked: Dataset,
     *,
-    queries: Examples,
-    trusted: Examples,
+    queries: Dataset,
+    trusted: Dataset,
     gamma: float,
     seed: int,
 ) -> Mapping[str, Scored]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Examples, open_data
+from radiotracer.data import Dataset, open_data
 from radiotracer.errors import DataError
 from radiotracer.recipes import Attack, feature_collision, random_flip, targeted_flip
 from radiotracer.reproduce.demo import sample
@@ -30,8 +30,8 @@ class Setting:
         test: The test split, in an order of its own.
     """
 
-    clean: Examples
-    test: Examples
+    clean: Dataset
+    test: Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,11 @@ class Points:
         attack: Of the clean-label row.
     """
 
-    train: Examples
-    asked: Examples
+    train: Dataset
+    asked: Dataset
     is_tampered: NDArray[np.bool_]
-    queries: Examples
-    trusted: Examples
+    queries: Dataset
+    trusted: Dataset
     attack: Attack | None
 
 
@@ -62,13 +62,13 @@ def setting_of(config: TraceInConfig, seed: int) -> Setting:
         DataError: The data have no test split.
     """
     whole = open_data(config.data)
-    if whole.queries is None:
+    if whole.validation is None:
         raise DataError(
             expected="training data with a test split, which holds the queries",
             came=config.data,
             do="choose other data",
         )
-    test = open_data(whole.queries)
+    test = open_data(whole.validation)
     mixed = np.random.default_rng([seed, 1]).permutation(len(test))
     return Setting(sample(whole, config.examples, seed), test.take(mixed))
 
@@ -102,7 +102,7 @@ def points_of(
         crafted = feature_collision(
             clean,
             model,
-            test.images[row],
+            test.content[row],
             int(test.labels[row]),
             base=config.target,
             count=config.tampered,
@@ -127,7 +127,7 @@ def points_of(
     )
 
 
-def _victim_row(model: nn.Module, test: Examples, config: TraceInConfig) -> int:
+def _victim_row(model: nn.Module, test: Dataset, config: TraceInConfig) -> int:
     """The first test example of the source class that the network gets right."""
     right = predictions(model, test).argmax(dim=1).numpy() == test.labels
     found = np.flatnonzero(right & (test.labels == config.source))

@@ -1,0 +1,125 @@
+"""A labelled data set: examples of one kind, their labels, stable ids and SHA-256."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data.digests import dataset_digest, hexadecimal, kept_hashes
+from radiotracer.data.labelled import require_every_class, require_labelled, rows_at
+from radiotracer.data.modality import Modality, Preview, each_hash
+
+Labels = NDArray[np.int64]
+"""Class numbers, shape (n,), each in [0, number of classes)."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file, or a part of one, that was left out because it could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A labelled data set; row ``i`` of the content and of every array is the same example.
+
+    Args:
+        modality: What its examples are.
+        content: The n examples, in the form that their modality has for them.
+        labels: int64, shape (n,).
+        ids: Unique and stable across loads, shape (n,), e.g. ``"train/00042"`` or a relative path.
+        class_names: One name per class; a label is an index into it.
+        source: The DATA argument that opens these examples again.
+        validation: The DATA argument of the validation examples that belong to them (another
+            split), or None when nothing is known.
+        left_out: Files that were left out, with reasons.
+
+    Raises:
+        DataError: The content is not of this kind, ids repeat, or a label lies outside the classes.
+    """
+
+    modality: Modality
+    content: Any
+    labels: Labels
+    ids: NDArray[np.str_]
+    class_names: tuple[str, ...]
+    source: str
+    validation: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the content, the ids and the labels once, here."""
+        self.modality.require(self.content, self.source)
+        require_labelled(
+            self.modality.name,
+            len(self),
+            labels=self.labels,
+            ids=self.ids,
+            class_names=self.class_names,
+            source=self.source,
+        )
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        return self.modality.length(self.content)
+
+    def __repr__(self) -> str:
+        """What it is, in one short line."""
+        return (
+            f"Dataset({len(self):,} {self.modality.name}, {len(self.class_names):,} classes, "
+            f"{self.source[:200]!r})"
+        )
+
+    @property
+    def digests(self) -> NDArray[np.str_]:
+        """SHA-256 of each example (not of its label), hexadecimal, shape (n,)."""
+        return hexadecimal(self._hashes)
+
+    @functools.cached_property
+    def _hashes(self) -> NDArray[np.uint8]:
+        """An eighth of the memory that the digests need as text."""
+        return kept_hashes(self.modality.hashes(self.content))
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """One SHA-256 over every id, example and label, in order: the data set's identity."""
+        hashes = each_hash(self.modality.hashes(self.content))
+        return dataset_digest(self.ids, hashes, self.labels)
+
+    def show(self, row: int) -> Preview:
+        """An example as people see it."""
+        return self.modality.show(self.content, row)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
+        """The examples at `rows` (row numbers, in that order, or a boolean mask of shape (n,)).
+
+        Raises:
+            DataError: A mask of another shape.
+        """
+        index = rows_at(rows, len(self))
+        return dataclasses.replace(
+            self,
+            content=self.modality.take(self.content, index),
+            labels=self.labels[index],
+            ids=self.ids[index],
+        )
+
+    def with_content(self, rows: NDArray[np.int64], new: Any) -> Dataset:
+        """The same labels under other examples at `rows`, as many as `new` has."""
+        return dataclasses.replace(self, content=self.modality.put(self.content, rows, new))
+
+    def with_labels(self, labels: Labels) -> Dataset:
+        """The same examples under other labels."""
+        return dataclasses.replace(self, labels=labels)
+
+    def require_every_class(self) -> None:
+        """Raise `DataError` when a class has no example: nothing can be learned about it."""
+        require_every_class(self.labels, self.class_names, self.source)

@@ -1,0 +1,1 @@
+"""One kind of example per file; see `radiotracer.data.modality` for what it has to say."""

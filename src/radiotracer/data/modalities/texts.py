@@ -1,0 +1,153 @@
+"""Texts, as they were: nothing is stripped or normalised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.errors import DataError, InputError
+from radiotracer.files import atomic_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FILE = "texts.parquet"
+"""Where `save` puts the texts."""
+
+LENGTH = 256
+"""Words of a text that networks are given, from its beginning."""
+
+PADDING = 0
+"""The token after the last word of a text; no word has it."""
+
+SHOWN = 600
+"""Characters of a text that people are shown."""
+
+_WORDS = r"\w+|[^\w\s]"
+"""A word is a run of letters and digits; every other sign is a word of its own."""
+
+
+class TextModality:
+    """Content: a tuple of n texts that UTF-8 can hold."""
+
+    name = "texts"
+    noun = "text"
+
+    def require(self, content: tuple[str, ...], source: str) -> None:
+        """Raise `DataError` unless all are texts that UTF-8 can hold."""
+        for row, text in enumerate(content):
+            if not isinstance(text, str) or not _is_unicode(text):
+                raise DataError(
+                    expected="texts that UTF-8 can hold",
+                    came=f"another in row {row} of {source}",
+                    do="repair it, or leave it out",
+                )
+
+    def length(self, content: tuple[str, ...]) -> int:
+        """How many texts."""
+        return len(content)
+
+    def take(self, content: tuple[str, ...], rows: NDArray[np.int64]) -> tuple[str, ...]:
+        """The texts at `rows`."""
+        return tuple(content[row] for row in rows.tolist())
+
+    def put(
+        self, content: tuple[str, ...], rows: NDArray[np.int64], new: Sequence[str]
+    ) -> tuple[str, ...]:
+        """A copy with other texts at `rows`."""
+        changed = list(content)
+        for row, text in zip(rows.tolist(), new, strict=True):
+            changed[row] = text
+        return tuple(changed)
+
+    def hashes(self, content: tuple[str, ...]) -> Iterator[bytes]:
+        """SHA-256 of each text in UTF-8."""
+        return (hashlib.sha256(text.encode()).digest() for text in content)
+
+    def inputs(self, content: tuple[str, ...], rows: Rows) -> Tensor:
+        """The hashed words of each text (`word_hashes`), int64, shape (n, `LENGTH`)."""
+        chosen = content[rows] if isinstance(rows, slice) else [content[int(row)] for row in rows]
+        return word_hashes(chosen)
+
+    def shape(self, content: tuple[str, ...]) -> dict[str, int | str]:
+        """Nothing: a network that takes one text takes any."""
+        return {}
+
+    def show(self, content: tuple[str, ...], row: int) -> Preview:
+        """The beginning of the text."""
+        text = content[row]
+        return Preview(text=text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
+
+    def save(self, content: tuple[str, ...], ids: NDArray[np.str_], folder: Path) -> None:
+        """Write the texts into a Parquet file with a column ``text``."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table({"id": ids.tolist(), "text": pa.array(content, pa.string())})
+        with atomic_file(folder / FILE) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def load(self, folder: Path) -> tuple[str, ...]:
+        """The texts of that file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = folder / FILE
+        try:
+            with path.open("rb") as stream:
+                found: list[Any] = pq.ParquetFile(stream).read(["text"])["text"].to_pylist()
+        except (OSError, LookupError, ValueError, pa.ArrowException) as error:
+            raise DataError(
+                expected=f"a Parquet file with a column of texts at {path}",
+                came=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+                do="make the folder anew",
+            ) from error
+        return tuple(found)
+
+
+TEXTS = MODALITIES.register(TextModality())
+
+
+def word_hashes(texts: Sequence[str], length: int = LENGTH) -> Tensor:
+    """The hashed words of texts, in lower case, from the beginning of each.
+
+    Words are hashed (Weinberger et al. 2009, arXiv:0902.2206), so that nothing is downloaded,
+    nothing is fitted to the training texts, and a text has the same tokens whatever others there
+    are. A network divides them into as many buckets as it has.
+
+    Args:
+        texts: n texts.
+        length: How many words are read.
+
+    Returns:
+        int64, shape (n, length): 1 to 2^31, and `PADDING` after the last word.
+
+    Raises:
+        InputError: One text instead of a sequence of them.
+    """
+    import torch
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.utils import murmurhash3_32
+
+    if isinstance(texts, str):
+        raise InputError(expected="a sequence of texts", came="one text", do="pass [text]")
+    words_of = HashingVectorizer(token_pattern=_WORDS).build_analyzer()
+    tokens = np.full((len(texts), length), PADDING, dtype=np.int64)
+    for row, text in enumerate(texts):
+        hashed = [murmurhash3_32(word, positive=True) for word in words_of(text)[:length]]
+        tokens[row, : len(hashed)] = 1 + np.array(hashed, dtype=np.int64)
+    return torch.from_numpy(tokens)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
