@@ -21,9 +21,9 @@ from torch import Tensor
 from radiotracer.data import open_data
 from radiotracer.detectors import DETECTORS, Detector, Observation, Summed, detection
 from radiotracer.detectors.label_posterior import LabelPosterior
-from radiotracer.influence import Tracing
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
 from radiotracer.training.networks import build_model
 
@@ -42,9 +42,9 @@ def variants() -> list[Detector]:
     return [
         default,
         replace(default, name="without trusted queries", needs=frozenset()),
-        replace(default, name="without the floor (epsilon 1e-9)", honest_error_rate=1e-9),
-        replace(default, name="epsilon 0.001", honest_error_rate=0.001),
-        replace(default, name="epsilon 0.01", honest_error_rate=0.01),
+        replace(default, name="without the floor (epsilon 1e-9)", natural_error_rate=1e-9),
+        replace(default, name="epsilon 0.001", natural_error_rate=0.001),
+        replace(default, name="epsilon 0.01", natural_error_rate=0.01),
         replace(default, name="without smoothing", smoothing=0.0),
         replace(default, name="twice the smoothing", smoothing=1.0),
         DETECTORS["loss"],
@@ -62,8 +62,8 @@ def judge(recipe: str, seed: int, quick: bool, folder: Path) -> dict[str, tuple[
     assert manifest is not None
     with torch.random.fork_rng(devices=[]):
         model = build_model(run.info.model)
-    tracing = Tracing.of(model, run, train)
-    found = rank_by_all(tracing, train, open_data("mnist:test"), variants(), classes=10)
+    inputs = ScanInputs(model, run, train, open_data("mnist:test"))
+    found = rank_by_all(inputs, variants(), classes=10)
     quality = {
         name: detection(ranking.scores, manifest.is_tampered)
         for name, ranking in found.by_name.items()

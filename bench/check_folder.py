@@ -53,8 +53,8 @@ def main() -> None:
                 seconds.append(time.perf_counter() - began)
                 if done.returncode not in (0, 1):
                     sys.exit(done.stderr)
-                rows = pq.read_table(f"{place}/checked/scan/suspects.parquet").to_pylist()
-            flagged = {row["id"] for row in rows if row["is_suspect"]}
+                rows = pq.read_table(f"{place}/checked/scan/ranking.parquet").to_pylist()
+            flagged = {row["id"] for row in rows if row["is_flagged"]}
             wrong = len(flagged - tampered) / (len(rows) - len(tampered))
             first = sum(row["id"] in tampered for row in rows[:100])
             recall = len(flagged & tampered) / len(tampered)

@@ -19,8 +19,8 @@ import numpy as np
 from bench.detect.config import DetectConfig
 from bench.detect.ground import ground_of, parts_of, trusted
 from radiotracer.detectors import DETECTORS, calibrated, decide
-from radiotracer.influence import Tracing
 from radiotracer.runs import Run
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
 
 NAMES = ("contrast", "label-posterior")
@@ -33,14 +33,17 @@ def honest(data: str, seed: int, out: Path) -> tuple[list[int], list[float]]:
     ground = ground_of(parts, config, "head-only", seed=seed, folder=folder)
     run = Run.open(folder / "clean-head-only")
     found = rank_by_all(
-        Tracing.of(ground.clean, run, parts.victim),
-        parts.victim,
-        trusted(ground.test, config.queries, seed, without=None),
+        ScanInputs(
+            ground.clean,
+            run,
+            parts.victim,
+            trusted(ground.test, config.queries, seed, without=None),
+        ),
         [DETECTORS[name] for name in NAMES],
         classes=len(parts.victim.class_names),
         seed=seed,
     ).by_name
-    flagged = [int(decide(found[n], calibrated(n, found)).suspects.sum()) for n in NAMES]
+    flagged = [int(decide(found[n], calibrated(n, found)).is_flagged.sum()) for n in NAMES]
     p_values = found["contrast"].p_values
     assert p_values is not None
     return flagged, [float(np.mean(p_values < level)) for level in (0.01, 0.001)]

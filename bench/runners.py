@@ -28,7 +28,8 @@ from radiotracer.data import open_data, save_examples
 from radiotracer.runs import Run
 from radiotracer.scale import FolderLedger, InProcess, Processes, RayRunner, Runner
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.execution import Execution, Given
+from radiotracer.scanning.execution import Execution
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import build_model
 
@@ -43,11 +44,13 @@ RUNNERS: dict[str, Runner] = {
 }
 
 
-def opened(run: Path, data: Path) -> Given:
+def opened(run: Path, data: Path) -> ScanInputs:
     """What workers open."""
     recorded = Run.open(run)
     train_data = open_data(str(data))
-    return Given(build_model(recorded.info.model), recorded, train_data, open_data("mnist:test"))
+    return ScanInputs(
+        build_model(recorded.info.model), recorded, train_data, open_data("mnist:test")
+    )
 
 
 @dataclass
@@ -100,7 +103,7 @@ def main() -> None:
                     given.model,
                     given.run,
                     given.train,
-                    given.queries,
+                    given.validation,
                     batch_size=options.batch_size,
                     execution=Execution(runner, units, find),
                     progress=clock.tick,
@@ -113,7 +116,7 @@ def main() -> None:
     tell(whole, steady, options)
 
 
-def prepared(folder: Path, options: argparse.Namespace) -> Given:
+def prepared(folder: Path, options: argparse.Namespace) -> ScanInputs:
     """Train, and put what workers open on the disk."""
     mnist = open_data("mnist")
     rows = np.sort(np.random.default_rng(0).choice(len(mnist), options.images, replace=False))

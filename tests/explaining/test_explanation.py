@@ -71,7 +71,7 @@ def test_training_on_a_proponent_lowers_the_loss(tiny: World) -> None:
     last = tiny.run.info.checkpoints[-1:]
     run = Run(tiny.run.folder, tiny.run.info.model_copy(update={"checkpoints": last}))
     found = explain(
-        tiny.model, run, tiny.tampered, tiny.queries, rows=[4], k=3, layers=["*"], label="top"
+        tiny.model, run, tiny.tampered, tiny.queries, rows=[4], top_k=3, layers=["*"], label="top"
     )
     query, target = to_inputs(tiny.queries.content[[4]]), torch.tensor([2])
     ends = [(found.top.proponents_rows[0], 1), (found.top.opponents_rows[0], -1)]
@@ -93,7 +93,7 @@ def test_training_on_a_proponent_lowers_the_loss(tiny: World) -> None:
 
 
 def test_the_strongest_of_each_end(tiny: World) -> None:
-    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[1, 2], k=7)
+    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[1, 2], top_k=7)
     assert found.k == 7
     for column in range(2):
         scores = found.influence[:, column]
@@ -180,11 +180,11 @@ def test_data_of_ones_own_and_no_last_layer(form: object, tmp_path: Path) -> Non
     model, inputs, labels = Headless(), torch.rand(12, 4), torch.arange(12) % 3
     data = form(inputs, labels)  # type: ignore[operator]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, data, every=0) as recording:
+    with record(tmp_path / "run", model, optimizer, data, checkpoint_every=0) as recording:
         nn.functional.cross_entropy(model(inputs), labels).backward()
         recording.batch(range(12))
         optimizer.step()
-    found = explain(model, Run.open(tmp_path / "run"), data, data, k=2)
+    found = explain(model, Run.open(tmp_path / "run"), data, data, top_k=2)
     assert found.tracing.objective.traced == ("layer.weight", "layer.bias")
     assert found.influence.shape == (12, 12) and found.class_names == ("0", "1", "2")
     assert found.query_ids.tolist() == [f"{row:05d}" for row in range(12)]

@@ -29,7 +29,13 @@ CAUSE = ["rank", "row", "id", "label", "influence", "share", "is_tampered", "ori
 @pytest.fixture(scope="module")
 def found(tiny: World) -> Explanation:
     return explain(
-        tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[5, 2], k=6, manifest=tiny.manifest
+        tiny.model,
+        tiny.run,
+        tiny.tampered,
+        tiny.queries,
+        rows=[5, 2],
+        top_k=6,
+        manifest=tiny.manifest,
     )
 
 

@@ -39,7 +39,7 @@ COMMANDS = {
     "demo": (
         "See the whole of it on MNIST: tamper, train, scan, report.\n\n"
         "Gets MNIST, flips labels, trains a ResNet-18 on the tampered labels, scans it with "
-        "every detector, and writes suspects.parquet, summary.json and report.html. The "
+        "every detector, and writes ranking.parquet, summary.json and report.html. The "
         "network has a quarter of the usual width, so that two processor cores train it in "
         "minutes; the data are all 60,000 images (--quick: 10,000).\n\n"
         "Example: radiotracer demo --quick"
@@ -47,7 +47,7 @@ COMMANDS = {
     "check": (
         "Look for wrong labels in images of your own: train, scan and report in one go.\n\n"
         "Trains a ResNet-18 of a quarter of the usual width on the images, resized to 32 x 32 "
-        "pixels, and scans that training. OUT/scan gets suspects.parquet, scores.parquet, "
+        "pixels, and scans that training. OUT/scan gets ranking.parquet, scores.parquet, "
         "summary.json and report.html, and OUT/run the recorded training. 5,000 images take "
         "less than a minute on one core. `train` and `scan` are the same in two steps, with all "
         "their options. A check that was stopped goes on from the last checkpoint of its "
@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "scan": (
         "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
-        "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
+        "Writes ranking.parquet, scores.parquet, summary.json and report.html. Without "
         "--threshold, --top or --fdr, contrast flags at an estimated false discovery rate of 5 %, "
         "and label-posterior, where it decides, what is more likely changed than not. A higher "
         "score is always more suspicious. With --reference, too few reference examples make a scan "

@@ -146,7 +146,7 @@ class _Place:
     def traced(self, train: Dataset) -> Traced:
         """Run, network and queries, to compute influence with."""
         run = self.recorded()
-        queries = self.queries or self.scanned.recorded("queries") or run.info.data.validation
+        queries = self.queries or self.scanned.recorded("validation") or run.info.data.validation
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,

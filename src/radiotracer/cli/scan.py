@@ -1,4 +1,4 @@
-"""``radiotracer scan``: rank a run's training examples by suspicion and report the suspects."""
+"""``radiotracer scan``: rank a run's training examples by suspicion and report those flagged."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ from radiotracer.data import Dataset
 from radiotracer.detectors import Tail
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
-from radiotracer.gradients import AUTO, WHOLE, device_named
+from radiotracer.gradients import AUTO, WHOLE, Precision, device_named
 from radiotracer.runs import Run
 from radiotracer.scanning import (
+    RANKING_FILE,
     REPORT_FILE,
     SUMMARY_FILE,
     plan_scan,
@@ -43,7 +44,8 @@ from radiotracer.scanning import (
     write_scan,
 )
 from radiotracer.scanning import scan as scan_run
-from radiotracer.scanning.execution import Execution, Given
+from radiotracer.scanning.execution import Execution
+from radiotracer.scanning.inputs import ScanInputs
 
 
 def scan(
@@ -52,10 +54,10 @@ def scan(
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     data: TrainingData = None,
-    queries: Annotated[
+    validation: Annotated[
         str | None,
         Parameter(
-            help="Trusted data that were not trained on; by default the test split that belongs "
+            help="Clean data that were not trained on; by default the test split that belongs "
             "to the training data, if there is one. 'none' for none. A folder of images is "
             "resized to the size of the training images."
         ),
@@ -65,7 +67,7 @@ def scan(
         Parameter(
             negative="",
             help="Detector to run, once for each; the first one decides. By default contrast "
-            "decides where there are trusted queries of every class, else label-posterior, and "
+            "decides where there are validation examples of every class, else label-posterior, and "
             "those run that share their passes; the baselines always run.",
         ),
     ] = None,
@@ -79,15 +81,17 @@ def scan(
     threshold: Annotated[
         float | None, Parameter(help="Flag scores of at least this (gamma); see --tail.")
     ] = None,
-    top: Annotated[int | None, Parameter(help="Flag this many, the most suspicious first.")] = None,
+    top_k: Annotated[
+        int | None, Parameter(help="Flag this many, the most suspicious first.")
+    ] = None,
     fdr: Annotated[
         float | None,
         Parameter(
-            help="Flag at this false discovery rate, the expected share of honest examples among "
-            "the suspects: guaranteed with --reference, estimated without."
+            help="Flag at this false discovery rate, the expected share of clean examples among "
+            "those flagged: guaranteed with --clean-reference, estimated without."
         ),
     ] = None,
-    reference: Annotated[
+    clean_reference: Annotated[
         Path | None,
         Parameter(
             help="Training examples that are known to be clean, such as a random sample that a "
@@ -100,15 +104,15 @@ def scan(
         Parameter(
             negative="",
             show_default=False,
-            help="Estimate the share of honest examples, which finds more where many are tampered "
-            "with; needs --reference.",
+            help="Estimate the share of clean examples, which finds more where many are tampered "
+            "with; needs --clean-reference.",
         ),
     ] = False,
     tail: Annotated[
         Tail,
         Parameter(
             help="upper: score >= G (high scores are suspicious); lower: score <= -G; both. For "
-            "tracin-cp the score is minus the influence on the queries, so upper means opponents."
+            "tracin-cp the score is minus the influence on validation data: upper means opponents."
         ),
     ] = "upper",
     layers: Annotated[
@@ -118,8 +122,8 @@ def scan(
             help="Trace only parameters whose name matches, e.g. 'stage4.*'; repeatable.",
         ),
     ] = None,
-    budget: Annotated[
-        int, Parameter(help="Exit with status 1 only when more than this many are suspects.")
+    max_flagged: Annotated[
+        int, Parameter(help="Exit with status 1 only when more than this many are flagged.")
     ] = 0,
     junit: Annotated[
         Path | None,
@@ -146,28 +150,28 @@ def scan(
         raise InputError(
             expected="--workers beside --plan and --ray", came="none", do="pass, say, --workers 8"
         )
-    rule = rule_of(threshold, top, fdr, tail, storey=storey, reference=reference)
-    require_gate(budget, junit)
-    open_given = partial(
-        given,
+    rule = rule_of(threshold, top_k, fdr, tail, storey=storey, clean_reference=clean_reference)
+    require_gate(max_flagged, junit)
+    open_inputs = partial(
+        inputs_of,
         run,
         data,
-        queries,
+        validation,
         incident,
         factory=factory,
         allow_interrupted=allow_interrupted,
         device=_place(device, ray),
+        layers=tuple(layers or ()),
+        batch_size=batch_size,
+        precision=precision,
     )
     # What this process has done until now is what every worker does first: mostly imports.
     started = time.perf_counter() - time.process_time()
-    asked = open_given()
+    asked = open_inputs()
     if plan:
         cost = plan_scan(
             asked,
             detectors=detector or (),
-            layers=layers or (),
-            batch_size=batch_size,
-            precision=precision,
             workers=workers,
             opening=time.perf_counter() - started,
             seed=seed,
@@ -177,7 +181,7 @@ def scan(
     examples = asked.train
     assert isinstance(examples, Dataset)  # noqa: S101
     tell_left_out(examples)
-    clean = None if reference is None else read_reference(reference, examples.ids)
+    known = None if clean_reference is None else read_reference(clean_reference, examples.ids)
     with (
         journal(log_json) as log,
         kept_units(folder, units, overwrite=overwrite) as ledger,
@@ -192,23 +196,23 @@ def scan(
             asked.model,
             asked.run,
             examples,
-            asked.queries,
+            asked.validation,
             incident=asked.incident,
             manifest=manifest_of(examples),
             detectors=detector or (),
             rule=rule,
-            reference=clean,
-            layers=layers or (),
+            clean_reference=known,
+            layers=asked.layers,
             batch_size=batch_size,
             precision=precision,
             seed=seed,
-            execution=Execution(runner, ledger, open_given, note),
+            execution=Execution(runner, ledger, open_inputs, note),
             progress=both(reporter, log.progress),
         )
         command = " ".join(["radiotracer", *sys.argv[1:]])
         # Before the units are removed: a disk that is full here loses nothing.
         summary = write_scan(found, folder, command=command, overwrite=overwrite)
-    passed = summary["flagged"] <= budget
+    passed = summary["flagged"] <= max_flagged
     if junit is not None:
         write_junit(found, junit, passed=passed)
     if json:
@@ -220,25 +224,32 @@ def scan(
     return 0 if passed else 1
 
 
-def given(  # noqa: PLR0917 - a partial of it opens the same in workers
+def inputs_of(
     run: Path,
     data: str | None,
-    queries: str | None,
+    validation: str | None,
     incident: str | None,
+    *,
     factory: str | None,
     allow_interrupted: bool,
     device: str,
-) -> Given:
+    layers: tuple[str, ...],
+    batch_size: int,
+    precision: Precision,
+) -> ScanInputs:
     """Open what a scan is asked about; workers in other processes do the same."""
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
-    trusted = queries or recorded.info.data.validation
-    return Given(
+    clean = validation or recorded.info.data.validation
+    return ScanInputs(
         network_of(recorded, factory).to(device),
         recorded,
         examples,
-        None if trusted in (None, "none") else open_like(str(trusted), examples),
+        None if clean in (None, "none") else open_like(str(clean), examples),
         None if incident is None else _incident(incident, examples),
+        layers=layers,
+        batch_size=batch_size,
+        precision=precision,
     )
 
 
@@ -283,5 +294,5 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
     else:
         out.print(f"inconclusive: {summary['inconclusive']}.")
     out.print(f"report    {folder / REPORT_FILE}")
-    out.print(f"suspects  {folder / 'suspects.parquet'}")
+    out.print(f"ranking   {folder / RANKING_FILE}")
     out.print(f"summary   {folder / SUMMARY_FILE}")

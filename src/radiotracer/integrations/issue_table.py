@@ -65,7 +65,7 @@ def _of_memory(scan: Scan) -> pa.Table:
         ids=scan.identity.ids,
         given=names[scan.identity.labels],
         predicted=names[scan.suggested],
-        suspects=scan.decision.suspects,
+        suspects=scan.decision.is_flagged,
         ranks=scan.decision.ranks,
         p_values=scan.decision.p_values,
         detector=scan.detector,
