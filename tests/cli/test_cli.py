@@ -122,7 +122,9 @@ def reviewed(tiny: World, path: Path, size: int) -> Path:
 
 def test_a_false_discovery_rate_with_a_reference(cli: Any, tiny: World, tmp_path: Path) -> None:
     path = reviewed(tiny, tmp_path / "reviewed.txt", 40)
-    done = cli("scan", tiny.folder, "--fdr", "0.3", "--clean-reference", path, "--out", "scan", "--json")
+    done = cli(
+        "scan", tiny.folder, "--fdr", "0.3", "--clean-reference", path, "--out", "scan", "--json"
+    )
     summary = json.loads(done.out)
     assert done.status == 1 and summary["flagged"] > 0 and summary["inconclusive"] is None
     assert f"against 40 reference examples, all classes together: {path}" in summary["rule"]
@@ -159,7 +161,9 @@ def test_a_gate_for_pipelines(cli: Any, tiny: World, budget: int, status: int) -
 def test_without_queries(cli: Any, tiny: World) -> None:
     done = cli("scan", tiny.folder, "--validation", "none", "--out", "scan")
     assert "tracin-cp was left out: it needs trusted queries" in done.out
-    done = cli("scan", tiny.folder, "--validation", f"{tiny.archive}:test", "--out", "other", "--json")
+    done = cli(
+        "scan", tiny.folder, "--validation", f"{tiny.archive}:test", "--out", "other", "--json"
+    )
     assert json.loads(done.out)["left_out"] == {}
 
 
