@@ -14,8 +14,9 @@ from radiotracer.cli.options import Data, Device, ImageSize, Json, Seed
 from radiotracer.cli.recorded import manifest_of, open_like
 from radiotracer.cli.scan import tell
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.folder import SUFFIXES
-from radiotracer.data.sources import is_there, parse, takes_image_size
+from radiotracer.data.format import is_there, split_of
+from radiotracer.data.formats.image_folder import SUFFIXES
+from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
 from radiotracer.gradients import AUTO, device_named
@@ -141,7 +142,7 @@ def _require_no_image(data: str) -> None:
 
 def _require_outside(folder: Path, data: str) -> None:
     """Among class folders, what a check writes would be a class."""
-    around = Path(parse(data)[0])
+    around = Path(split_of(data)[0])
     if is_there(around) and around.is_dir() and folder.resolve().is_relative_to(around.resolve()):
         raise InputError(
             expected="--out outside of the images",
