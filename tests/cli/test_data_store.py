@@ -50,7 +50,7 @@ def test_a_folder_of_images(cli: Any, photos: Path) -> None:
         "images.npy",
     ]
     provenance = json.loads(Path("stored/data.json").read_text())["provenance"]
-    assert provenance == {"source": str(photos), "image_size": None}
+    assert provenance == {"source": str(photos), "options": {}}
 
 
 def test_a_size_a_split_and_json(cli: Any, photos: Path) -> None:
