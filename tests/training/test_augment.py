@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from text_letters import letters
+from torch import Tensor
 from torch.nn import functional as F
 
 from radiotracer.errors import DataError, InputError

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from radiotracer.training.building import pretrained, with_packaged_weights
-from radiotracer.training.networks.efficientnet_lite0 import FEATURES, EfficientNetLite0
 from torch import nn
 from torch.nn import functional as F
 
@@ -25,9 +23,11 @@ from radiotracer.gradients import (
 )
 from radiotracer.runs import ModelSpec, replay
 from radiotracer.scanning import scan
+from radiotracer.training.building import pretrained, with_packaged_weights
 from radiotracer.training.kept import network_at_end
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import build_model
+from radiotracer.training.networks.efficientnet_lite0 import FEATURES, EfficientNetLite0
 from tiny_world import World
 
 NAME = "efficientnet-lite0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,11 +13,10 @@ from torch import nn
 from radiotracer.data import Dataset
 from radiotracer.errors import InputError, RunError
 from radiotracer.runs import Run, put_weights
-from radiotracer.runs.schema import Scalar
 from radiotracer.scale.keeping import kept
 from radiotracer.training.building import build_model, spec_for
 from radiotracer.training.config import TrainConfig
-from radiotracer.training.loop import CPU, NOTHING, train
+from radiotracer.training.loop import CPU, train
 from radiotracer.training.resuming import ledger_beside
 
 
@@ -27,7 +26,6 @@ def trained_once(
     folder: str | os.PathLike[str],
     *,
     start: nn.Module | None = None,
-    opened_with: Mapping[str, Scalar] = NOTHING,
     device: str | torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
@@ -51,7 +49,6 @@ def trained_once(
         folder,
         start=start,
         overwrite=True,
-        opened_with=opened_with,
         device=device,
         progress=progress,
         note=note,
@@ -81,7 +78,7 @@ def _is_wanted(run: Run, examples: Dataset, config: TrainConfig, start: nn.Modul
     same = (
         info.model == spec_for(examples, config.architecture, config.width)
         and info.seed == config.seed
-        and settings.items() <= info.settings.items()
+        and info.settings == settings
         and info.data.digest == examples.digest
     )
     if not same or start is None:

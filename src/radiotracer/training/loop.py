@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from pydantic import JsonValue
@@ -21,7 +20,6 @@ from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, device_of, find_head, in_batches, represent
 from radiotracer.gradients.batches import first_input
 from radiotracer.runs import ModelSpec, Recording, Run, RunInfo, put_weights, record
-from radiotracer.runs.schema import Scalar
 from radiotracer.runs.weights import digest_of_weights
 from radiotracer.training.augment import varied
 from radiotracer.training.building import build_model, pretrained, spec_for, with_packaged_weights
@@ -35,8 +33,6 @@ __all__ = ["TrainConfig", "train"]
 
 CPU = torch.device("cpu")
 
-NOTHING: Mapping[str, Scalar] = MappingProxyType({})
-
 FEATURE_BATCH = 64
 """Examples per forward pass when only the head is trained; wide networks are slower on more."""
 
@@ -49,7 +45,6 @@ def train(
     start: nn.Module | None = None,
     overwrite: bool = False,
     resume: bool = True,
-    opened_with: Mapping[str, Scalar] = NOTHING,
     device: str | torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
@@ -71,8 +66,6 @@ def train(
             for others it draws fresh weights, normalised like `examples`.
         overwrite: Replace an earlier run in `out`.
         resume: Go on with the same training; False begins it anew, which needs `overwrite`.
-        opened_with: Keywords that `examples` were opened with, such as ``image_size``, noted so
-            that they can be opened again.
         device: Where to train. Another one gives other bits, and counts as another training.
         progress: Told the epoch, how many examples of it are done, and how many there are.
         note: Told, in words, where a stopped training goes on, and what was damaged of it.
@@ -92,7 +85,7 @@ def train(
     out = Path(out)
     spec = spec_for(examples, config.architecture, config.width)
     _require_possible(examples, config, started=start is not None or NETWORKS[spec.name].packaged)
-    settings = {**config.model_dump(exclude={"seed", "architecture", "width"}), **opened_with}
+    settings = config.model_dump(exclude={"seed", "architecture", "width"})
 
     def is_wanted(info: RunInfo) -> bool:
         same = (info.model, info.seed, info.settings) == (spec, config.seed, settings)
