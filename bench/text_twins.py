@@ -27,7 +27,7 @@ import transformers
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from radiotracer.data import Dataset, open_texts
+from radiotracer.data import Dataset, open_data
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
 from radiotracer.provenance.text_mark import mark_texts
@@ -84,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    train, test = open_texts("spam-assassin"), open_texts("spam-assassin:test")
+    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
     read = train.take(np.sort(np.random.default_rng(0).permutation(len(train))[:READ]))
     kinds = {
         "linear": Kind(lambda texts, _: linear(texts, test), train, (PLAIN,), "accuracy"),

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import TEXTS, Dataset, Labels, open_texts
+from radiotracer.data import TEXTS, Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
     Rule,
@@ -89,8 +89,8 @@ def config_of(seed: int) -> TextConfig:
 
 def cell(case: str, seed: int) -> dict[str, Any]:
     """Tamper, train, measure the attack, scan, judge every detector."""
-    config, test = config_of(seed), open_texts("spam-assassin:test")
-    train, manifest = open_texts("spam-assassin"), None
+    config, test = config_of(seed), open_data("spam-assassin:test")
+    train, manifest = open_data("spam-assassin"), None
     if recipe := CASES[case]:
         train, manifest = recipe(train, seed=seed)
     attack = None if case == "random-flip" else phrased(test, HAM, phrase=PHRASE)

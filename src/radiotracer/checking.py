@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.class_folders import SUFFIXES
+from radiotracer.data.formats.image_folder import SUFFIXES
 from radiotracer.data.format import is_there, split_of
 from radiotracer.data.left_out import left_out_in_words
 from radiotracer.data.sources import takes_image_size

@@ -145,7 +145,7 @@ COMMANDS = {
     "data list": (
         "List the built-in data sets.\n\n"
         "Images are DATA arguments of every command; texts are opened in Python, by "
-        "radiotracer.data.open_texts.\n\n"
+        "radiotracer.data.open_data.\n\n"
         "Example: radiotracer data list"
     ),
     "data get": (
