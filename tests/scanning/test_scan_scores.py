@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from radiotracer import Rule, Tracer
 from radiotracer.data import Dataset
-from radiotracer.detectors import BASELINES
+from radiotracer.detectors import baselines
 from radiotracer.influence import (
     Tracing,
     gas_sum,
@@ -121,7 +121,7 @@ def test_suspicion_is_minus_influence(tiny: World) -> None:
 
 def test_what_is_in_a_scan(real: Real) -> None:
     found = real.found
-    assert list(found.rankings) == [*DEFAULT_DETECTORS, *BASELINES]
+    assert list(found.rankings) == [*DEFAULT_DETECTORS, *baselines()]
     assert found.rankings.keys() == found.seconds.keys() and not found.left_out
     assert all(seconds >= 0 for seconds in found.seconds.values())
     assert found.detector == "contrast"
@@ -158,7 +158,7 @@ def test_self_influence_and_layers(tiny: World) -> None:
         tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["self-influence", "tracin-cp"]
     )
     assert found.detector == "self-influence"
-    assert list(found.rankings) == ["self-influence", "tracin-cp", "label-posterior", *BASELINES]
+    assert list(found.rankings) == ["self-influence", "tracin-cp", "label-posterior", *baselines()]
     tracing = Tracing.of(tiny.model, tiny.run, tiny.tampered)
     same(found.scores, self_influence(tracing, tiny.tampered).numpy())
     same(
