@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from radiotracer.errors import StorageError as StorageError
     from radiotracer.explaining import Explanation as Explanation
     from radiotracer.explaining import explain as explain
-    from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
+    from radiotracer.present.explanation_files import write_explanation as write_explanation
     from radiotracer.provenance import Key as Key
     from radiotracer.provenance.audit import audit as audit
     from radiotracer.provenance.choosing import choose as choose
@@ -71,7 +71,7 @@ _HOMES = {
     "record": "runs",
     "scan": "scanning",
     "targeted_flip": "recipes",
-    "write_explanation": "explaining",
+    "write_explanation": "present.explanation_files",
     "write_scan": "scanning",
 }
 

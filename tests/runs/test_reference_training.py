@@ -119,6 +119,8 @@ def test_a_training_of_one_step(tmp_path: Path) -> None:
 
 def test_images_too_small_for_the_network(tmp_path: Path) -> None:
     tiny = dataclasses.replace(examples(), content=examples().content[:, :4, :4])
-    with pytest.raises(DataError, match="images that the network can take; got channels 1, height 4, width 4"):
+    with pytest.raises(
+        DataError, match="images that the network can take; got channels 1, height 4, width 4"
+    ):
         train(tiny, CONFIG.model_copy(update={"architecture": "small-cnn"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -25,7 +25,7 @@ from radiotracer.data.columns import (
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.modalities.tables import TABLES, Column, Table, fitted
 from radiotracer.data.npz import numbered
-from radiotracer.data.rows import Rows, as_numbers, class_numbers
+from radiotracer.data.rows import Read, Rows, as_numbers, class_numbers
 from radiotracer.errors import DataError
 
 MOST_CATEGORIES = 1000
@@ -80,11 +80,11 @@ def to_rows(
     target = pick(
         names, features, LABELS if label is None else (label,), kind, root, "label_column"
     )
-    rows = {
+    rows: Read[None] = {
         split: [_labelled(part, target, root) for part in parts] for split, parts in read.items()
     }
     if not any(part.typed for parts in read.values() for part in parts):
-        rows = dict(as_numbers(rows))
+        rows = as_numbers(rows)
     labels, class_names = class_numbers(rows, chosen, root)
     inputs = [name for name in names if name not in (target, IDS)]
     ids = np.array([each for part in rows[chosen] for each in part.ids], dtype=np.str_)
