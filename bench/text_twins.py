@@ -24,6 +24,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import transformers
+from radiotracer.training.text_classifier import (
+    PADDING,
+    TextConfig,
+    text_scores,
+    train_on_texts,
+    word_tokens,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -35,13 +42,6 @@ from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
 from radiotracer.provenance.text_twin_test import audit_texts
 from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.stats import clopper_pearson, uniformity
-from radiotracer.training.text_classifier import (
-    PADDING,
-    TextConfig,
-    text_scores,
-    train_on_texts,
-    word_tokens,
-)
 
 LEVELS = (0.05, 0.01, 0.001)
 READ = 1000

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
 from radiotracer.data import TEXTS, Dataset, Labels, open_data
 from radiotracer.detectors import (
@@ -52,7 +53,6 @@ from radiotracer.recipes import (
 )
 from radiotracer.recipes.phrase import TextScores
 from radiotracer.scanning import Scan, scan
-from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."

@@ -11,8 +11,7 @@ from typing import Any
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
 from radiotracer.integrations.published import Published, published
-from radiotracer.present.findings import visible
-from radiotracer.present.wording import percent
+from radiotracer.legible import percent, visible
 from radiotracer.provenance import wording
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
@@ -212,7 +211,7 @@ def _front_matter(data: Published) -> str:
     lines = [
         "---",
         # JSON's texts are YAML's, and nothing in them ends the line.
-        f"pretty_name: {json.dumps(str(visible(data.name)))}",
+        f"pretty_name: {json.dumps(visible(data.name))}",
         "task_categories:",
         "- image-classification",
         *([] if size is None else ["size_categories:", f"- {size}"]),

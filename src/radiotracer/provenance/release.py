@@ -44,6 +44,7 @@ from radiotracer.provenance.commitment import Commitment, commit, require_opens
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.merkle import merkle_root
 from radiotracer.provenance.protocol import Protocol
+from radiotracer.views import Shown
 
 __all__ = [
     "ARRAYS",
@@ -81,7 +82,7 @@ class Planted:
 
 
 @dataclass(frozen=True, eq=False)
-class Release:
+class Release(Shown):
     """A marked data set and its secrets, but for the key.
 
     Args:
@@ -152,12 +153,6 @@ class Release:
     def labels(self) -> NDArray[np.int64]:
         """Labels of the marked examples, shape (k,)."""
         return self.published.labels[self.rows]
-
-    def _repr_html_(self) -> str:
-        """For notebooks, which are passed on: nothing that is sealed."""
-        from radiotracer.provenance.release_glance import html
-
-        return html(self)
 
     def require_committed(self, key: Key) -> None:
         """Raise unless all of this, with this key, is what was committed to.

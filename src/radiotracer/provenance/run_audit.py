@@ -22,7 +22,6 @@ import numpy as np
 
 from radiotracer.data import Dataset, require_images
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
-from radiotracer.present import render_audit
 from radiotracer.provenance import Key
 from radiotracer.provenance.asking import Progress, Wanted, asked_through
 from radiotracer.provenance.audit import audit, best_access, require_control_keys_fit
@@ -34,11 +33,11 @@ from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import Look, add_look, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.models.protocol import Images
-from radiotracer.provenance.page import describe
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.resume import answers_kept, what_is_asked
 from radiotracer.provenance.tag_test import tags_asked
 from radiotracer.provenance.twin_test import images_asked
+from radiotracer.views import page_of
 
 REPORT_FILE = "report.html"
 QUERIES_FILE = "queries.jsonl"
@@ -203,7 +202,7 @@ def conduct(
                 sealed = folder / log.path.name
                 sealed.touch(mode=0o600)
                 shutil.copyfile(log.path, sealed)
-            page = render_audit(describe(evidence, command=command))
+            page = page_of(evidence, command=command)
             write_text(folder / REPORT_FILE, page)
             evidence.write(folder)
     return Done(evidence, ledger.note)

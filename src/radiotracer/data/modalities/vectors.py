@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
@@ -19,7 +19,6 @@ from radiotracer.files import atomic_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from radiotracer.data.dataset import Dataset
 
 Vectors = NDArray[np.float32]
 """Features, shape (n, d), finite."""
@@ -101,7 +100,7 @@ class VectorModality:
         chosen: list[Any] = content[rows].tolist()
         return chosen
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write the vectors into one file, which `load` maps."""
         with atomic_file(folder / FILE) as temporary:
             write_npy(temporary, data.content)

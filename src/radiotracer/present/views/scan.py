@@ -1,4 +1,4 @@
-"""A finished scan in the words of the report."""
+"""A scan as people see it: the report, a notebook's display, a table."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
 from radiotracer.data import Dataset, identify
-from radiotracer.detectors import DETECTORS
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
-from radiotracer.present import notebook
+from radiotracer.present import notebook as shown
+from radiotracer.present.previews import picture
+from radiotracer.present.scan_frame import frame_of
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.inputs import take
-from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
 from radiotracer.scanning.scan import Scan
+from radiotracer.views import VIEWS, View
 
 SHOWN = 60
 """Suspects in the report's gallery."""
@@ -36,7 +37,7 @@ OPPONENTS = 4
 """Opponents shown beside each suspect."""
 
 
-def describe(scan: Scan, command: str) -> report.Findings:
+def describe(scan: Scan, *, command: str = "") -> report.Findings:
     """Everything that the report says about a scan."""
     order = np.argsort(scan.decision.ranks)
     flagged = order[: int(scan.decision.suspects.sum())]
@@ -67,7 +68,7 @@ def describe(scan: Scan, command: str) -> report.Findings:
         label_flow=report.label_flow(pairs),
         distribution=report.score_distribution(
             scan.scores,
-            axis_title=DETECTORS[scan.detector].summary,
+            axis_title=scan.detectors[scan.detector].summary,
             threshold=scan.decision.threshold,
             is_suspect=scan.decision.suspects,
             is_tampered=truth,
@@ -78,7 +79,7 @@ def describe(scan: Scan, command: str) -> report.Findings:
     )
 
 
-def at_a_glance(scan: Scan) -> report.Glance:
+def notebook(scan: Scan) -> report.Glance:
     """What a notebook shows of a scan; the network is asked nothing, and little is computed."""
     order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.suspects.sum()))]
     truth = None if scan.manifest is None else scan.manifest.is_tampered
@@ -86,7 +87,7 @@ def at_a_glance(scan: Scan) -> report.Glance:
     # A data set in the caller's memory may draw its augmentations when it is looked at.
     with random_state_kept():
         suspects = tuple(_suspect(scan, row, {}, side=GLANCED_SIDE) for row in order)
-    return notebook.of_findings(
+    return shown.of_findings(
         report.Findings(
             title=_name(scan),
             dataset=report.Dataset(
@@ -123,10 +124,10 @@ def _row(scan: Scan, name: str) -> report.DetectorRow:
     quality = scan.quality(name)
     row = report.DetectorRow(
         name=name,
-        description=DETECTORS[name].summary,
+        description=scan.detectors[name].summary,
         seconds=scan.seconds[name],
         is_default=name == scan.detector,
-        is_baseline=DETECTORS[name].baseline,
+        is_baseline=scan.detectors[name].baseline,
     )
     if quality is None:
         return row
@@ -200,7 +201,7 @@ def _curves(scan: Scan) -> tuple[report.Curve, ...]:
 
 def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
     rows = [
-        ("Command", command),
+        *([("Command", command)] if command else []),
         *training_rows(scan.tracing),
         ("Scan seed", str(scan.seed)),
         ("Scanned with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
@@ -228,3 +229,12 @@ def _notes(scan: Scan) -> tuple[str, ...]:
         shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])
         notes.append(f"{len(scan.train.left_out)} files were left out as unreadable. {shown}")
     return (*notes, *training_notes(scan.run))
+
+
+def _page(scan: Scan, *, command: str = "") -> str:
+    return report.render(describe(scan, command=command))
+
+
+VIEWS.register(
+    View(of=Scan, html=lambda scan: shown.render(notebook(scan)), frame=frame_of, page=_page)
+)

@@ -1,15 +1,19 @@
-"""Evidence in the words of the report."""
+"""Evidence as people see it: the report, a notebook's display, a row of a table."""
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from pydantic import JsonValue
 
-from radiotracer.present import AuditControl, Audited, AuditLook
+from radiotracer.present import AuditControl, Audited, AuditLook, render_audit
+from radiotracer.present import notebook as shown
+from radiotracer.present.controls import controls_column
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import Look, settings_of
 from radiotracer.provenance.wording import HEADLINES
 from radiotracer.stats import holm
+from radiotracer.views import VIEWS, View
 
 
 def describe(evidence: Evidence, *, command: str = "") -> Audited:
@@ -112,3 +116,39 @@ def _said(value: JsonValue) -> str:
     if isinstance(value, list):
         return ", ".join(_said(each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def frame_of(evidence: Evidence) -> pa.Table:
+    """One row: ``verdict, claim, suspect, access, log10_p_value, adjusted_log10_p_value, alpha,
+    effect, effect_means, coins, looks, controls, control_log10_p, commitment, key, created,
+    version``; `looks` is how many. All of it is copied: it is small.
+    """
+    names = ("log10_p_value", "adjusted_log10_p_value", "alpha", "effect", "effect_means", "coins")
+    return pa.table(
+        {
+            "verdict": [evidence.verdict],
+            "claim": [evidence.claim],
+            "suspect": [evidence.suspect.name],
+            "access": [evidence.access],
+            **{name: [getattr(evidence, name)] for name in names},
+            "looks": [len(evidence.looks)],
+            "controls": controls_column(evidence.controls),
+            "control_log10_p": pa.array([list(evidence.control_log10_p)], pa.list_(pa.float64())),
+            **{name: [getattr(evidence, name)] for name in ("commitment", "key", "created")},
+            "version": [evidence.version],
+        }
+    )
+
+
+def _page(evidence: Evidence, *, command: str = "") -> str:
+    return render_audit(describe(evidence, command=command))
+
+
+VIEWS.register(
+    View(
+        of=Evidence,
+        html=lambda evidence: shown.render(shown.of_audited(describe(evidence))),
+        frame=frame_of,
+        page=_page,
+    )
+)

@@ -1,21 +1,20 @@
-"""What a notebook shows of a recorded training."""
+"""A recorded training as people see it: from ``run.json`` alone, no checkpoint is read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pyarrow as pa
 
-if TYPE_CHECKING:
-    from radiotracer.runs.run import Run
+from radiotracer.present import Figure, Glance, GlanceTable
+from radiotracer.present import notebook as shown
+from radiotracer.runs.run import Run
+from radiotracer.views import VIEWS, View
 
 SHOWN = 12
 """Checkpoints in the table: the last ones."""
 
 
-def html(run: Run) -> str:
-    """The display, from ``run.json`` alone: no checkpoint is read."""
-    # Here, because pages need libraries that runs do not.
-    from radiotracer.present import Figure, Glance, GlanceTable, notebook
-
+def notebook(run: Run) -> Glance:
+    """What a notebook shows: what was trained on what, and how."""
     info = run.info
     ended = info.status == "complete"
     last = info.checkpoints[-1]
@@ -29,7 +28,7 @@ def html(run: Run) -> str:
         )
         for each in info.checkpoints[-SHOWN:]
     )
-    glance = Glance(
+    return Glance(
         kind="run",
         title=run.folder.name or str(run.folder),
         headline=f"{n} checkpoint{'s' * (n != 1)} of a training that "
@@ -60,5 +59,23 @@ def html(run: Run) -> str:
             ("Trained with", ", ".join(f"{name} {it}" for name, it in info.versions.items())),
         ),
     )
-    shown: str = notebook.render(glance)
-    return shown
+
+
+def frame_of(run: Run) -> pa.Table:
+    """One row per checkpoint, in the order of training: ``step, epoch, learning_rates, file,
+    sha256``.
+    """
+    checkpoints = run.info.checkpoints
+    rates = [list(each.learning_rates) for each in checkpoints]
+    return pa.table(
+        {
+            "step": pa.array([each.step for each in checkpoints], pa.int64()),
+            "epoch": pa.array([each.epoch for each in checkpoints], pa.int64()),
+            "learning_rates": pa.array(rates, pa.list_(pa.float64())),
+            "file": pa.array([each.file for each in checkpoints], pa.string()),
+            "sha256": pa.array([each.sha256 for each in checkpoints], pa.string()),
+        }
+    )
+
+
+VIEWS.register(View(of=Run, html=lambda run: shown.render(notebook(run)), frame=frame_of))

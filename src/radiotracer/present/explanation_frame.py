@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from radiotracer.explaining.explanation import Explanation
+from radiotracer.explaining.explanation import Explanation
 
 PAIRS = 1 << 16
 """About how many rows a batch has."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.scan import Scan
 
 
 def frame_of(scan: Scan) -> pa.Table:

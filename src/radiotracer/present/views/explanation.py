@@ -1,9 +1,8 @@
-"""A finished explanation in the words of the report, and as files."""
+"""An explanation as people see it: the page, a notebook's display, a table."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -11,14 +10,12 @@ from torch import Tensor
 from radiotracer import present as report
 from radiotracer.data import Dataset
 from radiotracer.explaining.explanation import Explanation
-from radiotracer.files import atomic_folder, write_text
-from radiotracer.present import notebook
+from radiotracer.present import notebook as drawn
+from radiotracer.present.explanation_frame import stream_of
+from radiotracer.present.previews import picture
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.scanning.pictures import picture
 from radiotracer.scanning.provenance import name_of, training_notes, training_rows
-
-JSON_FILE = "explanation.json"
-PAGE_FILE = "explanation.html"
+from radiotracer.views import VIEWS, View
 
 GLANCED = 3
 """Queries in a notebook."""
@@ -27,39 +24,10 @@ GLANCED_CAUSES = 5
 """Proponents, and opponents, of each of them."""
 
 
-def write_explanation(
-    explanation: Explanation, out: str | Path, *, command: str, overwrite: bool = False
-) -> report.Reasons:
-    """Write ``explanation.json`` and ``explanation.html`` into a new folder, whole or not at all.
-
-    Args:
-        explanation: The explanation.
-        out: A new folder.
-        command: What the user typed, for the page.
-        overwrite: Replace an earlier explanation in `out`.
-
-    Returns:
-        What both files say.
-    """
-    with atomic_folder(Path(out), marker=JSON_FILE, overwrite=overwrite) as folder:
-        reasons = describe(explanation, command)
-        write_text(folder / PAGE_FILE, report.render_reasons(reasons))
-        write_text(folder / JSON_FILE, reasons.to_json() + "\n")
-    return reasons
-
-
-def at_a_glance(found: Explanation) -> report.Glance:
-    """What a notebook shows of an explanation."""
-    # A data set in the caller's memory may draw its augmentations when it is looked at.
-    with random_state_kept():
-        reasons = describe(found, command=None, queries=GLANCED, shown=GLANCED_CAUSES)
-    return notebook.of_reasons(reasons, queries=len(found.rows))
-
-
 def describe(
     found: Explanation,
-    command: str | None,
     *,
+    command: str = "",
     queries: int | None = None,
     shown: int | None = None,
 ) -> report.Reasons:
@@ -67,7 +35,7 @@ def describe(
 
     Args:
         found: The explanation.
-        command: What the user typed, if anything.
+        command: What the user typed; nothing is said of it where it is empty.
         queries: Only the first so many.
         shown: Only so many proponents and opponents of each.
     """
@@ -75,7 +43,7 @@ def describe(
     asked = found.queries.source if isinstance(found.queries, Dataset) else "given in Python"
     manifest = found.manifest
     provenance = [
-        *([] if command is None else [("Command", command)]),
+        *([("Command", command)] if command else []),
         *training_rows(found.tracing),
         ("Explained with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
     ]
@@ -163,3 +131,25 @@ def _push(found: Explanation, column: int, mask: np.ndarray, label: str) -> repo
         # Rounding may carry the sum of all shares an ulp beyond 1.
         share=float(np.clip(found.shares[mask, column].sum(), -1.0, 1.0)),
     )
+
+
+def notebook(found: Explanation) -> report.Glance:
+    """What a notebook shows of an explanation."""
+    # A data set in the caller's memory may draw its augmentations when it is looked at.
+    with random_state_kept():
+        reasons = describe(found, queries=GLANCED, shown=GLANCED_CAUSES)
+    return drawn.of_reasons(reasons, queries=len(found.rows))
+
+
+def _page(found: Explanation, *, command: str = "") -> str:
+    return report.render_reasons(describe(found, command=command))
+
+
+VIEWS.register(
+    View(
+        of=Explanation,
+        html=lambda found: drawn.render(notebook(found)),
+        frame=stream_of,
+        page=_page,
+    )
+)
