@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.formats.image_folder import SUFFIXES
 from radiotracer.data.format import is_there, split_of
+from radiotracer.data.formats.image_folder import SUFFIXES
 from radiotracer.data.left_out import left_out_in_words
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError

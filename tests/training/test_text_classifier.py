@@ -80,9 +80,7 @@ def test_what_was_stopped_goes_on_with_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         train(TRAIN, QUICK, str(tmp_path / "out"), progress=stop)
     told: list[str] = []
-    run, _ = train(
-        TRAIN, QUICK, str(tmp_path / "out"), progress=lambda *what: told.append(what[0])
-    )
+    run, _ = train(TRAIN, QUICK, str(tmp_path / "out"), progress=lambda *what: told.append(what[0]))
     assert set(told) == {f"epoch {epoch} of 6" for epoch in (4, 5, 6)}
     assert run.checkpoints == trained[0].checkpoints
     assert replay(build_model(run.info.model), run, TRAIN).exact

@@ -31,4 +31,3 @@ def letters(n: int, seed: int, told: int = 4) -> Dataset:
         class_names=tuple(CLASSES),
         source="letters",
     )
-

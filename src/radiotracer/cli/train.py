@@ -134,9 +134,7 @@ def train(
         report=err.print,
     )
     tell_left_out(examples)
-    config = settings(
-        TrainConfig, **{"architecture": default_network(examples).name, **wanted}
-    )
+    config = settings(TrainConfig, **{"architecture": default_network(examples).name, **wanted})
     attack = _attack_on(examples)
     with progress() as reporter:
         run, network = train_and_record(
