@@ -14,9 +14,9 @@ from suspect_asked import pixels
 from suspect_helpers import by_the_book, network, refusal
 
 from radiotracer.errors import RunError
-from radiotracer.provenance.models import Suspect, open_suspect, reference_spec
+from radiotracer.provenance.models import Suspect, open_suspect
 from radiotracer.runs import ModelSpec
-from radiotracer.training.networks import build_model
+from radiotracer.training.making import reference_spec
 from tiny_world import World
 
 SOURCE = """
@@ -29,7 +29,7 @@ def make():
 
 
 def opened(text: object, **settings: Any) -> Suspect:
-    settings = {"channels": 3, "classes": 5, "build": build_model} | settings
+    settings = {"channels": 3, "classes": 5} | settings
     return open_suspect(str(text), **settings)
 
 
@@ -52,8 +52,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "settings", "kind"),
     [
-        ("it.safetensors", {"model": "small-cnn,width=2"}, "safetensors"),
-        ("it.PT", {"model": "small-cnn,width=2"}, "pt"),
+        ("it.safetensors", {"architecture": "small-cnn,width=2"}, "safetensors"),
+        ("it.PT", {"architecture": "small-cnn,width=2"}, "pt"),
         ("it.pth", {"factory": "opened_functions:make"}, "pth"),
         ("it.onnx", {}, "onnx"),
         ("python:opened_functions:scores", {}, "python"),
@@ -108,8 +108,8 @@ def test_what_is_no_model(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("hello")
     assert refusal(lambda: opened(text)) == (
-        "expected a suspect model: a run folder, a .safetensors, .pt, .pth or .onnx file, "
-        f"python:module:function, or an http(s) address; got {what}; "
+        "expected a suspect model: an http(s) address, a .onnx file, python:module:function, "
+        f"a run folder, or a .safetensors, .pt or .pth file; got {what}; "
         "check the path, or wrap the model in a Python function"
     )
 
@@ -124,25 +124,25 @@ def test_what_is_no_model(
         ),
         (
             "it.safetensors",
-            {"model": "small-cnn", "headers_from": "X"},
-            "expected options that it.safetensors has a use for (factory, model); "
+            {"architecture": "small-cnn", "headers_from": "X"},
+            "expected options that it.safetensors has a use for (architecture, factory); "
             "got headers_from; leave them out",
         ),
         (
             "it.safetensors",
-            {"model": "small-cnn", "factory": "a:b"},
-            "expected either a reference network or a factory; got both; leave one out",
+            {"architecture": "small-cnn", "factory": "a:b"},
+            "expected either a reference network (architecture=) or a factory=; got both; leave one out",
         ),
         (
             "it.safetensors",
             {},
             "expected the network that the weights are for; got the weights alone; "
-            "pass --model NAME for a reference network, or --factory module:function",
+            "pass architecture= for a reference network, or factory= module:function",
         ),
         (
             "https://x.example",
-            {"model": "small-cnn"},
-            "expected options that https://x.example has a use for (headers_from); got model; "
+            {"architecture": "small-cnn"},
+            "expected options that https://x.example has a use for (headers_from); got architecture; "
             "leave them out",
         ),
     ],
@@ -157,8 +157,8 @@ def test_reference_networks() -> None:
     assert reference_spec("resnet18,width=16", channels=1, classes=10) == ModelSpec(
         name="resnet18", options={"channels": 1, "classes": 10, "width": 16}
     )
-    assert reference_spec("small-cnn,classes=7", channels=1, classes=None).options["classes"] == 7
-    assert refusal(lambda: reference_spec("small-cnn", channels=1, classes=None)) == (
+    assert reference_spec("small-cnn,classes=7", channels=1).options["classes"] == 7
+    assert refusal(lambda: reference_spec("small-cnn", channels=1)) == (
         "expected the number of classes of small-cnn; got none; "
         "write small-cnn,classes=10 or as many as it has"
     )
@@ -171,7 +171,7 @@ def test_reference_networks() -> None:
 
 def test_a_reference_network_that_is_none(folder: Path) -> None:
     assert "expected a reference network (resnet18," in refusal(
-        lambda: opened("it.safetensors", model="resnet99")
+        lambda: opened("it.safetensors", architecture="resnet99")
     )
 
 
