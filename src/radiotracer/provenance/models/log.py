@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import each_hash
+from radiotracer.data.modality import each_hash, nouns
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.protocol import Labels, Scores, Suspect, scores_of_none
 from radiotracer.provenance.models.query_lines import Answer
@@ -107,7 +107,7 @@ class Logged(Wrapped):
         new = sorted(row for digest, row in first.items() if digest not in self._log.answers)
         if self.max_queries is not None and self._log.asked + len(new) > self.max_queries:
             raise InputError(
-                expected=f"at most {self.max_queries} {self.modality.name} asked of {self.name}",
+                expected=f"at most {nouns(self.modality, self.max_queries)} asked of {self.name}",
                 came=f"{len(new)} new ones after {self._log.asked}",
                 do="raise max_queries or ask about fewer; none of these was asked",
             )
