@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,33 +81,9 @@ def manifest_of(examples: Dataset) -> Manifest | None:
 
 def network_of(run: Run, factory: str | None) -> nn.Module:
     """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
-    import torch
-    from torch import nn
+    from radiotracer.training.making import make_network
 
-    from radiotracer.training.building import build_model
-
-    with torch.random.fork_rng(devices=[]):
-        if factory is None:
-            return build_model(run.info.model)
-        module, _, function = factory.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            model = getattr(importlib.import_module(module), function)()
-        except Exception as error:  # it runs code of the user's
-            raise InputError(
-                expected="factory=module:function that can be imported and called",
-                came=f"{factory!r}: {type(error).__name__}: {error}",
-                do="check the names, and that the module lies in this folder or is installed",
-            ) from error
-        finally:
-            sys.path.pop(0)
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            expected="a factory that returns a torch.nn.Module",
-            came=type(model).__name__,
-            do="return the network",
-        )
-    return model
+    return make_network(run.info.model, factory)
 
 
 def rows_of(option: str, query: str) -> tuple[str, list[int]]:
