@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import JsonValue
 
-from radiotracer.present import AuditControl, Audited, AuditLook, render_audit
+from radiotracer.present import AuditControl, Audited, AuditEntry, render_audit
 from radiotracer.present import notebook as shown
 from radiotracer.present.controls import controls_column
 from radiotracer.provenance.evidence import Evidence
@@ -47,10 +47,11 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         effect=evidence.effect,
         effect_means=evidence.effect_means,
         queries=evidence.suspect.queries,
+        nouns=_nouns(evidence),
         control_log10_p=evidence.control_log10_p,
         controls=tuple(AuditControl(**each.model_dump()) for each in evidence.controls),
-        looks=tuple(
-            AuditLook(
+        audits=tuple(
+            AuditEntry(
                 time=each.time,
                 suspect=each.name,
                 identity=_identity(each.suspect),
@@ -74,14 +75,14 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
         ("Suspect", f"{evidence.suspect.name}: {_identity(evidence.suspect.identity)}"),
         ("Access", evidence.access),
         ("Statistic", evidence.statistic),
-        ("Law without training", evidence.null),
+        ("Null distribution", evidence.null),
         ("Independent coins", f"{evidence.coins:,}"),
         (
             "Marked",
             f"{protocol.get('marked', 0):,} of {protocol.get('examples', 0):,} examples, "
             f"design {protocol.get('design')}",
         ),
-        ("Level", f"{evidence.alpha:g}, over all looks"),
+        ("Level", f"{evidence.alpha:g}, over all audits"),
         ("Commitment", f"{evidence.commitment}, opened with the key"),
         ("Key", f"fingerprint {evidence.key}"),
         *(
@@ -98,12 +99,19 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
     return (*rows, *((("Command", command),) if command else ()))
 
 
+def _nouns(evidence: Evidence) -> str:
+    """What the examples are called that the suspect was asked about."""
+    said = evidence.protocol
+    name = said.get("modality") or said.get("examples_are") or "images"
+    return str(name)
+
+
 def _identity(identity: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in identity.items())
 
 
 def _brief(settings: str) -> str:
-    """Settings of a look without the digest in full."""
+    """Settings of an audit without the digest in full."""
     *before, digest = settings.split(" ")
     return " ".join([*before, digest[:12]])
 
