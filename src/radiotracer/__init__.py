@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiotracer.checking import check as check
     from radiotracer.data import Dataset as Dataset
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Reference as Reference
@@ -60,6 +61,7 @@ _HOMES = {
     "StorageError": "errors",
     "Tracer": "influence",
     "audit": "provenance.audit",
+    "check": "checking",
     "choose": "provenance.choosing",
     "explain": "explaining",
     "mark": "provenance.designs",

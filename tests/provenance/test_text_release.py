@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from marked_world import by_twins
-from radiotracer.data import TEXTS, Dataset, open_texts
+from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, published_twins
 from radiotracer.provenance.release import Release
@@ -67,7 +67,7 @@ def test_texts_of_any_kind_come_back(tmp_path: Path) -> None:
 
 def test_what_is_published_tells_of_no_sealed_canary(folder: Path) -> None:
     release = TextRelease.read(folder)
-    published = open_texts(str(folder / "release"))
+    published = open_data(str(folder / "release"))
     assert published.digest == release.published.digest
     every = b"".join(each.read_bytes() for each in (folder / "release").iterdir())
     every += "\n".join(published.content).encode() + (folder / "commitment.json").read_bytes()

@@ -150,7 +150,7 @@ def settings(kind: type[Model], **values: Any) -> Model:
 
 def tell_left_out(examples: Dataset) -> None:
     """Name the files that were left out (the first few) and count them."""
-    for file in examples.left_out[:5]:
-        err.print(f"left out {file.path}: {file.reason}")
-    if examples.left_out:
-        err.print(f"{len(examples.left_out)} files left out, {len(examples):,} examples go on")
+    from radiotracer.data.left_out import left_out_in_words
+
+    for line in left_out_in_words(examples):
+        err.print(line)

@@ -38,24 +38,6 @@ EPILOGUE = (
 )
 
 COMMANDS = {
-    "check": (
-        "Look for wrong labels in images of your own: train, scan and report in one go.\n\n"
-        "Trains a ResNet-18 of a quarter of the usual width on the images, resized to 32 x 32 "
-        "pixels, and scans that training. OUT/scan gets suspects.parquet, scores.parquet, "
-        "summary.json and report.html, and OUT/run the recorded training. 5,000 images take "
-        "less than a minute on one core. `train` and `scan` are the same in two steps, with all "
-        "their options. A check that was stopped goes on from the last checkpoint of its "
-        "training when the same command is run again.\n\n"
-        "Example: radiotracer check photos --out checked"
-    ),
-    "train": (
-        "Train a reference network and record the training.\n\n"
-        "Plain stochastic gradient descent with momentum. The run folder holds run.json, a "
-        "checkpoint after every --checkpoint-every passes, and the batch order and learning "
-        "rates of every step. A training that was stopped goes on from its last checkpoint when "
-        "the same command is run again.\n\n"
-        "Example: radiotracer train tampered --model resnet18 --width 16 --epochs 4 --out run"
-    ),
     "scan": (
         "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
         "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
@@ -163,7 +145,7 @@ COMMANDS = {
     "data list": (
         "List the built-in data sets.\n\n"
         "Images are DATA arguments of every command; texts are opened in Python, by "
-        "radiotracer.data.open_texts.\n\n"
+        "radiotracer.data.open_data.\n\n"
         "Example: radiotracer data list"
     ),
     "data get": (

@@ -15,8 +15,8 @@ from radiotracer.provenance.known_positive import POWER_FILE
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.trial import power_of
 from radiotracer.training.augment import Variation
+from radiotracer.training.config import Architecture
 from radiotracer.training.loop import TrainConfig
-from radiotracer.training.networks import ModelName
 
 
 def power(
@@ -25,7 +25,7 @@ def power(
     *,
     key: KeyFile,
     model: Annotated[
-        ModelName, Parameter(help="The network to train.", show_choices=False)
+        Architecture, Parameter(help="The network to train.", show_choices=False)
     ] = "resnet18",
     width: Annotated[
         int | None, Parameter(help="Channels of its first stage; by default its own.")

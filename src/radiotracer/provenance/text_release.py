@@ -1,6 +1,6 @@
 """A marked release of texts: what is published, what stays sealed, and the commitment to both.
 
-    OUT/release/          the texts to publish, as `open_texts` opens them, and the commitment
+    OUT/release/          the texts to publish, as `open_data` opens them, and the commitment
     OUT/commitment.json   what to have time-stamped before that
     OUT/sealed/           what only audits may see: originals, canaries, digests, protocol
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from radiotracer.data import Dataset, Labels, open_texts
+from radiotracer.data import Dataset, Labels, open_data
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, atomic_folder
 from radiotracer.provenance.bound import (
@@ -180,7 +180,7 @@ class TextRelease:
         """
         commitment = read_commitment(folder, MADE_BY)
         protocol = read_part(TextProtocol, folder / PROTOCOL_FILE, MADE_BY)
-        published = open_texts(str(folder / PUBLISHED))
+        published = open_data(str(folder / PUBLISHED))
         try:
             manifest, digests = (_read_table(folder / name) for name in (MANIFEST, DIGESTS))
             rows = manifest["row"].to_numpy().astype(np.int64)
@@ -234,7 +234,7 @@ def _root(texts: Iterable[str]) -> str:
 
 
 def _as_table(texts: Dataset) -> pa.Table:
-    """A table that `open_texts` and Hugging Face's data sets read with names of the classes."""
+    """A table that `open_data` and Hugging Face's data sets read with names of the classes."""
     features = {
         "id": {"dtype": "string", "_type": "Value"},
         "text": {"dtype": "string", "_type": "Value"},

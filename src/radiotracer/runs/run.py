@@ -10,7 +10,7 @@ import pyarrow as pa
 from torch import Tensor
 
 from radiotracer.data import Identity
-from radiotracer.data.arrow import is_text
+from radiotracer.data.columns import is_text
 from radiotracer.errors import RunError
 from radiotracer.runs.schema import Checkpoint, RunInfo
 from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns

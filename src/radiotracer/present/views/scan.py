@@ -10,7 +10,6 @@ from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
 from radiotracer.data import Dataset, identify
-from radiotracer.detectors import DETECTORS
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.present import notebook as shown
@@ -70,7 +69,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         label_flow=report.label_flow(pairs),
         distribution=report.score_distribution(
             scan.scores,
-            axis_title=DETECTORS[scan.detector].summary,
+            axis_title=scan.detectors[scan.detector].summary,
             threshold=scan.decision.threshold,
             is_flagged=scan.decision.suspects,
             is_tampered=truth,
@@ -135,10 +134,10 @@ def _row(scan: Scan, name: str) -> report.DetectorRow:
     quality = scan.quality(name)
     row = report.DetectorRow(
         name=name,
-        description=DETECTORS[name].summary,
+        description=scan.detectors[name].summary,
         seconds=scan.seconds[name],
         is_default=name == scan.detector,
-        is_baseline=DETECTORS[name].baseline,
+        is_baseline=scan.detectors[name].baseline,
     )
     if quality is None:
         return row

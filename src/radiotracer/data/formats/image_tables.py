@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pyarrow as pa
 
+from radiotracer.data.arrow_files import FROM_ANY_FILE, damaged, read_table
 from radiotracer.data.columns import (
     IDS,
     IMAGES,
@@ -13,7 +15,6 @@ from radiotracer.data.columns import (
     features_of,
     id_column,
     image_column,
-    is_text,
     label_column,
     names_of,
     pick,
@@ -21,14 +22,55 @@ from radiotracer.data.columns import (
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Encoded
+from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
 from radiotracer.data.hugging_face_disk import in_order
 from radiotracer.data.npz import numbered
 from radiotracer.data.pixels import require_image_size
+from radiotracer.data.rewriting import rewrite_tables
 from radiotracer.data.rows import Rows, stem, to_examples
 from radiotracer.data.shards import WHOLE, find_shards
-from radiotracer.data.tables import FROM_ANY_FILE, damaged, read_table
+from radiotracer.data.table_files import held_at
 
-__all__ = ["is_text", "open_arrow"]
+
+class ImageTables(Format):
+    """A file, or the folder of a Hugging Face data set, whose file names tell the splits."""
+
+    name = "image-tables"
+    words = "a Parquet or Arrow file with an image and a label column, or a folder of them"
+    order = 400
+    options = frozenset(("image_size", "label_column"))
+
+    def matches(self, place: Place, options: Options) -> bool:
+        """Tables in which a column is one of images by its name or type."""
+        return held_at(place, options) == "images"
+
+    def open(self, place: Place, split: str | None, options: Options) -> Dataset:
+        """Read the images of one split."""
+        shards = find_shards(place.path)
+        if split is not None and split not in shards.by_split:
+            whole = WHOLE in shards.by_split
+            raise no_split(place, split, f"files of {'no split' if whole else 'one split'}")
+        found = open_arrow(
+            place.path,
+            split=None if WHOLE in shards.by_split else split or "train",
+            image_size=options.image_size,
+            label=options.label_column,
+            decoding=options.decoding,
+        )
+        return dataclasses.replace(
+            found,
+            source=f"{place.path}:{split}" if split else str(place.path),
+            validation=f"{place.path}:test"
+            if "test" in shards.by_split and split != "test"
+            else None,
+        )
+
+    def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
+        """Write the same files with the rows and labels that remain, all columns kept."""
+        return rewrite_tables(before, after, folder)
+
+
+FORMATS.register(ImageTables())
 
 
 def open_arrow(
@@ -36,6 +78,7 @@ def open_arrow(
     *,
     split: str | None = None,
     image_size: int | None = None,
+    label: str | None = None,
     decoding: Decoding = IN_MEMORY,
 ) -> Dataset:
     """Read a Parquet, Arrow or Feather file, or the folder of a Hugging Face data set.
@@ -54,6 +97,7 @@ def open_arrow(
         root: The file or folder.
         split: ``"train"`` or ``"test"`` of a folder that has splits; None for what has none.
         image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
+        label: The label column, where its name is none of `LABELS`.
         decoding: Where the pixels go; the encoded images are read into memory.
 
     Raises:
@@ -64,7 +108,7 @@ def open_arrow(
     require_image_size(image_size)
     shards = find_shards(root)
     read = {
-        name: in_order([_read(file, stem(file, root)) for file in files], files[0].parent)
+        name: in_order([_read(file, stem(file, root), label) for file in files], files[0].parent)
         for name, files in shards.by_split.items()
     }
     return to_examples(
@@ -80,8 +124,8 @@ def open_arrow(
     )
 
 
-def _read(path: Path, name: str) -> Rows[Encoded]:
-    table = read_table(path, _columns)
+def _read(path: Path, name: str, label: str | None) -> Rows[Encoded]:
+    table = read_table(path, lambda schema, at: wanted(schema, at, label))
     try:
         image, label, *ids = table.column_names
         return Rows(
@@ -94,9 +138,15 @@ def _read(path: Path, name: str) -> Rows[Encoded]:
         raise damaged(path, error) from error
 
 
-def _columns(schema: pa.Schema, path: Path) -> list[str]:
-    """Names of the image column, of the label column and, where there is one, of the ids."""
+def wanted(schema: pa.Schema, at: Path | str, label: str | None) -> list[str]:
+    """Names of the image column, of the label column and, where there is one, of the ids.
+
+    Raises:
+        DataError: There is none, or more than one may be meant.
+    """
     features = features_of(schema)
-    image = pick(schema.names, features, IMAGES, "Image", path)
-    label = pick(schema.names, features, LABELS, "ClassLabel", path)
-    return [image, label, *([IDS] if IDS in schema.names else [])]
+    names = LABELS if label is None else (label,)
+    image = pick(schema.names, features, IMAGES, "Image", at)
+    kind = "ClassLabel" if label is None else ""
+    labels = pick(schema.names, features, names, kind, at, "label_column")
+    return [image, labels, *([IDS] if IDS in schema.names else [])]

