@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from radiotracer.legible import visible
+from radiotracer.legible import visible, visible_lines
 
 
 def _visible(value: object) -> object:
@@ -24,9 +24,7 @@ Text = Annotated[str, BeforeValidator(_visible)]
 
 
 def _lines(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return "\n".join(visible(line) for line in value.replace("\r\n", "\n").split("\n"))
+    return visible_lines(value) if isinstance(value, str) else value
 
 
 Lines = Annotated[str, BeforeValidator(_lines)]

@@ -81,5 +81,5 @@ def cut(text: str, room: Room) -> str:
 def nouns_of(data: Data) -> tuple[str, str]:
     """What one example is called, and several: ``("image", "images")``."""
     if isinstance(data, Dataset):
-        return data.modality.noun, data.modality.name
+        return data.modality.noun, f"{data.modality.noun}s"
     return "example", "examples"

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import JsonValue
 
+from radiotracer.data import MODALITIES
 from radiotracer.present import AuditControl, Audited, AuditEntry, render_audit
 from radiotracer.present import notebook as shown
 from radiotracer.present.controls import controls_column
@@ -102,8 +103,8 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
 def _nouns(evidence: Evidence) -> str:
     """What the examples are called that the suspect was asked about."""
     said = evidence.protocol
-    name = said.get("modality") or said.get("examples_are") or "images"
-    return str(name)
+    modality = MODALITIES.get(said.get("modality") or said.get("examples_are") or "images")
+    return "examples" if modality is None else f"{modality.noun}s"
 
 
 def _identity(identity: dict[str, str]) -> str:
