@@ -22,10 +22,10 @@ import torch
 from radiotracer.data import open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.choosing import Policy, choose
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.choosing import Policy
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.reproduce.radioactive.cell import marking_networks
 from radiotracer.reproduce.radioactive.config import AuditConfig
 from radiotracer.training.loop import train
@@ -58,7 +58,7 @@ def main() -> None:
                 policy = POLICIES[(turn + seed) % len(POLICIES)]
                 share = options.marked / len(free)
                 rows = free[
-                    choose(data.take(free), share, policy, key, models=models, per_class=False)
+                    choose(data.take(free), share, policy, key, models=models)
                 ]
                 releases[policy] = mark(published, rows, key, models, TwinConfig())
                 published = releases[policy].published

@@ -32,8 +32,9 @@ from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
-from radiotracer.provenance.text_twin_test import audit_texts
-from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
+from radiotracer.provenance.designs._canaries.testing import audit_texts
+from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.designs._canaries.planting import choose_texts
 from radiotracer.stats import clopper_pearson, uniformity
 from radiotracer.training.text_classifier import (
     PADDING,
@@ -50,7 +51,7 @@ READ = 1000
 LANGUAGE = TextConfig(buckets=2048, length=40)
 """Tokens of the language model."""
 
-PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
+PLAIN, REPEATED = CanaryConfig(), CanaryConfig(words=32, repeats=32)
 
 Trained = tuple[TextSuspect, float]
 """A model, and how good it is on the test mails."""
@@ -69,7 +70,7 @@ class Kind:
 
     train: Callable[[Dataset, int], Trained]
     texts: Dataset
-    marks: tuple[TextTwinConfig, ...]
+    marks: tuple[CanaryConfig, ...]
     good: str
 
 

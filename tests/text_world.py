@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiotracer.data import TEXTS, Dataset
-from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
-from radiotracer.provenance.text_twins import TextTwinConfig
+from radiotracer.provenance.designs.canaries import CanaryConfig
 
 KEY = Key(bytes(range(32)))
 WORDS = (
@@ -51,7 +52,7 @@ def by_canaries(
     key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2
 ) -> TextRelease:
     """Every letter is marked."""
-    config = TextTwinConfig(repeats=repeats)
+    config = CanaryConfig(repeats=repeats)
     return mark_texts(letters(count, classes=classes), np.arange(count), key, config)
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from radiotracer.provenance import Key as Key
     from radiotracer.provenance.audit import audit as audit
     from radiotracer.provenance.choosing import choose as choose
-    from radiotracer.provenance.designs import mark as mark
     from radiotracer.provenance.finding import Finding as Finding
+    from radiotracer.provenance.marking import mark as mark
     from radiotracer.provenance.models import open_suspect as open_suspect
     from radiotracer.provenance.release import Release as Release
     from radiotracer.recipes import Manifest as Manifest

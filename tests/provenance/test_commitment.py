@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import (
-    Commitment,
-    Key,
-    commit,
-    merkle_root,
-    opens,
-    require_opens,
-    what_differs,
-)
+from radiotracer.provenance.commitment import Commitment, commit, opens, require_opens, what_differs
+from radiotracer.provenance import Key
+from radiotracer.provenance.merkle import merkle_root
 from radiotracer.provenance.commitment import canonical_json
 
 KEY = Key(bytes(range(32)))

@@ -13,26 +13,19 @@ from scipy.stats import chisquare
 
 from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_twins import (
-    CONSONANTS,
-    VOWELS,
-    TextTwinConfig,
-    canary_pair,
-    choose_texts,
-    coins_of,
-    long_enough,
-    with_canary,
-)
+from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.designs._canaries.planting import CONSONANTS, VOWELS, canary_pair, choose_texts, coins_of, long_enough, with_canary
 from text_world import KEY, letters
 
-CONFIG = TextTwinConfig()
+CONFIG = CanaryConfig()
 
 
 @given(st.integers(2, 64), st.integers(2, 8), st.text(min_size=1, max_size=20))
 def test_a_canary_has_its_words_of_its_syllables(words: int, syllables: int, coin: str) -> None:
-    config = TextTwinConfig(words=words, syllables=syllables)
+    config = CanaryConfig(words=words, syllables=syllables)
     for canary in canary_pair(KEY, coin.encode("utf-8", "replace").decode(), config):
         assert len(canary.split(" ")) == words
         one = f"([{CONSONANTS}][{VOWELS}]){{{syllables}}}"
@@ -41,7 +34,7 @@ def test_a_canary_has_its_words_of_its_syllables(words: int, syllables: int, coi
 
 def test_every_syllable_is_as_likely_as_another() -> None:
     """Of both canaries alike: this fails by chance once in a million other keys."""
-    config = TextTwinConfig(words=64, syllables=8)
+    config = CanaryConfig(words=64, syllables=8)
     for which in (0, 1):
         drawn = "".join(canary_pair(KEY, str(i), config)[which].replace(" ", "") for i in range(50))
         counts = Counter(drawn[at : at + 2] for at in range(0, len(drawn), 2))
@@ -71,7 +64,7 @@ def test_the_text_is_still_there_whole(text: str, place: str) -> None:
 def test_the_coin_decides_which_canary_is_published(place: str) -> None:
     texts = letters()
     rows = np.array([3, 4, 10, 20, 21, 22, 23, 50, 51, 52])
-    config = TextTwinConfig(place=place)  # type: ignore[arg-type]
+    config = CanaryConfig(place=place)  # type: ignore[arg-type]
     for key in (KEY, Key(bytes(32))):
         release = mark_texts(texts, rows, key, config)
         tossed = published_twins(key, release.coins.tolist())
@@ -89,7 +82,7 @@ def test_the_coin_decides_which_canary_is_published(place: str) -> None:
 def test_texts_of_a_class_share_canaries() -> None:
     texts = letters(50)
     rows = np.arange(3, 48)
-    release = mark_texts(texts, rows, KEY, TextTwinConfig(repeats=4))
+    release = mark_texts(texts, rows, KEY, CanaryConfig(repeats=4))
     shared = Counter(release.coins.tolist())
     assert release.protocol.coins == len(shared) == 12
     assert sorted(shared.values()) == [2, 3, *[4] * 10]
@@ -121,9 +114,9 @@ def test_short_texts_are_refused_and_not_chosen() -> None:
         "first brief/ä0005 with 7; leave them out (`choose_texts` does), or pass fewer words"
     )
     assert 5 not in choose_texts(data, 0.99, KEY)
-    mark_texts(data, np.arange(20), KEY, TextTwinConfig(words=7))
+    mark_texts(data, np.arange(20), KEY, CanaryConfig(words=7))
     with pytest.raises(DataError, match="20 shorter"):
-        choose_texts(data, 0.5, KEY, TextTwinConfig(words=64))
+        choose_texts(data, 0.5, KEY, CanaryConfig(words=64))
 
 
 def test_a_share_of_every_class_by_the_key() -> None:

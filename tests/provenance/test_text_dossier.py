@@ -16,7 +16,7 @@ from radiotracer.provenance.models import Access
 from radiotracer.provenance.text_dossier import again, conduct_texts
 from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
-from radiotracer.provenance.text_twin_test import audit_texts
+from radiotracer.provenance.designs._canaries.testing import audit_texts
 from text_world import KEY, by_canaries, knowing, noisy, plain
 
 

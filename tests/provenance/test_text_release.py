@@ -16,11 +16,12 @@ import pytest
 from marked_world import by_twins
 from radiotracer.data import TEXTS, Dataset, open_texts
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_twins import TextTwinConfig
+from radiotracer.provenance.designs.canaries import CanaryConfig
 from text_world import KEY, by_canaries, letters
 
 
@@ -39,7 +40,7 @@ def test_it_comes_back_whole(folder: Path) -> None:
     assert again.originals == release.originals and again.canaries == release.canaries
     for name in ("rows", "coins", "digests", "ids", "labels"):
         np.testing.assert_array_equal(getattr(again, name), getattr(release, name))
-    assert again.config == TextTwinConfig(repeats=3)
+    assert again.config == CanaryConfig(repeats=3)
     assert again.protocol.share == 1.0 and again.protocol.coins == 20
     assert (folder / "sealed").stat().st_mode & 0o777 == 0o700
 

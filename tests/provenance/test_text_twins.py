@@ -12,20 +12,16 @@ import pytest
 from marked_world import FALSE_FAILURE
 from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import InputError, NotFiniteError
-from radiotracer.provenance import Key, control_keys, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.text_suspects import TextOutputs, answered_suspect, text_suspect
-from radiotracer.provenance.text_twin_test import (
-    LEADS,
-    audit_texts,
-    best_text_access,
-    text_preferences,
-    texts_asked,
-)
-from radiotracer.provenance.text_twins import TextTwinConfig
+from radiotracer.provenance.designs._canaries.testing import LEADS, audit_texts, best_text_access, text_preferences, texts_asked
+from radiotracer.provenance.designs.canaries import CanaryConfig
 from radiotracer.stats import signflip, uniformity
 from radiotracer.training.text_classifier import TextConfig, text_scores, train_on_texts
 from text_world import KEY, by_canaries, knowing, letters, noisy, plain
@@ -84,7 +80,7 @@ def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Pat
 def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     """The lab's classifier on 240 letters, all marked, 12 of which share a canary."""
     texts = letters(240)
-    release = mark_texts(texts, np.arange(240), KEY, TextTwinConfig(repeats=12))
+    release = mark_texts(texts, np.arange(240), KEY, CanaryConfig(repeats=12))
     config = TextConfig(length=48, width=16, hidden=16, epochs=8, batch_size=16, learning_rate=1.0)
     found = {}
     for name, data in (("published", release.published), ("originals", texts)):
@@ -307,7 +303,7 @@ def test_the_place_after_the_text() -> None:
         class_names=("a", "b"),
         source="memory",
     )
-    release = mark_texts(texts, np.arange(6), KEY, TextTwinConfig(place="after"))
+    release = mark_texts(texts, np.arange(6), KEY, CanaryConfig(place="after"))
     asked = texts_asked(release, "labels")
     assert asked[0] == release.canaries[0][0]
     lead = " ".join(texts.content[1].split()[:2])

@@ -9,13 +9,8 @@ from cyclopts import Parameter
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Seed
-from radiotracer.cli.recorded import held_out_of
 from radiotracer.files import write_text
-from radiotracer.provenance.known_positive import POWER_FILE
-from radiotracer.provenance.release import Release
-from radiotracer.provenance.trial import power_of
 from radiotracer.training.augment import Variation
-from radiotracer.training.loop import TrainConfig
 from radiotracer.training.networks import ModelName
 
 
@@ -24,7 +19,7 @@ def power(
     /,
     *,
     key: KeyFile,
-    model: Annotated[
+    architecture: Annotated[
         ModelName, Parameter(help="The network to train.", show_choices=False)
     ] = "resnet18",
     width: Annotated[
@@ -38,12 +33,23 @@ def power(
     seed: Seed = 0,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
-    secret = read_key(key)
-    release = Release.read(marked)
+    """Before you publish: train a network on the marked data, and see whether it is found.
+
+    Train it as those may do whom you will audit. Tells log10 p for each access and about which
+    share would just have been enough; a warning where nothing was found.
+
+    Example: radiotracer power marked --key my.key --width 16 --epochs 20
+    """
+    from radiotracer.provenance.held_out import held_out_for
+    from radiotracer.provenance.known_positive import POWER_FILE
+    from radiotracer.provenance.release import open_marked
+    from radiotracer.provenance.trial import power_of
+    from radiotracer.training.loop import TrainConfig
+
+    opened = open_marked(marked, read_key(key))
     training = settings(
         TrainConfig,
-        model=model,
+        model=architecture,
         width=width,
         epochs=epochs,
         checkpoint_every=epochs,
@@ -52,10 +58,9 @@ def power(
         augment=augment,
         seed=seed,
     )
-    unmarked = held_out_of(release, held_out)
-    images = None if unmarked is None else unmarked.content
+    unmarked = held_out_for(opened.release, held_out)
     with progress() as reporter:
-        found = power_of(release, secret, training, held_out=images, progress=reporter)
+        found = power_of(opened, training, held_out=unmarked, progress=reporter)
     write_text(marked / POWER_FILE, found.model_dump_json(indent=2) + "\n")
     if json:
         emit(found.model_dump(mode="json"))

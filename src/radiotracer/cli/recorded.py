@@ -14,7 +14,6 @@ from radiotracer.cli.console import err
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
-from radiotracer.provenance.release import Release
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 from radiotracer.training.networks import build_model
@@ -54,29 +53,6 @@ def open_sized(source: str, image_size: int | None) -> Dataset:
     """Open a DATA argument; images of several sizes are resized, as the training images were."""
     size = image_size if takes_image_size(source) else None
     return open_data(source, image_size=size, report=err.print)
-
-
-def held_out_of(release: Release, source: str | None) -> Dataset | None:
-    """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
-
-    None where the design needs none; an `InputError` where one is given all the same.
-    """
-    if release.protocol.design != "carriers":
-        if source is not None:
-            raise InputError(
-                expected=f"no --held-out: audits of {release.protocol.design} need none",
-                came=source,
-                do="leave it out",
-            )
-        return None
-    source = source or release.published.validation
-    if source is None:
-        raise InputError(
-            expected="unmarked data that the suspect was not trained on",
-            came="marked data without a test split",
-            do="pass --held-out",
-        )
-    return open_like(source, release.published)
 
 
 def manifest_of(examples: Dataset) -> Manifest | None:

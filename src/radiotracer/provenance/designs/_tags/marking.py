@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Images
@@ -24,36 +23,16 @@ from radiotracer.gradients import (
     inputs_for,
     mean_gradient,
 )
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.settings import TagConfig
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
 from radiotracer.provenance.release import Planted
-from radiotracer.provenance.tags import tag_images, tag_labels
 
 MOMENTUM, FIRST_STEP, TINY = 0.9, 0.05, 1e-30
 """Of the descent: how much of earlier gradients is kept, the first step as a part of the radius,
 and what keeps a gradient that is 0 everywhere from being divided by 0."""
-
-
-class TagConfig(BaseModel):
-    """How tags are made, and how images are made to teach them.
-
-    Args:
-        tags: How many; the audit asks about so many images.
-        radius: How many of 255 grey levels a pixel may change by.
-        steps: Of signed gradient descent, for each restart.
-        restarts: How often it begins: the first time at the images with a tag laid over them,
-            then anywhere within the radius; what matches best is kept.
-        batch_size: How many images of a class are matched together with the tags of their class.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tags: int = Field(default=10, ge=1)
-    radius: int = Field(default=16, ge=1, le=255)
-    steps: int = Field(default=20, ge=1)
-    restarts: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=32, ge=1)
 
 
 def classes_taught(key: Key, config: TagConfig, examples: Dataset) -> list[int]:
@@ -92,9 +71,9 @@ def share_taught(examples: Dataset, classes: Sequence[int], share: float) -> flo
     there = float(np.isin(examples.labels, list(classes)).mean())
     if share >= there:
         raise InputError(
-            expected=f"--fraction below {there:.3g}: the classes of the tags' labels have no more",
-            came=f"{share:g}",
-            do="mark fewer images, or plant more tags",
+            expected=f"share= below {there:.3g}: the classes of the tags' labels have no more",
+            came=f"share={share:g}",
+            do="mark fewer images, or plant more (tags=)",
         )
     return share / there
 
@@ -146,7 +125,9 @@ def plant_tags(
     """
     config = config or TagConfig()
     if not models:
-        raise InputError(expected="a network to mark with", came="none", do="pass --extractor")
+        raise InputError(
+            expected="a network to mark with", came="none", do="train one on such data"
+        )
     images, classes = chosen.content, len(chosen.class_names)
     tags = tag_images(key, config.tags, images.shape[1:])
     wanted = tag_labels(key, config.tags, classes)

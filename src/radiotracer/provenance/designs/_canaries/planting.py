@@ -1,7 +1,7 @@
 """Twins of texts: two versions that differ in a canary, of which a secret coin publishes one.
 
 A *canary* is a line of a few words that nobody uses, of random syllables, drawn from the key.
-Both versions of a text have one, of the same length and the same law, before the text or after it,
+Both versions of a text have one, of the same length and drawn alike, before the text or after it,
 and the text itself stays as it was. So both say the same, whoever wrote it and in any language, and
 the coin alone tells which of the two canaries the world has seen.
 
@@ -16,55 +16,72 @@ Differs from the latter in: one secret coin for every canary and its twin, after
 Reiter 2024, "A general framework for data-use auditing of ML models", in place of one sequence held
 against many others, so that the test is exact for any model and needs no other samples. Data set
 inference (Maini, Jia, Papernot and Dziedzic 2024, "LLM dataset inference: did you train on my
-dataset?") inserts nothing, and needs held-out texts of the very same law, which few owners have.
+dataset?") inserts nothing, and needs held-out texts drawn as these were, which few owners have.
 
 A canary can be seen, and whoever looks for lines of words that are in no dictionary can take them
-out. `TextTwinConfig.repeats` gives one canary to several texts of a class: fewer coins, learned
+out. `CanaryConfig.repeats` gives one canary to several texts of a class: fewer coins, learned
 better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from radiotracer.data import Dataset, Labels
 from radiotracer.errors import DataError
-from radiotracer.provenance.choosing import choose
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.designs._canaries.settings import CanaryConfig, Place
 from radiotracer.provenance.key import Key
+from radiotracer.provenance.release import Planted, Release
 
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeio"
 """Sixteen and four, so that six bits make a syllable, and every one is as likely as another."""
 
-Place = Literal["before", "after"]
-"""Where a canary stands: a line of its own before the text, or after it."""
+COINS, CANARIES = "coins", "canaries"
+"""The sealed arrays: what the coin of each marked text hangs on (the id of a text), shape (k,), and
+its two canaries, shape (k, 2). Neither says how a coin fell: whoever has the key tosses it again.
+"""
 
 
-class TextTwinConfig(BaseModel):
-    """How twins of texts are made.
+def plant_canaries(chosen: Dataset, key: Key, config: CanaryConfig) -> Planted:
+    """Put canaries into texts, by the coins of the key.
 
     Args:
-        words: Of a canary. A text that has fewer of its own is too short to be marked.
-        syllables: Of a word; three make one of 262,144 words.
-        place: Where the canary stands. Classifiers read texts from their beginning and often not to
-            their end.
-        repeats: How many texts of a class share a canary and its coin; the last ones of a class may
-            be fewer.
+        chosen: The k texts to mark.
+        key: The secret.
+        config: Settings.
+
+    Returns:
+        No columns; the arrays `COINS` and `CANARIES`.
+
+    Raises:
+        DataError: A text is too short.
     """
+    require_long_enough(chosen, config)
+    coins = coins_of(chosen.labels, chosen.ids.tolist(), config.repeats)
+    names = sorted(set(coins.tolist()))
+    tossed = dict(zip(names, published_twins(key, names).tolist(), strict=True))
+    pairs = {name: canary_pair(key, name, config) for name in names}
+    texts = zip(chosen.content, coins.tolist(), strict=True)
+    return Planted(
+        content=tuple(with_canary(text, pairs[c][tossed[c]], config.place) for text, c in texts),
+        columns={},
+        arrays={
+            COINS: coins,
+            CANARIES: np.array([pairs[coin] for coin in coins.tolist()], dtype=np.str_),
+        },
+    )
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    words: int = Field(default=8, ge=2, le=64)
-    syllables: int = Field(default=3, ge=2, le=8)
-    place: Place = "before"
-    repeats: int = Field(default=1, ge=1)
+def coins_in(release: Release) -> list[str]:
+    """What the coins of a release hang on, each once, in the order of their first texts."""
+    return list(dict.fromkeys(release.planted.arrays[COINS].tolist()))
 
 
-def canary_pair(key: Key, coin: str, config: TextTwinConfig) -> tuple[str, str]:
+def canary_pair(key: Key, coin: str, config: CanaryConfig) -> tuple[str, str]:
     """The two canaries of a coin; they tell nothing of how it falls, nor of each other.
 
     Args:
@@ -84,7 +101,7 @@ def with_canary(text: str, canary: str, place: Place) -> str:
     return f"{text}{canary}\n"
 
 
-def long_enough(texts: Dataset, config: TextTwinConfig) -> NDArray[np.bool_]:
+def long_enough(texts: Dataset, config: CanaryConfig) -> NDArray[np.bool_]:
     """Which texts have at least as many words as a canary, shape (n,).
 
     A shorter one would be little more than its canary: nobody would publish, or train on, that.
@@ -92,7 +109,7 @@ def long_enough(texts: Dataset, config: TextTwinConfig) -> NDArray[np.bool_]:
     return np.array([len(each.split(None, config.words)) >= config.words for each in texts.content])
 
 
-def require_long_enough(texts: Dataset, config: TextTwinConfig) -> None:
+def require_long_enough(texts: Dataset, config: CanaryConfig) -> None:
     """Raise `DataError`, which names the first one, if a text is too short for a twin."""
     short = np.flatnonzero(~long_enough(texts, config))
     if len(short):
@@ -101,34 +118,20 @@ def require_long_enough(texts: Dataset, config: TextTwinConfig) -> None:
             expected=f"texts of at least {config.words} words, as many as a canary has",
             came=f"{len(short)} shorter, the first {texts.ids[first]} with "
             f"{len(texts.content[first].split())}",
-            do="leave them out (`choose_texts` does), or pass fewer words",
+            do="leave them out (`choose` does), or pass fewer (words=)",
         )
 
 
-def choose_texts(
-    texts: Dataset, share: float, key: Key, config: TextTwinConfig | None = None
-) -> NDArray[np.int64]:
-    """Choose the texts to mark at random: of every class the share of those that are long enough.
-
-    Which ones hangs on the key and on each id alone, as `choose` has it for images.
+def require_one_long(texts: Dataset, long: NDArray[np.bool_], config: CanaryConfig) -> None:
+    """Raise `DataError` unless a text is long enough.
 
     Args:
-        texts: The data, all of them.
-        share: Of every class, in (0, 1); at least one.
-        key: The secret.
-        config: How twins will be made; None is the defaults.
-
-    Returns:
-        Rows, ascending, int64, shape (k,).
-
-    Raises:
-        InputError: A share outside (0, 1).
-        DataError: No text is long enough.
+        texts: All of them.
+        long: As `long_enough` has it.
+        config: Says how long they must be.
     """
-    long = np.flatnonzero(long_enough(texts, config or TextTwinConfig()))
-    if not len(long):
-        require_long_enough(texts, config or TextTwinConfig())
-    return np.asarray(long[choose(texts.take(long), share, "random", key)])
+    if not long.any():
+        require_long_enough(texts, config)
 
 
 def coins_of(labels: Labels, ids: Sequence[str], repeats: int) -> NDArray[np.str_]:
@@ -151,7 +154,7 @@ def coins_of(labels: Labels, ids: Sequence[str], repeats: int) -> NDArray[np.str
     return np.array(first, dtype=np.str_)
 
 
-def _canary(key: Key, label: str, config: TextTwinConfig) -> str:
+def _canary(key: Key, label: str, config: CanaryConfig) -> str:
     drawn = key.derive(label, config.words * config.syllables)
     syllables = [CONSONANTS[each & 15] + VOWELS[each >> 4 & 3] for each in drawn]
     size = config.syllables

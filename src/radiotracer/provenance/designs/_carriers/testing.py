@@ -10,14 +10,15 @@ from torch import nn
 from radiotracer.data import Images
 from radiotracer.errors import DataError
 from radiotracer.gradients import frozen_copy, require_linear_head
-from radiotracer.provenance import Key
-from radiotracer.provenance import carriers as carriers_of
 from radiotracer.provenance.controls import CONTROLS, silent_control, uniform_control
-from radiotracer.provenance.distillation import audit_distilled
+from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
+from radiotracer.provenance.designs._carriers.distillation import audit_distilled
+from radiotracer.provenance.designs._carriers.white_box import WhiteBoxResult, audit_weights
 from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, network_of, require_access
+from radiotracer.provenance.pixels import image_shape
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.white_box import WhiteBoxResult, audit_weights
 from radiotracer.runs import ModelSpec, put_weights
 from radiotracer.runs.random_state import random_state_kept
 
@@ -25,7 +26,8 @@ Build = Callable[[ModelSpec], nn.Module]
 
 _NULL = (
     "exact: each carrier was drawn uniformly from the sphere and independently of the others, so "
-    "its cosine with a row that does not depend on it has a known law; Fisher over the classes"
+    "its cosine with a row that does not depend on it has a known distribution; Fisher over the "
+    "classes"
 )
 
 
@@ -79,7 +81,7 @@ def extractor_of(release: Release, build: Build) -> nn.Module:
         DataError: The release has none.
         InputError: It cannot be made.
     """
-    spec, weights = release.protocol.extractor, release.extractor
+    spec, weights = release.protocol.extractor, release.planted.extractor
     if spec is None or weights is None:
         raise DataError(
             expected="a release with its extractor",
@@ -124,10 +126,10 @@ def _finding(found: WhiteBoxResult, access: Access) -> Finding:
 
 def require_shape(images: Images, release: Release) -> None:
     """Raise `DataError` unless these are uint8 images of the shape of the marked ones."""
-    wanted = release.protocol.image_shape
+    wanted = image_shape(release.protocol)
     if images.dtype != np.uint8 or images.shape[1:] != wanted or not len(images):
         raise DataError(
             expected=f"held-out uint8 images of shape {wanted}, as the marked ones",
             came=f"{len(images)} {images.dtype} images of shape {images.shape[1:]}",
-            do="pass others with --held-out",
+            do="pass others (held_out=)",
         )

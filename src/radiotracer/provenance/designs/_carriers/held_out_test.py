@@ -11,23 +11,23 @@ from torch import nn
 from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import frozen_copy, require_linear_head
-from radiotracer.provenance import Key
-from radiotracer.provenance.carrier_mark import features_of
-from radiotracer.provenance.carrier_test import Build, extractor_of, require_shape
 from radiotracer.provenance.controls import SOUND, silent_control, uniform_control
-from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.held_out_marks import (
+from radiotracer.provenance.designs._carriers.held_out_marks import (
     IMAGES,
     STEPS,
     Progress,
     Questions,
     make_questions,
 )
+from radiotracer.provenance.designs._carriers.marking import features_of
+from radiotracer.provenance.designs._carriers.testing import Build, extractor_of, require_shape
+from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.kept import Kept
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Suspect, require_access
 from radiotracer.provenance.models.answers import to_scores
+from radiotracer.provenance.preferences import log_odds
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_mark import log_odds
 from radiotracer.stats import fisher
 
 Reals = NDArray[np.float64]
@@ -164,6 +164,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
         control_log10_p=tuple(marked.control_log10_p.tolist()),
         controls=tuple(checked),
         least_log10_p=least(int(is_marked.sum()), keys),
+        stands_on=f"{int(is_marked.sum())} classes and {keys} control keys",
         details={
             "control_keys": keys,
             "classes": int(is_marked.sum()),
@@ -245,7 +246,7 @@ def require_labels(labels: Labels, images: Images, release: Release) -> None:
         raise DataError(
             expected=f"{len(images)} labels from 0 to {classes - 1} of the held-out images",
             came=f"{labels.dtype} of shape {labels.shape}" + ", or others" * fits,
-            do="pass held-out data of the same classes with --held-out",
+            do="pass held-out data of the same classes (held_out=)",
         )
 
 

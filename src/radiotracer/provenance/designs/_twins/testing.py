@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiotracer.data import Images
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key, control_keys, published_twins
-from radiotracer.provenance.controls import CONTROLS, silent_control, uniform_control
-from radiotracer.provenance.finding import Control, Finding
+from radiotracer.provenance.controls import CONTROLS
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, require_access
+from radiotracer.provenance.preferences import Reals, audit_preferences, preference
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_mark import preference
-from radiotracer.stats import Weighting, signflip, signflip_control
-
-Reals = NDArray[np.float64]
 
 DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Where labels are asked. One label says little of how sure a model is; how far it holds, more."""
-
-WEIGHTING: Weighting = "magnitudes"
-"""What a pair counts for: by how much a twin is preferred, the largest twentieth cut off. On
-development data it told more than ranks in each of six trainings."""
-
-_NULL = (
-    "exact: a secret fair coin chose each published twin, so for a model that does not depend on "
-    "these coins every pair points to the published twin with probability 1/2, independently"
-)
 
 
 def audit_twins(
@@ -83,71 +70,6 @@ def audit_twins(
     )
 
 
-def audit_preferences(
-    asked: Reals,
-    blind: Reals | None,
-    key: Key,
-    ids: Sequence[str],
-    access: Access,
-    *,
-    references: Sequence[Reals] = (),
-    controls: int = CONTROLS,
-) -> Finding:
-    """The test of `audit_twins`, whatever the twins are and however the suspect was asked.
-
-    Args:
-        asked: By how much the suspect prefers the first twin to the second, shape (k,).
-        blind: The same of networks that cannot know the coins, shape (k,), where there are some.
-        key: Tosses the coins.
-        ids: What each coin hangs on; k different texts.
-        access: What was used of the suspect.
-        references: What each reference prefers; each of shape (k,).
-        controls: How many fresh keys the same test is repeated with.
-    """
-    signs = _signs(key, ids)
-    explained = [] if blind is None else [blind]
-    checked = []
-    if references:
-        explained.append(np.mean(references, axis=0))
-        checked.append(_blind_control(explained[-1] * signs))
-    if explained:
-        asked = beyond(asked, np.stack(explained, axis=1))
-    test = signflip(asked * signs, weighting=WEIGHTING)
-    others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
-    control_log10_p = signflip_control(asked * signs, others != signs, weighting=WEIGHTING)
-    published = int((asked * signs > 0).sum())
-    return Finding(
-        access=access,
-        statistic="sum of the preferences for published twins, the largest twentieth cut off",
-        null=_NULL,
-        log10_p=test.log10_p,
-        effect=test.statistic / test.largest if test.largest else 0.0,
-        effect_means="the sum over the largest that it could be, from -1 to 1",
-        coins=test.pairs - test.zeros,
-        control_log10_p=tuple(control_log10_p.tolist()),
-        controls=(uniform_control(control_log10_p), *checked),
-        details={
-            "pairs": test.pairs,
-            "published_preferred": published,
-            "sealed_preferred": test.pairs - test.zeros - published,
-            "undecided": test.zeros,
-        },
-    )
-
-
-def beyond(asked: Reals, blind: Reals) -> Reals:
-    """What is left of preferences after their least-squares fit by those of networks, (k,).
-
-    None of them knows which twin is published, so neither does the rest.
-
-    Args:
-        asked: The suspect's preferences, shape (k,).
-        blind: Those of networks that cannot know the coins, shape (k, networks).
-    """
-    fitted, *_ = np.linalg.lstsq(blind, asked, rcond=None)
-    return np.asarray(asked - blind @ fitted)
-
-
 def images_asked(release: Release, access: Access) -> Images:
     """The images that an audit asks about, shape (n, h, w, c): 2k for scores, 10k for labels."""
     twins = release.planted.arrays["twins"]
@@ -196,15 +118,3 @@ def preferences(suspect: Suspect, release: Release, access: Access) -> Reals:
             do="audit a suspect that tells these classes apart",
         )
     return preference(first, second, labels)
-
-
-def _blind_control(differences: Reals) -> Control:
-    """Whether references prefer published twins, or sealed ones: then they know the coins."""
-    sides = (signflip(each, weighting=WEIGHTING).log10_p for each in (differences, -differences))
-    either = min(sides)
-    return silent_control("references", min(0.0, either + np.log10(2.0)), "either twin preferred")
-
-
-def _signs(key: Key, ids: Sequence[str]) -> Reals:
-    """+1 where the first twin is published, -1 where the second one is."""
-    return np.where(published_twins(key, ids) == 0, 1.0, -1.0)

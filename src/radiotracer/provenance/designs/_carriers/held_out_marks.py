@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +12,16 @@ from torch import nn
 from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import frozen_copy, require_linear_head
-from radiotracer.provenance import Key, control_keys
-from radiotracer.provenance import carriers as carriers_of
-from radiotracer.provenance.carrier_mark import MarkConfig, mark_with_carriers
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.design import Progress
+from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
+from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
+from radiotracer.provenance.designs._carriers.settings import CarrierConfig
 from radiotracer.provenance.kept import Kept, once
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.release import Release
 
 Reals = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 IMAGES = 20
 """Held-out images of each class that are marked, where there are so many. More say little: what
@@ -116,7 +117,7 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
     by_slot = np.repeat(drawn[:1], keys + 1, axis=0)
     for own, c in zip(order, classes, strict=True):
         by_slot[:, c] = drawn[own, c]
-    config = hasty(MarkConfig.model_validate(release.protocol.settings), steps)
+    config = hasty(CarrierConfig.model_validate(release.protocol.settings), steps)
     seed = int.from_bytes(key.derive("audit/held-out/augmentations", 6))
     n, made = len(rows), list[NDArray[Any]]()
     several = max(1, _AT_ONCE // n)
@@ -148,7 +149,7 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
     )
 
 
-def hasty(config: MarkConfig, steps: int) -> MarkConfig:
+def hasty(config: CarrierConfig, steps: int) -> CarrierConfig:
     """The settings of a release with fewer steps, each so large that the radius is reached.
 
     Args:
@@ -175,7 +176,7 @@ def classes_asked(release: Release, labels: Labels, keys: int) -> tuple[int, ...
     if keys < FEWEST_KEYS:
         raise InputError(
             expected=f"at least {FEWEST_KEYS} control keys",
-            came=f"--control-keys {keys}",
+            came=f"control_keys={keys}",
             do="pass 99; with K of them no class can show less than 1 in K + 1",
         )
     protocol = release.protocol
@@ -186,7 +187,7 @@ def classes_asked(release: Release, labels: Labels, keys: int) -> tuple[int, ...
             expected=f"at least {FEWEST} held-out images of every marked class",
             came=f"{counts[few[0]]} of {protocol.class_names[few[0]]!r}"
             + f" and too few of {len(few) - 1} others" * (len(few) > 1),
-            do="pass more with --held-out",
+            do="pass more (held_out=)",
         )
     others = [
         c
@@ -210,21 +211,14 @@ def how_many(release: Release, labels: Labels, keys: int, *, images_per_class: i
     return (keys + 2) * sum(min(images_per_class, int((labels == c).sum())) for c in chosen)
 
 
-def labels_of(held_out: Dataset | None, release: Release) -> Labels | None:
-    """The labels of held-out data, numbered as in the release; None without data.
-
-    Raises:
-        DataError: They are of other classes, or in another order.
-    """
-    if held_out is None:
-        return None
+def require_classes(held_out: Dataset, release: Release) -> None:
+    """Raise `DataError` unless held-out data have the classes of the release, in its order."""
     if held_out.class_names != release.protocol.class_names:
         raise DataError(
             expected=f"held-out data of the marked classes {_listed(release.protocol.class_names)}",
             came=_listed(held_out.class_names),
-            do="pass data with the same classes in the same order with --held-out",
+            do="pass data with the same classes in the same order (held_out=)",
         )
-    return held_out.labels
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from torch import Tensor
 
 from radiotracer.errors import InputError
-
-Augmentation = Literal["none", "shift", "shift-flip", "resized-crop"]
-"""Ways to vary an image; `augmenter` says what each one does."""
+from radiotracer.provenance.designs._carriers.settings import Augmentation
 
 _PARTS = 8
 """Images are shifted by up to one of so many parts: 4 pixels of 32, the usual augmentation."""

@@ -13,9 +13,9 @@ from torch import nn
 from radiotracer.data import Images
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, require_linear_head
-from radiotracer.provenance.alignment import Alignment, Reals, align
-from radiotracer.provenance.carrier_mark import features_of
 from radiotracer.provenance.controls import CONTROLS
+from radiotracer.provenance.designs._carriers.alignment import Alignment, Reals, align
+from radiotracer.provenance.designs._carriers.marking import features_of
 from radiotracer.stats import Uniformity, cosine_log10_p, fisher, uniformity
 
 _NOTHING = 1e-5

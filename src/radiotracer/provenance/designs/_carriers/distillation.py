@@ -10,10 +10,10 @@ from torch import nn
 
 from radiotracer.data import Images
 from radiotracer.gradients import frozen_copy
-from radiotracer.provenance.alignment import Reals, align
-from radiotracer.provenance.carrier_mark import features_of
 from radiotracer.provenance.controls import CONTROLS
-from radiotracer.provenance.white_box import (
+from radiotracer.provenance.designs._carriers.alignment import Reals, align
+from radiotracer.provenance.designs._carriers.marking import features_of
+from radiotracer.provenance.designs._carriers.white_box import (
     WhiteBoxResult,
     head_weights,
     require_carriers,

@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Images, Labels
@@ -21,39 +20,15 @@ from radiotracer.gradients import (
     penultimate,
     require_linear_head,
 )
-from radiotracer.provenance.augment import Augmentation, augmenter
-from radiotracer.provenance.carriers import carriers as carriers_of
+from radiotracer.provenance.designs._carriers.augment import augmenter
+from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
+from radiotracer.provenance.designs._carriers.settings import CarrierConfig
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
 from radiotracer.provenance.release import Planted
 
 FEATURE_BATCH = 256
-
-
-class MarkConfig(BaseModel):
-    """How images are marked.
-
-    Args:
-        radius: How many of 255 grey levels a pixel may change by.
-        steps: Of gradient descent.
-        rate: The first step of Adam, in grey levels; it falls linearly to nothing.
-        lambda_feature: Weight of the length of the features' shift. Since the shift along the
-            carrier is at most that length, 1 or more would hold the features where they are.
-        lambda_image: Weight of the mean squared change of a pixel, in squared grey levels.
-        augmentation: How images are varied at every step; what the mark is to survive.
-        batch_size: Images per step; time and memory, nothing else, where nothing is drawn.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    radius: int = Field(default=10, ge=1, le=255)
-    steps: int = Field(default=30, ge=1)
-    rate: float = Field(default=2.0, gt=0, allow_inf_nan=False)
-    lambda_feature: float = Field(default=0.01, ge=0, lt=1)
-    lambda_image: float = Field(default=0.0002, ge=0, allow_inf_nan=False)
-    augmentation: Augmentation = "none"
-    batch_size: int = Field(default=64, ge=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +56,7 @@ def mark_with_carriers(
     labels: Labels,
     carriers: NDArray[np.float64],
     model: nn.Module,
-    config: MarkConfig | None = None,
+    config: CarrierConfig | None = None,
     *,
     seed: int,
     kept: Kept | None = None,
@@ -122,7 +97,7 @@ def mark_with_carriers(
         InputError: A network that does not fit the images or has no head, or a missing extra.
         NotFiniteError: Features or their gradients are NaN or infinite.
     """
-    config = config or MarkConfig()
+    config = config or CarrierConfig()
     _require_labelled(images, labels, carriers)
     # Images are in channels-last, which is faster on processors too.
     with frozen_copy(model, images, seed=seed, memory_format=torch.channels_last) as network:
@@ -156,7 +131,7 @@ def plant_carriers(
     chosen: Dataset,
     key: Key,
     model: nn.Module,
-    config: MarkConfig | None = None,
+    config: CarrierConfig | None = None,
     *,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
@@ -165,7 +140,8 @@ def plant_carriers(
 
     Returns:
         Columns ``psnr`` in decibels, ``max_difference`` in grey levels, ``shift`` along the carrier
-        and ``feature_norm``, to compare it with; no arrays: carriers follow from the key.
+        and ``feature_norm``, to compare it with; no arrays: carriers follow from the key. The
+        model's weights as they are now: the caller may go on training it.
 
     Raises:
         InputError: A network that does not fit the images or has no head, or a missing extra.
@@ -200,6 +176,7 @@ def plant_carriers(
             "feature_norm": marked.feature_norm,
         },
         arrays={},
+        extractor={name: value.clone() for name, value in model.state_dict().items()},
     )
 
 
@@ -232,7 +209,7 @@ def _moved(
     images: Images,
     directions: NDArray[np.float64],
     vary: Callable[[Tensor], Tensor],
-    config: MarkConfig,
+    config: CarrierConfig,
 ) -> tuple[Images]:
     """The marked images of one batch, shape (n, h, w, c); `directions` are carriers over scale."""
     original = inputs_for(network, images)

@@ -9,38 +9,19 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, inputs_for
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.designs._twins.settings import TwinConfig
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
+from radiotracer.provenance.preferences import preference
 from radiotracer.provenance.release import Planted
-from radiotracer.provenance.twins import published_twins
-
-
-class TwinConfig(BaseModel):
-    """How twins are made.
-
-    Args:
-        radius: How many of 255 grey levels a pixel may change by.
-        psnr: The lowest PSNR of a twin, in decibels above 0; None sets no limit beside the radius.
-            The changes that matter least to the networks are taken back until it is kept.
-        steps: Of signed gradient descent.
-        batch_size: Images per step; time and memory, nothing else.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    radius: int = Field(default=6, ge=1, le=255)
-    psnr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    steps: int = Field(default=40, ge=1)
-    batch_size: int = Field(default=100, ge=1)
 
 
 def plant_twins(
@@ -82,7 +63,9 @@ def plant_twins(
     """
     config = config or TwinConfig()
     if not models:
-        raise InputError(expected="a network to mark with", came="none", do="pass --extractor")
+        raise InputError(
+            expected="a network to mark with", came="none", do="train one on such data"
+        )
     images, labels = chosen.content, chosen.labels
     published = published_twins(key, chosen.ids.tolist())
     made, reference = [], []
@@ -108,33 +91,6 @@ def plant_twins(
         columns={"twin": published, "psnr": psnr, "max_difference": difference},
         arrays={"twins": twins, "reference": np.concatenate(reference)},
     )
-
-
-def preference(
-    first: NDArray[np.float64], second: NDArray[np.float64], labels: Labels
-) -> NDArray[np.float64]:
-    """By how much scores say the label more of the first twin than of the second.
-
-    Args:
-        first: Log-probabilities, shape (k, columns).
-        second: The same of the other twins.
-        labels: Shape (k,).
-
-    Returns:
-        Differences of log odds (natural), shape (k,).
-    """
-    return log_odds(first, labels) - log_odds(second, labels)
-
-
-def log_odds(scores: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """``log p(label) - log(1 - p(label))`` of log-probabilities (k, columns), shape (k,).
-
-    Summed over the other columns, not taken from 1 - p: what a model is sure of still differs.
-    """
-    rows = np.arange(len(labels))
-    others = scores.copy()
-    others[rows, labels] = -np.inf
-    return np.asarray(scores[rows, labels] - logsumexp(others, axis=1))
 
 
 def _pair(

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data import Images, Labels
-from radiotracer.provenance import Key, control_keys
-from radiotracer.provenance.controls import CONTROLS, uniform_control
+from radiotracer.provenance.controls import CONTROLS, control_keys, uniform_control
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.settings import TagConfig
 from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, require_access
+from radiotracer.provenance.pixels import image_shape
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tag_mark import TagConfig
-from radiotracer.provenance.tags import tag_images, tag_labels
 from radiotracer.stats import binomial_log10_p
 
 _NULL = (
@@ -28,13 +29,13 @@ def audit_tags(
     """Ask a suspect for the labels of all tags, and count those that are the key's.
 
     Whatever the suspect names, the key's label is another draw: with C classes and n tags the hits
-    of a model that knows nothing of the labels have the law Binomial(n, 1 / C), even if it gives
-    all tags one label. A class beyond the data's is never a hit.
+    of a model that knows nothing of the labels are distributed as Binomial(n, 1 / C), even if it
+    gives all tags one label. A class beyond the data's is never a hit.
 
     Controls draw other labels for the same tags, by fresh keys; the suspect is asked once. Hits are
     few whole numbers, and p-values of them coarser than uniform ones. A control's p-value is
     therefore drawn, by its key, between those of its hits and of one hit more, which makes it
-    exactly uniform, so that a test that accuses too easily shows. The audit's own is never drawn.
+    exactly uniform, so that a test that rejects too easily shows. The audit's own is never drawn.
 
     Source: Bouaziz, El-Mhamdi and Usunier 2024, "Data taggants". Differs in: the first label alone,
     not the first k; classes all alike; and controls.
@@ -72,13 +73,14 @@ def audit_tags(
             "labels_named": len(np.unique(named)),
         },
         least_log10_p=-len(tags) * float(np.log10(classes)),
+        stands_on=f"{len(tags)} tag{'s' * (len(tags) != 1)} of {classes} classes",
     )
 
 
 def tags_asked(release: Release, key: Key) -> Images:
     """The images that an audit asks about: all tags, uint8, shape (n, h, w, c)."""
     count = TagConfig.model_validate(release.protocol.settings).tags
-    return tag_images(key, count, release.protocol.image_shape)
+    return tag_images(key, count, image_shape(release.protocol))
 
 
 def control_log10_p(named: Labels, key: Key, classes: int, count: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Audit by twins of texts: does the suspect prefer the canaries that a secret coin published?"""
+"""Audit by canaries: does the suspect prefer those that a secret coin published?"""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Labels
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key
 from radiotracer.provenance.controls import CONTROLS
+from radiotracer.provenance.designs._canaries.planting import (
+    CANARIES,
+    COINS,
+    coins_in,
+    with_canary,
+)
+from radiotracer.provenance.designs._canaries.settings import CanaryConfig
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.models import Access
-from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextSuspect
-from radiotracer.provenance.text_twins import with_canary
-from radiotracer.provenance.twin_mark import preference
-from radiotracer.provenance.twin_test import audit_preferences
-
-Reals = NDArray[np.float64]
+from radiotracer.provenance.key import Key
+from radiotracer.provenance.models import Access, Suspect, require_access
+from radiotracer.provenance.preferences import Reals, audit_preferences, preference
+from radiotracer.provenance.release import Release
 
 LEADS = (0, 2, 4, 8, 16)
 """Where labels are asked: how many words of a text of another class stand with the canary. One
 label says little of how sure a model is; how much it takes to change it, more."""
 
 
-def audit_texts(
-    release: TextRelease,
+def audit_canaries(
+    release: Release,
     key: Key,
-    suspect: TextSuspect,
-    access: Access | None = None,
+    suspect: Suspect,
+    access: Access,
     *,
-    references: Sequence[TextSuspect] = (),
+    references: Sequence[Suspect] = (),
     controls: int = CONTROLS,
 ) -> Finding:
-    """Test whether a suspect was trained on marked texts.
+    """Ask a suspect about both canaries of every coin.
 
     By scores, the suspect is asked about both canaries of every coin, alone: the texts themselves
     are not shown to it. A coin counts by how much more the log odds of the label are with the
@@ -52,44 +54,34 @@ def audit_texts(
     the same.
 
     Args:
-        release: What was marked, as committed.
+        release: Of the design ``canaries``.
         key: Its secret.
         suspect: The model.
-        access: Scores or labels; None is the more telling one that it gives.
+        access: Scores or labels.
         references: Models that cannot know the coins, trained as the suspect may have been, on the
             originals: what they prefer is taken off. They must give what `access` says.
         controls: How many fresh keys the same test is repeated with.
 
     Raises:
-        InputError: The commitment does not open, texts were edited, the suspect does not give that,
-            or its answers cannot be used.
+        InputError: The suspect does not give that, or its answers cannot be used.
     """
-    release.require_committed(key)
-    access = access or best_text_access(suspect)
-    coins = list(dict.fromkeys(release.coins.tolist()))
+    require_access(suspect, access)
     return audit_preferences(
         text_preferences(suspect, release, access),
         None,
         key,
-        coins,
+        coins_in(release),
         access,
         references=[text_preferences(each, release, access) for each in references],
         controls=controls,
     )
 
 
-def best_text_access(suspect: TextSuspect) -> Access:
-    """Scores where the suspect gives some, else labels."""
-    return "scores" if "scores" in suspect.access else "labels"
-
-
-def texts_asked(release: TextRelease, access: Access = "scores") -> tuple[str, ...]:
+def texts_asked(release: Release, access: Access) -> tuple[str, ...]:
     """All texts that an audit asks about: 2 per coin for scores, 10 per marked text for labels.
 
-    For suspects that are asked elsewhere: see `answered_suspect`. They tell of the sealed canaries:
-    whoever has them and the release knows the coins.
+    They tell of the sealed canaries: whoever has them and the release knows the coins.
     """
-    _require_access(access)
     if access == "scores":
         _, _, pairs = _by_coin(release)
         return tuple(canary for pair in pairs for canary in pair)
@@ -98,7 +90,7 @@ def texts_asked(release: TextRelease, access: Access = "scores") -> tuple[str, .
     )
 
 
-def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access) -> Reals:
+def text_preferences(suspect: Suspect, release: Release, access: Access) -> Reals:
     """By how much a suspect prefers the first canary of each coin to the second, float64, (coins,).
 
     Args:
@@ -111,7 +103,6 @@ def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access)
     Raises:
         InputError: The suspect does not give that, or scores of fewer classes.
     """
-    _require_access(access)
     places, labels, pairs = _by_coin(release)
     if access == "labels":
         asked = np.zeros(len(release.rows))
@@ -120,14 +111,14 @@ def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access)
                 named = suspect.labels(_against(release, which, words))
                 asked += sign * (named == release.labels)
         return np.asarray(np.bincount(places, weights=asked), dtype=np.float64)
-    first, second = (suspect.scores([pair[which] for pair in pairs]) for which in (0, 1))
-    if suspect.outputs == "losses":
+    first, second = (suspect.scores(tuple(pair[which] for pair in pairs)) for which in (0, 1))
+    if suspect.answers == "losses":
         return np.asarray(first[:, 0] - second[:, 0])
     classes = len(release.protocol.class_names)
     if classes < 2:
         raise InputError(
             expected="losses of a language model: the marked texts have one class",
-            came=f"{suspect.outputs} of classes from {suspect.name}",
+            came=f"scores of classes from {suspect.name}",
             do='pass a function of losses, with outputs="losses"',
         )
     if first.shape[1] < classes:
@@ -139,37 +130,38 @@ def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access)
     return preference(first, second, labels)
 
 
-def _by_coin(release: TextRelease) -> tuple[NDArray[np.int64], Labels, list[tuple[str, str]]]:
+def _by_coin(release: Release) -> tuple[NDArray[np.int64], Labels, list[tuple[str, str]]]:
     """The place of each marked text's coin, shape (k,); of each coin its label and its canaries."""
-    names = dict.fromkeys(release.coins.tolist())
-    place_of = {name: place for place, name in enumerate(names)}
-    places = np.array([place_of[name] for name in release.coins.tolist()], dtype=np.int64)
+    place_of = {name: place for place, name in enumerate(coins_in(release))}
+    named = release.planted.arrays[COINS].tolist()
+    places = np.array([place_of[name] for name in named], dtype=np.int64)
     _, first = np.unique(places, return_index=True)
-    return places, release.labels[first], [release.canaries[row] for row in first.tolist()]
+    pairs = _canaries(release)
+    return places, release.labels[first], [pairs[row] for row in first.tolist()]
 
 
-def _against(release: TextRelease, which: int, words: int) -> list[str]:
+def _canaries(release: Release) -> list[tuple[str, str]]:
+    """Both canaries of every marked text."""
+    return [(first, second) for first, second in release.planted.arrays[CANARIES].tolist()]
+
+
+def _against(release: Release, which: int, words: int) -> tuple[str, ...]:
     """One of the canaries of every marked text with the first words of one of another class.
 
     The texts of the other classes take turns; where there are none, it is the text's own words.
     """
+    pairs = _canaries(release)
     if not words:
-        return [pair[which] for pair in release.canaries]
+        return tuple(pair[which] for pair in pairs)
+    place = CanaryConfig.model_validate(release.protocol.settings).place
     labels = release.labels
     others = {label: np.flatnonzero(labels != label) for label in set(labels.tolist())}
     turns = dict.fromkeys(others, 0)
     asked = []
-    for row, (label, pair) in enumerate(zip(labels.tolist(), release.canaries, strict=True)):
+    for row, (label, pair) in enumerate(zip(labels.tolist(), pairs, strict=True)):
         rows = others[label]
         other = rows[turns[label] % len(rows)] if len(rows) else row
         turns[label] += 1
         lead = " ".join(release.originals[other].split(None, words)[:words])
-        asked.append(with_canary(lead, pair[which], release.config.place))
-    return asked
-
-
-def _require_access(access: Access) -> None:
-    if access == "weights":
-        raise InputError(
-            expected="scores or labels for marked texts", came=access, do="choose one of these"
-        )
+        asked.append(with_canary(lead, pair[which], place))
+    return tuple(asked)

@@ -40,23 +40,6 @@ def carriers(key: Key, classes: int, dimensions: int) -> NDArray[np.float64]:
     )
 
 
-def control_keys(source: Key | np.random.Generator, count: int) -> tuple[Key, ...]:
-    """Keys that marked nothing: what a test says under them is what it says of the innocent.
-
-    Args:
-        source: The key whose audit they belong to (the same keys every time), or a generator.
-        count: How many; the first ones do not depend on it.
-
-    Raises:
-        InputError: A negative count.
-    """
-    if count < 0:
-        raise InputError(expected="a count of at least 0", came=str(count), do="pass 1000")
-    if isinstance(source, Key):
-        return tuple(Key(source.derive(f"control/{i}")) for i in range(count))
-    return tuple(Key(source.bytes(32)) for _ in range(count))
-
-
 def _direction(key: Key, label: str, dimensions: int) -> NDArray[np.float64]:
     raw = np.asarray(key.generator(label).bit_generator.random_raw(dimensions), dtype=np.uint64)
     # 53 bits to the middles of 2^53 equal parts of (0, 1), and from there to normal numbers: the
