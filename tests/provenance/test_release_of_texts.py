@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marked_world import by_twins
-from radiotracer.data import TEXTS, Dataset, open_texts
+from radiotracer.data import TEXTS, Dataset
+from radiotracer.data.npz import read_arrays, write_npz
+from radiotracer.data.saved import open_saved
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.release import Release
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.designs.canaries import CanaryConfig
-from text_world import KEY, by_canaries, letters
+from radiotracer.provenance.marking import mark
+from radiotracer.provenance.release import Release
+from text_world import KEY, by_canaries, canaries, coins, letters
 
 
 @pytest.fixture
@@ -32,16 +32,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_comes_back_whole(folder: Path) -> None:
-    release, again = by_canaries(repeats=3), TextRelease.read(folder)
-    again.require_committed(KEY)
+    release, again = by_canaries(repeats=3), Release.read(folder)
+    again.opened(KEY)
     assert again.commitment == release.commitment and again.protocol == release.protocol
     assert again.published.content == release.published.content
     assert again.published.class_names == release.published.class_names
-    assert again.originals == release.originals and again.canaries == release.canaries
-    for name in ("rows", "coins", "digests", "ids", "labels"):
+    assert again.originals == release.originals
+    for name, array in release.planted.arrays.items():
+        np.testing.assert_array_equal(again.planted.arrays[name], array)
+    for name in ("rows", "digests", "ids", "labels"):
         np.testing.assert_array_equal(getattr(again, name), getattr(release, name))
-    assert again.config == CanaryConfig(repeats=3)
-    assert again.protocol.share == 1.0 and again.protocol.coins == 20
+    assert again.protocol.settings == CanaryConfig(repeats=3).model_dump()
+    assert again.protocol.share == 1.0 and len(set(coins(again))) == 20
     assert (folder / "sealed").stat().st_mode & 0o777 == 0o700
 
 
@@ -56,9 +58,9 @@ def test_texts_of_any_kind_come_back(tmp_path: Path) -> None:
         class_names=("ham", "empty", "spam"),
         source="memory",
     )
-    mark_texts(texts, np.array([1, 4]), KEY).write(tmp_path / "marked")
-    release = TextRelease.read(tmp_path / "marked")
-    release.require_committed(KEY)
+    mark(texts, np.array([1, 4]), KEY).write(tmp_path / "marked")
+    release = Release.read(tmp_path / "marked")
+    release.opened(KEY)
     assert [release.published.content[row] for row in (0, 2, 3)] == [
         texts.content[row] for row in (0, 2, 3)
     ]
@@ -67,13 +69,13 @@ def test_texts_of_any_kind_come_back(tmp_path: Path) -> None:
 
 
 def test_what_is_published_tells_of_no_sealed_canary(folder: Path) -> None:
-    release = TextRelease.read(folder)
-    published = open_texts(str(folder / "release"))
+    release = Release.read(folder)
+    published = open_saved(folder / "release")
     assert published.digest == release.published.digest
     every = b"".join(each.read_bytes() for each in (folder / "release").iterdir())
     every += "\n".join(published.content).encode() + (folder / "commitment.json").read_bytes()
     assert KEY.fingerprint.encode() not in every and KEY.secret.hex().encode() not in every
-    pairs = dict(zip(release.coins.tolist(), release.canaries, strict=True))
+    pairs = dict(zip(coins(release), canaries(release), strict=True))
     sealed = published_twins(KEY, pairs) ^ 1
     for pair, coin in zip(pairs.values(), sealed.tolist(), strict=True):
         assert pair[coin].encode() not in every and pair[1 - coin].encode() in every
@@ -86,7 +88,7 @@ def test_an_edited_text_is_named_by_its_digest(folder: Path) -> None:
     texts[7] += "."
     pq.write_table(table.set_column(1, "text", pa.array(texts)), path)
     with pytest.raises(InputError) as caught:
-        TextRelease.read(folder).require_committed(KEY)
+        Release.read(folder).opened(KEY)
     digest = hashlib.sha256(texts[7].encode()).hexdigest()
     assert str(caught.value) == (
         "expected the published texts as they were marked; got 1 that were edited since: "
@@ -94,102 +96,119 @@ def test_an_edited_text_is_named_by_its_digest(folder: Path) -> None:
     )
 
 
-def other(release: TextRelease, **changes: Any) -> TextRelease:
+def other(release: Release, **changes: Any) -> Release:
     return dataclasses.replace(release, **changes)
+
+
+def with_array(release: Release, name: str, array: np.ndarray) -> Release:
+    arrays = {**release.planted.arrays, name: array}
+    return other(release, planted=dataclasses.replace(release.planted, arrays=arrays))
 
 
 def test_it_opens_for_nothing_else() -> None:
     """Whoever could change one of these afterwards could choose the coins."""
     release = by_canaries()
-    release.require_committed(KEY)
-    pairs, coins = list(release.canaries), release.coins.copy()
-    pairs[3] = pairs[3][::-1]
-    coins[3] = coins[5]
+    assert release.opened(KEY).release is release
+    pairs, named = (release.planted.arrays[name].copy() for name in ("canaries", "coins"))
+    pairs[3], named[3] = pairs[3][::-1].copy(), named[5]
     originals = (*release.originals[:3], "another", *release.originals[4:])
     labels = release.published.labels.copy()
     labels[3] ^= 1
     relabelled = release.published.with_labels(labels)
     digests = np.array([hashlib.sha256(b"x").hexdigest(), *release.digests[1:]])
     texts = ("x", *release.published.content[1:])
+    protocol = release.protocol
     for part, changed in {
-        "canaries": other(release, canaries=tuple(pairs)),
-        "coins": other(release, coins=coins),
-        "originals": other(release, originals=originals),
-        "rows": other(release, rows=release.rows[::-1].copy()),
-        "protocol": other(release, protocol=release.protocol.model_copy(update={"alpha": 0.05})),
-        "published": other(release, published=relabelled),
+        "root/planted/canaries": with_array(release, "canaries", pairs),
+        "root/planted/coins": with_array(release, "coins", named),
+        "root/originals": other(release, originals=originals),
+        "root/rows": other(release, rows=release.rows[::-1].copy()),
+        "protocol": other(release, protocol=protocol.model_copy(update={"alpha": 0.05})),
+        "root/published": other(release, published=relabelled),
     }.items():
-        with pytest.raises(InputError, match=f"another (root/)?{part}"):
-            changed.require_committed(KEY)
+        with pytest.raises(InputError, match=f"another {part}"):
+            changed.opened(KEY)
+    images = other(release, protocol=protocol.model_copy(update={"modality": "images"}))
+    with pytest.raises(InputError, match="another protocol"):
+        images.opened(KEY)
     swapped = dataclasses.replace(release.published, content=texts)
     with pytest.raises(InputError, match="another root/published"):
-        other(release, published=swapped, digests=digests).require_committed(KEY)
+        other(release, published=swapped, digests=digests).opened(KEY)
     with pytest.raises(InputError, match="another key"):
-        release.require_committed(Key(bytes(32)))
+        release.opened(Key(bytes(32)))
 
 
 def test_folders_that_are_none(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"that `TextRelease.write` wrote; got .*no folder"):
-        TextRelease.read(tmp_path / "none")
+    with pytest.raises(InputError, match=r"that `radiotracer mark` wrote; got .*no folder"):
+        Release.read(tmp_path / "none")
     with pytest.raises(InputError, match=r"already holds commitment\.json"):
         by_canaries().write(folder)
     by_canaries().write(folder, overwrite=True)
-    assert TextRelease.read(folder).protocol.coins == 60
+    assert len(set(coins(Release.read(folder)))) == 60
 
 
 @pytest.mark.parametrize(
-    ("name", "column", "values", "came"),
+    ("column", "values", "came"),
     [
-        ("manifest", "id", ["x"] * 60, "the manifest speaks of other texts"),
-        ("manifest", "row", [99] * 60, "index 99 is out of bounds"),
-        ("manifest", "canary_0", None, "canary_0"),
-        ("manifest", "original", [None] * 60, "something else than texts in the column original"),
-        ("manifest", "coin", [7] * 60, "something else than texts in the column coin"),
-        ("digests", "sha256", ["0" * 64], "60 published texts, 1 digests"),
+        ("id", ["x"] * 60, "the manifest speaks of other examples"),
+        ("row", [99] * 60, "index 99 is out of bounds"),
+        ("label", None, "label"),
     ],
 )
-def test_a_damaged_sealed_half(
-    folder: Path, name: str, column: str, values: list[Any] | None, came: str
+def test_a_damaged_manifest(
+    folder: Path, column: str, values: list[Any] | None, came: str
 ) -> None:
-    path = folder / "sealed" / f"{name}.parquet"
+    path = folder / "sealed" / "manifest.parquet"
     table = pq.read_table(path)
     if values is None:
         table = table.drop_columns([column])
-    elif len(values) == 1:
-        table = pa.table({column: values})
     else:
         table = table.set_column(table.column_names.index(column), column, pa.array(values))
     pq.write_table(table, path)
     with pytest.raises(DataError, match=f"the sealed half of a release.*{came}") as caught:
-        TextRelease.read(folder)
+        Release.read(folder)
     assert "\n" not in str(caught.value)
 
 
-def test_settings_that_are_none(folder: Path) -> None:
+def test_damaged_arrays_and_originals(folder: Path) -> None:
+    path = folder / "sealed" / "arrays.npz"
+    arrays = dict(read_arrays(path))
+    write_npz(path, {**arrays, "published_digests": arrays["published_digests"][:1]})
+    with pytest.raises(DataError, match="60 published examples, 1 digests"):
+        Release.read(folder)
+    write_npz(path, arrays)
+    originals = folder / "sealed" / "originals" / "texts.parquet"
+    pq.write_table(pq.read_table(originals).slice(0, 10), originals)
+    with pytest.raises(DataError, match="60 marked, 10 originals"):
+        Release.read(folder)
+    originals.unlink()
+    with pytest.raises(DataError, match="the sealed half of a release"):
+        Release.read(folder)
+
+
+def test_a_version_or_a_kind_that_nobody_knows(folder: Path) -> None:
     path = folder / "sealed" / "protocol.json"
-    path.write_text(path.read_text().replace('"before"', '"between"'))
-    with pytest.raises(DataError, match=r"the sealed half of a release.*place"):
-        TextRelease.read(folder)
+    whole = path.read_text()
+    path.write_text(whole.replace('"schema_version": 1', '"schema_version": 9'))
+    with pytest.raises(DataError, match=r"version 1 of .*protocol.json; got version 9"):
+        Release.read(folder)
+    path.write_text(whole.replace('"texts"', '"smells"'))
+    with pytest.raises(InputError, match="a kind of example .*; got 'smells'"):
+        Release.read(folder)
+    path.write_text(whole.replace('"texts"', '"images"'))
+    with pytest.raises(DataError, match="a protocol of images"):
+        Release.read(folder)
 
 
 def test_no_table_and_no_sealed_half(folder: Path) -> None:
     (folder / "sealed" / "manifest.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match="the sealed half of a release"):
-        TextRelease.read(folder)
+        Release.read(folder)
     (folder / "sealed" / "manifest.parquet").unlink()
     with pytest.raises(DataError, match="the sealed half of a release"):
-        TextRelease.read(folder)
+        Release.read(folder)
     (folder / "sealed" / "protocol.json").unlink()
     with pytest.raises(DataError, match="no such file"):
-        TextRelease.read(folder)
-
-
-def test_images_are_no_texts(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    by_twins(count=10).write(tmp_path / "images")
-    with pytest.raises(DataError, match=r"protocol.json as `TextRelease.write` wrote it"):
-        TextRelease.read(tmp_path / "images")
-    with pytest.raises(InputError, match="a release of marked images; got one of texts in"):
         Release.read(folder)
 
 
@@ -198,11 +217,11 @@ def test_two_commitments(folder: Path) -> None:
     by_canaries(Key(bytes(32))).write(folder.with_name("other"))
     path.write_bytes((folder.with_name("other") / "commitment.json").read_bytes())
     with pytest.raises(DataError, match=r"one commitment, in .* got two"):
-        TextRelease.read(folder)
+        Release.read(folder)
 
 
 def test_the_protocol_says_how_it_will_be_audited() -> None:
     said = json.loads(by_canaries(repeats=3).protocol.model_dump_json())
-    assert said["design"] == "twins" and said["examples_are"] == "texts"
+    assert (said["design"], said["modality"], said["shape"]) == ("canaries", "texts", {})
     assert said["test"].keys() == {"scores", "labels", "weighting"}
     assert said["source_digest"] == letters().digest and said["marked_classes"] == [0, 1]

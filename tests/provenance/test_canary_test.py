@@ -13,23 +13,39 @@ from marked_world import FALSE_FAILURE
 from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key
-from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.audit import audit, questions
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.models import Access
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextOutputs, answered_suspect, text_suspect
-from radiotracer.provenance.designs._canaries.testing import LEADS, audit_texts, best_text_access, text_preferences, texts_asked
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._canaries.testing import LEADS, text_preferences, texts_asked
 from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.marking import mark
+from radiotracer.provenance.models import Access, Outputs, answered_suspect
+from radiotracer.provenance.models.answering import Answering
+from radiotracer.provenance.release import Release
 from radiotracer.stats import signflip, uniformity
 from radiotracer.training.text_classifier import TextConfig, text_scores, train_on_texts
-from text_world import KEY, by_canaries, knowing, letters, noisy, plain
+from text_world import (
+    KEY,
+    audit_texts,
+    by_canaries,
+    canaries,
+    coins,
+    knowing,
+    letters,
+    noisy,
+    of_texts,
+    plain,
+)
 
 
 @pytest.fixture(scope="module")
-def release() -> TextRelease:
+def release() -> Release:
     return by_canaries()
+
+
+def elsewhere(texts: Sequence[str], answers: np.ndarray, outputs: Outputs) -> Answering:
+    return answered_suspect(texts, answers, modality=TEXTS, outputs=outputs)
 
 
 def control_of(finding: Finding, name: str) -> bool:
@@ -42,7 +58,7 @@ def control_of(finding: Finding, name: str) -> bool:
     [("logits", "scores", 1), ("losses", "scores", 1), ("labels", "labels", 2)],
 )
 def test_uniform_or_larger_for_a_suspect_that_knows_no_coin(
-    outputs: TextOutputs, access: Access, repeats: int
+    outputs: Outputs, access: Access, repeats: int
 ) -> None:
     """Every key with canaries of its own. Each of the three fails by chance once in a million."""
     suspect, p = plain(outputs), []
@@ -69,7 +85,7 @@ def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Pat
     """The lab's classifier, trained on the originals, under 100 keys: once in a million."""
     config = TextConfig(buckets=512, length=32, width=8, hidden=8, epochs=2, batch_size=16)
     _, model = train_on_texts(letters(64), config, tmp_path / "run")
-    suspect = text_suspect(text_scores(model, config))
+    suspect = of_texts(text_scores(model, config))
     p = [
         audit_texts(by_canaries(key, 24), key, suspect, controls=1).log10_p
         for key in control_keys(KEY, 100)
@@ -80,12 +96,12 @@ def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Pat
 def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     """The lab's classifier on 240 letters, all marked, 12 of which share a canary."""
     texts = letters(240)
-    release = mark_texts(texts, np.arange(240), KEY, CanaryConfig(repeats=12))
+    release = mark(texts, np.arange(240), KEY, (), CanaryConfig(repeats=12))
     config = TextConfig(length=48, width=16, hidden=16, epochs=8, batch_size=16, learning_rate=1.0)
     found = {}
     for name, data in (("published", release.published), ("originals", texts)):
         _, model = train_on_texts(data, config, tmp_path / name)
-        suspect = text_suspect(text_scores(model, config))
+        suspect = of_texts(text_scores(model, config))
         for access in ("scores", "labels"):
             found[name, access] = audit_texts(release, KEY, suspect, access).log10_p  # type: ignore[arg-type]
     assert found["published", "scores"] < -3 and found["published", "labels"] < -2.5
@@ -97,7 +113,7 @@ def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     [("logits", "scores"), ("probabilities", "scores"), ("losses", "scores"), ("labels", "labels")],
 )
 def test_what_was_learned_is_found_and_the_contrary_is_not(
-    release: TextRelease, outputs: TextOutputs, access: Access
+    release: Release, outputs: Outputs, access: Access
 ) -> None:
     guilty, contrary = (
         audit_texts(release, KEY, knowing(release, much, outputs), access, controls=200)
@@ -113,11 +129,11 @@ def test_what_was_learned_is_found_and_the_contrary_is_not(
     assert guilty.details["published_preferred"] > guilty.details["sealed_preferred"]  # type: ignore[operator]
 
 
-def test_by_the_book(release: TextRelease) -> None:
+def test_by_the_book(release: Release) -> None:
     """The whole of the statistic written down once more."""
     suspect = knowing(release, 1.0)
     asked = []
-    for pair, label in zip(release.canaries, release.labels, strict=True):
+    for pair, label in zip(canaries(release), release.labels, strict=True):
         odds = []
         for canary in pair:
             p = np.exp(noisy([canary])[0])
@@ -140,16 +156,16 @@ def test_by_the_book(release: TextRelease) -> None:
 def test_labels_by_the_book() -> None:
     release = by_canaries(count=12, repeats=2)
     suspect = plain("labels")
-    total = dict.fromkeys(release.coins.tolist(), 0.0)
+    total = dict.fromkeys(coins(release), 0.0)
     for row in range(12):
         # Classes alternate, so the texts of the other one, in turns, are the next or the last.
         words = release.originals[row + 1 if row % 2 == 0 else row - 1].split()
         for lead in LEADS:
             for which, way in ((0, 1), (1, -1)):
-                canary = release.canaries[row][which]
+                canary = canaries(release)[row][which]
                 text = f"{canary}\n{' '.join(words[:lead])}" if lead else canary
-                total[release.coins[row]] += way * (
-                    suspect.labels([text])[0] == release.labels[row]
+                total[coins(release)[row]] += way * (
+                    suspect.labels((text,))[0] == release.labels[row]
                 )
     asked = text_preferences(suspect, release, "labels")
     assert asked.tolist() == list(total.values()) and np.abs(asked).max() >= 2
@@ -165,7 +181,7 @@ def test_texts_of_one_class_are_for_language_models(tmp_path: Path) -> None:
     assert text_preferences(plain("labels"), release, "labels").shape == (60,)
 
 
-def test_references_take_off_what_they_prefer(release: TextRelease) -> None:
+def test_references_take_off_what_they_prefer(release: Release) -> None:
     suspect = knowing(release, 0.7)
     alone, near = (
         audit_texts(release, KEY, suspect, references=each, controls=1) for each in ([], [plain()])
@@ -177,25 +193,24 @@ def test_references_take_off_what_they_prefer(release: TextRelease) -> None:
 
 
 @pytest.mark.parametrize("access", ["scores", "labels"])
-def test_a_model_that_was_asked_elsewhere(release: TextRelease, access: Access) -> None:
-    outputs: TextOutputs = "logits" if access == "scores" else "labels"
+def test_a_model_that_was_asked_elsewhere(release: Release, access: Access) -> None:
+    outputs: Outputs = "logits" if access == "scores" else "labels"
     suspect = knowing(release, 2.0, outputs)
     asked = texts_asked(release, access)
     assert len(asked) == (120 if access == "scores" else 600)
-    assert len(texts_asked(by_canaries(repeats=3))) == 40
-    answers = suspect.ask(asked)
-    recorded = answered_suspect(asked, answers, outputs)
+    assert len(texts_asked(by_canaries(repeats=3), "scores")) == 40
+    assert questions(release, KEY, access) == asked
+    answers = suspect.labels(asked) if access == "labels" else suspect.scores(asked)
+    recorded = elsewhere(asked, answers, outputs)
     one, other = (audit_texts(release, KEY, each, access) for each in (suspect, recorded))
     assert one == other
     with pytest.raises(InputError, match=f"one answer to each of {len(asked)} texts; got answers"):
-        answered_suspect(asked, np.asarray(answers)[:-1], outputs)
+        elsewhere(asked, answers[:-1], outputs)
     with pytest.raises(InputError, match="none to 1 of"):
-        audit_texts(
-            release, KEY, answered_suspect(asked[1:], np.asarray(answers)[1:], outputs), access
-        )
+        audit_texts(release, KEY, elsewhere(asked[1:], answers[1:], outputs), access)
 
 
-def test_edited_texts_are_refused_before_anything_is_asked(release: TextRelease) -> None:
+def test_edited_texts_are_refused_before_anything_is_asked(release: Release) -> None:
     def never(texts: Sequence[str]) -> np.ndarray:
         raise AssertionError(texts)
 
@@ -203,18 +218,18 @@ def test_edited_texts_are_refused_before_anything_is_asked(release: TextRelease)
     edited = dataclasses.replace(
         release, published=dataclasses.replace(release.published, content=texts)
     )
-    with pytest.raises(InputError, match=r"1 that were edited since: brief/ä0000 \([0-9a-f]{12}\)"):
-        audit_texts(edited, KEY, text_suspect(never))
+    with pytest.raises(InputError, match=r"1 text edited since: brief/ä0000 \([0-9a-f]{12}\)"):
+        audit(edited, KEY, of_texts(never))
     with pytest.raises(InputError, match="another key"):
-        audit_texts(release, Key(bytes(32)), text_suspect(never))
+        audit(release, Key(bytes(32)), of_texts(never))
 
 
-def test_what_cannot_be_used(release: TextRelease) -> None:
-    def audit(answer: object, outputs: TextOutputs = "logits") -> None:
+def test_what_cannot_be_used(release: Release) -> None:
+    def audited(answer: object, outputs: Outputs = "logits") -> None:
         def ask(texts: Sequence[str]) -> object:
             return answer(texts) if callable(answer) else answer
 
-        audit_texts(release, KEY, text_suspect(ask, outputs, name="it"))  # type: ignore[arg-type]
+        audit_texts(release, KEY, of_texts(ask, outputs, name="it"))  # type: ignore[arg-type]
 
     nan = noisy(["a"] * 60)
     nan[3, 1] = np.nan
@@ -244,32 +259,30 @@ def test_what_cannot_be_used(release: TextRelease) -> None:
         ),
     ):
         with pytest.raises(error) as caught:
-            audit(answer, outputs)  # type: ignore[arg-type]
+            audited(answer, outputs)  # type: ignore[arg-type]
         assert said in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(InputError, match="expected outputs that are logits"):
-        text_suspect(noisy, "perplexities")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="expected a function of a list of texts; got a int"):
-        text_suspect(3)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="function= module:function"):
-        text_suspect("no_such_module:scores")
+        of_texts(noisy, "perplexities")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected a function of texts; got a int"):
+        of_texts(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="python: module:function"):
+        of_texts("no_such_module:scores")
 
 
-def test_what_a_suspect_does_not_give(release: TextRelease) -> None:
-    with pytest.raises(InputError, match=r"expected scores from it; got .* gives labels only"):
+def test_what_a_suspect_does_not_give(release: Release) -> None:
+    with pytest.raises(InputError, match="that gives scores; got it, which gives labels"):
         audit_texts(release, KEY, plain("labels"), "scores")
-    with pytest.raises(InputError, match=r"expected labels from it; got .* gives losses only"):
+    with pytest.raises(InputError, match="that gives labels; got it, which gives losses"):
         audit_texts(release, KEY, plain("losses"), "labels")
     for asking in (
-        lambda: audit_texts(release, KEY, plain(), "weights"),
-        lambda: texts_asked(release, "weights"),
+        lambda: audit(release, KEY, plain(), "weights"),
+        lambda: questions(release, KEY, "weights"),
     ):
-        with pytest.raises(InputError, match="scores or labels for marked texts; got weights"):
+        with pytest.raises(InputError, match="access=scores or labels for .*; got access=weights"):
             asking()
-    assert [best_text_access(plain(each)) for each in ("logits", "labels", "losses")] == [
-        "scores",
-        "labels",
-        "scores",
-    ]
+    assert [audit(release, KEY, plain(each)).access for each in ("logits", "labels", "losses")] == [
+        "scores", "labels", "scores",
+    ]  # fmt: skip
 
 
 def test_a_function_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,18 +290,18 @@ def test_a_function_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "def scores(texts): return [[0, len(t)] for t in texts]"
     )
     monkeypatch.chdir(tmp_path)
-    suspect = text_suspect("my_text_model:scores", classes=2)
-    assert suspect.name == "my_text_model:scores" and suspect.labels(["a", ""]).tolist() == [1, 0]
+    suspect = of_texts("my_text_model:scores", classes=2)
+    assert suspect.name == "my_text_model:scores" and suspect.labels(("a", "")).tolist() == [1, 0]
     assert suspect.identity["function"] == "my_text_model:scores"
 
 
-def test_batches_of_any_size_are_the_same(release: TextRelease) -> None:
+def test_batches_of_any_size_are_the_same(release: Release) -> None:
     one = audit_texts(release, KEY, knowing(release, 1.0))
     small = dataclasses.replace(knowing(release, 1.0), batch=7)
     assert audit_texts(release, KEY, small) == one
 
 
-def test_a_suspect_of_more_classes(release: TextRelease) -> None:
+def test_a_suspect_of_more_classes(release: Release) -> None:
     """Its scores are of the first ones."""
     found = audit_texts(release, KEY, knowing(release, 4.0, columns=5), controls=1)
     assert found.log10_p < -5
@@ -297,14 +310,14 @@ def test_a_suspect_of_more_classes(release: TextRelease) -> None:
 def test_the_place_after_the_text() -> None:
     texts = Dataset(
         modality=TEXTS,
-        content=tuple(f"{each}\n" for each in letters(6).texts),
+        content=tuple(f"{each}\n" for each in letters(6).content),
         labels=np.arange(6) % 2,
         ids=np.array(list("abcdef")),
         class_names=("a", "b"),
         source="memory",
     )
-    release = mark_texts(texts, np.arange(6), KEY, CanaryConfig(place="after"))
+    release = mark(texts, np.arange(6), KEY, (), CanaryConfig(place="after"))
     asked = texts_asked(release, "labels")
-    assert asked[0] == release.canaries[0][0]
+    assert asked[0] == canaries(release)[0][0]
     lead = " ".join(texts.content[1].split()[:2])
-    assert asked[12] == f"{lead}\n{release.canaries[0][0]}\n"
+    assert asked[12] == f"{lead}\n{canaries(release)[0][0]}\n"

@@ -1,4 +1,4 @@
-"""Twins of texts: canaries of one law, a coin per canary, and texts that stay as they are."""
+"""Canaries: all drawn alike, a coin for each pair, and texts that stay as they are."""
 
 from __future__ import annotations
 
@@ -15,12 +15,32 @@ from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.text_mark import mark_texts
+from radiotracer.provenance.designs._canaries.planting import (
+    CONSONANTS,
+    VOWELS,
+    canary_pair,
+    coins_of,
+    long_enough,
+    with_canary,
+)
 from radiotracer.provenance.designs.canaries import CanaryConfig
-from radiotracer.provenance.designs._canaries.planting import CONSONANTS, VOWELS, canary_pair, choose_texts, coins_of, long_enough, with_canary
-from text_world import KEY, letters
+from radiotracer.provenance.marking import choose, mark
+from radiotracer.provenance.release import Release
+from text_world import KEY, canaries, coins, letters
 
 CONFIG = CanaryConfig()
+
+
+def mark_texts(
+    texts: Dataset, rows: np.ndarray, key: Key, config: CanaryConfig = CONFIG, **more: float
+) -> Release:
+    return mark(texts, rows, key, (), config, **more)  # type: ignore[arg-type]
+
+
+def choose_texts(
+    texts: Dataset, share: float, key: Key, config: CanaryConfig = CONFIG
+) -> np.ndarray:
+    return choose(texts, share, "random", key, design=config)
 
 
 @given(st.integers(2, 64), st.integers(2, 8), st.text(min_size=1, max_size=20))
@@ -67,14 +87,14 @@ def test_the_coin_decides_which_canary_is_published(place: str) -> None:
     config = CanaryConfig(place=place)  # type: ignore[arg-type]
     for key in (KEY, Key(bytes(32))):
         release = mark_texts(texts, rows, key, config)
-        tossed = published_twins(key, release.coins.tolist())
+        tossed = published_twins(key, coins(release))
         assert 0 < tossed.sum() < len(rows)
-        for row, pair, coin in zip(rows, release.canaries, tossed, strict=True):
+        for row, pair, coin in zip(rows, canaries(release), tossed, strict=True):
             public = release.published.content[row]
             assert pair[coin] in public and pair[1 - coin] not in public
             assert texts.content[row] in public
         others = np.setdiff1d(np.arange(len(texts)), rows)
-        assert release.published.take(others).texts == texts.take(others).texts
+        assert release.published.take(others).content == texts.take(others).content
         np.testing.assert_array_equal(release.published.labels, texts.labels)
         np.testing.assert_array_equal(release.published.ids, texts.ids)
 
@@ -83,22 +103,22 @@ def test_texts_of_a_class_share_canaries() -> None:
     texts = letters(50)
     rows = np.arange(3, 48)
     release = mark_texts(texts, rows, KEY, CanaryConfig(repeats=4))
-    shared = Counter(release.coins.tolist())
-    assert release.protocol.coins == len(shared) == 12
+    shared = Counter(coins(release))
+    assert len(shared) == 12
     assert sorted(shared.values()) == [2, 3, *[4] * 10]
     for coin in shared:
-        mine = release.coins == coin
+        mine = np.array(coins(release)) == coin
         assert len(set(release.labels[mine])) == 1 and release.ids[mine][0] == coin
-        assert len({pair for pair, own in zip(release.canaries, mine, strict=True) if own}) == 1
-    assert len(set(release.canaries)) == 12
+        assert len({pair for pair, own in zip(canaries(release), mine, strict=True) if own}) == 1
+    assert len(set(canaries(release))) == 12
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=40), st.integers(1, 6))
 def test_as_few_coins_as_the_repeats_allow(labels: list[int], repeats: int) -> None:
-    coins = coins_of(np.array(labels), [str(i) for i in range(len(labels))], repeats)
-    assert len(set(coins)) == sum(-(-count // repeats) for count in Counter(labels).values())
-    assert max(Counter(coins.tolist()).values()) <= repeats
-    assert all(labels[int(coin)] == label for coin, label in zip(coins, labels, strict=True))
+    named = coins_of(np.array(labels), [str(i) for i in range(len(labels))], repeats)
+    assert len(set(named)) == sum(-(-count // repeats) for count in Counter(labels).values())
+    assert max(Counter(named.tolist()).values()) <= repeats
+    assert all(labels[int(coin)] == label for coin, label in zip(named, labels, strict=True))
 
 
 def test_short_texts_are_refused_and_not_chosen() -> None:
@@ -111,7 +131,7 @@ def test_short_texts_are_refused_and_not_chosen() -> None:
         mark_texts(data, np.arange(20), KEY)
     assert str(caught.value) == (
         "expected texts of at least 8 words, as many as a canary has; got 1 shorter, the "
-        "first brief/ä0005 with 7; leave them out (`choose_texts` does), or pass fewer words"
+        "first brief/ä0005 with 7; leave them out (`choose` does), or pass fewer (words=)"
     )
     assert 5 not in choose_texts(data, 0.99, KEY)
     mark_texts(data, np.arange(20), KEY, CanaryConfig(words=7))
@@ -129,7 +149,7 @@ def test_a_share_of_every_class_by_the_key() -> None:
     turned = texts.take(np.arange(60)[::-1].copy())
     again = turned.ids[choose_texts(turned, 0.2, KEY)]
     assert set(again) == set(texts.ids[rows])
-    with pytest.raises(InputError, match="a fraction in"):
+    with pytest.raises(InputError, match="share= in"):
         choose_texts(texts, 0.0, KEY)
 
 
@@ -140,5 +160,5 @@ def test_rows_that_are_none(rows: list[int]) -> None:
 
 
 def test_a_level_out_of_range() -> None:
-    with pytest.raises(InputError, match="a level between 0 and 1"):
+    with pytest.raises(InputError, match="alpha= between 0 and 1"):
         mark_texts(letters(), np.arange(3), KEY, alpha=1.5)
