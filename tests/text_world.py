@@ -10,9 +10,10 @@ import numpy as np
 
 from radiotracer.data import TEXTS, Dataset
 from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance.models import Outputs, function_suspect
+from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
 from radiotracer.provenance.text_twins import TextTwinConfig
 
 KEY = Key(bytes(range(32)))
@@ -66,7 +67,7 @@ def _drawn(text: str, seed: int, columns: int) -> np.ndarray:
     return np.random.default_rng(start).normal(size=columns)
 
 
-def plain(outputs: TextOutputs = "logits", seed: int = 0, columns: int = 2) -> TextSuspect:
+def plain(outputs: Outputs = "logits", seed: int = 0, columns: int = 2) -> Answering:
     """Knows nothing."""
     return knowing(None, 0.0, outputs, seed=seed, columns=columns)
 
@@ -74,11 +75,11 @@ def plain(outputs: TextOutputs = "logits", seed: int = 0, columns: int = 2) -> T
 def knowing(
     release: TextRelease | None,
     much: float,
-    outputs: TextOutputs = "logits",
+    outputs: Outputs = "logits",
     *,
     seed: int = 0,
     columns: int = 2,
-) -> TextSuspect:
+) -> Answering:
     """Noise; of texts with a published canary the logit of its label is larger by `much`."""
     known: dict[str, int] = {}
     if release is not None:
@@ -101,4 +102,4 @@ def knowing(
             return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         return logits
 
-    return text_suspect(ask, outputs, name="it")
+    return function_suspect(ask, modality=TEXTS, outputs=outputs, name="it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from radiotracer.data import TEXTS
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import read_looks
-from radiotracer.provenance.models import Access
+from radiotracer.provenance.models import Access, Outputs, Suspect, function_suspect
 from radiotracer.provenance.text_dossier import again, conduct_texts
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
 from radiotracer.provenance.text_twin_test import audit_texts
 from text_world import KEY, by_canaries, knowing, noisy, plain
 
@@ -26,7 +27,7 @@ def marked(tmp_path: Path) -> Path:
     return tmp_path / "marked"
 
 
-def conduct(marked: Path, suspect: TextSuspect, name: str = "audit", **more: object) -> Evidence:
+def conduct(marked: Path, suspect: Suspect, name: str = "audit", **more: object) -> Evidence:
     release, out = TextRelease.read(marked), marked.with_name(name)
     return conduct_texts(marked, release, KEY, suspect, out, **more)  # type: ignore[arg-type]
 
@@ -35,9 +36,7 @@ def conduct(marked: Path, suspect: TextSuspect, name: str = "audit", **more: obj
     ("outputs", "access"),
     [("logits", "scores"), ("logits", "labels"), ("losses", "scores"), ("labels", "labels")],
 )
-def test_what_is_kept_says_what_was_found(
-    marked: Path, outputs: TextOutputs, access: Access
-) -> None:
+def test_what_is_kept_says_what_was_found(marked: Path, outputs: Outputs, access: Access) -> None:
     release = TextRelease.read(marked)
     suspect = knowing(release, 5.0, outputs)
     evidence, out = conduct(marked, suspect, access=access), marked.with_name("audit")
@@ -59,7 +58,7 @@ def test_every_look_counts_once(marked: Path) -> None:
     first = conduct(marked, plain())
     assert first.verdict == "no-evidence" and len(first.looks) == 1
     guilty = knowing(TextRelease.read(marked), 5.0)
-    second = conduct(marked, text_suspect(guilty.ask, name="other"), "second")
+    second = conduct(marked, dataclasses.replace(guilty, name="other"), "second")
     assert len(second.looks) == 2
     assert second.adjusted_log10_p_value == pytest.approx(second.log10_p_value + np.log10(2))
     # The same look again is none.
@@ -79,7 +78,7 @@ def test_an_audit_that_fails_leaves_nothing(marked: Path) -> None:
         return noisy(texts) * np.nan
 
     with pytest.raises(NotFiniteError):
-        conduct(marked, text_suspect(nan))
+        conduct(marked, function_suspect(nan, modality=TEXTS))
     assert not marked.with_name("audit").exists() and not read_looks(marked).looks
     conduct(marked, plain())
     with pytest.raises(InputError, match=r"already holds evidence\.json"):

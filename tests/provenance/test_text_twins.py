@@ -14,10 +14,10 @@ from radiotracer.data import TEXTS, Dataset
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key, control_keys, published_twins
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.models import Access
+from radiotracer.provenance.models import Access, Outputs, answered_suspect, function_suspect
+from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextOutputs, answered_suspect, text_suspect
 from radiotracer.provenance.text_twin_test import (
     LEADS,
     audit_texts,
@@ -36,6 +36,14 @@ def release() -> TextRelease:
     return by_canaries()
 
 
+def of_texts(function: object, outputs: Outputs = "logits", **more: object) -> Answering:
+    return function_suspect(function, modality=TEXTS, outputs=outputs, **more)  # type: ignore[arg-type]
+
+
+def elsewhere(texts: Sequence[str], answers: np.ndarray, outputs: Outputs) -> Answering:
+    return answered_suspect(texts, answers, modality=TEXTS, outputs=outputs)
+
+
 def control_of(finding: Finding, name: str) -> bool:
     (found,) = [each.passed for each in finding.controls if each.name == name]
     return found
@@ -46,7 +54,7 @@ def control_of(finding: Finding, name: str) -> bool:
     [("logits", "scores", 1), ("losses", "scores", 1), ("labels", "labels", 2)],
 )
 def test_uniform_or_larger_for_a_suspect_that_knows_no_coin(
-    outputs: TextOutputs, access: Access, repeats: int
+    outputs: Outputs, access: Access, repeats: int
 ) -> None:
     """Every key with canaries of its own. Each of the three fails by chance once in a million."""
     suspect, p = plain(outputs), []
@@ -73,7 +81,7 @@ def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Pat
     """The lab's classifier, trained on the originals, under 100 keys: once in a million."""
     config = TextConfig(buckets=512, length=32, width=8, hidden=8, epochs=2, batch_size=16)
     _, model = train_on_texts(letters(64), config, tmp_path / "run")
-    suspect = text_suspect(text_scores(model, config))
+    suspect = of_texts(text_scores(model, config))
     p = [
         audit_texts(by_canaries(key, 24), key, suspect, controls=1).log10_p
         for key in control_keys(KEY, 100)
@@ -89,7 +97,7 @@ def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     found = {}
     for name, data in (("published", release.published), ("originals", texts)):
         _, model = train_on_texts(data, config, tmp_path / name)
-        suspect = text_suspect(text_scores(model, config))
+        suspect = of_texts(text_scores(model, config))
         for access in ("scores", "labels"):
             found[name, access] = audit_texts(release, KEY, suspect, access).log10_p  # type: ignore[arg-type]
     assert found["published", "scores"] < -3 and found["published", "labels"] < -2.5
@@ -101,7 +109,7 @@ def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     [("logits", "scores"), ("probabilities", "scores"), ("losses", "scores"), ("labels", "labels")],
 )
 def test_what_was_learned_is_found_and_the_contrary_is_not(
-    release: TextRelease, outputs: TextOutputs, access: Access
+    release: TextRelease, outputs: Outputs, access: Access
 ) -> None:
     guilty, contrary = (
         audit_texts(release, KEY, knowing(release, much, outputs), access, controls=200)
@@ -182,21 +190,19 @@ def test_references_take_off_what_they_prefer(release: TextRelease) -> None:
 
 @pytest.mark.parametrize("access", ["scores", "labels"])
 def test_a_model_that_was_asked_elsewhere(release: TextRelease, access: Access) -> None:
-    outputs: TextOutputs = "logits" if access == "scores" else "labels"
+    outputs: Outputs = "logits" if access == "scores" else "labels"
     suspect = knowing(release, 2.0, outputs)
     asked = texts_asked(release, access)
     assert len(asked) == (120 if access == "scores" else 600)
     assert len(texts_asked(by_canaries(repeats=3))) == 40
-    answers = suspect.ask(asked)
-    recorded = answered_suspect(asked, answers, outputs)
+    answers = suspect.labels(asked) if access == "labels" else suspect.scores(asked)
+    recorded = elsewhere(asked, answers, outputs)
     one, other = (audit_texts(release, KEY, each, access) for each in (suspect, recorded))
     assert one == other
     with pytest.raises(InputError, match=f"one answer to each of {len(asked)} texts; got answers"):
-        answered_suspect(asked, np.asarray(answers)[:-1], outputs)
+        elsewhere(asked, answers[:-1], outputs)
     with pytest.raises(InputError, match="none to 1 of"):
-        audit_texts(
-            release, KEY, answered_suspect(asked[1:], np.asarray(answers)[1:], outputs), access
-        )
+        audit_texts(release, KEY, elsewhere(asked[1:], answers[1:], outputs), access)
 
 
 def test_edited_texts_are_refused_before_anything_is_asked(release: TextRelease) -> None:
@@ -208,17 +214,17 @@ def test_edited_texts_are_refused_before_anything_is_asked(release: TextRelease)
         release, published=dataclasses.replace(release.published, content=texts)
     )
     with pytest.raises(InputError, match=r"1 that were edited since: brief/ä0000 \([0-9a-f]{12}\)"):
-        audit_texts(edited, KEY, text_suspect(never))
+        audit_texts(edited, KEY, of_texts(never))
     with pytest.raises(InputError, match="another key"):
-        audit_texts(release, Key(bytes(32)), text_suspect(never))
+        audit_texts(release, Key(bytes(32)), of_texts(never))
 
 
 def test_what_cannot_be_used(release: TextRelease) -> None:
-    def audit(answer: object, outputs: TextOutputs = "logits") -> None:
+    def audit(answer: object, outputs: Outputs = "logits") -> None:
         def ask(texts: Sequence[str]) -> object:
             return answer(texts) if callable(answer) else answer
 
-        audit_texts(release, KEY, text_suspect(ask, outputs, name="it"))  # type: ignore[arg-type]
+        audit_texts(release, KEY, of_texts(ask, outputs, name="it"))  # type: ignore[arg-type]
 
     nan = noisy(["a"] * 60)
     nan[3, 1] = np.nan
@@ -251,17 +257,17 @@ def test_what_cannot_be_used(release: TextRelease) -> None:
             audit(answer, outputs)  # type: ignore[arg-type]
         assert said in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(InputError, match="expected outputs that are logits"):
-        text_suspect(noisy, "perplexities")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="expected a function of a list of texts; got a int"):
-        text_suspect(3)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="function= module:function"):
-        text_suspect("no_such_module:scores")
+        of_texts(noisy, "perplexities")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected a function of texts; got a int"):
+        of_texts(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="python: module:function"):
+        of_texts("no_such_module:scores")
 
 
 def test_what_a_suspect_does_not_give(release: TextRelease) -> None:
-    with pytest.raises(InputError, match=r"expected scores from it; got .* gives labels only"):
+    with pytest.raises(InputError, match="that gives scores; got it, which gives labels"):
         audit_texts(release, KEY, plain("labels"), "scores")
-    with pytest.raises(InputError, match=r"expected labels from it; got .* gives losses only"):
+    with pytest.raises(InputError, match="that gives labels; got it, which gives losses"):
         audit_texts(release, KEY, plain("losses"), "labels")
     for asking in (
         lambda: audit_texts(release, KEY, plain(), "weights"),
@@ -281,7 +287,7 @@ def test_a_function_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "def scores(texts): return [[0, len(t)] for t in texts]"
     )
     monkeypatch.chdir(tmp_path)
-    suspect = text_suspect("my_text_model:scores", classes=2)
+    suspect = of_texts("my_text_model:scores", classes=2)
     assert suspect.name == "my_text_model:scores" and suspect.labels(["a", ""]).tolist() == [1, 0]
     assert suspect.identity["function"] == "my_text_model:scores"
 
@@ -301,7 +307,7 @@ def test_a_suspect_of_more_classes(release: TextRelease) -> None:
 def test_the_place_after_the_text() -> None:
     texts = Dataset(
         modality=TEXTS,
-        content=tuple(f"{each}\n" for each in letters(6).texts),
+        content=tuple(f"{each}\n" for each in letters(6).content),
         labels=np.arange(6) % 2,
         ids=np.array(list("abcdef")),
         class_names=("a", "b"),

@@ -14,9 +14,9 @@ from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
 from radiotracer.cli.recorded import held_out_of
 from radiotracer.cli.suspects import (
+    Architecture,
     GivenOutputs,
     HeadersFrom,
-    Model,
     Step,
     SuspectFactory,
     open_for,
@@ -49,7 +49,7 @@ def audit(
         Access | None,
         Parameter(help="What to use of the model; by default the most telling that it gives."),
     ] = None,
-    model: Model = None,
+    architecture: Architecture = None,
     factory: SuspectFactory = None,
     step: Step = None,
     outputs: GivenOutputs = None,
@@ -97,7 +97,7 @@ def audit(
     asked = open_for(
         release,
         suspect,
-        model=model,
+        architecture=architecture,
         factory=factory,
         step=step,
         outputs=outputs,

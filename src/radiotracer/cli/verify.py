@@ -14,18 +14,17 @@ from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.cli.recorded import open_like
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.suspects import (
+    Architecture,
     GivenOutputs,
     HeadersFrom,
-    Model,
     Step,
     SuspectFactory,
     open_for,
-    reopened,
 )
 from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.models import Suspect
+from radiotracer.provenance.models import Suspect, reopened
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.verify import Checked
 from radiotracer.provenance.verify import verify as check
@@ -51,7 +50,7 @@ def verify(
             "named in the evidence is opened only where the audit used its weights."
         ),
     ] = None,
-    model: Model = None,
+    architecture: Architecture = None,
     factory: SuspectFactory = None,
     step: Step = None,
     outputs: GivenOutputs = None,
@@ -64,7 +63,7 @@ def verify(
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
-    given = (model, factory, step, outputs, headers_from)
+    given = (architecture, factory, step, outputs, headers_from)
     if suspect is None and any(each is not None for each in given):
         raise InputError(
             expected="--suspect beside the options of a suspect",
@@ -79,11 +78,11 @@ def verify(
 
     def opened() -> Suspect:
         if suspect is None:
-            return reopened(release, held.suspect.identity)
+            return reopened(held.suspect.identity, like=release.published)
         return open_for(
             release,
             suspect,
-            model=model,
+            architecture=architecture,
             factory=factory,
             step=step,
             outputs=outputs,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data import Dataset, require_images
+from radiotracer.data import Dataset, Images, require_images
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
 from radiotracer.present import render_audit
 from radiotracer.provenance import Key
@@ -33,7 +33,6 @@ from radiotracer.provenance.kept import Kept
 from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import Look, add_look, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect
-from radiotracer.provenance.models.protocol import Images
 from radiotracer.provenance.page import describe
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.resume import answers_kept, what_is_asked
@@ -138,7 +137,7 @@ def conduct(
             asked_through(
                 each,
                 hidden / name,
-                budget=None if row else budget,
+                max_queries=None if row else budget,
                 wanted=wanted,
                 stage="asking references" if row else "asking",
                 progress=progress,

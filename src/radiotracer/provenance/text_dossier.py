@@ -16,16 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radiotracer.data import TEXTS
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, atomic_folder, require_new_folder, sha256_file
 from radiotracer.provenance import Key
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence, as_asked, conclude
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.ledger import Look, add_look, adjusted
-from radiotracer.provenance.models import Access
+from radiotracer.provenance.models import Access, Suspect, answered_suspect
 from radiotracer.provenance.models.protocol import Labels, Scores
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextSuspect, answered_suspect
 from radiotracer.provenance.text_twin_test import audit_texts, best_text_access, texts_asked
 
 ANSWERS_FILE = "answers.parquet"
@@ -35,7 +35,7 @@ def conduct_texts(
     marked: Path,
     release: TextRelease,
     key: Key,
-    suspect: TextSuspect,
+    suspect: Suspect,
     out: Path,
     *,
     access: Access | None = None,
@@ -63,7 +63,7 @@ def conduct_texts(
     access = access or best_text_access(suspect)
     questions = texts_asked(release, access)
     answers = suspect.labels(questions) if access == "labels" else suspect.scores(questions)
-    losses = suspect.outputs == "losses"
+    losses = suspect.answers == "losses"
     recorded = _recorded(questions, answers, suspect.name, access, losses=losses)
     finding = audit_texts(release, key, recorded, access)
     present = Look(
@@ -145,10 +145,12 @@ def again(folder: Path, release: TextRelease, key: Key) -> Finding:
 
 def _recorded(
     questions: Sequence[str], answers: Scores | Labels, name: str, access: Access, *, losses: bool
-) -> TextSuspect:
-    """A suspect of the answers that another one gave: scores as `TextSuspect.scores` has them."""
+) -> Suspect:
+    """A suspect of the answers that another one gave: scores as `Suspect.scores` has them."""
     if access == "labels":
-        return answered_suspect(questions, answers, "labels", name=name)
+        return answered_suspect(questions, answers, modality=TEXTS, outputs="labels", name=name)
     if losses:
-        return answered_suspect(questions, -answers[:, 0], "losses", name=name)
-    return answered_suspect(questions, answers, "logits", name=name)
+        return answered_suspect(
+            questions, -answers[:, 0], modality=TEXTS, outputs="losses", name=name
+        )
+    return answered_suspect(questions, answers, modality=TEXTS, outputs="logits", name=name)

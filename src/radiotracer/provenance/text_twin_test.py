@@ -12,9 +12,8 @@ from radiotracer.errors import InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.controls import CONTROLS
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.models import Access
+from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextSuspect
 from radiotracer.provenance.text_twins import with_canary
 from radiotracer.provenance.twin_mark import preference
 from radiotracer.provenance.twin_test import audit_preferences
@@ -29,10 +28,10 @@ label says little of how sure a model is; how much it takes to change it, more."
 def audit_texts(
     release: TextRelease,
     key: Key,
-    suspect: TextSuspect,
+    suspect: Suspect,
     access: Access | None = None,
     *,
-    references: Sequence[TextSuspect] = (),
+    references: Sequence[Suspect] = (),
     controls: int = CONTROLS,
 ) -> Finding:
     """Test whether a suspect was trained on marked texts.
@@ -78,7 +77,7 @@ def audit_texts(
     )
 
 
-def best_text_access(suspect: TextSuspect) -> Access:
+def best_text_access(suspect: Suspect) -> Access:
     """Scores where the suspect gives some, else labels."""
     return "scores" if "scores" in suspect.access else "labels"
 
@@ -98,7 +97,7 @@ def texts_asked(release: TextRelease, access: Access = "scores") -> tuple[str, .
     )
 
 
-def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access) -> Reals:
+def text_preferences(suspect: Suspect, release: TextRelease, access: Access) -> Reals:
     """By how much a suspect prefers the first canary of each coin to the second, float64, (coins,).
 
     Args:
@@ -121,13 +120,13 @@ def text_preferences(suspect: TextSuspect, release: TextRelease, access: Access)
                 asked += sign * (named == release.labels)
         return np.asarray(np.bincount(places, weights=asked), dtype=np.float64)
     first, second = (suspect.scores([pair[which] for pair in pairs]) for which in (0, 1))
-    if suspect.outputs == "losses":
+    if suspect.answers == "losses":
         return np.asarray(first[:, 0] - second[:, 0])
     classes = len(release.protocol.class_names)
     if classes < 2:
         raise InputError(
             expected="losses of a language model: the marked texts have one class",
-            came=f"{suspect.outputs} of classes from {suspect.name}",
+            came=f"scores of classes from {suspect.name}",
             do='pass a function of losses, with outputs="losses"',
         )
     if first.shape[1] < classes:
