@@ -108,7 +108,7 @@ def answering(scores: Callable[[Images], np.ndarray], *, labels_only: bool = Fal
         told = scores(images)
         return told.argmax(axis=1) if labels_only else told
 
-    return Answering(ask, "it", {"kind": "test"}, None, labels_only)
+    return Answering(ask, "it", {"kind": "test"}, outputs="labels" if labels_only else "logits")
 
 
 def noisy(images: Images, seed: int = 0) -> np.ndarray:

@@ -199,7 +199,7 @@ def test_suspects_that_will_not_do(release: Release) -> None:
     told = answering(lambda images: np.zeros((len(images), CLASSES)))
     for suspect, access, text in (
         (told, "weights", "a suspect model that gives weights; got it, which gives labels, scores"),
-        (dataclasses.replace(told, labels_only=True), "scores", "that gives scores"),
+        (dataclasses.replace(told, outputs="labels"), "scores", "that gives scores"),
         (told, "scores", "suspect features that differ from image to image"),
         (opened(network(classes=3)), "scores", "each of the suspect's 3 classes"),
         (opened(network(classes=5)), "weights", "each of the suspect's 5 classes"),

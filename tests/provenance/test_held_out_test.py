@@ -356,7 +356,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),
         (told, {"held_out": HELD_OUT.content[:, :5]}, DataError, "as the marked ones"),
         (narrow, {}, InputError, "scores of the 4 classes of the marked data from it; got 3"),
-        (dataclasses.replace(told, labels_only=True), {}, InputError, "that gives scores"),
+        (dataclasses.replace(told, outputs="labels"), {}, InputError, "that gives scores"),
     ):
         with pytest.raises(error, match=text) as caught:
             audited(release, suspect, **more)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from radiotracer.cli.console import err
@@ -16,7 +13,7 @@ from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
-from radiotracer.training.networks import build_model
+from radiotracer.training.making import make_network
 
 
 def training_data(run: Run, data: str | None) -> Dataset:
@@ -64,28 +61,7 @@ def manifest_of(examples: Dataset) -> Manifest | None:
 
 def network_of(run: Run, factory: str | None) -> nn.Module:
     """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
-    with torch.random.fork_rng(devices=[]):
-        if factory is None:
-            return build_model(run.info.model)
-        module, _, function = factory.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            model = getattr(importlib.import_module(module), function)()
-        except Exception as error:  # it runs code of the user's
-            raise InputError(
-                expected="--factory module:function that can be imported and called",
-                came=f"{factory!r}: {type(error).__name__}: {error}",
-                do="check the names, and that the module lies in this folder or is installed",
-            ) from error
-        finally:
-            sys.path.pop(0)
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            expected="a factory that returns a torch.nn.Module",
-            came=type(model).__name__,
-            do="return the network",
-        )
-    return model
+    return make_network(run.info.model, factory)
 
 
 def rows_of(option: str, query: str) -> tuple[str, list[int]]:

@@ -45,7 +45,7 @@ class Modality(Protocol):
     """In the plural, as it stands in files: ``"images"``. It never changes."""
 
     noun: str
-    """What people call one example: ``"image"``."""
+    """What people call one example: ``"image"``; its plural has an s."""
 
     def require(self, content: Any, source: str) -> None:
         """Raise `DataError` unless `content` is of this kind; the text names `source`."""
@@ -75,6 +75,9 @@ class Modality(Protocol):
     def show(self, content: Any, row: int) -> Preview:
         """An example as people see it."""
 
+    def to_json(self, content: Any, rows: Rows) -> list[Any]:
+        """Some examples as JSON holds them, for services that are asked about them."""
+
     def save(self, content: Any, ids: NDArray[np.str_], folder: Path) -> None:
         """Write the content into an existing folder, each file whole or not at all."""
 
@@ -90,7 +93,7 @@ MODALITIES: Registry[Modality] = Registry(
 
 def nouns(modality: Modality, count: int) -> str:
     """How many examples, in words: ``"1 image"``, ``"5,000 texts"``."""
-    return f"{count:,} {modality.noun if count == 1 else modality.name}"
+    return f"{count:,} {modality.noun}{'s' * (count != 1)}"
 
 
 def each_hash(hashes: Iterable[bytes]) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _worth_keeping(
     ledger: FolderLedger, folder: Path, error: BaseException, *, budgeted: bool
 ) -> bool:
     logs = [log.read_bytes() for log in _logs(folder)]
-    if any(b'"image":' in log or not log.startswith(BEGINNING) for log in logs):
+    if any(b'"example":' in log or not log.startswith(BEGINNING) for log in logs):
         return True  # answers, or what may have been some
     if budgeted and any(b'"asked":' in log for log in logs):
         return True

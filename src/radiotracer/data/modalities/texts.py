@@ -41,6 +41,12 @@ class TextModality:
 
     def require(self, content: tuple[str, ...], source: str) -> None:
         """Raise `DataError` unless all are texts that UTF-8 can hold."""
+        if not isinstance(content, tuple | list):
+            raise DataError(
+                expected="a sequence of texts",
+                came=f"a {type(content).__name__} from {source}",
+                do="pass a tuple or a list of texts",
+            )
         for row, text in enumerate(content):
             if not isinstance(text, str) or not _is_unicode(text):
                 raise DataError(
@@ -72,8 +78,7 @@ class TextModality:
 
     def inputs(self, content: tuple[str, ...], rows: Rows) -> Tensor:
         """The hashed words of each text (`word_hashes`), int64, shape (n, `LENGTH`)."""
-        chosen = content[rows] if isinstance(rows, slice) else [content[int(row)] for row in rows]
-        return word_hashes(chosen)
+        return word_hashes(_chosen(content, rows))
 
     def shape(self, content: tuple[str, ...]) -> dict[str, int | str]:
         """Nothing: a network that takes one text takes any."""
@@ -83,6 +88,10 @@ class TextModality:
         """The beginning of the text."""
         text = content[row]
         return Preview(text=text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
+
+    def to_json(self, content: tuple[str, ...], rows: Rows) -> list[str]:
+        """The texts."""
+        return list(_chosen(content, rows))
 
     def save(self, content: tuple[str, ...], ids: NDArray[np.str_], folder: Path) -> None:
         """Write the texts into a Parquet file with a column ``text``."""
@@ -143,6 +152,10 @@ def word_hashes(texts: Sequence[str], length: int = LENGTH) -> Tensor:
         hashed = [murmurhash3_32(word, positive=True) for word in words_of(text)[:length]]
         tokens[row, : len(hashed)] = 1 + np.array(hashed, dtype=np.int64)
     return torch.from_numpy(tokens)
+
+
+def _chosen(content: tuple[str, ...], rows: Rows) -> Sequence[str]:
+    return content[rows] if isinstance(rows, slice) else [content[int(row)] for row in rows]
 
 
 def _is_unicode(text: str) -> bool:
