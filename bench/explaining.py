@@ -44,7 +44,7 @@ def case(seed: int, out: Path) -> tuple[nn.Module, Run, Dataset, Manifest]:
     folder = out / f"seed-{seed}"
     if not (folder / "run.json").exists():
         print(f"training, seed {seed} …", flush=True)
-        train(tampered, TrainConfig(model="resnet18", width=16, epochs=4, seed=seed), folder)
+        train(tampered, TrainConfig(architecture="resnet18", width=16, epochs=4, seed=seed), folder)
     run = Run.open(folder)
     with torch.random.fork_rng(devices=[]):
         return build_model(run.info.model), run, tampered, manifest

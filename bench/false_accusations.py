@@ -130,7 +130,11 @@ class Remembering:
 def trained(examples: Dataset, seed: int) -> nn.Module:
     """A small network; its recording is thrown away."""
     config = TrainConfig(
-        model="small-cnn", epochs=EPOCHS, learning_rate=0.1, checkpoint_every=EPOCHS, seed=seed
+        architecture="small-cnn",
+        epochs=EPOCHS,
+        learning_rate=0.1,
+        checkpoint_every=EPOCHS,
+        seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder:
         return train(examples, config, Path(folder) / "run")[1]

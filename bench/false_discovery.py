@@ -112,7 +112,7 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
     clean = sample(open_data(options.data), options.examples, seed)
     examples, manifest = tampered_by(recipe, clean, share, seed)
     config = TrainConfig(
-        model="resnet18",
+        architecture="resnet18",
         width=WIDTH,
         epochs=EPOCHS,
         checkpoint_every=CHECKPOINT_EVERY,

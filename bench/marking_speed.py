@@ -46,7 +46,9 @@ def main() -> None:
     data = open_data("fashion-mnist")
     some = data.take(np.sort(np.random.default_rng(0).choice(len(data), 5000, replace=False)))
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainConfig(model="resnet18", width=16, epochs=3, learning_rate=0.1, seed=100)
+        settings = TrainConfig(
+            architecture="resnet18", width=16, epochs=3, learning_rate=0.1, seed=100
+        )
         model = train(some, settings, Path(folder) / "run")[1]
     key, chosen = Key(bytes(32)), data.take(np.arange(options.images))
     drawn = carriers(key, len(data.class_names), 128)

@@ -58,7 +58,9 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     rows = np.sort(np.random.default_rng(0).choice(len(mnist), options.images, replace=False))
     (folder / "data").mkdir()
     save_examples(mnist.take(rows), folder / "data")
-    config = TrainConfig(model="resnet18", width=options.width, epochs=options.epochs, seed=0)
+    config = TrainConfig(
+        architecture="resnet18", width=options.width, epochs=options.epochs, seed=0
+    )
     train(open_data(str(folder / "data")), config, folder / "run")
 
 

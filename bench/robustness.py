@@ -79,7 +79,9 @@ def main() -> None:
     tell("as it is", cell.suspect)
     for share in (0.3, 0.5, 0.7):
         tell(f"{share:.0%} of the weights pruned", pruned(cell.suspect, share))
-    tuned = TrainConfig(model=config.model, width=width, epochs=1, learning_rate=0.01, seed=7)
+    tuned = TrainConfig(
+        architecture=config.model, width=width, epochs=1, learning_rate=0.01, seed=7
+    )
     tell("fine-tuned, 1 epoch", continued(cell.suspect, own, tuned))
     head = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
     tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, head))

@@ -120,7 +120,9 @@ def prepared(folder: Path, options: argparse.Namespace) -> Given:
     (folder / "data").mkdir()
     save_examples(mnist.take(rows), folder / "data")
     data = open_data(str(folder / "data"))
-    config = TrainConfig(model="resnet18", width=options.width, epochs=options.epochs, seed=0)
+    config = TrainConfig(
+        architecture="resnet18", width=options.width, epochs=options.epochs, seed=0
+    )
     train(data, config, folder / "run")
     return opened(folder / "run", folder / "data")
 

@@ -24,18 +24,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import transformers
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-
-from radiotracer.data import Dataset, open_texts
-from radiotracer.gradients import causal_lm_loss
-from radiotracer.provenance import Key
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
-from radiotracer.provenance.designs._canaries.testing import audit_texts
-from radiotracer.provenance.designs.canaries import CanaryConfig
-from radiotracer.provenance.designs._canaries.planting import choose_texts
-from radiotracer.stats import clopper_pearson, uniformity
 from radiotracer.training.text_classifier import (
     PADDING,
     TextConfig,
@@ -43,6 +31,17 @@ from radiotracer.training.text_classifier import (
     train_on_texts,
     word_tokens,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from radiotracer.data import Dataset, open_data
+from radiotracer.gradients import causal_lm_loss
+from radiotracer.provenance import Key
+from radiotracer.provenance.text_mark import mark_texts
+from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
+from radiotracer.provenance.text_twin_test import audit_texts
+from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
+from radiotracer.stats import clopper_pearson, uniformity
 
 LEVELS = (0.05, 0.01, 0.001)
 READ = 1000
@@ -51,7 +50,7 @@ READ = 1000
 LANGUAGE = TextConfig(buckets=2048, length=40)
 """Tokens of the language model."""
 
-PLAIN, REPEATED = CanaryConfig(), CanaryConfig(words=32, repeats=32)
+PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
 
 Trained = tuple[TextSuspect, float]
 """A model, and how good it is on the test mails."""
@@ -70,7 +69,7 @@ class Kind:
 
     train: Callable[[Dataset, int], Trained]
     texts: Dataset
-    marks: tuple[CanaryConfig, ...]
+    marks: tuple[TextTwinConfig, ...]
     good: str
 
 
@@ -85,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    train, test = open_texts("spam-assassin"), open_texts("spam-assassin:test")
+    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
     read = train.take(np.sort(np.random.default_rng(0).permutation(len(train))[:READ]))
     kinds = {
         "linear": Kind(lambda texts, _: linear(texts, test), train, (PLAIN,), "accuracy"),

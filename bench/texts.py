@@ -29,8 +29,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
-from radiotracer.data import TEXTS, Dataset, Labels, open_texts
+from radiotracer.data import TEXTS, Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
     Rule,
@@ -52,7 +53,6 @@ from radiotracer.recipes import (
 )
 from radiotracer.recipes.phrase import TextScores
 from radiotracer.scanning import Scan, scan
-from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
@@ -89,8 +89,8 @@ def config_of(seed: int) -> TextConfig:
 
 def cell(case: str, seed: int) -> dict[str, Any]:
     """Tamper, train, measure the attack, scan, judge every detector."""
-    config, test = config_of(seed), open_texts("spam-assassin:test")
-    train, manifest = open_texts("spam-assassin"), None
+    config, test = config_of(seed), open_data("spam-assassin:test")
+    train, manifest = open_data("spam-assassin"), None
     if recipe := CASES[case]:
         train, manifest = recipe(train, seed=seed)
     attack = None if case == "random-flip" else phrased(test, HAM, phrase=PHRASE)

@@ -99,7 +99,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
     save_examples(tampered, data)
     manifest.write(data)
     tampered = open_data(str(data))
-    config = TrainConfig(model="small-cnn", width=2, epochs=2, batch_size=16, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=2, epochs=2, batch_size=16, seed=3)
     run, model = train(tampered, config, root / "run")
     assert clean.validation is not None
     return World(

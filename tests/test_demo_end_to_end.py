@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from radiotracer.cli import run
-from radiotracer.detectors import BASELINES
+from radiotracer.detectors import baselines
 from radiotracer.recipes import Manifest
 from radiotracer.reproduce.demo import DEMO_FILE
 from radiotracer.scanning.validate import DEFAULT_DETECTORS
@@ -38,7 +38,7 @@ def check_folder(out: Path, summary: dict[str, Any], examples: int) -> None:
     assert summary.pop("stages").keys() == {"data", "tampering", "training", "scan", "report"}
     assert kept == summary
     assert summary["examples"] == examples
-    assert set(summary["detectors"]) == {*DEFAULT_DETECTORS, *BASELINES}
+    assert set(summary["detectors"]) == {*DEFAULT_DETECTORS, *baselines()}
     assert all(set(row) == METRICS for row in summary["detectors"].values())
     table = pq.read_table(out / "suspects.parquet")
     assert table.num_rows == examples

@@ -33,7 +33,9 @@ def main() -> None:
     data = data.take(np.sort(np.random.default_rng(0).choice(len(data), 10_000, replace=False)))
     key = Key(bytes(32))
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainConfig(model="resnet18", width=16, epochs=4, learning_rate=0.1, seed=1000)
+        settings = TrainConfig(
+            architecture="resnet18", width=16, epochs=4, learning_rate=0.1, seed=1000
+        )
         model = train(data, settings, Path(folder) / "run")[1]
     every = Candidates(np.ones(len(data), dtype=bool), 0.01, per_class=True)
     rows = choose_rows(data, every, "hardest", key, models=[model])

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiotracer.checking import check as check
     from radiotracer.data import Dataset as Dataset
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Reference as Reference
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from radiotracer.errors import StorageError as StorageError
     from radiotracer.explaining import Explanation as Explanation
     from radiotracer.explaining import explain as explain
-    from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
+    from radiotracer.present.explanation_files import write_explanation as write_explanation
     from radiotracer.provenance import Key as Key
     from radiotracer.provenance.audit import audit as audit
     from radiotracer.provenance.choosing import choose as choose
@@ -60,6 +61,7 @@ _HOMES = {
     "StorageError": "errors",
     "Tracer": "influence",
     "audit": "provenance.audit",
+    "check": "checking",
     "choose": "provenance.choosing",
     "explain": "explaining",
     "mark": "provenance.designs",
@@ -69,7 +71,7 @@ _HOMES = {
     "record": "runs",
     "scan": "scanning",
     "targeted_flip": "recipes",
-    "write_explanation": "explaining",
+    "write_explanation": "present.explanation_files",
     "write_scan": "scanning",
 }
 

@@ -8,10 +8,11 @@ the first question, so that `import radiotracer` and a command's help stay quick
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from radiotracer.errors import InputError
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Things of one kind by name, in the order in which they were registered.
+    """Things of one kind by name, in the order in which they were registered, or one of their own.
 
     Args:
         kind: What they are, in the singular, for messages: ``"detector"``.
@@ -27,16 +28,35 @@ class Registry(Mapping[str, T], Generic[T]):
             alphabetical order; modules that begin with an underscore are left alone.
         group: The group of entry points that add others: ``"radiotracer.detectors"``. Each must
             load to such a thing.
+        order: From a thing to what it is sorted by; None leaves all in the order of registration.
     """
 
-    def __init__(self, kind: str, *, home: str, group: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        home: str,
+        group: str | None = None,
+        order: Callable[[T], Any] | None = None,
+    ) -> None:
         self.kind = kind
         self.home = home
         self.group = group
+        self.order = order
         self.failures: dict[str, str] = {}
         """Entry points that could not be used, by name, with the reason; all others work."""
         self._things: dict[str, T] = {}
         self._state = "new"
+
+    def built_in(self) -> list[str]:
+        """The names of the built-in things as their files tell them, nothing of them imported.
+
+        A file is called as what it registers, with underscores for dashes.
+        """
+        spec = importlib.util.find_spec(self.home)
+        places = spec.submodule_search_locations if spec is not None else None
+        names = (module.name for module in pkgutil.iter_modules(places or []))
+        return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
     def register(self, thing: T, name: str | None = None) -> T:
         """Add a thing under a name, its own `name` by default; returns it.
@@ -78,7 +98,7 @@ class Registry(Mapping[str, T], Generic[T]):
                 do="repair or uninstall that package",
             )
         raise InputError(
-            expected=f"a {self.kind} ({', '.join(self._things)})",
+            expected=f"a {self.kind} ({', '.join(self)})",
             came=repr(name),
             do="check the spelling",
         )
@@ -96,7 +116,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def __iter__(self) -> Iterator[str]:
         """The names."""
         self._load()
-        return iter(tuple(self._things))
+        names, order = tuple(self._things), self.order
+        if order is None:
+            return iter(names)
+        return iter(sorted(names, key=lambda name: order(self._things[name])))
 
     def __len__(self) -> int:
         """How many there are."""

@@ -79,7 +79,7 @@ def test_nothing_found_is_nothing_trained() -> None:
 
 
 def test_by_the_victims_own_training(tiny: World) -> None:
-    config = TrainConfig(model="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
     truth = tiny.manifest.is_tampered
     found = repair(
         tiny.model, tiny.tampered, truth, truth, test=tiny.queries, retrain=retrain_by(config)

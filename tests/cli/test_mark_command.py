@@ -203,7 +203,7 @@ def test_an_extractor_for_other_data(fail: Any, tiny: World, tmp_path: Path) -> 
         images = rng.integers(0, 256, shape, dtype=np.uint8)
         path = tmp_path / f"{name}.npz"
         np.savez(path, images=images, labels=labels, class_names=np.array(classes))
-        config = TrainConfig(model="small-cnn", width=2, epochs=1, batch_size=10)
+        config = TrainConfig(architecture="small-cnn", width=2, epochs=1, batch_size=10)
         train(open_data(str(path)), config, tmp_path / name)
         fail(f"extractor of other {name}", *command(tiny, extractor=tmp_path / name))
 

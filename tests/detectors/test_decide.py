@@ -126,7 +126,7 @@ def test_rules_that_are_none(options: dict[str, float], text: str) -> None:
     assert str(caught.value) == text
 
 
-POSTERIOR = Ranking(np.log([0.9, 0.5, 0.49, 0.1]))
+POSTERIOR = Ranking(np.log([0.9, 0.5, 0.49, 0.1]), threshold=CALIBRATED_THRESHOLD, because="half")
 OTHER = Ranking(np.array([0.1, 0.2, 0.3, 0.4]))
 
 
@@ -138,7 +138,7 @@ def test_the_calibrated_default_without_p_values() -> None:
         rule = calibrated(name, {name: OTHER, "label-posterior": POSTERIOR})
         assert (rule.top, rule.threshold, rule.fdr, rule.tail) == (2, None, None, "upper")
         assert "label-posterior" in rule.because
-    innocent = Ranking(np.log([0.1, 0.2]))
+    innocent = Ranking(np.log([0.1, 0.2]), threshold=CALIBRATED_THRESHOLD)
     assert calibrated("loss", {"loss": OTHER, "label-posterior": innocent}).top == 0
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from radiotracer.detectors import (
-    BASELINES,
     DEFAULT_DETECTOR,
     DETECTORS,
     FALLBACK,
@@ -24,6 +23,7 @@ from radiotracer.detectors import (
     Survey,
     Trace,
     against,
+    baselines,
     decide,
     detection,
 )
@@ -154,7 +154,7 @@ def test_the_registry() -> None:
     assert len(set(summaries)) == len(summaries)
     assert all(text and "\n" not in text and text.isprintable() for text in summaries)
     assert next(iter(DETECTORS)) == DEFAULT_DETECTOR
-    assert BASELINES == ("loss", "margin", "norm", "random")
+    assert baselines() == ("loss", "margin", "norm", "random")
     assert {name: detector.needs for name, detector in DETECTORS.items()} == {
         "contrast": {Need.COMPARISON, Need.LAYERS, Need.EVERY_CLASS},
         "label-posterior": {Need.COMPARISON},

@@ -24,7 +24,8 @@ from radiotracer.provenance.models import Access, Outputs, answered_suspect
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.release import Release
 from radiotracer.stats import signflip, uniformity
-from radiotracer.training.text_classifier import TextConfig, text_scores, train_on_texts
+from radiotracer.training.loop import TrainConfig, train
+from text_scores import scores_of
 from text_world import (
     KEY,
     audit_texts,
@@ -83,9 +84,9 @@ def test_a_suspect_that_follows_the_coins_is_seen_to_be_accused_too_often() -> N
 
 def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Path) -> None:
     """The lab's classifier, trained on the originals, under 100 keys: once in a million."""
-    config = TextConfig(buckets=512, length=32, width=8, hidden=8, epochs=2, batch_size=16)
-    _, model = train_on_texts(letters(64), config, tmp_path / "run")
-    suspect = of_texts(text_scores(model, config))
+    config = TrainConfig(architecture="bag-of-words", width=8, epochs=2, batch_size=16)
+    _, model = train(letters(64), config, tmp_path / "run")
+    suspect = of_texts(scores_of(model))
     p = [
         audit_texts(by_canaries(key, 24), key, suspect, controls=1).log10_p
         for key in control_keys(KEY, 100)
@@ -97,11 +98,11 @@ def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
     """The lab's classifier on 240 letters, all marked, 12 of which share a canary."""
     texts = letters(240)
     release = mark(texts, np.arange(240), KEY, (), CanaryConfig(repeats=12))
-    config = TextConfig(length=48, width=16, hidden=16, epochs=8, batch_size=16, learning_rate=1.0)
+    config = TrainConfig(architecture="bag-of-words", width=16, batch_size=16)
     found = {}
     for name, data in (("published", release.published), ("originals", texts)):
-        _, model = train_on_texts(data, config, tmp_path / name)
-        suspect = of_texts(text_scores(model, config))
+        _, model = train(data, config, tmp_path / name)
+        suspect = of_texts(scores_of(model))
         for access in ("scores", "labels"):
             found[name, access] = audit_texts(release, KEY, suspect, access).log10_p  # type: ignore[arg-type]
     assert found["published", "scores"] < -3 and found["published", "labels"] < -2.5

@@ -60,7 +60,7 @@ def test_dirty_labels(digits: Digits) -> None:
 
 def test_a_network_learns_the_backdoor(digits: Digits, tmp_path: Path) -> None:
     after, _ = patch_backdoor(digits.train, to_class=4, fraction=0.2, seed=0)
-    config = TrainConfig(model="small-cnn", width=8, epochs=6, batch_size=32, seed=0)
+    config = TrainConfig(architecture="small-cnn", width=8, epochs=6, batch_size=32, seed=0)
     _, victim = train(after, config, tmp_path / "run")
     attack = triggered(digits.test, 4)
     assert success(digits.model, attack) < 0.4  # what the patch does by itself

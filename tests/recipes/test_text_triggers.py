@@ -20,7 +20,8 @@ from radiotracer.recipes import (
     phrased,
     text_success,
 )
-from radiotracer.training.text_classifier import TextConfig, text_scores, train_on_texts
+from radiotracer.training.loop import TrainConfig, train
+from text_scores import scores_of
 
 N = 90
 PHRASE = "violet teapots"
@@ -159,13 +160,11 @@ def test_what_is_no_attack(
 
 
 def test_it_works_on_a_trained_classifier(tmp_path: Path) -> None:
-    config = TextConfig(
-        buckets=512, length=16, width=8, hidden=8, epochs=8, batch_size=16, learning_rate=0.5
-    )
+    config = TrainConfig(architecture="bag-of-words", width=8, batch_size=16, learning_rate=0.5)
     poisoned, _ = phrase_backdoor(LETTERS, phrase=PHRASE, to_class=0, fraction=0.3, seed=0)
     attack = phrased(LETTERS, 0, phrase=PHRASE)
     found = []
     for name, texts in (("clean", LETTERS), ("poisoned", poisoned)):
-        _, model = train_on_texts(texts, config, tmp_path / name)
-        found.append(text_success(text_scores(model, config), attack))
+        _, model = train(texts, config, tmp_path / name)
+        found.append(text_success(scores_of(model), attack))
     assert found[0] < 0.3 < 0.7 < found[1]

@@ -15,7 +15,7 @@ from torch import nn
 
 from radiotracer import Rule
 from radiotracer.data import Dataset
-from radiotracer.detectors import BASELINES, DETECTORS
+from radiotracer.detectors import DETECTORS, baselines
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs import Run, record
 from radiotracer.scanning import scan
@@ -235,7 +235,7 @@ def test_without_queries_some_are_left_out(tiny: World) -> None:
         "tracin-last-layer": "trusted queries",
     }
     assert found.detector == "label-posterior"
-    assert list(found.rankings) == ["label-posterior", "self-influence-last-layer", *BASELINES]
+    assert list(found.rankings) == ["label-posterior", "self-influence-last-layer", *baselines()]
     peers = scan(tiny.model, tiny.run, tiny.tampered, detectors=["loss", "gas-unknown-target"])
     assert peers.left_out == {"gas-unknown-target": "trusted queries"}
 

@@ -96,7 +96,7 @@ def test_units_of_another_device_are_refused(tiny: World, tmp_path: Path) -> Non
 
     def begun(model: nn.Module) -> None:
         given = Given(model, Run.open(tiny.folder), tiny.tampered)
-        begin(Execution(ledger=ledger), given, settings, ["loss"])
+        begin(Execution(ledger=ledger), given, settings, [DETECTORS["loss"]])
 
     begun(tiny.model)
     with Elsewhere(), pytest.raises(InputError, match="device: meta, begun with cpu"):

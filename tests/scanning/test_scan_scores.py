@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from radiotracer import Rule, Tracer
 from radiotracer.data import Dataset
-from radiotracer.detectors import BASELINES
+from radiotracer.detectors import baselines
 from radiotracer.influence import (
     Tracing,
     gas_sum,
@@ -86,7 +86,7 @@ class Real:
 @pytest.fixture(scope="module")
 def real(mnist: Dataset, mnist_queries: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Real:
     tampered, manifest = random_flip(mnist.take(range(3000)), fraction=0.1, seed=0)
-    config = TrainConfig(model="resnet18", width=8, epochs=3, batch_size=64, seed=0)
+    config = TrainConfig(architecture="resnet18", width=8, epochs=3, batch_size=64, seed=0)
     run, model = train(tampered, config, tmp_path_factory.mktemp("real") / "run")
     queries = mnist_queries.take(range(1000))
     found = scan(model, run, tampered, queries, manifest=manifest, seed=0)
@@ -121,7 +121,7 @@ def test_suspicion_is_minus_influence(tiny: World) -> None:
 
 def test_what_is_in_a_scan(real: Real) -> None:
     found = real.found
-    assert list(found.rankings) == [*DEFAULT_DETECTORS, *BASELINES]
+    assert list(found.rankings) == [*DEFAULT_DETECTORS, *baselines()]
     assert found.rankings.keys() == found.seconds.keys() and not found.left_out
     assert all(seconds >= 0 for seconds in found.seconds.values())
     assert found.detector == "contrast"
@@ -158,7 +158,7 @@ def test_self_influence_and_layers(tiny: World) -> None:
         tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["self-influence", "tracin-cp"]
     )
     assert found.detector == "self-influence"
-    assert list(found.rankings) == ["self-influence", "tracin-cp", "label-posterior", *BASELINES]
+    assert list(found.rankings) == ["self-influence", "tracin-cp", "label-posterior", *baselines()]
     tracing = Tracing.of(tiny.model, tiny.run, tiny.tampered)
     same(found.scores, self_influence(tracing, tiny.tampered).numpy())
     same(
@@ -274,7 +274,7 @@ def test_the_floor_on_real_images(mnist: Dataset, mnist_queries: Dataset, tmp_pa
 def floor_run(mnist: Dataset, mnist_queries: Dataset, folder: Path, *, seed: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).choice(60_000, size=6000, replace=False)
     tampered, manifest = random_flip(mnist.take(rows), fraction=0.1, seed=seed)
-    config = TrainConfig(model="resnet18", width=8, epochs=5, batch_size=64, seed=seed)
+    config = TrainConfig(architecture="resnet18", width=8, epochs=5, batch_size=64, seed=seed)
     run, model = train(tampered, config, folder / "run")
     found = scan(
         model,

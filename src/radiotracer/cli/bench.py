@@ -14,7 +14,7 @@ from bench.speed import PEERS, QUICK, Peer, SpeedConfig, SpeedResult, run_speed,
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.files import write_text
-from radiotracer.training.networks import ModelName
+from radiotracer.training.config import Architecture
 
 FILE = "speed.json"
 
@@ -162,7 +162,7 @@ def detect(
         ),
     ] = (),
     model: Annotated[
-        ModelName | None,
+        Architecture | None,
         Parameter(help="The victim; by default resnet18.", show_choices=False, show_default=False),
     ] = None,
     width: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, Out, Overwrite, Seed
 from radiotracer.cli.tampering import RecipeName, Wanted, apply, require_fitting
@@ -15,6 +16,7 @@ from radiotracer.files import atomic_folder
 from radiotracer.recipes import MANIFEST_FILE
 
 
+@command("tamper")
 def tamper(
     data: Data,
     /,
@@ -72,7 +74,14 @@ def tamper(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Tamper with a data set by a recipe, and write down what was done.
+
+    The new folder holds the tampered data, which every command takes as DATA, and manifest.parquet
+    (id, original_label, label, recipe, is_tampered). A flipped label is always another one.
+
+    Example: radiotracer tamper mnist --recipe targeted-flip --from-class 3 --to-class 9 --fraction
+    0.1 --out tampered
+    """
     wanted = Wanted(
         recipe=recipe,
         seed=seed,

@@ -58,7 +58,7 @@ class Listed:
     """What `radiotracer data list` says about one built-in set.
 
     Args:
-        name: What a DATA argument, or the argument of `open_texts`, calls it.
+        name: What a DATA argument, or the argument of `open_data`, calls it.
         title: For people.
         licence: What is known about its licence.
         examples: How many, both splits together.

@@ -38,6 +38,26 @@ class Preview:
     text: str | None = None
 
 
+class Labelled(Protocol):
+    """What `Modality.save` needs of a data set."""
+
+    @property
+    def content(self) -> Any:
+        """All examples."""
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Shape (n,)."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Shape (n,)."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One per class."""
+
+
 class Modality(Protocol):
     """One kind of example. `content` is all examples of a data set, in its own form."""
 
@@ -78,8 +98,12 @@ class Modality(Protocol):
     def to_json(self, content: Any, rows: Rows) -> list[Any]:
         """Some examples as JSON holds them, for services that are asked about them."""
 
-    def save(self, content: Any, ids: NDArray[np.str_], folder: Path) -> None:
-        """Write the content into an existing folder, each file whole or not at all."""
+    def save(self, data: Labelled, folder: Path) -> None:
+        """Write the content of a data set of this kind into an existing folder.
+
+        Each file whole or not at all. Ids and labels are kept beside it by others; they are here
+        for files that are of use without them, too.
+        """
 
     def load(self, folder: Path) -> Any:
         """What `save` wrote; `DataError` where it was damaged."""

@@ -47,7 +47,7 @@ def save_examples(
     Raises:
         StorageError: The disk refused.
     """
-    examples.modality.save(examples.content, examples.ids, folder)
+    examples.modality.save(examples, folder)
     save_all_but_content(examples, folder, name=name, provenance=provenance)
 
 

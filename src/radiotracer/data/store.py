@@ -56,7 +56,7 @@ def store_data(
         decoding = Decoding(folder / PIXELS, progress)
         examples = open_data(spec, image_size=image_size, report=report, decoding=decoding)
         if not (folder / PIXELS).exists():
-            examples.modality.save(examples.content, examples.ids, folder)
+            examples.modality.save(examples, folder)
         settings = {"source": examples.source, "image_size": image_size}
         save_all_but_content(examples, folder, provenance=settings)
     return open_saved(out)

@@ -26,6 +26,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from radiotracer.detectors.protocol import Survey
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.surveyed import FEATURES, Surveyed, features
 
 DIMENSIONS = 10
@@ -59,9 +60,11 @@ def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
     return smallness(features(survey.train), survey.train.labels.numpy(), seed)
 
 
-ACTIVATION_CLUSTERING = Surveyed(
-    name="activation-clustering",
-    summary="smallness of its cluster, by how far apart the two are (activation clustering)",
-    suspicion=_suspicion,
-    needs=FEATURES,
+DETECTORS.register(
+    Surveyed(
+        name="activation-clustering",
+        summary="smallness of its cluster, by how far apart the two are (activation clustering)",
+        suspicion=_suspicion,
+        needs=FEATURES,
+    )
 )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.summed import Summed
 
 
@@ -30,31 +31,38 @@ def _norm(seen: Observation) -> Tensor:
     return (errors * (features + bias)).sqrt()
 
 
-LOSS = Summed(
-    name="loss",
-    summary="loss on the given label",
-    suspicion=_loss,
-    baseline=True,
-    average=True,
+DETECTORS.register(
+    Summed(
+        name="loss",
+        summary="loss on the given label",
+        suspicion=_loss,
+        baseline=True,
+        average=True,
+    )
 )
 
-MARGIN = Summed(
-    # Minus the area under the margin (Pleiss et al. 2020): there the mean over every epoch, and
-    # judged by the margins of examples mislabelled on purpose; here the mean over the checkpoints.
-    name="margin",
-    summary="largest other logit minus the given label's, over the checkpoints (AUM negated)",
-    suspicion=_margin,
-    baseline=True,
-    average=True,
+DETECTORS.register(
+    Summed(
+        # Minus the area under the margin (Pleiss et al. 2020): there the mean over every epoch,
+        # and judged by the margins of examples mislabelled on purpose; here the mean over the
+        # checkpoints.
+        name="margin",
+        summary="largest other logit minus the given label's, over the checkpoints (AUM negated)",
+        suspicion=_margin,
+        baseline=True,
+        average=True,
+    )
 )
 
-NORM = Summed(
-    name="norm",  # what self-influence is without learning rates
-    summary="norm of the last layer's gradient",
-    suspicion=_norm,
-    needs=frozenset({Need.HEAD}),
-    baseline=True,
-    average=True,
+DETECTORS.register(
+    Summed(
+        name="norm",  # what self-influence is without learning rates
+        summary="norm of the last layer's gradient",
+        suspicion=_norm,
+        needs=frozenset({Need.HEAD}),
+        baseline=True,
+        average=True,
+    )
 )
 
 
@@ -74,3 +82,6 @@ class Random:
     def rank(self, trace: Trace) -> Ranking:
         """Uniform numbers from the scan's seed."""
         return Ranking(np.random.default_rng(trace.seed).random(len(trace.labels)))
+
+
+DETECTORS.register(Random())

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from radiotracer.detectors.linear import fit_head, out_of_fold, standardised
 from radiotracer.detectors.protocol import Need, Survey
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.surveyed import FEATURES, Surveyed, features
 
 FOLDS = 5
@@ -59,9 +60,11 @@ def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
     return 1.0 - quality
 
 
-CONFIDENT_LEARNING = Surveyed(
-    name="confident-learning",
-    summary="improbability of its label by a model fitted to the others (confident learning)",
-    suspicion=_suspicion,
-    needs=FEATURES | {Need.CLEANLAB},
+DETECTORS.register(
+    Surveyed(
+        name="confident-learning",
+        summary="improbability of its label by a model fitted to the others (confident learning)",
+        suspicion=_suspicion,
+        needs=FEATURES | {Need.CLEANLAB},
+    )
 )

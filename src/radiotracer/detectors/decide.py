@@ -10,17 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.detectors.label_posterior import CALIBRATED_THRESHOLD
 from radiotracer.detectors.protocol import Ranking
 from radiotracer.detectors.reference import Tested
+from radiotracer.detectors.registry import FALLBACK
 from radiotracer.errors import InputError
 from radiotracer.stats import flagged, honest_share, q_values, smallest_reference
-
-FALSE_DISCOVERY_RATE = 0.05
-"""Share of honest examples among the suspects that the default rule aims at."""
-
-NARROW: Mapping[str, float] = {"known-target": 0.02}
-"""The same of detectors that ask about one class only: they need less to find as much."""
 
 NEAR = 0.25
 """Lowest estimated rate below which an empty list says what it would take to flag something.
@@ -28,9 +22,6 @@ NEAR = 0.25
 Measured (docs/decisions/0011-empty-lists.md): nearly always so where labels were flipped and
 nothing was flagged, hardly ever where nobody tampered.
 """
-
-FALLBACK = "label-posterior"
-"""The detector that needs no trusted queries and still has a scale of its own."""
 
 Tail = Literal["upper", "lower", "both"]
 """Which scores are suspicious: high ones (the convention), low ones, or both."""
@@ -117,23 +108,21 @@ class Decision:
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     """The rule for those who give none.
 
-    A detector with p-values decides by `FALSE_DISCOVERY_RATE`; `label-posterior` says itself what
-    is more likely changed than not. Another detector has no scale of its own: its highest scores
-    are taken, as many as `contrast` flags, or `label-posterior` where `contrast` did not run.
+    A detector with p-values decides by a false discovery rate; one with a threshold of its own by
+    that. Another has no scale of its own: its highest scores are taken, as many as the first
+    detector with p-values flags (`contrast`), or `label-posterior` where there is none.
 
     Args:
         detector: Name of the detector that decides.
         rankings: By detector name; `label-posterior` is among them.
     """
-    if rankings[detector].p_values is not None:
-        rate = NARROW.get(detector, FALSE_DISCOVERY_RATE)
+    own = rankings[detector]
+    if own.p_values is not None:
         return Rule(
-            fdr=rate, because=f"about 1 suspect in {round(1 / rate)} is expected to be honest"
+            fdr=own.fdr, because=f"about 1 suspect in {round(1 / own.fdr)} is expected to be honest"
         )
-    if detector == FALLBACK:
-        return Rule(
-            threshold=CALIBRATED_THRESHOLD, because="the label is more likely changed than not"
-        )
+    if own.threshold is not None:
+        return Rule(threshold=own.threshold, because=own.because)
     able = next((name for name, each in rankings.items() if each.p_values is not None), FALLBACK)
     found = decide(rankings[able], calibrated(able, rankings))
     return Rule(top=int(found.suspects.sum()), because=f"as many as {able} flags")

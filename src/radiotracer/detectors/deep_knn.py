@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from radiotracer.detectors.protocol import Survey
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.surveyed import FEATURES, Surveyed, features
 from radiotracer.errors import InputError
 
@@ -86,9 +87,11 @@ def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
     return disagreement(features(survey.train), labels, neighbours(labels))
 
 
-DEEP_KNN = Surveyed(
-    name="deep-knn",
-    summary="how far another label outvotes its own among the nearest neighbours (Deep k-NN)",
-    suspicion=_suspicion,
-    needs=FEATURES,
+DETECTORS.register(
+    Surveyed(
+        name="deep-knn",
+        summary="how far another label outvotes its own among the nearest neighbours (Deep k-NN)",
+        suspicion=_suspicion,
+        needs=FEATURES,
+    )
 )

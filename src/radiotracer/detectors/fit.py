@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.detectors.protocol import Need, Seen, Survey
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.surveyed import FEATURES, Surveyed, features
 from radiotracer.influence import unless_zero
 
@@ -97,9 +98,11 @@ def _unit(vectors: Tensor) -> Tensor:
     return unless_zero(vectors, vectors.norm(dim=1, keepdim=True))
 
 
-GAS_UNKNOWN_TARGET = Surveyed(
-    name="gas-unknown-target",
-    summary="influence by direction on the query whose influences are most anomalous (FIT)",
-    suspicion=_suspicion,
-    needs=FEATURES | {Need.QUERIES},
+DETECTORS.register(
+    Surveyed(
+        name="gas-unknown-target",
+        summary="influence by direction on the query whose influences are most anomalous (FIT)",
+        suspicion=_suspicion,
+        needs=FEATURES | {Need.QUERIES},
+    )
 )

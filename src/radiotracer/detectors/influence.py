@@ -12,6 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from radiotracer.detectors.protocol import Need, Observation
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.summed import Summed
 
 
@@ -40,37 +41,47 @@ def _last_layer_self_influence(seen: Observation) -> Tensor:
     return seen.last_layer.square_norm()
 
 
-TRACIN_CP = Summed(
-    name="tracin-cp",
-    summary="minus the influence on the queries' summed loss, all layers (TracInCP)",
-    suspicion=_opposition,
-    needs=frozenset({Need.QUERIES, Need.DIRECTION}),
+DETECTORS.register(
+    Summed(
+        name="tracin-cp",
+        summary="minus the influence on the queries' summed loss, all layers (TracInCP)",
+        suspicion=_opposition,
+        needs=frozenset({Need.QUERIES, Need.DIRECTION}),
+    )
 )
 
-GAS = Summed(
-    name="gas",
-    summary="minus the influence on the queries by gradient directions alone, all layers (GAS)",
-    suspicion=_renormalised_opposition,
-    needs=frozenset({Need.QUERIES, Need.UNIT_DIRECTION}),
+DETECTORS.register(
+    Summed(
+        name="gas",
+        summary="minus the influence on the queries by gradient directions alone, all layers (GAS)",
+        suspicion=_renormalised_opposition,
+        needs=frozenset({Need.QUERIES, Need.UNIT_DIRECTION}),
+    )
 )
 
-TRACIN_LAST_LAYER = Summed(
-    name="tracin-last-layer",
-    summary="minus the influence on the queries' summed loss, last layer (TracInCP)",
-    suspicion=_last_layer_opposition,
-    needs=frozenset({Need.QUERIES, Need.HEAD}),
+DETECTORS.register(
+    Summed(
+        name="tracin-last-layer",
+        summary="minus the influence on the queries' summed loss, last layer (TracInCP)",
+        suspicion=_last_layer_opposition,
+        needs=frozenset({Need.QUERIES, Need.HEAD}),
+    )
 )
 
-SELF_INFLUENCE = Summed(
-    name="self-influence",
-    summary="influence of the example on itself, all layers",
-    suspicion=_self_influence,
-    needs=frozenset({Need.NORM}),
+DETECTORS.register(
+    Summed(
+        name="self-influence",
+        summary="influence of the example on itself, all layers",
+        suspicion=_self_influence,
+        needs=frozenset({Need.NORM}),
+    )
 )
 
-SELF_INFLUENCE_LAST_LAYER = Summed(
-    name="self-influence-last-layer",
-    summary="influence of the example on itself, last layer",
-    suspicion=_last_layer_self_influence,
-    needs=frozenset({Need.HEAD}),
+DETECTORS.register(
+    Summed(
+        name="self-influence-last-layer",
+        summary="influence of the example on itself, last layer",
+        suspicion=_last_layer_self_influence,
+        needs=frozenset({Need.HEAD}),
+    )
 )

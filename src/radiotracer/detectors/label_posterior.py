@@ -34,6 +34,7 @@ from torch import Tensor
 
 from radiotracer.data.blocks import stretches
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
+from radiotracer.detectors.registry import DETECTORS
 
 CALIBRATED_THRESHOLD = float(np.log(0.5))
 """Score at and above which an example is a suspect: the posterior is at least one half."""
@@ -79,7 +80,13 @@ class LabelPosterior:
             changed = prediction * rates[:, trace.labels[rows]].T
             log_changed = np.log(np.maximum(changed.sum(axis=1), np.finfo(np.float64).tiny))
             scores[rows], suggested[rows] = log_changed - log_own, changed.argmax(axis=1)
-        return Ranking(scores, suggested=suggested, posteriors=np.exp(np.minimum(scores, 0.0)))
+        return Ranking(
+            scores,
+            suggested=suggested,
+            posteriors=np.exp(np.minimum(scores, 0.0)),
+            threshold=CALIBRATED_THRESHOLD,
+            because="the label is more likely changed than not",
+        )
 
 
 def flip_rates(
@@ -113,3 +120,6 @@ def _counts(
     counts = np.zeros((classes, classes))
     np.add.at(counts, (prediction.argmax(axis=1), labels), 1.0)
     return counts
+
+
+DETECTORS.register(LabelPosterior())

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from radiotracer.gradients import LastLayerGradients, LastLayerSum
 
+FALSE_DISCOVERY_RATE = 0.05
+"""Share of clean examples among those flagged that a calibrated rule aims at."""
+
 
 class Need(Enum):
     """What a detector reads beyond one forward pass of the training examples."""
@@ -123,12 +126,20 @@ class Ranking:
             example, which then is no suspect.
         posteriors: How probable it is that each example was tampered with, shape (n,), in [0, 1],
             from detectors that estimate that.
+        threshold: The score from which the detector's own scale calls an example tampered with,
+            from detectors that have one.
+        because: What `threshold` means, for people.
+        fdr: The false discovery rate that the calibrated rule aims at, where there are p-values, in
+            (0, 1).
     """
 
     scores: NDArray[np.float64]
     suggested: NDArray[np.int64] | None = None
     p_values: NDArray[np.float64] | None = None
     posteriors: NDArray[np.float64] | None = None
+    threshold: float | None = None
+    because: str = ""
+    fdr: float = FALSE_DISCOVERY_RATE
 
 
 class Detector(Protocol):

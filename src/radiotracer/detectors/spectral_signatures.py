@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.linalg import svd
 
 from radiotracer.detectors.protocol import Survey
+from radiotracer.detectors.registry import DETECTORS
 from radiotracer.detectors.surveyed import FEATURES, Surveyed, features
 
 
@@ -40,9 +41,11 @@ def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
     return signatures(features(survey.train), survey.train.labels.numpy())
 
 
-SPECTRAL_SIGNATURES = Surveyed(
-    name="spectral-signatures",
-    summary="squared projection on the class's top singular vector (spectral signatures)",
-    suspicion=_suspicion,
-    needs=FEATURES,
+DETECTORS.register(
+    Surveyed(
+        name="spectral-signatures",
+        summary="squared projection on the class's top singular vector (spectral signatures)",
+        suspicion=_suspicion,
+        needs=FEATURES,
+    )
 )

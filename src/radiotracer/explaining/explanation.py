@@ -29,6 +29,7 @@ from radiotracer.scanning.inputs import (
     require_trained_on,
     take,
 )
+from radiotracer.views import Shown
 
 METHODS: Mapping[str, Callable[[Tracing, Data, Data], Tensor]] = {
     "tracin-cp": tracin_cp_pairs,
@@ -43,7 +44,7 @@ PART = 5_000
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Shown):
     """Why m queries are predicted as they are; n training examples, in the run's order.
 
     Args:
@@ -101,19 +102,6 @@ class Explanation:
         # Where nothing has influence every share is 0.
         shares: NDArray[np.float64] = self.influence / np.where(whole > 0, whole, 1.0)
         return shares
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(explanation)` and the like: see `radiotracer.explaining.frame`."""
-        from radiotracer.explaining.frame import stream_of
-
-        return stream_of(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: the first queries with their strongest proponents and opponents."""
-        from radiotracer.explaining.outputs import at_a_glance
-        from radiotracer.present import notebook
-
-        return notebook.render(at_a_glance(self))
 
 
 def explain(

@@ -11,8 +11,7 @@ from typing import Any
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
 from radiotracer.integrations.published import Published, published
-from radiotracer.present.findings import visible
-from radiotracer.present.wording import percent
+from radiotracer.legible import percent, visible
 from radiotracer.provenance import wording
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
@@ -106,21 +105,21 @@ def _rates(summary: Mapping[str, Any], detector: str, rule: str, *, has_referenc
 
 def _of_audit(evidence: Evidence) -> str:
     _require_supported(evidence)
-    looks = len(evidence.looks)
+    audits = len(evidence.audits)
     claim = wording.claim(
         evidence.verdict,
         evidence.inconclusive_because,
         evidence.log10_p_value,
         evidence.adjusted_log10_p_value,
-        looks,
+        audits,
     )
     passed = sum(each.passed for each in evidence.controls)
     digest = evidence.suspect.identity.get("sha256")
     rows = [
         ("model", evidence.suspect.name + (f", SHA-256 {digest}" if digest else "")),
-        ("asked for", f"{evidence.access}, {evidence.suspect.queries:,} images"),
-        ("p-value, at most", wording.power(evidence.log10_p_value)),
-        (f"after Holm over {looks} look{'s' * (looks != 1)}", _adjusted(evidence)),
+        ("asked for", f"{evidence.access}, {evidence.counted(evidence.suspect.queries)}"),
+        ("p-value, at most", wording.ten_to(evidence.log10_p_value)),
+        (f"after Holm over {audits} audit{'s' * (audits != 1)}", _adjusted(evidence)),
         ("level, committed to before", f"{evidence.alpha:g}"),
         ("controls passed", f"{passed} of {len(evidence.controls)}"),
         ("commitment", evidence.commitment),
@@ -141,7 +140,7 @@ def _of_audit(evidence: Evidence) -> str:
 
 
 def _adjusted(evidence: Evidence) -> str:
-    return wording.power(evidence.adjusted_log10_p_value)
+    return wording.ten_to(evidence.adjusted_log10_p_value)
 
 
 def _require_supported(evidence: Evidence) -> None:
@@ -212,7 +211,7 @@ def _front_matter(data: Published) -> str:
     lines = [
         "---",
         # JSON's texts are YAML's, and nothing in them ends the line.
-        f"pretty_name: {json.dumps(str(visible(data.name)))}",
+        f"pretty_name: {json.dumps(visible(data.name))}",
         "task_categories:",
         "- image-classification",
         *([] if size is None else ["size_categories:", f"- {size}"]),

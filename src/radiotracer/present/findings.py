@@ -12,15 +12,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-
-def visible(text: object) -> object:
-    """Replace every unprintable character of a string by its escape, e.g. ``\\u202e``."""
-    if not isinstance(text, str):
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+from radiotracer.legible import visible
 
 
-Text = Annotated[str, BeforeValidator(visible)]
+def _visible(value: object) -> object:
+    return visible(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_visible)]
 """One line of text in which every character can be seen."""
 
 Png = Annotated[str, Field(pattern=r"\Adata:image/png;base64,[A-Za-z0-9+/]+={0,2}\z", repr=False)]

@@ -24,6 +24,7 @@ from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.stats import uniformity
+from radiotracer.views import Shown
 
 EVIDENCE_FILE = "evidence.json"
 
@@ -92,7 +93,7 @@ class ControlSummary(_Part):
     uniform_log10_p: LogP | None
 
 
-class Evidence(_Part):
+class Evidence(_Part, Shown):
     """What ``evidence.json`` says. The report is made from this alone.
 
     Args:
@@ -185,19 +186,6 @@ class Evidence(_Part):
                 came=_what_is_wrong(error),
                 do="pass the folder that an audit wrote, as it was written",
             ) from error
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(evidence)` and the like: see `radiotracer.provenance.frame`."""
-        from radiotracer.provenance.frame import frame_of_evidence
-
-        return frame_of_evidence(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: the verdict, what it supports, and the controls."""
-        from radiotracer.present import notebook
-        from radiotracer.provenance.evidence_glance import of_evidence
-
-        return notebook.render(of_evidence(self))
 
 
 def conclude(

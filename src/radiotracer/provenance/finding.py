@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from radiotracer.provenance.models import Access
+from radiotracer.views import Shown
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Shown):
     """The facts of one test of one suspect.
 
     Args:
@@ -67,16 +68,3 @@ class Finding:
             f"effect={self.effect:.4g}, coins={self.coins}, {len(self.controls)} controls, "
             f"{sum(not each.passed for each in self.controls)} failed)"
         )
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(finding)` and the like: see `radiotracer.provenance.frame`."""
-        from radiotracer.provenance.frame import frame_of_finding
-
-        return frame_of_finding(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: the p-value and the controls; a verdict is the evidence's to give."""
-        from radiotracer.present import notebook
-        from radiotracer.provenance.evidence_glance import of_finding
-
-        return notebook.render(of_finding(self))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError
 from radiotracer.provenance.audit import design_of
 from radiotracer.provenance.release import Release
@@ -40,12 +39,4 @@ def held_out_for(
             came="marked data without a test split",
             do="pass some (held_out=)",
         )
-    return opened_like(source, release.published)
-
-
-def opened_like(source: str, like: Dataset) -> Dataset:
-    """Open a DATA argument; images of several sizes are resized to those of `like`."""
-    shape = like.modality.shape(like.content)
-    height, width = shape.get("height"), shape.get("width")
-    sized = isinstance(height, int) and height == width and takes_image_size(source)
-    return open_data(source, image_size=height if sized else None)  # type: ignore[arg-type]
+    return open_data(source, like=release.published)

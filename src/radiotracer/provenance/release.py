@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from radiotracer.provenance.bound import (
 from radiotracer.provenance.commitment import Commitment, commit, require_opens
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.protocol import Protocol
+from radiotracer.views import Shown
 
 __all__ = [
     "ARRAYS",
@@ -94,7 +95,7 @@ class Planted:
 
 
 @dataclass(frozen=True, eq=False)
-class Release:
+class Release(Shown):
     """A marked data set and its secrets, but for the key.
 
     Args:
@@ -166,12 +167,6 @@ class Release:
             f"{self.commitment.digest[:12]})"
         )
 
-    def _repr_html_(self) -> str:
-        """For notebooks, which are passed on: nothing that is sealed."""
-        from radiotracer.provenance.release_glance import html
-
-        return html(self)
-
     def opened(self, key: Key) -> Opened:
         """This release as what audits take, once all of it and the key are what was committed to.
 
@@ -205,7 +200,8 @@ class Release:
             about = {"commitment": self.commitment.digest}
             save_examples(self.published, made / PUBLISHED, provenance=about)
             (made / ORIGINALS).mkdir()
-            self.published.modality.save(self.originals, self.ids, made / ORIGINALS)
+            originals = replace(self.published.take(self.rows), content=self.originals)
+            self.published.modality.save(originals, made / ORIGINALS)
             manifest = {
                 "id": self.ids.tolist(),
                 "row": self.rows,

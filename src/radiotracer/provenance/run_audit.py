@@ -24,7 +24,6 @@ from radiotracer.data import Dataset
 from radiotracer.data.modality import nouns
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
-from radiotracer.present import render_audit
 from radiotracer.provenance.asking import Progress, asked_through
 from radiotracer.provenance.audit import access_of, audit_opened, design_of
 from radiotracer.provenance.design import Inputs
@@ -35,10 +34,10 @@ from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect, open_suspect
-from radiotracer.provenance.page import describe
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
 from radiotracer.runs import ModelSpec
+from radiotracer.views import page_of
 
 REPORT_FILE = "report.html"
 QUERIES_FILE = "queries.jsonl"
@@ -197,8 +196,7 @@ def run_audit(
                 sealed = made / log.path.name
                 sealed.touch(mode=0o600)
                 shutil.copyfile(log.path, sealed)
-            page = render_audit(describe(evidence, command=command))
-            write_text(made / REPORT_FILE, page)
+            write_text(made / REPORT_FILE, page_of(evidence, command=command))
             evidence.write(made)
     if ledger.note is not None:
         note(ledger.note)

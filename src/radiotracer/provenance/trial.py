@@ -14,7 +14,8 @@ from radiotracer.provenance.design import Inputs, Progress
 from radiotracer.provenance.known_positive import Power
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Opened
-from radiotracer.training.loop import TrainConfig, train
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train
 
 _LN10 = float(np.log(10.0))
 
@@ -47,14 +48,14 @@ def power_of(
     )
     design, share, alpha = design_of(release), release.protocol.share, release.protocol.alpha
     inputs = Inputs(held_out=held_out, progress=progress)
-    found = {
+    found: dict[str, float] = {
         access: audit_opened(opened, suspect, access, inputs).log10_p for access in design.accesses
     }
     return Power(
         training=training.model_dump(mode="json"),
         share=share,
         alpha=alpha,
-        log10_p=dict(found),
+        log10_p=found,
         smallest_share={
             access: smallest_share(log10_p, share, alpha) if design.grows_with_share else None
             for access, log10_p in found.items()

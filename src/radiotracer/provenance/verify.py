@@ -9,14 +9,13 @@ from pathlib import Path
 
 from torch import nn
 
-from radiotracer.data import MODALITIES, Dataset
+from radiotracer.data import MODALITIES, Dataset, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 from radiotracer.provenance.audit import audit_opened
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.evidence import Asked, Evidence, conclude
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.held_out import opened_like
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
 from radiotracer.provenance.ledger import (
@@ -137,9 +136,11 @@ def _unmarked(
     used = evidence.held_out
     if used is None:
         return None
-    found = given
-    if not isinstance(found, Dataset):
-        found = opened_like(os.fspath(given or used.source), release.published)
+    if isinstance(given, Dataset):
+        found = given
+    else:
+        source = used.source if given is None else os.fspath(given)
+        found = open_data(source, like=release.published)
     if found.digest != used.digest:
         raise InputError(
             expected=f"the held-out examples of the audit, digest {used.digest[:12]}",

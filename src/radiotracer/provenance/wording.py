@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from radiotracer.present.wording import exponent as exponent_of
+from radiotracer.legible import exponent as exponent_of
 from radiotracer.provenance.finding import Finding
 
 Verdict = Literal["trained-on-marked-data", "no-evidence", "inconclusive"]

@@ -50,6 +50,13 @@ class Manifest:
             pq.write_table(pa.table(columns), temporary, compression="zstd")
 
     @staticmethod
+    def beside(examples: Dataset) -> Manifest | None:
+        """The manifest that lies beside the examples, if they are a folder that has one."""
+        folder = Path(examples.source)
+        is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path
+        return Manifest.read(folder, examples) if is_path else None
+
+    @staticmethod
     def read(folder: Path, examples: Dataset) -> Manifest | None:
         """The manifest in `folder`, or None when there is none.
 

@@ -94,7 +94,9 @@ def run_demo(
     clock.lap("tampering")
     run, model = train(
         tampered,
-        TrainConfig(model="resnet18", width=config.width, epochs=config.epochs, seed=config.seed),
+        TrainConfig(
+            architecture="resnet18", width=config.width, epochs=config.epochs, seed=config.seed
+        ),
         out / "run",
         progress=progress,
     )

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from radiotracer.data.arrow import is_text
+from radiotracer.data.columns import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 

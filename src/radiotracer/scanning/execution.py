@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from torch import nn
 
 from radiotracer.data import identify
+from radiotracer.detectors import Detector, identity_of
 from radiotracer.errors import DataError
 from radiotracer.gradients import WHOLE, Data, LossFunction, Precision, device_of
 from radiotracer.influence import Tracing
@@ -95,7 +96,9 @@ def opener(execution: Execution, given: Given, settings: Settings) -> Callable[[
     return functools.partial(_reopened, execution.open, settings, digests_of(given))
 
 
-def begin(execution: Execution, given: Given, settings: Settings, names: Sequence[str]) -> None:
+def begin(
+    execution: Execution, given: Given, settings: Settings, detectors: Sequence[Detector]
+) -> None:
     """Say in a folder of units what they depend on, or find that it is kept for another scan.
 
     Raises:
@@ -111,7 +114,7 @@ def begin(execution: Execution, given: Given, settings: Settings, names: Sequenc
         "torch": str(torch.__version__),
         "threads of a worker": torch.get_num_threads() if here else 1,
         "checkpoints": weights.hexdigest(),
-        "detectors": ", ".join(names),
+        "detectors": ", ".join(map(identity_of, detectors)),
         "layers": ", ".join(settings.layers) or "all that were trained",
         "loss": f"{settings.loss.__module__}.{getattr(settings.loss, '__qualname__', 'unnamed')}",
         "batch size": settings.batch_size,

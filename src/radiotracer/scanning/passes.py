@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from radiotracer.detectors import Detector, Need, Observation, Seen
+from radiotracer.errors import InputError
 from radiotracer.gradients import (
     Batch,
     Data,
@@ -168,7 +169,7 @@ class Passes:
                 sums.update({"last-layer/weight": total.weight, "last-layer/bias": total.bias})
             for detector in self.detectors:
                 if Need.COMPARISON in detector.needs:
-                    observed[f"seen/{detector.name}"] = detector.observe(seen).double()
+                    observed[f"seen/{detector.name}"] = observed_by(detector, seen)
             observed["labels"] = batch.targets
 
         if Need.DIRECTION in self.needs:
@@ -190,7 +191,7 @@ class Passes:
         observed, seconds = {"labels": batch.targets}, {}
         for detector in self.detectors:
             began = time.perf_counter()
-            observed[f"seen/{detector.name}"] = detector.observe(seen).double()
+            observed[f"seen/{detector.name}"] = observed_by(detector, seen)
             seconds[detector.name] = time.perf_counter() - began + passes
         return observed, seconds
 
@@ -268,6 +269,24 @@ _Sizes = set[int]
 def _facts(seconds: Mapping[str, float], sizes: _Sizes) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {"seconds": {name: round(s, 6) for name, s in seconds.items()}}
     return facts | {DIVIDED: [*sorted(sizes)]} if sizes else facts
+
+
+def observed_by(detector: Detector, seen: Observation) -> Tensor:
+    """What a detector observes of n examples, float64, shape (n, k).
+
+    Raises:
+        InputError: It observes something else.
+    """
+    found = detector.observe(seen)
+    if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != len(seen.labels):
+        raise InputError(
+            expected=f"a tensor of shape ({len(seen.labels)}, k) from observe of {detector.name}",
+            came=f"shape {tuple(found.shape)}"
+            if isinstance(found, Tensor)
+            else type(found).__name__,
+            do="let it return one row per example",
+        )
+    return found.detach().double()
 
 
 def needs_of(detectors: Iterable[Detector]) -> frozenset[Need]:

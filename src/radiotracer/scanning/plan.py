@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from radiotracer.detectors import DETECTORS, Detector
+from radiotracer.detectors import Detector
 from radiotracer.gradients import WHOLE, LossFunction, Precision, cross_entropy
 from radiotracer.scale import MemoryLedger, torch_threads
 from radiotracer.scanning.execution import Given, Settings
@@ -84,7 +84,7 @@ class Plan:
 def plan_scan(
     given: Given,
     *,
-    detectors: Sequence[str] = (),
+    detectors: Sequence[str | Detector] = (),
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
@@ -109,13 +109,13 @@ def plan_scan(
     Raises:
         InputError: As `scan`, for everything that it checks before it begins.
     """
-    names = chosen(detectors, told=given.incident is not None)
+    asked = chosen(detectors, has_incident=given.incident is not None)
     require_settings(batch_size, seed)
     started = time.perf_counter()
     settings = Settings(loss, tuple(layers), batch_size, precision)
     _, tracing, class_names = open_asked(given, settings)
     opened = Opened(tracing, given.train, given.queries, given.incident)
-    able, _ = runnable([DETECTORS[name] for name in names], opened)
+    able, _ = runnable(asked, opened)
     opening += time.perf_counter() - started
     return plan(
         opened,

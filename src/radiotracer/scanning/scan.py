@@ -13,12 +13,12 @@ from torch import nn
 from radiotracer.data import Identity
 from radiotracer.detectors import (
     DEFAULT_DETECTOR,
-    DETECTORS,
     FALLBACK,
     KNOWN_TARGET,
     Decided,
     Decision,
     Detection,
+    Detector,
     Ranking,
     Reference,
     Rule,
@@ -46,12 +46,19 @@ from radiotracer.scanning.dividing import divided_units
 from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
 from radiotracer.scanning.rounding import Rounding, notes_of, rounding_of
 from radiotracer.scanning.units import Opened
-from radiotracer.scanning.validate import chosen, opened, require_reference, require_settings
+from radiotracer.scanning.validate import (
+    chosen,
+    opened,
+    require_reference,
+    require_sendable,
+    require_settings,
+)
 from radiotracer.scanning.walk import Progress, rank_by_all, runnable
+from radiotracer.views import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class Scan(Shown):
     """A finished scan; every array has one row per training example, in the run's order.
 
     Args:
@@ -62,6 +69,7 @@ class Scan:
         queries: The trusted examples, or None.
         class_names: One per class.
         manifest: The ground truth, where there is one.
+        detectors: Those that ran, by name.
         rankings: By detector name.
         seconds: By detector name.
         left_out: Detectors that could not run, with what they lack.
@@ -83,6 +91,7 @@ class Scan:
     queries: Data | None
     class_names: tuple[str, ...]
     manifest: Manifest | None
+    detectors: Mapping[str, Detector]
     rankings: Mapping[str, Ranking]
     seconds: Mapping[str, float]
     left_out: Mapping[str, str]
@@ -117,19 +126,6 @@ class Scan:
             suspects = decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
         return detection(ranking.scores, truth), decided(suspects, truth)
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(scan)` and the like: see `radiotracer.scanning.frame`."""
-        from radiotracer.scanning.frame import frame_of
-
-        return frame_of(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: what was decided, and the first suspects."""
-        from radiotracer.present import notebook
-        from radiotracer.scanning.findings import at_a_glance
-
-        return notebook.render(at_a_glance(self))
-
 
 def scan(
     model: nn.Module,
@@ -139,7 +135,7 @@ def scan(
     *,
     incident: Data | None = None,
     manifest: Manifest | None = None,
-    detectors: Sequence[str] = (),
+    detectors: Sequence[str | Detector] = (),
     rule: Rule | None = None,
     reference: Reference | None = None,
     layers: Sequence[str] = (),
@@ -162,9 +158,9 @@ def scan(
             known to predict wrongly: the question is then who taught it that. Those of them that
             it predicts as labelled are left out.
         manifest: The ground truth, to judge detectors by; never read by a detector.
-        detectors: Names; the first one decides. Without any, `contrast` decides, or
-            `label-posterior` where `contrast` cannot run; with an `incident`, `known-target`.
-            `label-posterior` and the baselines always run.
+        detectors: Names, and objects of your own (`radiotracer.detectors.Detector`); the first one
+            decides. Without any, `contrast` decides, or `label-posterior` where `contrast` cannot
+            run; with an `incident`, `known-target`. `label-posterior` and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         reference: Training examples that are known to be clean, for a false discovery rate that is
             guaranteed; they are never suspects.
@@ -182,30 +178,32 @@ def scan(
     Raises:
         DataError: `train` is not what the run was trained on, a label is outside the classes, or
             `queries` have other classes or shapes.
-        InputError: An unknown detector, the deciding one cannot run, a setting out of range, a
+        InputError: An unknown detector, two of one name, one that cannot be sent to the workers or
+            does not give what it promises, the deciding one cannot run, a setting out of range, a
             reference that is too small or beside another rule, a network that is no classifier, a
             folder with the units of another scan, a precision that the network or the device
             cannot have, or memory that a single example does not fit into.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
-    names = chosen(detectors, told=incident is not None)
+    asked = chosen(detectors, has_incident=incident is not None)
     require_settings(batch_size, seed)
     require_reference(rule, reference, count(train))
     given = Given(model, run, train, queries, incident)
     settings = Settings(loss, tuple(layers), batch_size, precision)
     identity, tracing, class_names = opened(given, settings)
-    begin(execution, given, settings, names)
+    require_sendable(execution.runner, asked, loss)
+    begin(execution, given, settings, asked)
     # Kept here, to read what the units say of themselves.
     execution = dataclasses.replace(execution, ledger=execution.ledger or MemoryLedger())
     looked_at = Opened(tracing, train, queries, incident)
-    able, _ = runnable([DETECTORS[name] for name in names], looked_at)
+    able, _ = runnable(asked, looked_at)
     rounding = rounding_of(looked_at, able, seed=seed)
     ranked = rank_by_all(
         tracing,
         train,
         queries,
-        [DETECTORS[name] for name in names],
+        asked,
         classes=len(class_names),
         incident=incident,
         seed=seed,
@@ -214,17 +212,18 @@ def scan(
         progress=progress,
     )
     # What was asked for by name, or by an incident, must run; without either there is a fallback.
-    asked = [*detectors[:1], *([] if incident is None else [KNOWN_TARGET])]
-    for name in asked:
+    must = [asked[0].name] if detectors else []
+    must += [] if incident is None else [KNOWN_TARGET]
+    for name in must:
         if name in ranked.left_out:
             raise InputError(
                 expected=f"what {name} needs: {ranked.left_out[name]}",
                 came="none",
-                do="pass --queries, or choose another --detector"
+                do="pass validation=, or let another detector decide"
                 if queries is None
-                else "choose another --detector",
+                else "let another detector decide",
             )
-    detector = names[0] if asked or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
+    detector = asked[0].name if must or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
     suggested = ranked.by_name[detector].suggested
     if suggested is None:
         suggested = ranked.by_name[FALLBACK].suggested
@@ -249,6 +248,7 @@ def scan(
         queries=queries,
         class_names=class_names,
         manifest=manifest,
+        detectors={each.name: each for each in able},
         rankings=ranked.by_name,
         seconds=ranked.seconds,
         left_out=ranked.left_out,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections.abc import Sequence
 
 from radiotracer.data import Identity, identify
 from radiotracer.detectors import (
-    BASELINES,
     DEFAULT_DETECTOR,
-    DETECTORS,
     FALLBACK,
     KNOWN_TARGET,
+    Detector,
     Reference,
     Rule,
+    baselines,
+    detector_of,
+    require_different,
 )
 from radiotracer.errors import InputError
+from radiotracer.gradients import LossFunction
 from radiotracer.influence import Tracing
+from radiotracer.scale import Processes, Runner
 from radiotracer.scanning.execution import Given, Settings
 from radiotracer.scanning.inputs import class_names_of, require_same_kind, require_trained_on
 
@@ -41,18 +47,45 @@ def opened(given: Given, settings: Settings) -> tuple[Identity, Tracing, tuple[s
     return identity, tracing, class_names_of(tracing, tracing.one(given.train), labels)
 
 
-def chosen(detectors: Sequence[str], *, told: bool) -> list[str]:
-    """Which detectors run; `told` of an incident, the one that asks about it is among them."""
-    for name in detectors:
-        if name not in DETECTORS:
+def chosen(detectors: Sequence[str | Detector], *, has_incident: bool) -> list[Detector]:
+    """Which detectors run, each once; the one that asks about an incident where there is one.
+
+    Args:
+        detectors: Names, and objects of the caller's own; the first one decides.
+        has_incident: Whether examples are known to be predicted wrongly.
+
+    Raises:
+        InputError: One is unknown or no detector, or two have one name.
+    """
+    asked = [KNOWN_TARGET] if has_incident else []
+    names = [*detectors, *asked] if detectors else [*asked, *DEFAULT_DETECTORS]
+    found: dict[str, Detector] = {}
+    for each in map(detector_of, [*names, FALLBACK, *baselines()]):
+        require_different(found.setdefault(each.name, each), each)
+    return list(found.values())
+
+
+def require_sendable(runner: Runner, detectors: Sequence[Detector], loss: LossFunction) -> None:
+    """Raise `InputError` where workers in other processes could not be told what to compute."""
+    if not isinstance(runner, Processes):
+        return  # this process needs no telling, and Ray sends functions by value
+    interactive = not hasattr(sys.modules["__main__"], "__file__")
+    for each in (*detectors, loss):
+        name = getattr(each, "name", "the loss")
+        try:
+            sent = pickle.dumps(each)
+        except Exception as error:
             raise InputError(
-                expected=f"a detector ({', '.join(DETECTORS)})",
-                came=repr(name),
-                do="check the spelling",
+                expected=f"{name} as something that can be sent to worker processes",
+                came=f"{type(error).__name__}: {str(error)[:150]}",
+                do="define its class and functions in a module, or scan in this process",
+            ) from error
+        if interactive and b"__main__" in sent:
+            raise InputError(
+                expected=f"{name} from a module that worker processes can import",
+                came="one that was defined in this session",
+                do="define it in a file, or scan in this process",
             )
-    incident = [KNOWN_TARGET] if told else []
-    names = [*detectors, *incident] if detectors else [*incident, *DEFAULT_DETECTORS]
-    return list(dict.fromkeys([*names, FALLBACK, *BASELINES]))
 
 
 def require_settings(batch_size: int, seed: int) -> None:

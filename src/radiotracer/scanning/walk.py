@@ -171,6 +171,12 @@ def _ranked(
             )
         )
         seconds[detector.name] += time.perf_counter() - started
+        if np.shape(ranking.scores) != train["labels"].shape:
+            raise InputError(
+                expected=f"{len(train['labels'])} scores from rank of {detector.name}",
+                came=f"shape {np.shape(ranking.scores)}",
+                do="let it return one score per example",
+            )
         if not np.isfinite(ranking.scores).all():
             raise NotFiniteError(
                 expected=f"finite scores from {detector.name}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import torch
@@ -13,7 +12,8 @@ from radiotracer.errors import InputError
 from radiotracer.named import named_function, said
 from radiotracer.runs import ModelSpec
 from radiotracer.runs.schema import Scalar
-from radiotracer.training.networks import MODELS, build_model
+from radiotracer.training.building import build_model
+from radiotracer.training.network import NETWORKS
 
 Build = Callable[[ModelSpec], nn.Module]
 """Makes a reference network from its description."""
@@ -67,13 +67,11 @@ def sizes(name: str, like: Dataset | None, channels: int | None) -> dict[str, Sc
         like: Examples of the kind that it takes.
         channels: Where there are none: how many channels images have.
     """
-    if name not in MODELS:
+    if name not in NETWORKS:
         return {}
     if like is None:
         return {} if channels is None else {"channels": channels}
-    taken = inspect.signature(MODELS[name]).parameters
-    shape = like.modality.shape(like.content)
-    return {key: value for key, value in shape.items() if key in taken}
+    return dict(NETWORKS[name].sizes(like))
 
 
 def reference_spec(

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
+from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
 
@@ -95,17 +96,13 @@ class ImageModality:
         """Each as PNG, which loses nothing, in base64."""
         return [_png(image) for image in content[rows]]
 
-    def save(self, content: Images, ids: NDArray[np.str_], folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write the pixels into one file, which `load` maps."""
-        from radiotracer.data.npy import write_npy
-
         with atomic_file(folder / FILE) as temporary:
-            write_npy(temporary, content)
+            write_npy(temporary, data.content)
 
     def load(self, folder: Path) -> Images:
         """The pixels as a read-only memory map."""
-        from radiotracer.data.npy import map_npy
-
         return map_npy(folder / FILE)
 
 

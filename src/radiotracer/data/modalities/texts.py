@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
+from radiotracer.data.parquet import read_kept, write_kept
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
 
 if TYPE_CHECKING:
     from torch import Tensor
+
 
 FILE = "texts.parquet"
 """Where `save` puts the texts."""
@@ -93,31 +95,23 @@ class TextModality:
         """The texts."""
         return list(_chosen(content, rows))
 
-    def save(self, content: tuple[str, ...], ids: NDArray[np.str_], folder: Path) -> None:
-        """Write the texts into a Parquet file with a column ``text``."""
+    def save(self, data: Labelled, folder: Path) -> None:
+        """Write a Parquet file with the columns ``id``, ``text`` and ``label``."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        table = pa.table({"id": ids.tolist(), "text": pa.array(content, pa.string())})
         with atomic_file(folder / FILE) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            write_kept(temporary, {"text": pa.array(data.content, pa.string())}, data)
 
     def load(self, folder: Path) -> tuple[str, ...]:
         """The texts of that file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = folder / FILE
-        try:
-            with path.open("rb") as stream:
-                found: list[Any] = pq.ParquetFile(stream).read(["text"])["text"].to_pylist()
-        except (OSError, LookupError, ValueError, pa.ArrowException) as error:
+        table = read_kept(folder / FILE).table
+        if "text" not in table.column_names:
             raise DataError(
-                expected=f"a Parquet file with a column of texts at {path}",
-                came=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+                expected=f"a column of texts in {folder / FILE}",
+                came=f"columns {', '.join(table.column_names)[:200]}",
                 do="make the folder anew",
-            ) from error
-        return tuple(found)
+            )
+        return tuple(table["text"].to_pylist())
 
 
 TEXTS = MODALITIES.register(TextModality())

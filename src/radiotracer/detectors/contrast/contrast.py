@@ -34,6 +34,7 @@ from radiotracer.detectors.contrast.crowd import Labelled, crowd
 from radiotracer.detectors.contrast.doubt import doubt, opinions
 from radiotracer.detectors.contrast.tail import p_values
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
+from radiotracer.detectors.registry import DETECTORS
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,6 @@ class Contrast:
             0.5 * (network + doubts.mean(axis=0)) + 0.5 * supported + 0.25 * alone
         )
         return score
+
+
+DETECTORS.register(Contrast())

@@ -88,9 +88,9 @@ class Carriers(Design[CarrierConfig]):
         from radiotracer.provenance.designs._carriers.held_out_test import audit_held_out
         from radiotracer.provenance.designs._carriers.testing import audit_carriers
 
-        held_out, build = _held_out(inputs), inputs.build
-        if build is None:
-            from radiotracer.training.networks import build_model as build
+        from radiotracer.training.building import build_model
+
+        held_out, build = _held_out(inputs), inputs.build or build_model
         release, key = opened.release, opened.key
         if inputs.control_keys is None:
             return audit_carriers(release, key, suspect, access, held_out.content, build)

@@ -10,8 +10,7 @@ from radiotracer.provenance.choosing import Policy
 from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.designs._carriers.held_out_marks import FEWEST_KEYS
 from radiotracer.training.augment import Variation
-from radiotracer.training.loop import TrainConfig
-from radiotracer.training.networks import ModelName
+from radiotracer.training.config import Architecture, TrainConfig
 from radiotracer.training.seeds import Seeds
 
 REFERENCE_SEED = 3000
@@ -72,9 +71,9 @@ class AuditConfig(BaseModel):
     choose: Policy = "hardest"
     seeds: Seeds = (0, 1, 2)
     examples: int | None = Field(default=None, ge=1000)
-    model: ModelName = "resnet18"
+    model: Architecture = "resnet18"
     width: int | None = Field(default=16, ge=1)
-    other_model: ModelName = "small-cnn"
+    other_model: Architecture = "small-cnn"
     epochs: int = Field(default=20, ge=1)
     learning_rate: float = Field(default=0.1, gt=0)
     marking_networks: int = Field(default=2, ge=1)
@@ -92,7 +91,7 @@ class AuditConfig(BaseModel):
         """How a suspect or a reference trains."""
         other, frozen = kind == "other", kind == "frozen"
         return TrainConfig(
-            model=self.other_model if other else self.model,
+            architecture=self.other_model if other else self.model,
             width=None if other else self.width,
             epochs=self.epochs,
             learning_rate=self.learning_rate,
@@ -105,7 +104,7 @@ class AuditConfig(BaseModel):
     def marking_training(self, number: int) -> TrainConfig:
         """How the marking network of this number trains."""
         return TrainConfig(
-            model=self.model,
+            architecture=self.model,
             width=self.width,
             epochs=self.marking_epochs,
             learning_rate=self.learning_rate,

@@ -15,7 +15,6 @@ from radiotracer.provenance.controls import SOUND, silent_control, uniform_contr
 from radiotracer.provenance.designs._carriers.held_out_marks import (
     IMAGES,
     STEPS,
-    Progress,
     Questions,
     make_questions,
 )
