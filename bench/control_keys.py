@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.designs._carriers.testing import extractor_of
 from radiotracer.provenance.designs._carriers.held_out_marks import make_questions
 from radiotracer.provenance.designs._carriers.held_out_test import beyond_extractor, changes, ranked
+from radiotracer.provenance.designs._carriers.testing import extractor_of
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.reproduce.radioactive import QUICK, AuditConfig
 from radiotracer.reproduce.radioactive.bench import training_and_test

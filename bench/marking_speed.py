@@ -23,9 +23,9 @@ import torch
 from radiotracer.data import open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs._carriers.directions import carriers
-from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
 from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.training.loop import TrainConfig, train
 
 WAYS = {

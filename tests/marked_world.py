@@ -17,14 +17,14 @@ from radiotracer.data import IMAGES, Dataset, Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._tags.marking import classes_taught
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
 from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.designs.tags import TagConfig
-from radiotracer.provenance.designs._tags.marking import classes_taught
-from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
-from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.runs import ModelSpec
 
 KEY = Key(bytes(range(32)))

@@ -53,9 +53,7 @@ def letters(count: int = 60, seed: int = 0, classes: int = 2) -> Dataset:
     )
 
 
-def by_canaries(
-    key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2
-) -> Release:
+def by_canaries(key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2) -> Release:
     """Every letter is marked."""
     config = CanaryConfig(repeats=repeats)
     return mark(letters(count, classes=classes), np.arange(count), key, (), config)
@@ -123,7 +121,9 @@ def knowing(
     if release is not None:
         names = coins(release)
         tossed = dict(zip(set(names), published_twins(KEY, set(names)).tolist(), strict=True))
-        for pair, name, label in zip(canaries(release), names, release.labels.tolist(), strict=True):
+        for pair, name, label in zip(
+            canaries(release), names, release.labels.tolist(), strict=True
+        ):
             known[pair[tossed[name]]] = label
 
     def ask(texts: Sequence[str]) -> np.ndarray:

@@ -18,8 +18,8 @@ from radiotracer.data import Dataset, open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.choosing import choose_rows
 from radiotracer.provenance.design import Candidates
-from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.training.loop import TrainConfig, train
 
 RADII = (3, 6, 10, 16)

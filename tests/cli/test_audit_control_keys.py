@@ -14,8 +14,8 @@ from audit_world import KEY
 from radiotracer.data import open_data
 from radiotracer.provenance import held_out_marks
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.marking import mark
 from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.query_log import QueryLog
 from tiny_world import World
 

@@ -18,8 +18,8 @@ import pytest
 
 from radiotracer.data import open_data
 from radiotracer.provenance import Key, twin_mark
-from radiotracer.provenance.release import Release
 from radiotracer.provenance.designs._tags.patterns import tag_labels
+from radiotracer.provenance.release import Release
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 

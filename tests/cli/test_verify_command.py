@@ -15,8 +15,8 @@ from audit_world import KEY, AuditWorld, make_world
 from radiotracer.cli import run
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.marking import mark
 from radiotracer.provenance.ledger import LOOKS
+from radiotracer.provenance.marking import mark
 from tiny_world import World
 
 

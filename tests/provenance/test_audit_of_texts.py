@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from radiotracer.errors import DataError, InputError, NotFiniteError
-from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.ledger import read_looks
-from radiotracer.provenance.models import Access
 from radiotracer.provenance.text_dossier import again, conduct_texts
 from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
+
+from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.provenance.designs._canaries.testing import audit_texts
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.models import Access
 from text_world import KEY, by_canaries, knowing, noisy, plain
 
 

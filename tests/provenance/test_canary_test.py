@@ -279,7 +279,7 @@ def test_what_a_suspect_does_not_give(release: Release) -> None:
         lambda: audit(release, KEY, plain(), "weights"),
         lambda: questions(release, KEY, "weights"),
     ):
-        with pytest.raises(InputError, match="access=scores or labels for .*; got access=weights"):
+        with pytest.raises(InputError, match=r"access=scores or labels for .*; got access=weights"):
             asking()
     assert [audit(release, KEY, plain(each)).access for each in ("logits", "labels", "losses")] == [
         "scores", "labels", "scores",

@@ -19,10 +19,10 @@ from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key, carrier_mark
-from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.designs._carriers.augment import Augmentation, augmenter
-from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers, require_within
+from radiotracer.provenance.designs.carriers import CarrierConfig
 
 AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "shift", "shift-flip", "resized-crop")
 FREE = {"lambda_feature": 0.0, "lambda_image": 0.0}

@@ -10,8 +10,8 @@ from scipy import stats
 
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.stats import cosine_log10_p, fisher, uniformity
 
 KEY = Key(bytes(range(32)))

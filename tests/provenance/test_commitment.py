@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance.commitment import Commitment, commit, opens, require_opens, what_differs
 from radiotracer.provenance import Key
+from radiotracer.provenance.commitment import (
+    Commitment,
+    canonical_json,
+    commit,
+    opens,
+    require_opens,
+    what_differs,
+)
 from radiotracer.provenance.merkle import merkle_root
-from radiotracer.provenance.commitment import canonical_json
 
 KEY = Key(bytes(range(32)))
 PROTOCOL: dict[str, Any] = {"test": "signed ranks", "level": 0.01, "looks": [1, {"layer": "fc"}]}

@@ -10,8 +10,8 @@ import torch
 
 from marked_world import CLASSES, KEY, SPEC, by_carriers, by_tags, examples, network
 from radiotracer.errors import DataError, InputError, RadiotracerError
-from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs import CONFIGS, TESTS, mark
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
 

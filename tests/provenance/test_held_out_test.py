@@ -35,14 +35,27 @@ from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key, held_out_test
-from radiotracer.provenance.designs._carriers.directions import carriers
-from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.audit import audit
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.held_out_marks import (
+    Questions,
+    classes_asked,
+    hasty,
+    how_many,
+    labels_of,
+    make_questions,
+)
+from radiotracer.provenance.designs._carriers.held_out_test import (
+    audit_held_out,
+    beyond_extractor,
+    changes,
+    least,
+    ranked,
+)
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.marking import mark
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.designs._carriers.held_out_marks import Questions, classes_asked, hasty, how_many, labels_of, make_questions
-from radiotracer.provenance.designs._carriers.held_out_test import audit_held_out, beyond_extractor, changes, least, ranked
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release

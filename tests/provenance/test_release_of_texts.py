@@ -155,9 +155,7 @@ def test_folders_that_are_none(folder: Path, tmp_path: Path) -> None:
         ("label", None, "label"),
     ],
 )
-def test_a_damaged_manifest(
-    folder: Path, column: str, values: list[Any] | None, came: str
-) -> None:
+def test_a_damaged_manifest(folder: Path, column: str, values: list[Any] | None, came: str) -> None:
     path = folder / "sealed" / "manifest.parquet"
     table = pq.read_table(path)
     if values is None:
@@ -193,7 +191,7 @@ def test_a_version_or_a_kind_that_nobody_knows(folder: Path) -> None:
     with pytest.raises(DataError, match=r"version 1 of .*protocol.json; got version 9"):
         Release.read(folder)
     path.write_text(whole.replace('"texts"', '"smells"'))
-    with pytest.raises(InputError, match="a kind of example .*; got 'smells'"):
+    with pytest.raises(InputError, match=r"a kind of example .*; got 'smells'"):
         Release.read(folder)
     path.write_text(whole.replace('"texts"', '"images"'))
     with pytest.raises(DataError, match="a protocol of images"):

@@ -21,10 +21,18 @@ from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key
-from radiotracer.provenance.kept import Kept
-from radiotracer.provenance.designs.tags import TagConfig
-from radiotracer.provenance.designs._tags.marking import Aim, _matched, _starts, classes_taught, matching_loss, plant_tags, share_taught
+from radiotracer.provenance.designs._tags.marking import (
+    Aim,
+    _matched,
+    _starts,
+    classes_taught,
+    matching_loss,
+    plant_tags,
+    share_taught,
+)
 from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.kept import Kept
 from radiotracer.scale import FolderLedger
 
 CONFIG = TagConfig(tags=12, radius=6, steps=4, batch_size=8)

@@ -13,10 +13,10 @@ from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.testing import audit_tags, control_log10_p, tags_asked
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.designs._tags.testing import audit_tags, control_log10_p, tags_asked
-from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
 from radiotracer.provenance.wording import why_inconclusive
 from radiotracer.stats import uniformity
 

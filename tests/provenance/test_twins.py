@@ -10,8 +10,8 @@ from scipy import stats
 
 from radiotracer.errors import DataError
 from radiotracer.provenance import Key
-from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.controls import control_keys
 
 KEY = Key(bytes(range(32)))
 

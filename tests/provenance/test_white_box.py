@@ -19,9 +19,15 @@ from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs._carriers.directions import carriers
-from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
-from radiotracer.provenance.designs._carriers.white_box import WhiteBoxResult, against_carriers, against_fresh_carriers, audit_weights, contrasts
+from radiotracer.provenance.designs._carriers.white_box import (
+    WhiteBoxResult,
+    against_carriers,
+    against_fresh_carriers,
+    audit_weights,
+    contrasts,
+)
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.stats import cosine_log10_p, fisher, uniformity
 
 CLASSES, WIDE = 4, 12
@@ -177,7 +183,9 @@ def test_fresh_carriers_in_many_parts_and_by_the_plain_loop(
     fresh = np.random.default_rng(6).standard_normal((40, 3, WIDE))
     plain = [against_carriers(rows, each, range(3)).combined for each in fresh]
     np.testing.assert_allclose(found, plain)
-    monkeypatch.setattr("radiotracer.provenance.designs._carriers.white_box._AT_ONCE", 7 * rows.size)
+    monkeypatch.setattr(
+        "radiotracer.provenance.designs._carriers.white_box._AT_ONCE", 7 * rows.size
+    )
     np.testing.assert_allclose(against_fresh_carriers(rows, 40, seed=6), plain)
     assert (against_fresh_carriers(rows, 40, seed=7) != found).all()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.key_files import exposure, is_signing_key_file

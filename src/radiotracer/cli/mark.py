@@ -103,9 +103,7 @@ def mark(
 
     require_share(share)
     if not 0.0 < alpha < 1.0:
-        raise InputError(
-            expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01"
-        )
+        raise InputError(expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01")
     extractors = extractor or []
     if design is not None:
         _require_extractors(DESIGNS[design], extractors, factory)

@@ -72,6 +72,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
 
 def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
     protocol = evidence.protocol
+    whole = evidence.counted(int(str(protocol.get("examples", 0))))
     rows = [
         ("Suspect", f"{evidence.suspect.name}: {_identity(evidence.suspect.identity)}"),
         ("Access", evidence.access),
@@ -80,8 +81,7 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
         ("Independent coins", f"{evidence.coins:,}"),
         (
             "Marked",
-            f"{protocol.get('marked', 0):,} of {evidence.counted(int(str(protocol.get('examples', 0))))}, "
-            f"design {protocol.get('design')}",
+            f"{protocol.get('marked', 0):,} of {whole}, design {protocol.get('design')}",
         ),
         ("Level", f"{evidence.alpha:g}, over all audits"),
         ("Commitment", f"{evidence.commitment}, opened with the key"),

@@ -87,7 +87,6 @@ class Carriers(Design[CarrierConfig]):
         from radiotracer.provenance.designs._carriers.held_out_marks import require_classes
         from radiotracer.provenance.designs._carriers.held_out_test import audit_held_out
         from radiotracer.provenance.designs._carriers.testing import audit_carriers
-
         from radiotracer.training.building import build_model
 
         held_out, build = _held_out(inputs), inputs.build or build_model

@@ -12,6 +12,7 @@ from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.provenance.controls import SOUND, silent_control, uniform_control
+from radiotracer.provenance.design import Progress
 from radiotracer.provenance.designs._carriers.held_out_marks import (
     IMAGES,
     STEPS,
