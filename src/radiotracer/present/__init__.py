@@ -7,7 +7,7 @@ notebook shows of any of them.
 from radiotracer.present.audit_page import render_audit as render_audit
 from radiotracer.present.audited import AuditControl as AuditControl
 from radiotracer.present.audited import Audited as Audited
-from radiotracer.present.audited import AuditEntry as AuditEntry
+from radiotracer.present.audited import PastAudit as PastAudit
 from radiotracer.present.findings import Curve as Curve
 from radiotracer.present.findings import Dataset as Dataset
 from radiotracer.present.findings import Decision as Decision

@@ -24,8 +24,8 @@ class AuditControl(Frozen):
     passed: bool
 
 
-class AuditEntry(Frozen):
-    """One audit in the ledger of the release; `adjusted` is its p-value after Holm over all."""
+class PastAudit(Frozen):
+    """One audit of the release; `adjusted` is its p-value after Holm over all."""
 
     time: Text
     suspect: Text
@@ -51,7 +51,7 @@ class Audited(Frozen):
         effect: Its size.
         effect_means: What it counts.
         queries: About how many examples the suspect was asked.
-        nouns: What these are.
+        examples: What they are, in the plural.
         control_log10_p: The same test under keys that marked nothing.
         controls: All that was checked.
         audits: All audits of the release, the oldest first.
@@ -72,10 +72,10 @@ class Audited(Frozen):
     effect: float
     effect_means: Text
     queries: Count
-    nouns: Text = "examples"
+    examples: Text
     control_log10_p: tuple[LogP, ...]
     controls: tuple[AuditControl, ...]
-    audits: tuple[AuditEntry, ...]
+    audits: tuple[PastAudit, ...]
     facts: Rows
     numbers: Rows
     alternatives: tuple[Text, ...]
