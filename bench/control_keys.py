@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.carrier_test import extractor_of
-from radiotracer.provenance.held_out_marks import make_questions
-from radiotracer.provenance.held_out_test import beyond_extractor, changes, ranked
+from radiotracer.provenance.designs._carriers.held_out_marks import make_questions
+from radiotracer.provenance.designs._carriers.held_out_test import beyond_extractor, changes, ranked
+from radiotracer.provenance.designs._carriers.testing import extractor_of
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.reproduce.radioactive import QUICK, AuditConfig
 from radiotracer.reproduce.radioactive.bench import training_and_test
@@ -62,9 +62,7 @@ def main() -> None:
             for name, network in networks.items()
         }
         fitted = {
-            name: audit(
-                cell.release, cell.key, each, "scores", held_out=test.content, build=build_model
-            ).log10_p
+            name: audit(cell.release, cell.key, each, "scores", held_out=test).log10_p
             for name, each in asked.items()
         }
         own = network_suspect(extractor, "extractor", {"kind": "network"})

@@ -25,17 +25,17 @@ from torch import nn
 
 from radiotracer.data import Dataset, open_data
 from radiotracer.gradients import frozen_copy, require_linear_head
-from radiotracer.provenance import Key, carriers
-from radiotracer.provenance.alignment import align
-from radiotracer.provenance.carrier_mark import features_of
-from radiotracer.provenance.choosing import choose
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers.alignment import align
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.marking import features_of
+from radiotracer.provenance.designs._carriers.white_box import against_carriers, contrasts
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._twins.testing import audit_twins
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.tag_mark import TagConfig
-from radiotracer.provenance.tags import tag_images, tag_labels
-from radiotracer.provenance.twin_mark import TwinConfig
-from radiotracer.provenance.twin_test import audit_twins
-from radiotracer.provenance.white_box import against_carriers, contrasts
 from radiotracer.stats import binomial_log10_p, clopper_pearson, uniformity
 from radiotracer.training.loop import TrainConfig, train
 
@@ -57,7 +57,7 @@ def main() -> None:
     extractor = trained(pool, 1000)
     reference = trained(pool, 3000)
     maker = key_of("maker", 0)
-    rows = choose(pool, MARKED, "hardest", maker, models=[extractor], per_class=False)
+    rows = choose(pool, MARKED, "hardest", maker, models=[extractor])
     release = mark(pool, rows, maker, [extractor], TwinConfig())
     blind = [Remembering(reference)]
     found: dict[str, list[float]] = {}

@@ -22,10 +22,10 @@ import torch
 from radiotracer.data import open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.choosing import Policy, choose
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.choosing import Policy
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.twin_mark import TwinConfig
 from radiotracer.reproduce.radioactive.cell import marking_networks
 from radiotracer.reproduce.radioactive.config import AuditConfig
 from radiotracer.training.loop import train
@@ -57,9 +57,7 @@ def main() -> None:
             for turn in range(len(POLICIES)):
                 policy = POLICIES[(turn + seed) % len(POLICIES)]
                 share = options.marked / len(free)
-                rows = free[
-                    choose(data.take(free), share, policy, key, models=models, per_class=False)
-                ]
+                rows = free[choose(data.take(free), share, policy, key, models=models)]
                 releases[policy] = mark(published, rows, key, models, TwinConfig())
                 published = releases[policy].published
                 free = np.setdiff1d(free, rows)

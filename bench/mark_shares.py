@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from radiotracer.data import open_data
-from radiotracer.provenance import published_twins
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.designs._twins.testing import WEIGHTING, beyond, preferences
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.twin_test import WEIGHTING, beyond, preferences
 from radiotracer.reproduce.radioactive.bench import NETWORKS
 from radiotracer.reproduce.radioactive.cell import made
 from radiotracer.reproduce.radioactive.config import AuditConfig

@@ -21,15 +21,17 @@ import numpy as np
 import torch
 
 from radiotracer.data import open_data
-from radiotracer.provenance import Key, carriers
-from radiotracer.provenance.carrier_mark import MarkConfig, mark_with_carriers
-from radiotracer.provenance.twin_mark import plant_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
+from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.training.loop import TrainConfig, train
 
 WAYS = {
-    "in batches, 30 steps (default)": MarkConfig(),
-    "one at a time, 30 steps": MarkConfig(batch_size=1),
-    "one at a time, 100 steps": MarkConfig(batch_size=1, steps=100, rate=2.0),
+    "in batches, 30 steps (default)": CarrierConfig(),
+    "one at a time, 30 steps": CarrierConfig(batch_size=1),
+    "one at a time, 100 steps": CarrierConfig(batch_size=1, steps=100, rate=2.0),
 }
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from radiotracer.data import open_data
 from radiotracer.provenance import Key, twin_mark
+from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tags import tag_labels
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
@@ -264,7 +264,7 @@ def test_a_killed_marking_goes_on(
     )
     patched = (
         "from radiotracer.cli import mark\n"
-        "from radiotracer.provenance.twin_mark import TwinConfig\n"
+        "from radiotracer.provenance.designs.twins import TwinConfig\n"
         f"mark.CONFIGS = {{'twins': lambda: TwinConfig(**{SMALL})}}\n"
     )
     ended = subprocess.run(

@@ -86,12 +86,12 @@ COMMANDS = {
         "may read the file.\n\n"
         "Example: radiotracer key show my.key"
     ),
-    "key commit": (
-        "Open the commitment of marked data with a key, and print the digest to time-stamp.\n\n"
-        "Compares everything that was sealed, and every published image, with what was committed "
+    "key check": (
+        "Check that marked data are what was committed to, and print the digest to time-stamp.\n\n"
+        "Compares everything that was sealed, and every published example, with what was committed "
         "to when the data were marked. If anything differs, one line says what, and the exit "
         "status is 2.\n\n"
-        "Example: radiotracer key commit marked --key my.key"
+        "Example: radiotracer key check marked --key my.key"
     ),
     "mark": (
         "Mark a share of a data set, so that training on it can be proved.\n\n"

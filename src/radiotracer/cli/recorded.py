@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from radiotracer.cli.console import err
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
-    from radiotracer.provenance.release import Release
     from radiotracer.recipes import Manifest
     from radiotracer.runs import Run
 
@@ -47,29 +46,6 @@ def open_with(source: str, options: Mapping[str, Any]) -> Dataset:
     taken = () if form is None else form.options
     given = {name: value for name, value in options.items() if name in taken}
     return open_data(source, report=err.print, **given)
-
-
-def held_out_of(release: Release, source: str | None) -> Dataset | None:
-    """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
-
-    None where the design needs none; an `InputError` where one is given all the same.
-    """
-    if release.protocol.design != "carriers":
-        if source is not None:
-            raise InputError(
-                expected=f"no --held-out: audits of {release.protocol.design} need none",
-                came=source,
-                do="leave it out",
-            )
-        return None
-    source = source or release.published.validation
-    if source is None:
-        raise InputError(
-            expected="unmarked data that the suspect was not trained on",
-            came="marked data without a test split",
-            do="pass --held-out",
-        )
-    return open_like(source, release.published)
 
 
 def manifest_of(examples: Dataset) -> Manifest | None:
