@@ -35,12 +35,12 @@ from bench.detect.ground import Ground, ground_of, parts_of, trusted
 from radiotracer.data import Dataset
 from radiotracer.detectors.linear import fit_head, standardised
 from radiotracer.files import write_text
-from radiotracer.gradients import PENULTIMATE, Objective, represent
+from radiotracer.gradients import PENULTIMATE, Objective, inputs_for, represent
 from radiotracer.recipes import Crafted, success
-from radiotracer.recipes.aim import Aim, relative_distance
+from radiotracer.recipes.parts.aim import Aim, relative_distance
 from radiotracer.recipes.bullseye_polytope import RATE
-from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import LOOK_BATCH, inputs_for, surrogate
+from radiotracer.recipes.parts.pixels import Box, descend, to_pixels
+from radiotracer.recipes.parts.surrogate import LOOK_BATCH, surrogate
 from radiotracer.reproduce.demo import sample
 from radiotracer.scanning import scan
 from radiotracer.scanning.survey import surveyed_layers
@@ -141,7 +141,8 @@ def aim_at(ground: Ground, count: int, seed: int) -> tuple[Aim, str]:
     row = int(generator.choice(np.flatnonzero(right)))
     label = int(test.labels[row])
     base = int((label + generator.integers(1, classes)) % classes)
-    aim = Aim.at(ground.victim, test.content[row], label, base=base, count=count)
+    target = test.take([row])
+    aim = Aim.at(ground.victim, target, base_class=base, count=count, recipe="adaptive")
     return aim, str(test.ids[row])
 
 
@@ -154,7 +155,7 @@ def craft(aim: Aim, imitation: Imitation, setting: Setting) -> Crafted:
     rows = aim.nearest(network)
     bases = aim.examples.content[rows]
     with torch.no_grad():
-        goal = imitation.see(inputs_for(network, aim.target))[PENULTIMATE]
+        goal = imitation.see(inputs_for(network, aim.target.content))[PENULTIMATE]
 
     def distance(shown: Mapping[str, Tensor]) -> Tensor:
         return relative_distance(shown[PENULTIMATE].mean(dim=0, keepdim=True), goal)[0]
@@ -185,7 +186,7 @@ class Place:
         self.ground = ground_of(
             parts_of(data, CONFIG, seed), CONFIG, "head-only", seed=seed, folder=folder
         )
-        base = aim_at(self.ground, 1, seed)[0].base
+        base = aim_at(self.ground, 1, seed)[0].base_class
         clean = sample(self.ground.victim, CONFIG.queries, seed)
         with surrogate(self.ground.clean, clean, seed=seed, with_head=True) as network:
             self.imitation = Imitation(network, clean, base)

@@ -70,7 +70,7 @@ def written(
 ) -> set[str]:
     """Write the images into one folder per class; the ids of those whose labels were flipped."""
     clean: Dataset = sample(open_data(data), size, seed)
-    flipped, _ = random_flip(clean, fraction=0.1, seed=seed)
+    flipped, _ = random_flip(clean, share=0.1, seed=seed)
     tampered = set()
     for row, (pixels, label) in enumerate(zip(flipped.content, flipped.labels, strict=True)):
         name = flipped.class_names[label].replace("/", " or ")

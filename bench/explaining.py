@@ -40,7 +40,7 @@ METHODS = {
 
 def case(seed: int, out: Path) -> tuple[nn.Module, Run, Dataset, Manifest]:
     clean = sample(open_data("mnist"), 5_000, seed)
-    tampered, manifest = targeted_flip(clean, fraction=0.2, seed=seed, source=SOURCE, target=TARGET)
+    tampered, manifest = targeted_flip(clean, share=0.2, seed=seed, from_class=SOURCE, to_class=TARGET)
     folder = out / f"seed-{seed}"
     if not (folder / "run.json").exists():
         print(f"training, seed {seed} …", flush=True)

@@ -148,10 +148,10 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
 def tampered_by(recipe: str, clean: Dataset, share: float, seed: int) -> tuple[Dataset, Manifest]:
     """A share of all examples, of the 3s (called 9), or of all but the 0s (patched, called 0)."""
     if recipe == "random-flip":
-        return random_flip(clean, fraction=share, seed=seed)
+        return random_flip(clean, share=share, seed=seed)
     if recipe == "targeted-flip":
-        return targeted_flip(clean, fraction=share, seed=seed, source=3, target=9)
-    return patch_backdoor(clean, fraction=share, seed=seed, to_class=0)
+        return targeted_flip(clean, share=share, seed=seed, from_class=3, to_class=9)
+    return patch_backdoor(clean, share=share, seed=seed, to_class=0)
 
 
 def reviewed(tampered: np.ndarray, size: int, seed: int) -> Reference:

@@ -44,26 +44,26 @@ from radiotracer.detectors import (
 from radiotracer.files import write_text
 from radiotracer.recipes import (
     Manifest,
-    TextAttack,
+    Attack,
     clean_label_phrase,
     phrase_backdoor,
     phrased,
     random_flip,
     text_success,
 )
-from radiotracer.recipes.phrase import TextScores
+from radiotracer.recipes.parts.phrase import TextScores
 from radiotracer.scanning import Scan, scan
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
 DETECTORS = ("contrast", "label-posterior", "tracin-cp", "self-influence")
 CASES: dict[str, Callable[..., tuple[Dataset, Manifest]] | None] = {
-    "random-flip": functools.partial(random_flip, fraction=0.1),
+    "random-flip": functools.partial(random_flip, share=0.1),
     "phrase-backdoor": functools.partial(
-        phrase_backdoor, phrase=PHRASE, to_class=HAM, fraction=0.1
+        phrase_backdoor, phrase=PHRASE, to_class=HAM, share=0.1
     ),
     "clean-label-phrase": functools.partial(
-        clean_label_phrase, phrase=PHRASE, to_class=HAM, fraction=0.3
+        clean_label_phrase, phrase=PHRASE, to_class=HAM, share=0.3
     ),
     "honest": None,
 }
@@ -102,7 +102,7 @@ def cell(case: str, seed: int) -> dict[str, Any]:
         incident = None
         if attack:
             facts["success"] = text_success(scores, attack)
-            incident = known(scores(attack.texts), attack, test) if recipe else None
+            incident = known(scores(attack.shown.content), attack) if recipe else None
         found = scan(
             model,
             run,
@@ -150,14 +150,12 @@ def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
     return decide(found.rankings[name], rule).suspects
 
 
-def known(scores: NDArray[np.float64], attack: TextAttack, like: Dataset) -> Dataset | None:
+def known(scores: NDArray[np.float64], attack: Attack) -> Dataset | None:
     """Texts of the attack that went as the attacker wants, with their true labels."""
     rows = np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:100]
     if not len(rows):
         return None
-    texts = tuple(attack.texts[row] for row in rows)
-    ids = np.array([f"incident-{row}" for row in rows])
-    return Dataset(TEXTS, texts, attack.true_labels[rows], ids, like.class_names, "attack")
+    return attack.shown.take(rows)
 
 
 def accuracy(scores: NDArray[np.floating], texts: Dataset) -> float:

@@ -55,7 +55,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
             Path(folder) / "run",
             start=ground.start,
         )
-        incident = None if attack is None else _known(victim, attack, tampering.examples)
+        incident = None if attack is None else _known(victim, attack)
         found = scan(
             victim,
             run,
@@ -99,16 +99,9 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
     return cell.model_copy(update=finding)
 
 
-def _known(victim: nn.Module, attack: Attack, like: Dataset) -> Dataset | None:
+def _known(victim: nn.Module, attack: Attack) -> Dataset | None:
     """Images of the attack that the victim takes for what the attacker wants; None without any."""
-    images = Dataset(
-        modality=IMAGES,
-        content=attack.images,
-        labels=attack.true_labels,
-        ids=np.array([f"incident-{row}" for row in range(len(attack.images))]),
-        class_names=like.class_names,
-        source="attack",
-    )
+    images = attack.shown
     wrong = predictions(victim, images).argmax(dim=1).numpy() == attack.intended
     return images.take(np.flatnonzero(wrong)[:INCIDENTS]) if wrong.any() else None
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tiny_world import World, tiny_archive
 
-TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--fraction", "0.1", "--out", "out"]
-TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
+TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--share", "0.1", "--out", "out"]
+TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
 TRAIN = ["train", "{npz}", "--model", "small-cnn", "--width", "2", "--out", "out"]
 SCAN = ["scan", "{run}", "--out", "out"]
 
@@ -31,8 +31,8 @@ USAGE: dict[str, list[str]] = {
     "missing argument": ["scan", "--out", "out"],
     "missing required option": TAMPER[:-2],
     "too many arguments": [*SCAN, "more"],
-    "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--fraction", "x", "--out", "o"],
-    "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--fraction", "0.1", "--out", "out"],
+    "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--share", "x", "--out", "o"],
+    "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--share", "0.1", "--out", "out"],
     "unknown model": ["train", "{npz}", "--model", "x", "--out", "out"],
     "unknown tail": [*SCAN, "--top", "3", "--tail", "x"],
     "hostile command": ["\x1b[31mred\nline"],
@@ -165,11 +165,11 @@ def test_labels_and_classes(fail: Any, archive: Path, tmp_path: Path) -> None:
     fail("labels outside the classes", "train", "{tmp}/l.npz", "--out", "out")
     np.savez(tmp_path / "e.npz", images=images, labels=np.zeros(4, int), class_names=names)
     fail("empty class", "train", "{tmp}/e.npz", "--batch-size", "2", "--out", "out")
-    flip = ["--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
+    flip = ["--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
     classes = ["--from-class", "b", "--to-class", "a"]
     fail("empty source class", "tamper", "{tmp}/e.npz", *flip, *classes)
     np.savez(tmp_path / "o.npz", images=images, labels=np.zeros(4, int))
-    random = ["--recipe", "random-flip", "--fraction", "0.5", "--out", "out"]
+    random = ["--recipe", "random-flip", "--share", "0.5", "--out", "out"]
     fail("one class", "tamper", "{tmp}/o.npz", *random)
 
 
@@ -315,7 +315,7 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
 
 def test_a_hostile_class_name_in_an_error(fail: Any, tmp_path: Path) -> None:
     tree(tmp_path / "tree")
-    flip = ["--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
+    flip = ["--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
     line = fail(
         "hostile classes", "tamper", "{tmp}/tree", *flip, "--from-class", "x", "--to-class", "cat"
     )
@@ -328,7 +328,7 @@ def test_queries_are_resized_like_the_images_that_were_tampered_with(
     for split in ("train", "test"):
         tree(tmp_path / "root" / split)
     size = ["--image-size", "8"]
-    flip = ["--recipe", "random-flip", "--fraction", "0.2", *size]
+    flip = ["--recipe", "random-flip", "--share", "0.2", *size]
     assert cli("tamper", tmp_path / "root", *flip, "--out", "data").status == 0
     few = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "8"]
     assert cli("train", "data", *few, "--out", "run").status == 0
