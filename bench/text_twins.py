@@ -24,7 +24,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import transformers
+from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
+from radiotracer.provenance.text_twin_test import audit_texts
+from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.training.text_classifier import (
     PADDING,
     TextConfig,
@@ -38,9 +41,6 @@ from sklearn.linear_model import LogisticRegression
 from radiotracer.data import Dataset, open_data
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_twin_test import audit_texts
-from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.stats import clopper_pearson, uniformity
 
 LEVELS = (0.05, 0.01, 0.001)
