@@ -16,7 +16,8 @@ from suspect_helpers import by_the_book, network, refusal
 
 from radiotracer.data import IMAGES, TEXTS, Dataset
 from radiotracer.errors import RunError
-from radiotracer.provenance.models import Suspect, open_suspect
+from radiotracer.provenance.models import KINDS, Request, Suspect, open_suspect, reopened
+from radiotracer.provenance.models.answering import Answering
 from radiotracer.runs import ModelSpec
 from radiotracer.training.making import reference_spec
 from tiny_world import World

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Logged(Wrapped):
     def __init__(
         self,
         suspect: Suspect,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         max_queries: int | None = None,
         batch: int = 32,
@@ -54,7 +55,7 @@ class Logged(Wrapped):
                 came=f"{max_queries} and {batch}",
                 do="pass others",
             )
-        self._log = QueryLog(path, suspect.name, suspect.identity, mended=mended)
+        self._log = QueryLog(Path(path), suspect.name, suspect.identity, mended=mended)
         self._batch = batch
         self.max_queries = max_queries
 
