@@ -1,10 +1,10 @@
 """Detection in texts: wrong labels, a phrase that is a trigger, and nobody tampering.
 
-    python benchmarks/texts.py [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
+    python -m bench texts [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
 
 Each cell: the SpamAssassin collection's 4,818 training mails, tampered with; a bag of hashed words
-(`radiotracer.training.text_classifier`) trained on them; a scan with the 1,228 test mails as
-trusted queries. Of a trigger, its success is measured first (the share of the test split's spam
+(`radiotracer.training.text_classifier`) trained on them; a scan with the 1,228 test mails for
+validation. Of a trigger, its success is measured first (the share of the test split's spam
 that passes for ham with the phrase); `known-target` is told of up to 100 of those mails, no other
 detector is. The classifier is trained again without the tenth that looks most suspicious: by
 `known-target` where it is told, else by `contrast`; and, where there is a trigger, without as many
@@ -19,18 +19,17 @@ person has seen.
 
 from __future__ import annotations
 
-import argparse
 import functools
-import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
+from bench.keeping import finished
+from bench.tables import spread, table
 from radiotracer.data import TEXTS, Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
@@ -41,7 +40,6 @@ from radiotracer.detectors import (
     decided,
     detection,
 )
-from radiotracer.files import write_text
 from radiotracer.recipes import (
     Manifest,
     TextAttack,
@@ -53,11 +51,13 @@ from radiotracer.recipes import (
 )
 from radiotracer.recipes.phrase import TextScores
 from radiotracer.scanning import Scan, scan
+from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
 DETECTORS = ("contrast", "label-posterior", "tracin-cp", "self-influence")
-CASES: dict[str, Callable[..., tuple[Dataset, Manifest]] | None] = {
+Case = Literal["random-flip", "phrase-backdoor", "clean-label-phrase", "clean"]
+CASES: dict[Case, Callable[..., tuple[Dataset, Manifest]] | None] = {
     "random-flip": functools.partial(random_flip, fraction=0.1),
     "phrase-backdoor": functools.partial(
         phrase_backdoor, phrase=PHRASE, to_class=HAM, fraction=0.1
@@ -65,7 +65,7 @@ CASES: dict[str, Callable[..., tuple[Dataset, Manifest]] | None] = {
     "clean-label-phrase": functools.partial(
         clean_label_phrase, phrase=PHRASE, to_class=HAM, fraction=0.3
     ),
-    "honest": None,
+    "clean": None,
 }
 METRICS = {
     "auprc": "AUPRC",
@@ -87,7 +87,7 @@ def config_of(seed: int) -> TextConfig:
     return TextConfig(length=128, epochs=12, learning_rate=1.0, seed=seed)
 
 
-def cell(case: str, seed: int) -> dict[str, Any]:
+def cell(case: Case, seed: int) -> dict[str, Any]:
     """Tamper, train, measure the attack, scan, judge every detector."""
     config, test = config_of(seed), open_data("spam-assassin:test")
     train, manifest = open_data("spam-assassin"), None
@@ -196,24 +196,7 @@ def by_review(found: Scan, name: str) -> dict[str, float]:
     return {"recall": judged.recall, "fpr": judged.false_positive_rate}
 
 
-def kept_cell(case: str, seed: int, out: Path) -> dict[str, Any]:
-    path = out / f"{case}-{seed}.json"
-    if not path.exists():
-        print(f"running {case}, seed {seed} …", flush=True)
-        write_text(path, json.dumps(cell(case, seed), indent=2) + "\n")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
-def spread(values: Iterable[float | None], digits: int = 3) -> str:
-    every = [value for value in values if value is not None]
-    if not every:
-        return "-"
-    mean, low, high = (f"{x:.{digits}f}" for x in (np.mean(every), min(every), max(every)))
-    return f"{mean} ({low} to {high})"
-
-
-def table(case: str, cells: list[dict[str, Any]]) -> None:
+def tell(case: Case, cells: list[dict[str, Any]]) -> None:
     print(f"\n## {case}, {cells[0]['examples']:,} texts, seeds {[c['seed'] for c in cells]}\n")
     print(f"test accuracy {spread(c['accuracy'] for c in cells)}")
     if "tampered" not in cells[0]:
@@ -231,26 +214,35 @@ def table(case: str, cells: list[dict[str, Any]]) -> None:
             spread((c["reviewed"][name][m] for c in cells), 4) for m in ("recall", "fpr")
         )
         print(f"{name}, {REVIEWED} reviewed, rate {RATE}: recall {recall}, FPR {fpr}")
-    print(f"\n| detector | {' | '.join(METRICS.values())} |")
-    print("|---" * (len(METRICS) + 1) + "|")
-    for name in cells[0]["detectors"]:
-        row = (
-            spread((c["detectors"][name][metric] for c in cells), 4 if metric == "fpr" else 3)
-            for metric in METRICS
+    rows = (
+        (
+            name,
+            *(
+                spread((c["detectors"][name][m] for c in cells), 4 if m == "fpr" else 3)
+                for m in METRICS
+            ),
         )
-        print(f"| {name} | {' | '.join(row)} |")
+        for name in cells[0]["detectors"]
+    )
+    print("\n" + table(["detector", *METRICS.values()], rows))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-texts"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for case in options.cases:
-        table(case, [kept_cell(case, seed, options.out) for seed in options.seeds])
+def main(
+    *,
+    out: Path = Path("bench-texts"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    cases: tuple[Case, ...] = get_args(Case),
+) -> None:
+    """Print a table per case.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        out: Folder of finished cells.
+        seeds: Of the tampering and the trainings.
+        cases: What is done to the texts.
+    """
+    for case in cases:
+        cells = [
+            finished(out / f"{case}-{seed}.json", functools.partial(cell, case, seed), {})
+            for seed in seeds
+        ]
+        tell(case, cells)
