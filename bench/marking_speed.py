@@ -39,7 +39,9 @@ def main(*, images: int = 256, rounds: int = 3) -> None:
     """
     data = open_data("fashion-mnist")
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainConfig(architecture="resnet18", width=16, epochs=3, learning_rate=0.1, seed=100)
+        settings = TrainConfig(
+            architecture="resnet18", width=16, epochs=3, learning_rate=0.1, seed=100
+        )
         model = train(sample(data, 5000, 0), settings, Path(folder) / "run")[1]
     key, chosen = Key(bytes(32)), data.take(np.arange(images))
     drawn = carriers(key, len(data.class_names), 128)

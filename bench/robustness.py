@@ -80,7 +80,9 @@ def main(
     tell("as it is", cell.suspect)
     for less in (0.3, 0.5, 0.7):
         tell(f"{less:.0%} of the weights pruned", pruned(cell.suspect, less))
-    tuned = TrainConfig(architecture=config.model, width=width, epochs=1, learning_rate=0.01, seed=7)
+    tuned = TrainConfig(
+        architecture=config.model, width=width, epochs=1, learning_rate=0.01, seed=7
+    )
     tell("fine-tuned, 1 epoch", continued(cell.suspect, own, tuned))
     last = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
     tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, last))

@@ -24,26 +24,23 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bench.tables import rejections, spread, table
-from bench.worlds import key_of
+from bench.worlds import key_of, text_scores
 from radiotracer.data import Dataset, open_data
+from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance.text_mark import mark_texts
 from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
 from radiotracer.provenance.text_twin_test import audit_texts
 from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
-from radiotracer.training.text_classifier import (
-    PADDING,
-    TextConfig,
-    text_scores,
-    train_on_texts,
-    word_tokens,
-)
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train
+from radiotracer.training.predictions import accuracy
 
 READ = 1000
 """Mails that language models are trained on, drawn once."""
 
-LANGUAGE = TextConfig(buckets=2048, length=40)
-"""Tokens of the language model."""
+BUCKETS, LENGTH = 2048, 40
+"""Different words of the language model, and how many of a text it reads."""
 
 PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
 
@@ -89,12 +86,12 @@ def main(
         unmarked: Audit models of the originals under so many keys each.
     """
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
-    read = train.take(np.sort(np.random.default_rng(0).permutation(len(train))[:READ]))
+    data, test = open_data("spam-assassin"), open_data("spam-assassin:test")
+    read = data.take(np.sort(np.random.default_rng(0).permutation(len(data))[:READ]))
     kinds: dict[Suspects, Kind] = {
-        "linear": Kind(lambda texts, _: linear(texts, test), train, (PLAIN,), "accuracy"),
+        "linear": Kind(lambda texts, _: linear(texts, test), data, (PLAIN,), "accuracy"),
         "words": Kind(
-            lambda texts, seed: words(texts, seed, test), train, (PLAIN, REPEATED), "accuracy"
+            lambda texts, seed: words(texts, seed, test), data, (PLAIN, REPEATED), "accuracy"
         ),
         "language": Kind(
             lambda texts, seed: language(texts, seed, test, epochs), read, (PLAIN,), "nats per word"
@@ -166,27 +163,27 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
         odds = model.decision_function(vectors.transform(asked))
         return np.stack([-odds / 2, odds / 2], axis=1)
 
-    return text_suspect(scores, name="linear"), accuracy(scores(list(test.content)), test)
+    right = scores(test.content).argmax(axis=1) == test.labels
+    return text_suspect(scores, name="linear"), float(right.mean())
 
 
 def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     """The reference classifier: means of embeddings of hashed words, two layers."""
-    config = TextConfig(seed=seed)
+    config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        _, model = train_on_texts(texts, config, Path(folder) / "run")
-    scores = text_scores(model, config)
-    return text_suspect(scores, name="words"), accuracy(scores(test.content), test)
+        model = train(texts, config, Path(folder) / "run")[1]
+    return text_suspect(text_scores(model), name="words"), accuracy(model, test)
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     """A causal transformer of two layers over hashed words; the first 40 of each text."""
     torch.manual_seed(seed)
     settings = transformers.GPT2Config(
-        vocab_size=LANGUAGE.buckets,
+        vocab_size=BUCKETS,
         n_embd=64,
         n_layer=2,
         n_head=2,
-        n_positions=LANGUAGE.length,
+        n_positions=LENGTH,
         bos_token_id=PADDING,
         eos_token_id=PADDING,
         resid_pdrop=0.0,
@@ -194,7 +191,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
         attn_pdrop=0.0,
     )
     model = transformers.GPT2LMHeadModel(settings)
-    tokens, batch, rate = word_tokens(texts.content, LANGUAGE), 16, 3e-3
+    tokens, batch, rate = buckets(texts.content), 16, 3e-3
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * (len(tokens) // batch)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -208,11 +205,11 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
 
     def losses(given: Sequence[str]) -> np.ndarray:
         with torch.no_grad():
-            parts = [losses_of(model, each)[0] for each in word_tokens(given, LANGUAGE).split(256)]
+            parts = [losses_of(model, each)[0] for each in buckets(given).split(256)]
         return torch.cat(parts).double().numpy()
 
     with torch.no_grad():
-        total, asked = losses_of(model, word_tokens(test.content[:500], LANGUAGE))
+        total, asked = losses_of(model, buckets(test.content[:500]))
     good = float(total.sum() / asked.sum())
     return text_suspect(losses, "losses", name="language"), good
 
@@ -226,6 +223,7 @@ def losses_of(
     return losses, (wanted[:, 1:] != -100).sum(dim=1)
 
 
-def accuracy(scores: np.ndarray, test: Dataset) -> float:
-    """The share of test mails that are given their class."""
-    return float((scores.argmax(axis=1) == test.labels).mean())
+def buckets(texts: Sequence[str]) -> torch.Tensor:
+    """The first words of each text, int64, shape (n, `LENGTH`): 0 to `BUCKETS` - 1."""
+    hashes = word_hashes(texts, LENGTH)
+    return torch.where(hashes == PADDING, PADDING, 1 + (hashes - 1) % (BUCKETS - 1))

@@ -3,7 +3,7 @@
     python -m bench texts [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
 
 Each cell: the SpamAssassin collection's 4,818 training mails, tampered with; a bag of hashed words
-(`radiotracer.training.text_classifier`) trained on them; a scan with the 1,228 test mails for
+(`bag-of-words`) trained on them; a scan with the 1,228 test mails for
 validation. Of a trigger, its success is measured first (the share of the test split's spam
 that passes for ham with the phrase); `known-target` is told of up to 100 of those mails, no other
 detector is. The classifier is trained again without the tenth that looks most suspicious: by
@@ -27,9 +27,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from bench.keeping import finished
 from bench.tables import spread, table
+from bench.worlds import text_scores
 from radiotracer.data import TEXTS, Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
@@ -49,9 +51,10 @@ from radiotracer.recipes import (
     random_flip,
     text_success,
 )
-from radiotracer.recipes.phrase import TextScores
 from radiotracer.scanning import Scan, scan
-from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train
+from radiotracer.training.predictions import accuracy
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
@@ -83,32 +86,32 @@ DECIDE = ("contrast", "label-posterior", "known-target")
 """Detectors with a rule of their own."""
 
 
-def config_of(seed: int) -> TextConfig:
-    return TextConfig(length=128, epochs=12, learning_rate=1.0, seed=seed)
+def config_of(seed: int) -> TrainConfig:
+    return TrainConfig(architecture="bag-of-words", epochs=12, learning_rate=1.0, seed=seed)
 
 
 def cell(case: Case, seed: int) -> dict[str, Any]:
     """Tamper, train, measure the attack, scan, judge every detector."""
     config, test = config_of(seed), open_data("spam-assassin:test")
-    train, manifest = open_data("spam-assassin"), None
+    data, manifest = open_data("spam-assassin"), None
     if recipe := CASES[case]:
-        train, manifest = recipe(train, seed=seed)
+        data, manifest = recipe(data, seed=seed)
     attack = None if case == "random-flip" else phrased(test, HAM, phrase=PHRASE)
     with tempfile.TemporaryDirectory() as folder:
-        run, model = train_on_texts(train, config, Path(folder) / "run")
-        scores = text_scores(model, config)
-        facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(train)}
-        facts["accuracy"] = accuracy(scores(test.content), test)
+        run, model = train(data, config, Path(folder) / "run")
+        facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(data)}
+        facts["accuracy"] = accuracy(model, test)
         incident = None
         if attack:
+            scores = text_scores(model)
             facts["success"] = text_success(scores, attack)
             incident = known(scores(attack.texts), attack, test) if recipe else None
         found = scan(
             model,
             run,
-            as_tensors(train, config),
-            as_tensors(test, config),
-            incident=None if incident is None else as_tensors(incident, config),
+            data,
+            test,
+            incident=incident,
             manifest=manifest,
             detectors=DETECTORS,
             seed=seed,
@@ -122,16 +125,15 @@ def cell(case: Case, seed: int) -> dict[str, Any]:
         facts["reviewed"] = {name: by_review(found, name) for name in ("contrast", "loss")}
         listed = tenth(found, "known-target" if incident else "contrast")
 
-        def without(rows: NDArray[np.bool_]) -> TextScores:
-            _, other = train_on_texts(train.take(~rows), config, Path(folder) / "b", overwrite=True)
-            return text_scores(other, config)
+        def without(rows: NDArray[np.bool_]) -> nn.Module:
+            return train(data.take(~rows), config, Path(folder) / "b", overwrite=True)[1]
 
         repaired = without(listed)
-        facts["accuracy_after"] = accuracy(repaired(test.content), test)
+        facts["accuracy_after"] = accuracy(repaired, test)
         if attack:
-            facts["success_after"] = text_success(repaired, attack)
-            chosen = at_random(listed, train.labels, seed)
-            facts["success_control"] = text_success(without(chosen), attack)
+            facts["success_after"] = text_success(text_scores(repaired), attack)
+            chosen = without(at_random(listed, data.labels, seed))
+            facts["success_control"] = text_success(text_scores(chosen), attack)
     return facts
 
 
@@ -158,10 +160,6 @@ def known(scores: NDArray[np.float64], attack: TextAttack, like: Dataset) -> Dat
     texts = tuple(attack.texts[row] for row in rows)
     ids = np.array([f"incident-{row}" for row in rows])
     return Dataset(TEXTS, texts, attack.true_labels[rows], ids, like.class_names, "attack")
-
-
-def accuracy(scores: NDArray[np.floating], texts: Dataset) -> float:
-    return float((scores.argmax(axis=1) == texts.labels).mean())
 
 
 def quality(found: Scan, name: str) -> dict[str, float | None]:
