@@ -12,10 +12,10 @@ from torch import nn
 
 from bench.detect.config import DetectConfig
 from bench.detect.crafting import craft
-from bench.detect.ground import Ground, trusted
+from bench.detect.ground import Ground, validation
 from bench.detect.repair import repair, retrain_by
 from bench.detect.result import Cell, DetectorQuality, Place
-from radiotracer.data import IMAGES, Dataset
+from radiotracer.data import Dataset
 from radiotracer.detectors import DEFAULT_DETECTOR, Ranking, Rule, decide, decided
 from radiotracer.errors import DataError, InputError
 from radiotracer.recipes import Attack, Manifest, success
@@ -47,7 +47,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
     except InputError as error:
         return cell.model_copy(update={"failure": str(error)})
     attack = tampering.attack
-    queries = trusted(ground.test, config.queries, place.seed, without=tampering.target)
+    queries = validation(ground.test, config.queries, place.seed, without=tampering.target)
     with tempfile.TemporaryDirectory() as folder:
         run, victim = train(
             tampering.examples,

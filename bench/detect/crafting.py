@@ -87,9 +87,7 @@ def craft(recipe: str, ground: Ground, config: DetectConfig, seed: int) -> Tampe
             )
         )
     if recipe == "nearest-flip":
-        return Tampering(
-            *nearest_flip(ground.victim, ground.clean, share=config.flips, seed=seed)
-        )
+        return Tampering(*nearest_flip(ground.victim, ground.clean, share=config.flips, seed=seed))
     if recipe == "confusion-flip":
         return Tampering(
             *confusion_flip(

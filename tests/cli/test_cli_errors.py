@@ -81,7 +81,6 @@ USAGE: dict[str, list[str]] = {
     "incident that is predicted right": [*SCAN, "--incident", "{npz}:test#0,1"],
     "incident without queries": [*SCAN, "--queries", "none", "--incident", "{npz}:test#0"],
     "known target without an incident": [*SCAN, "--detector", "known-target"],
-    "bench on a class of nothing": ["bench", "detect", "--quick", "--class-size", "0"],
     "layers that match nothing": [*SCAN, "--layers", "nothing.*"],
     "scan with a negative seed": [*SCAN, "--seed", "-1"],
     "scan in batches of nothing": [*SCAN, "--batch-size", "0"],

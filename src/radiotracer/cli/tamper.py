@@ -185,7 +185,10 @@ def _with_options() -> None:
     signature = inspect.signature(tamper, eval_str=True)
     *own, _ = signature.parameters.values()
     names = (*RECIPES, *RECIPES.failures)
-    kind = Annotated[Literal[names], Parameter(help="How to tamper; see docs/how-to/tamper.md.")]
+    kind = Annotated[
+        Literal[names],  # type: ignore[valid-type]
+        Parameter(help="How to tamper; see docs/how-to/tamper.md."),
+    ]
     at = [each.name for each in own].index("seed")
     own[at - 2] = own[at - 2].replace(annotation=kind)
     parameters = [*own[:at], *_options(), *own[at:]]
