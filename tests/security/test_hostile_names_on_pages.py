@@ -13,7 +13,7 @@ import pytest
 from audit_world import sample_evidence
 from radiotracer.cli import run
 from radiotracer.present import render_audit
-from radiotracer.provenance.page import describe
+from radiotracer.present.views.evidence import describe
 from tiny_world import tiny_archive
 
 CHROMIUM = next(

@@ -36,5 +36,5 @@ _groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
 for _command in all_commands():
     _group, _, _name = _command.name.rpartition(" ")
     (_groups[_group] if _group else app).command(_command.place, name=_name, help=_command.help)
-for _group in _groups.values():
-    app.command(_group)
+for _commands in _groups.values():
+    app.command(_commands)

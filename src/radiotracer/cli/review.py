@@ -80,7 +80,6 @@ def review(
             out.print(f"review    {address}")
             out.print(f"decisions {scan / FILE}")
             out.print("The address holds a key: whoever has it can decide. Ctrl-C ends the review.")
-        out.file.flush()
         if browser:
             webbrowser.open(address)
 
@@ -151,7 +150,7 @@ class _Place:
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,
-            queries=None if queries in (None, "none") else open_like(str(queries), train),
+            validation=None if queries in (None, "none") else open_like(str(queries), train),
         )
 
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from radiotracer.registry import Registry
 
 if TYPE_CHECKING:
-    from radiotracer.data.dataset import Dataset
     from radiotracer.data.inputs import Inputs
 
 Rows = slice | Sequence[int] | NDArray[np.int64]
@@ -37,6 +36,26 @@ class Preview:
 
     picture: NDArray[np.uint8] | None = None
     text: str | None = None
+
+
+class Labelled(Protocol):
+    """What `Modality.save` needs of a data set."""
+
+    @property
+    def content(self) -> Any:
+        """All examples."""
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Shape (n,)."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Shape (n,)."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One per class."""
 
 
 class Modality(Protocol):
@@ -79,7 +98,7 @@ class Modality(Protocol):
     def to_json(self, content: Any, rows: Rows) -> list[Any]:
         """Some examples as JSON holds them, for services that are asked about them."""
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write the content of a data set of this kind into an existing folder.
 
         Each file whole or not at all. Ids and labels are kept beside it by others; they are here

@@ -13,7 +13,7 @@ from radiotracer.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from radiotracer.data.dataset import Dataset
+    from radiotracer.data.modality import Labelled
 
 _OURS = b"radiotracer"
 
@@ -32,7 +32,7 @@ class Kept:
 
 
 def write_kept(
-    path: Path, columns: Mapping[str, Any], data: Dataset, about: Mapping[str, str] | None = None
+    path: Path, columns: Mapping[str, Any], data: Labelled, about: Mapping[str, str] | None = None
 ) -> None:
     """Write columns of n values with the ids and the labels of a data set.
 

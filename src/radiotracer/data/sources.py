@@ -27,11 +27,9 @@ from radiotracer.errors import DataError
 if TYPE_CHECKING:
     import datasets  # type: ignore[import-untyped]
 
-    Spec = str | os.PathLike[str] | datasets.Dataset | datasets.DatasetDict
-
 
 def open_data(
-    spec: Spec,
+    spec: str | os.PathLike[str] | datasets.Dataset | datasets.DatasetDict,
     *,
     image_size: int | None = None,
     text_column: str | None = None,

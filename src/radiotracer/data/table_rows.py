@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from radiotracer.data.columns import (
     IDS,
+    IMAGES,
     LABELS,
+    TEXTS,
     features_of,
     id_column,
     is_text,
@@ -25,7 +27,7 @@ from radiotracer.data.columns import (
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.modalities.tables import TABLES, Column, Table, fitted
 from radiotracer.data.npz import numbered
-from radiotracer.data.rows import Rows, as_numbers, class_numbers
+from radiotracer.data.rows import Read, Rows, as_numbers, class_numbers
 from radiotracer.errors import DataError
 
 MOST_CATEGORIES = 1000
@@ -78,16 +80,23 @@ def to_rows(
     features = features_of(next(iter(read.values()))[0].table.schema)
     kind = "ClassLabel" if label is None else ""
     target = pick(
-        names, features, LABELS if label is None else (label,), kind, root, "label_column"
+        names, features, LABELS if label is None else (label,), kind, root, argument="label_column"
     )
-    rows = {
+    rows: Read[None] = {
         split: [_labelled(part, target, root) for part in parts] for split, parts in read.items()
     }
     if not any(part.typed for parts in read.values() for part in parts):
-        rows = dict(as_numbers(rows))
+        rows = as_numbers(rows)
     labels, class_names = class_numbers(rows, chosen, root)
     inputs = [name for name in names if name not in (target, IDS)]
     ids = np.array([each for part in rows[chosen] for each in part.ids], dtype=np.str_)
+    if not inputs:
+        raise DataError(
+            expected=f"columns called {' or '.join(IMAGES)} (images), {', '.join(TEXTS)} (texts), "
+            f"or of numbers and categories beside the labels in {root}",
+            came=f"columns {', '.join(names)}",
+            do="rename the one that is meant, or pass text_column=",
+        )
     if like is not None and isinstance(like.content, Table):
         columns: Sequence[Column] = like.content.columns
         _require_columns(inputs, columns, root, like.source)

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiotracer.errors import InputError
+from radiotracer.present.scan_frame import frame
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.review.scanned import SCORES, SUSPECTS, read_scan, rows_of
-from radiotracer.scanning.frame import frame
 
 if TYPE_CHECKING:
     from radiotracer.explaining import Explanation
@@ -33,7 +33,8 @@ def to_arrow(result: Result) -> pa.Table:
 
     Numbers of a `Scan`, and the influence of an `Explanation`, share the memory of the result:
     change neither. What the columns are is told where the tables are made:
-    `radiotracer.scanning.frame`, `radiotracer.explaining.frame`, `radiotracer.provenance.frame`.
+    `radiotracer.present.scan_frame`, `radiotracer.present.explanation_frame`, and the files of
+    `radiotracer.present.views`.
 
     Args:
         result: A scan (a row per training example, in the order of the data), an explanation (a row

@@ -101,7 +101,7 @@ def train(
             "radiotracer": version("radiotracer"),
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
-            "device": device.type,
+            "device": torch.device(device).type,
             "training data": examples.digest,
             "network": spec.name,
             **spec.options,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
@@ -38,10 +38,17 @@ class ImageModality:
 
     def require(self, content: Images, source: str) -> None:
         """Raise `DataError` unless these are 8-bit images, grey or RGB."""
-        if content.dtype != np.uint8 or content.ndim != 4 or content.shape[3] not in (1, 3):
+        is_array = isinstance(content, np.ndarray)
+        if (
+            not is_array
+            or content.dtype != np.uint8
+            or content.ndim != 4
+            or content.shape[3] not in (1, 3)
+        ):
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="uint8 images of shape (n, height, width, 1 or 3)",
-                came=f"{content.dtype} of shape {content.shape} from {source}",
+                came=f"{what} from {source}",
                 do="convert the images to 8-bit grey or RGB",
             )
 
@@ -87,7 +94,7 @@ class ImageModality:
         """Each as PNG, which loses nothing, in base64."""
         return [_png(image) for image in content[rows]]
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write the pixels into one file, which `load` maps."""
         with atomic_file(folder / FILE) as temporary:
             write_npy(temporary, data.content)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
 from radiotracer.data.parquet import read_kept, write_kept
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from torch import Tensor
 
-    from radiotracer.data.dataset import Dataset
 
 FILE = "rows.parquet"
 """Where `save` puts the rows."""
@@ -41,7 +40,7 @@ class Column:
     Args:
         name: Unique within the table.
         categories: What a value may be; None for a column of numbers.
-        missing: Whether values may be missing: networks are then told where, in a column of its own.
+        missing: Whether values may be missing: networks are then told where.
         mean: Of numbers: what is subtracted before a network is given them.
         std: Of numbers: what they are divided by then, above 0.
     """
@@ -193,7 +192,7 @@ class TableModality:
             for row in chosen
         ]
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write a Parquet file of the columns as they are, with the ids and the labels."""
         import pyarrow as pa
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
 from radiotracer.data.parquet import read_kept, write_kept
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
@@ -18,7 +18,6 @@ from radiotracer.files import atomic_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from radiotracer.data.dataset import Dataset
 
 FILE = "texts.parquet"
 """Where `save` puts the texts."""
@@ -44,6 +43,12 @@ class TextModality:
 
     def require(self, content: tuple[str, ...], source: str) -> None:
         """Raise `DataError` unless all are texts that UTF-8 can hold."""
+        if not isinstance(content, tuple | list):
+            raise DataError(
+                expected="a sequence of texts",
+                came=f"a {type(content).__name__} from {source}",
+                do="pass a tuple or a list of texts",
+            )
         for row, text in enumerate(content):
             if not isinstance(text, str) or not _is_unicode(text):
                 raise DataError(
@@ -90,7 +95,7 @@ class TextModality:
         """The texts."""
         return list(_chosen(content, rows))
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write a Parquet file with the columns ``id``, ``text`` and ``label``."""
         import pyarrow as pa
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
@@ -19,7 +19,6 @@ from radiotracer.files import atomic_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from radiotracer.data.dataset import Dataset
 
 Vectors = NDArray[np.float32]
 """Features, shape (n, d), finite."""
@@ -39,10 +38,12 @@ class VectorModality:
 
     def require(self, content: Vectors, source: str) -> None:
         """Raise `DataError` unless these are finite float32 vectors of one length."""
-        if content.dtype != np.float32 or content.ndim != 2 or not content.shape[1]:
+        is_array = isinstance(content, np.ndarray)
+        if not is_array or content.dtype != np.float32 or content.ndim != 2 or not content.shape[1]:
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="float32 vectors of shape (n, d)",
-                came=f"{content.dtype} of shape {content.shape} from {source}",
+                came=f"{what} from {source}",
                 do="convert them",
             )
         for rows in stretches(content):
@@ -101,7 +102,7 @@ class VectorModality:
         chosen: list[Any] = content[rows].tolist()
         return chosen
 
-    def save(self, data: Dataset, folder: Path) -> None:
+    def save(self, data: Labelled, folder: Path) -> None:
         """Write the vectors into one file, which `load` maps."""
         with atomic_file(folder / FILE) as temporary:
             write_npy(temporary, data.content)
