@@ -17,7 +17,7 @@ import radiotracer.cli.scan
 from radiotracer.data import open_data
 from tiny_world import World
 
-FEW = ["--model", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
+FEW = ["--architecture", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
 
 
 def process(*arguments: object, code: str = "", **environment: str) -> Any:
@@ -271,7 +271,7 @@ def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -
 def test_a_disk_that_fills_up_at_the_initial_weights(archive: Path, tmp_path: Path) -> None:
     """The examples fit, the weights do not: there is no run, and nothing half-written."""
     out = tmp_path / "out"
-    wide = ["--model", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
+    wide = ["--architecture", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
     done = process("train", archive, *wide, "--out", out, code=LIMITED.format(limit=20_000))
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     last = done.stderr.splitlines()[-1]

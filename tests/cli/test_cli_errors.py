@@ -16,7 +16,7 @@ from tiny_world import World, tiny_archive
 
 TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--share", "0.1", "--out", "out"]
 TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
-TRAIN = ["train", "{npz}", "--model", "small-cnn", "--width", "2", "--out", "out"]
+TRAIN = ["train", "{npz}", "--architecture", "small-cnn", "--width", "2", "--out", "out"]
 SCAN = ["scan", "{run}", "--out", "out"]
 
 
@@ -33,7 +33,7 @@ USAGE: dict[str, list[str]] = {
     "too many arguments": [*SCAN, "more"],
     "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--share", "x", "--out", "o"],
     "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--share", "0.1", "--out", "out"],
-    "unknown model": ["train", "{npz}", "--model", "x", "--out", "out"],
+    "unknown model": ["train", "{npz}", "--architecture", "x", "--out", "out"],
     "unknown tail": [*SCAN, "--top", "3", "--tail", "x"],
     "hostile command": ["\x1b[31mred\nline"],
     "fraction of one": share("1"),
@@ -297,7 +297,7 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
     """They are named, left out and counted; the rest goes on, through a scan."""
     root = tree(tmp_path / "tree")
     done = cli(
-        "train", root, "--model", "small-cnn", "--width", "2", "--epochs", "1",
+        "train", root, "--architecture", "small-cnn", "--width", "2", "--epochs", "1",
         "--batch-size", "8", "--out", "run",
     )  # fmt: skip
     assert done.status == 0
@@ -329,7 +329,7 @@ def test_queries_are_resized_like_the_images_that_were_tampered_with(
     size = ["--image-size", "8"]
     flip = ["--recipe", "random-flip", "--share", "0.2", *size]
     assert cli("tamper", tmp_path / "root", *flip, "--out", "data").status == 0
-    few = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "8"]
+    few = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "8"]
     assert cli("train", "data", *few, "--out", "run").status == 0
     assert cli("scan", "run", "--out", "scan").status in (0, 1)
     assert cli("train", tmp_path / "root", *few, *size, "--out", "sized").status == 0

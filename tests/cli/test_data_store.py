@@ -80,7 +80,7 @@ def test_an_archive_and_again(cli: Any, archive: Path, photos: Path) -> None:
 
 
 def test_stored_data_are_what_a_run_was_trained_on(cli: Any, archive: Path) -> None:
-    train = ["--model", "small-cnn", "--width", 2, "--epochs", 1, "--batch-size", 16]
+    train = ["--architecture", "small-cnn", "--width", 2, "--epochs", 1, "--batch-size", 16]
     assert cli("train", archive, *train, "--out", "run").status == 0
     assert cli("data", "store", archive, "--out", "stored").status == 0
     for name, data in (("first", archive), ("second", "stored")):

@@ -73,7 +73,7 @@ def test_from_a_run_to_a_release(cli: Any, tiny: World) -> None:
         path.read_bytes().decode("latin-1") for path in Path("out").rglob("*") if path.is_file()
     )
     # The release is a DATA argument as any other.
-    few = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
+    few = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     assert cli("train", "out/release", *few, "--out", "run").status == 0
     # And so are data that were marked before, with a second key beside the first.
     assert cli("mark", "out/release", *command(tiny, out="again")[2:]).status == 0
