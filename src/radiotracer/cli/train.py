@@ -102,6 +102,7 @@ def train(
     Example: radiotracer train messages.csv --text-column message --out run
     """
     from radiotracer.data import open_data
+    from radiotracer.data.modality import nouns
     from radiotracer.gradients import device_named
     from radiotracer.recipes import success
     from radiotracer.runs import Run
