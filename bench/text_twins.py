@@ -34,7 +34,7 @@ from radiotracer.training.text_classifier import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from radiotracer.data import TEXTS, Dataset
+from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
 from radiotracer.provenance.models import Suspect, function_suspect
