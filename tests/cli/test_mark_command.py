@@ -48,7 +48,7 @@ def test_from_a_run_to_a_release(cli: Any, tiny: World) -> None:
     done = cli(*command(tiny))
     assert done.status == 0, done.err
     release = Release.read(Path("out"))
-    release.require_committed(KEY)
+    release.opened(KEY)
     before = tiny.tampered
     changed = (release.published.content != before.content).any(axis=(1, 2, 3))
     assert set(np.flatnonzero(changed)) <= set(release.rows.tolist())
@@ -109,7 +109,7 @@ def test_carriers(cli: Any, tiny: World) -> None:
     assert done.status == 0, done.err
     assert json.loads(done.out)["smallest_log10_p"] is None
     release = Release.read(Path("out"))
-    release.require_committed(KEY)
+    release.opened(KEY)
     sizes = np.bincount(tiny.tampered.labels)
     assert np.bincount(release.labels).tolist() == [round(0.1 * size) for size in sizes]
     assert release.protocol.extractor == tiny.run.info.model
@@ -123,7 +123,7 @@ def test_tags(cli: Any, tiny: World) -> None:
     done = cli(*command(tiny, "--design", "tags", "--tags", "8"))
     assert done.status == 0, done.err
     release, classes = Release.read(Path("out")), len(tiny.tampered.class_names)
-    release.require_committed(KEY)
+    release.opened(KEY)
     taught = set(tag_labels(KEY, 8, classes).tolist())
     assert set(release.labels.tolist()) == taught and release.protocol.settings["tags"] == 8
     assert (

@@ -15,7 +15,7 @@ from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.provenance.designs._canaries.testing import audit_texts
 from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.models import Access
 from text_world import KEY, by_canaries, knowing, noisy, plain
 
@@ -57,14 +57,14 @@ def test_what_is_kept_says_what_was_found(
 
 def test_every_look_counts_once(marked: Path) -> None:
     first = conduct(marked, plain())
-    assert first.verdict == "no-evidence" and len(first.looks) == 1
+    assert first.verdict == "no-evidence" and len(first.audits) == 1
     guilty = knowing(TextRelease.read(marked), 5.0)
     second = conduct(marked, text_suspect(guilty.ask, name="other"), "second")
-    assert len(second.looks) == 2
+    assert len(second.audits) == 2
     assert second.adjusted_log10_p_value == pytest.approx(second.log10_p_value + np.log10(2))
     # The same look again is none.
     assert len(conduct(marked, plain(), "third").looks) == 2
-    assert len(read_looks(marked).looks) == 2
+    assert len(read_ledger(marked).audits) == 2
 
 
 def test_too_few_coins_say_nothing(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_an_audit_that_fails_leaves_nothing(marked: Path) -> None:
 
     with pytest.raises(NotFiniteError):
         conduct(marked, text_suspect(nan))
-    assert not marked.with_name("audit").exists() and not read_looks(marked).looks
+    assert not marked.with_name("audit").exists() and not read_ledger(marked).audits
     conduct(marked, plain())
     with pytest.raises(InputError, match=r"already holds evidence\.json"):
         conduct(marked, plain())

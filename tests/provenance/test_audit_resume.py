@@ -18,7 +18,7 @@ from suspect_asked import exact, image_digests
 from audit_world import KEY
 from radiotracer.errors import InputError
 from radiotracer.provenance import run_audit as dossier
-from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.release import Release
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def marked(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release in the current folder: looks are written down beside it."""
+    """A release in the current folder: audits are written down beside it."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(made, "marked")
 
@@ -126,14 +126,14 @@ def test_a_suspect_that_fails_in_the_middle() -> None:
     remote.fails_at = 3
     with pytest.raises(InputError, match="try again later"):
         audited(remote, said=said)
-    assert not Path("out").exists() and read_looks(Path("marked")).looks == ()
+    assert not Path("out").exists() and read_ledger(Path("marked")).audits == ()
     assert len(remote.digests) == 80, "32, 32 and 16 of the first eighty"
     done = audited(remote, said=said)
     repeated = [each for each, times in Counter(remote.digests).items() if times > 1]
     assert repeated == remote.digests[64:80], "none but those that it did not answer"
     assert done.evidence.suspect.queries == 176, "what was sent counts"
     assert said[1] == "the audit goes on: 80 images were asked about before"
-    assert len(read_looks(Path("marked")).looks) == 1
+    assert len(read_ledger(Path("marked")).audits) == 1
 
 
 def test_a_suspect_that_never_answered_leaves_nothing() -> None:
@@ -276,10 +276,10 @@ def test_stopped_after_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(dossier, "render_audit", stop)
         audited(remote)
-    assert len(read_looks(Path("marked")).looks) == 1
+    assert len(read_ledger(Path("marked")).audits) == 1
     assert {path.name for path in Path().iterdir()} == {"marked", HIDDEN.name}
     audited(remote)
-    assert len(remote.digests) == 160 and len(read_looks(Path("marked")).looks) == 1
+    assert len(remote.digests) == 160 and len(read_ledger(Path("marked")).audits) == 1
 
 
 def test_what_a_killed_audit_had_half_written_is_removed(stopped: Remote) -> None:

@@ -15,7 +15,7 @@ from audit_world import KEY
 from radiotracer.cli import run
 from radiotracer.data import open_data
 from radiotracer.provenance.designs.twins import TwinConfig
-from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import service as service_module
 from radiotracer.provenance.models.transport import Patience
@@ -62,7 +62,7 @@ def test_a_service(
     assert told["suspect"]["identity"]["url"] == url
     for path in Path("audit").iterdir():
         assert "sesame" not in path.read_text()
-    assert "sesame" not in Path("marked", LOOKS).read_text()
+    assert "sesame" not in Path("marked", AUDITS).read_text()
     # The service is not asked again.
     assert run(["verify", "audit", *files]) == 0
     assert len(service.images) == 80
@@ -88,7 +88,7 @@ def test_services_that_cannot_be_audited(
     said = capsys.readouterr()
     assert said.out == "" and len(said.err.splitlines()) == 1
     assert sorted(path.name for path in Path.cwd().iterdir()) == before
-    assert read_looks(Path("marked")).looks == ()
+    assert read_ledger(Path("marked")).audits == ()
 
 
 def test_a_service_that_did_not_answer_counts_against_a_budget(

@@ -94,7 +94,7 @@ def test_what_follows(tmp_path: Path, log10_p: float, passed: bool, verdict: str
         Release.read(world.marked),
         Key.read(world.key),
         adjusted=log10_p,
-        looks=(),
+        audits=(),
         suspect=as_asked("it", {"kind": "test"}, 3, "0" * 64),
         references=(),
         held_out=None,

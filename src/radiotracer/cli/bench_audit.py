@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.provenance.choosing import Policy
-from radiotracer.provenance.protocol import Design
+
 from radiotracer.reproduce.radioactive import (
     QUICK,
     RADIOACTIVE,
@@ -75,7 +75,7 @@ def audit(
     *,
     data: DataToMark = (),
     design: Annotated[
-        tuple[Design, ...],
+        tuple[str, ...],
         Parameter(negative="", show_default=False, help="What to plant; may be given again."),
     ] = (),
     fraction: Shares = (),
