@@ -140,7 +140,9 @@ def sample_finding(*, log10_p: float = -7.1, coins: int = 600, passed: bool = Tr
     )
 
 
-def sample_audit(log10_p: float = -7.1, name: str = "suspect.safetensors", **others: str) -> PastAudit:
+def sample_audit(
+    log10_p: float = -7.1, name: str = "suspect.safetensors", **others: str
+) -> PastAudit:
     return PastAudit(
         time="2026-01-31T12:00:00+00:00",
         version="0.1.0",
@@ -187,7 +189,10 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
             "commitment": "12" * 32,
             "key": "d98817a8",
             "protocol": {
-                "design": "twins", "modality": "images", "marked": 600, "examples": 60000,
+                "design": "twins",
+                "modality": "images",
+                "marked": 600,
+                "examples": 60000,
             },  # fmt: skip,
             "suspect": {
                 "name": text + "suspect.safetensors",

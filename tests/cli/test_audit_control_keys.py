@@ -12,7 +12,7 @@ import pytest
 
 from audit_world import KEY
 from radiotracer.data import open_data
-from radiotracer.provenance import held_out_marks
+from radiotracer.provenance.designs._carriers import held_out_marks
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.marking import mark

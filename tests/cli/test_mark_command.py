@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from radiotracer.data import open_data
-from radiotracer.provenance import Key, twin_mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._twins import marking as twin_marking
 from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.release import Release
 from radiotracer.training.loop import TrainConfig, train
@@ -279,7 +280,7 @@ def test_a_killed_marking_goes_on(
     assert sorted(path.name for path in Path().iterdir()) == [".out.marking", "my.key"]
     assert len(list(Path(".out.marking").glob("twins-*.safetensors"))) == 3
     made: list[int] = []
-    pair = twin_mark._pair
+    pair = twin_marking._pair
     fail("mark with another radius after a stop", *command(tiny, "--radius", "5"))
     fail("mark with more images after a stop", *command(tiny, fraction="0.2"), keep=False)
 
@@ -287,7 +288,7 @@ def test_a_killed_marking_goes_on(
         made.append(len(images))
         return pair(networks, images, *rest)
 
-    monkeypatch.setattr(twin_mark, "_pair", counted)
+    monkeypatch.setattr(twin_marking, "_pair", counted)
     done = cli(*command(tiny))
     assert done.status == 0, done.err
     count = len(Release.read(Path("out")).rows)
@@ -302,7 +303,7 @@ def test_a_killed_marking_goes_on(
 def test_an_interrupted_marking_says_that_it_can_go_on(
     cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair, calls = twin_mark._pair, [0]
+    pair, calls = twin_marking._pair, [0]
 
     def interrupted(*given: Any) -> Any:
         calls[0] += 1
@@ -313,7 +314,7 @@ def test_an_interrupted_marking_says_that_it_can_go_on(
     monkeypatch.setattr(
         "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
     )
-    monkeypatch.setattr(twin_mark, "_pair", interrupted)
+    monkeypatch.setattr(twin_marking, "_pair", interrupted)
     kept = f"finished units are kept in {Path('.out.marking').resolve()}: the same command goes on"
     for last, told, left in ((1, [], []), (3, [kept], [".out.marking"])):
         calls[0], stop = 0, last

@@ -39,8 +39,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     np.savez("data.npz", **arrays)  # type: ignore[arg-type]
     rows = np.arange(40)
     release = mark(open_data("data.npz"), rows, KEY, [network(1)], TwinConfig(steps=2, radius=30))
-    Path("marked").mkdir()
-    release.write(Path("marked"))
+    release.write("marked")
     KEY.write(Path("my.key"))
     return ["--key", "my.key", "--marked", "marked"]
 
@@ -54,7 +53,7 @@ def test_a_service(
     monkeypatch.setenv("HEADERS", "Authorization: Bearer sesame")
     service.images.clear()
     url = f"{service.url}/probabilities"
-    options = ["--headers-from", "HEADERS", "--budget", "80", "--out", "audit", "--json"]
+    options = ["--headers-from", "HEADERS", "--max-queries", "80", "--out", "audit", "--json"]
     assert run(["audit", url, *files, *options]) in (0, 1)
     told = json.loads(capsys.readouterr().out)
     assert len(service.images) == told["suspect"]["queries"] == 80
@@ -95,7 +94,7 @@ def test_a_service_that_did_not_answer_counts_against_a_budget(
     service: Service, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_module, "Patience", lambda: Patience(timeout=0.3, retries=0))
-    options = ["--budget", "100", "--out", "audit"]
+    options = ["--max-queries", "100", "--out", "audit"]
     assert run(["audit", f"{service.url}/slow", *files, *options]) == 2
     assert Path(".audit.auditing/queries.jsonl").exists()
     sent = len(service.images)

@@ -43,7 +43,9 @@ def test_carriers_seal_the_network_as_it_was() -> None:
         for parameter in extractor.parameters():
             parameter.add_(1)
     assert release.planted.extractor is not None and release.protocol.extractor == SPEC
-    assert all(torch.equal(value, before[name]) for name, value in release.planted.extractor.items())
+    assert all(
+        torch.equal(value, before[name]) for name, value in release.planted.extractor.items()
+    )
     release.opened(KEY)
     assert release.planted.arrays == {} and (release.planted.columns["shift"] > 0).all()
     assert release.protocol.marked_classes == (0, 2)
@@ -72,7 +74,11 @@ def test_tags_seal_nothing_but_what_the_key_gives() -> None:
         ({"alpha": float("nan")}, InputError, "got nan"),
         ({"models": []}, InputError, "a network to mark with"),
         ({"models": [], "design": TagConfig()}, InputError, "a network to mark with"),
-        ({"models": [], "design": CarrierConfig(), "spec": SPEC}, InputError, "to mark with by carriers"),
+        (
+            {"models": [], "design": CarrierConfig(), "spec": SPEC},
+            InputError,
+            "to mark with by carriers",
+        ),
         ({"design": CarrierConfig()}, InputError, "what network it is"),
         (
             {"models": [network(classes=5)], "design": CarrierConfig(), "spec": SPEC},

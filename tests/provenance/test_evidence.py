@@ -29,9 +29,7 @@ def concluded(release: Release, finding: Finding, adjusted: float) -> Evidence:
         KEY,
         adjusted=adjusted,
         audits=[sample_audit(finding.log10_p)],
-        suspect=Asked(
-            name="suspect", identity={"kind": "x"}, queries=24, log_sha256="ab" * 32
-        ),
+        suspect=Asked(name="suspect", identity={"kind": "x"}, queries=24, log_sha256="ab" * 32),
         references=(),
         held_out=None,
         created="2026-01-31T12:00:00+00:00",

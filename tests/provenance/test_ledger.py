@@ -34,7 +34,11 @@ def test_each_audit_counts_and_the_same_one_once(tmp_path: Path) -> None:
 
 
 def test_what_decides_is_holm_over_all() -> None:
-    audits = [sample_audit(-3.0), sample_audit(-1.0, sha256="cd" * 32), sample_audit(0.0, kind="pt")]
+    audits = [
+        sample_audit(-3.0),
+        sample_audit(-1.0, sha256="cd" * 32),
+        sample_audit(0.0, kind="pt"),
+    ]
     assert adjusted(audits[:1], audits[0]) == -3.0
     assert adjusted(audits, audits[0]) == pytest.approx(-3.0 + np.log10(3))
     assert adjusted(audits, audits[1]) == pytest.approx(-1.0 + np.log10(2))
