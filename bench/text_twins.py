@@ -24,10 +24,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import transformers
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_suspects import TextSuspect, text_suspect
-from radiotracer.provenance.text_twin_test import audit_texts
-from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.training.text_classifier import (
     PADDING,
     TextConfig,
@@ -38,9 +34,13 @@ from radiotracer.training.text_classifier import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from radiotracer.data import Dataset, open_data
+from radiotracer.data import TEXTS, Dataset
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
+from radiotracer.provenance.models import Suspect, function_suspect
+from radiotracer.provenance.text_mark import mark_texts
+from radiotracer.provenance.text_twin_test import audit_texts
+from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.stats import clopper_pearson, uniformity
 
 LEVELS = (0.05, 0.01, 0.001)
@@ -52,7 +52,7 @@ LANGUAGE = TextConfig(buckets=2048, length=40)
 
 PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
 
-Trained = tuple[TextSuspect, float]
+Trained = tuple[Suspect, float]
 """A model, and how good it is on the test mails."""
 
 
@@ -167,7 +167,9 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
         odds = model.decision_function(vectors.transform(asked))
         return np.stack([-odds / 2, odds / 2], axis=1)
 
-    return text_suspect(scores, name="linear"), accuracy(scores(list(test.content)), test)
+    return function_suspect(scores, modality=TEXTS, name="linear"), accuracy(
+        scores(list(test.content)), test
+    )
 
 
 def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
@@ -176,7 +178,9 @@ def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     with tempfile.TemporaryDirectory() as folder:
         _, model = train_on_texts(texts, config, Path(folder) / "run")
     scores = text_scores(model, config)
-    return text_suspect(scores, name="words"), accuracy(scores(test.content), test)
+    return function_suspect(scores, modality=TEXTS, name="words"), accuracy(
+        scores(test.content), test
+    )
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
@@ -215,7 +219,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     with torch.no_grad():
         total, asked = losses_of(model, word_tokens(test.content[:500], LANGUAGE))
     good = float(total.sum() / asked.sum())
-    return text_suspect(losses, "losses", name="language"), good
+    return function_suspect(losses, modality=TEXTS, outputs="losses", name="language"), good
 
 
 def losses_of(

@@ -53,7 +53,7 @@ def function_suspect(
         called, found = getattr(function, "__qualname__", type(function).__name__), function
     if not callable(found):
         raise InputError(
-            expected=f"a function of {modality.name}",
+            expected=f"a function of {modality.noun}s",
             came=f"a {type(found).__name__}",
             do="pass a function, or module:function",
         )
