@@ -15,7 +15,7 @@ import argparse
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,33 +24,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 import transformers
-from radiotracer.training.text_classifier import (
-    PADDING,
-    TextConfig,
-    text_scores,
-    train_on_texts,
-    word_tokens,
-)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from radiotracer.data import TEXTS, Dataset
+from radiotracer.data import TEXTS, Dataset, open_data
+from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.provenance import Key
+from radiotracer.provenance.designs._canaries.planting import coins_in
+from radiotracer.provenance.designs._canaries.testing import audit_canaries
+from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Suspect, function_suspect
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_twin_test import audit_texts
-from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from radiotracer.stats import clopper_pearson, uniformity
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train as trained
 
 LEVELS = (0.05, 0.01, 0.001)
 READ = 1000
 """Mails that language models are trained on, drawn once."""
 
-LANGUAGE = TextConfig(buckets=2048, length=40)
-"""Tokens of the language model."""
+BUCKETS, LENGTH = 2048, 40
+"""Tokens of the language model, and how many words of a text it reads."""
 
-PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
+PLAIN, REPEATED = CanaryConfig(), CanaryConfig(words=32, repeats=32)
 
 Trained = tuple[Suspect, float]
 """A model, and how good it is on the test mails."""
@@ -69,7 +66,7 @@ class Kind:
 
     train: Callable[[Dataset, int], Trained]
     texts: Dataset
-    marks: tuple[TextTwinConfig, ...]
+    marks: tuple[CanaryConfig, ...]
     good: str
 
 
@@ -110,13 +107,13 @@ def power(kinds: dict[str, Kind], shares: list[float], seeds: list[int]) -> None
                 scores, labels, goods, coins = [], [], [], 0
                 for seed in seeds:
                     key = key_of("owner", seed)
-                    marked = choose_texts(kind.texts, share, key, config)
-                    release = mark_texts(kind.texts, marked, key, config)
-                    coins = release.protocol.coins
+                    marked = choose(kind.texts, share, "random", key, design=config)
+                    release = mark(kind.texts, marked, key, (), config)
+                    coins = len(coins_in(release))
                     suspect, good = kind.train(release.published, seed)
-                    scores.append(audit_texts(release, key, suspect).log10_p)
+                    scores.append(audit_canaries(release, key, suspect, "scores").log10_p)
                     if "labels" in suspect.access:
-                        labels.append(audit_texts(release, key, suspect, "labels").log10_p)
+                        labels.append(audit_canaries(release, key, suspect, "labels").log10_p)
                     goods.append(good - clean[seed])
                     print(name, share, seed, coins, scores, labels, goods, flush=True)
                 least = f"{-coins * np.log10(2):.1f}"
@@ -139,13 +136,13 @@ def innocent(kinds: dict[str, Kind], seeds: list[int], keys: int) -> None:
             suspect, _ = kind.train(kind.texts, seed)
             for number in range(keys):
                 key = key_of(f"innocent/{name}/{seed}", number)
-                rows = choose_texts(kind.texts, 0.01, key)
-                release = mark_texts(kind.texts.take(rows), np.arange(len(rows)), key)
+                rows = choose(kind.texts, 0.01, "random", key)
+                release = mark(kind.texts.take(rows), np.arange(len(rows)), key)
                 for access in sorted(suspect.access, reverse=True):
-                    finding = audit_texts(release, key, suspect, access, controls=1)
+                    finding = audit_canaries(release, key, suspect, access, controls=1)
                     found.setdefault(f"{name}, {access}", []).append(finding.log10_p)
             print(name, seed, flush=True)
-    print("| test | pairs | " + " | ".join(f"accused at {a:g}" for a in LEVELS) + " | KS log10 p |")
+    print("| test | pairs | " + " | ".join(f"rejected at {a:g}" for a in LEVELS) + " | KS log10 p |")
     print("|---|---|" + "---|" * len(LEVELS) + "---|")
     for name, values in found.items():
         cells = []
@@ -173,13 +170,17 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
 
 
 def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
-    """The lab's classifier: means of embeddings of hashed words, two layers."""
-    config = TextConfig(seed=seed)
+    """The reference classifier: means of embeddings of hashed words, two layers."""
+    config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        _, model = train_on_texts(texts, config, Path(folder) / "run")
-    scores = text_scores(model, config)
+        _, model = trained(texts, config, Path(folder) / "run")
+
+    def scores(asked: list[str]) -> np.ndarray:
+        with torch.no_grad():
+            return model(word_hashes(asked)).double().numpy()
+
     return function_suspect(scores, modality=TEXTS, name="words"), accuracy(
-        scores(test.content), test
+        scores(list(test.content)), test
     )
 
 
@@ -187,11 +188,11 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     """A causal transformer of two layers over hashed words; the first 40 of each text."""
     torch.manual_seed(seed)
     settings = transformers.GPT2Config(
-        vocab_size=LANGUAGE.buckets,
+        vocab_size=BUCKETS,
         n_embd=64,
         n_layer=2,
         n_head=2,
-        n_positions=LANGUAGE.length,
+        n_positions=LENGTH,
         bos_token_id=PADDING,
         eos_token_id=PADDING,
         resid_pdrop=0.0,
@@ -199,7 +200,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
         attn_pdrop=0.0,
     )
     model = transformers.GPT2LMHeadModel(settings)
-    tokens, batch, rate = word_tokens(texts.content, LANGUAGE), 16, 3e-3
+    tokens, batch, rate = tokens_of(texts.content), 16, 3e-3
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * (len(tokens) // batch)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -213,13 +214,19 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
 
     def losses(given: list[str]) -> np.ndarray:
         with torch.no_grad():
-            parts = [losses_of(model, each)[0] for each in word_tokens(given, LANGUAGE).split(256)]
+            parts = [losses_of(model, each)[0] for each in tokens_of(given).split(256)]
         return torch.cat(parts).double().numpy()
 
     with torch.no_grad():
-        total, asked = losses_of(model, word_tokens(test.content[:500], LANGUAGE))
+        total, asked = losses_of(model, tokens_of(test.content[:500]))
     good = float(total.sum() / asked.sum())
     return function_suspect(losses, modality=TEXTS, outputs="losses", name="language"), good
+
+
+def tokens_of(texts: Sequence[str]) -> torch.Tensor:
+    """The hashed words of texts in so many buckets."""
+    hashes = word_hashes(texts, LENGTH)
+    return torch.where(hashes == PADDING, PADDING, 1 + hashes % (BUCKETS - 1))
 
 
 def losses_of(

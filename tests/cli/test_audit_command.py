@@ -175,7 +175,7 @@ def test_another_file_than_the_one_that_was_being_asked(
 
 
 def test_references(audit: Any, made: AuditWorld, marked: Path) -> None:
-    done = audit(made.trained, "--reference", "python:audit_world:constant", "--json")
+    done = audit(made.trained, "--reference-model", "python:audit_world:constant", "--json")
     told = json.loads(done.out)
     assert [each["name"] for each in told["references"]] == ["audit_world:constant"]
     assert [each["name"] for each in told["controls"]] == ["fresh keys", "references"]
@@ -216,8 +216,8 @@ BAD: dict[str, list[object]] = {
     "of labels by scores": [
         "python:audit_world:named", "--outputs", "labels", "--access", "scores",
     ],
-    "with too small a budget": ["{trained}", *MLP, "--budget", "159"],
-    "with a negative budget": ["{trained}", *MLP, "--budget", "-1"],
+    "with too small a budget": ["{trained}", *MLP, "--max-queries", "159"],
+    "with a negative budget": ["{trained}", *MLP, "--max-queries", "-1"],
     "into the marked data": ["{trained}", *MLP, "--out", "{marked}/release/audit"],
     "over an earlier one that holds the key": ["{trained}", *MLP, "--out", "{made}", "--overwrite"],
 }  # fmt: skip

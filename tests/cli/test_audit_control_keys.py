@@ -47,7 +47,7 @@ SCORES = ["--access", "scores", "--control-keys", str(KEYS)]
 
 
 def test_from_the_audit_to_the_check(audit: Any, tmp_path: Path) -> None:
-    done = audit(*SCORES, "--json", "--budget", ASKED)
+    done = audit(*SCORES, "--json", "--max-queries", ASKED)
     told = json.loads(done.out)
     assert done.status in (0, 1), done
     assert told["access"] == "scores" and told["control_keys"] == KEYS
@@ -133,7 +133,7 @@ def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None
     for name, options in (
         ("too few control keys", ["--access", "scores", "--control-keys", "18"]),
         ("control keys by weights", ["--access", "weights", "--control-keys", "99"]),
-        ("control keys and a small budget", [*SCORES, "--budget", str(ASKED - 1)]),
+        ("control keys and a small budget", [*SCORES, "--max-queries", str(ASKED - 1)]),
         ("control keys without images of a class",
          [*SCORES, "--held-out", f"{tmp_path}/few.npz:test"]),
         ("control keys and other classes", [*SCORES, "--held-out", f"{tmp_path}/other.npz:test"]),

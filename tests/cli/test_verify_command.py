@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> AuditWorld:
     made = make_world(tmp_path_factory.mktemp("verify"))
     files = ["--key", str(made.key), "--marked", str(made.marked)]
     suspect = [str(made.trained), "--factory", "audit_world:mlp"]
-    reference = ["--reference", "python:audit_world:constant"]
+    reference = ["--reference-model", "python:audit_world:constant"]
     out = ["--out", str(made.key.parent / "audit")]
     assert run(["audit", *suspect, *reference, *files, *out]) == 1
     return made

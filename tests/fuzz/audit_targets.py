@@ -16,7 +16,7 @@ from safetensors.torch import save
 from seeds import few, release
 from target import Prepared, Target
 
-from audit_world import sample_evidence, sample_audit
+from audit_world import sample_audit, sample_evidence
 from marked_world import KEY, network
 from radiotracer.data import IMAGES
 from radiotracer.data.modality import each_hash

@@ -18,10 +18,10 @@ from suspect_asked import exact, image_digests
 from audit_world import KEY
 from radiotracer.errors import InputError
 from radiotracer.provenance import run_audit as run_audit_module
+from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.query_log import QueryLog
-from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.run_audit import run_audit
 from radiotracer.scale import FolderLedger
 from radiotracer.scale.keeping import kept

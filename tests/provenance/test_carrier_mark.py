@@ -19,9 +19,9 @@ from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers import marking
 from radiotracer.provenance.designs._carriers.augment import Augmentation, augmenter
 from radiotracer.provenance.designs._carriers.directions import carriers
-from radiotracer.provenance.designs._carriers import marking
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers, require_within
 from radiotracer.provenance.designs.carriers import CarrierConfig
 

@@ -54,7 +54,7 @@ def candidates(
     return every if classes is None else of_classes(every, data, classes)
 
 
-def choose(  # noqa: PLR0917 - as `choosing.choose_rows`, of all examples or of some classes
+def choose(
     data: Dataset, share: float, policy: Policy, key: Key, *, per_class: bool = True,
     classes: list[int] | None = None, **more: Any,
 ) -> np.ndarray:  # fmt: skip

@@ -10,11 +10,11 @@ import torch
 
 from marked_world import CLASSES, KEY, SPEC, by_carriers, by_tags, examples, network
 from radiotracer.errors import DataError, InputError, RadiotracerError
-from radiotracer.provenance.designs import DESIGNS, design_for
-from radiotracer.provenance.marking import mark
+from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import mark
 
 TWINS = TwinConfig(radius=4, steps=1)
 

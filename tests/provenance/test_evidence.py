@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from suspect_helpers import refusal
 
-from audit_world import KEY, sample_evidence, sample_finding, sample_audit, small_release
+from audit_world import KEY, sample_audit, sample_evidence, sample_finding, small_release
 from radiotracer.provenance.evidence import Asked, Evidence, conclude
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.release import Release

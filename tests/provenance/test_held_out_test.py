@@ -43,8 +43,8 @@ from radiotracer.provenance.designs._carriers.held_out_marks import (
     classes_asked,
     hasty,
     how_many,
-    require_classes,
     make_questions,
+    require_classes,
 )
 from radiotracer.provenance.designs._carriers.held_out_test import (
     audit_held_out,

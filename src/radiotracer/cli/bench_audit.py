@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from radiotracer.cli.console import emit, err, out, progress, settings
 from radiotracer.cli.options import Json
 from radiotracer.provenance.choosing import Policy
-
 from radiotracer.reproduce.radioactive import (
     QUICK,
     RADIOACTIVE,
