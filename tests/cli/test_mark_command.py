@@ -241,7 +241,6 @@ def test_places_for_out(cli: Any, fail: Any, tiny: World) -> None:
     assert sorted(Path("out").rglob("*")) == before
 
 
-
 class Small(TwinConfig):
     """Many batches, soon done."""
 

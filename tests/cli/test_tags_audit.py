@@ -100,7 +100,16 @@ def test_before_the_release(cli: Any, world: list[object]) -> None:
     """No share is told that would have been enough: tags are as many at every share."""
     marked = Path(str(world[3]))
     before = sha256_file(marked / "commitment.json")
-    given = ["--architecture", "small-cnn", "--epochs", 1, "--learning-rate", 1e-9, "--batch-size", 32]
+    given = [
+        "--architecture",
+        "small-cnn",
+        "--epochs",
+        1,
+        "--learning-rate",
+        1e-9,
+        "--batch-size",
+        32,
+    ]
     done = cli("power", marked, *world[:2], *given)
     assert done.status == 0 and "by labels" in done.out and "warning: not found" in done.err
     told = json.loads((marked / POWER_FILE).read_text())

@@ -188,7 +188,11 @@ def test_from_a_letter_to_a_page(
         "evidence.json", "queries.jsonl", "report.html",
     ]  # fmt: skip
     evidence = Evidence.read("audit")
-    for page in (evidence._repr_html_(), Path("audit/report.html").read_text(), card(Path("audit"))):
+    for page in (
+        evidence._repr_html_(),
+        Path("audit/report.html").read_text(),
+        card(Path("audit")),
+    ):
         text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
         assert "images" not in text.replace("images and nothing", "")
         assert "answers.parquet" not in text
