@@ -93,13 +93,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("tiny")
     archive = tiny_archive(root / "tiny.npz")
     clean = open_data(str(archive))
-    tampered, manifest = random_flip(clean, fraction=0.1, seed=1)
+    tampered, manifest = random_flip(clean, share=0.1, seed=1)
     data = root / "data"
     data.mkdir()
     save_examples(tampered, data)
     manifest.write(data)
     tampered = open_data(str(data))
-    config = TrainConfig(model="small-cnn", width=2, epochs=2, batch_size=16, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=2, epochs=2, batch_size=16, seed=3)
     run, model = train(tampered, config, root / "run")
     assert clean.validation is not None
     return World(

@@ -97,7 +97,7 @@ def test_the_same_folder_again(mnist: Any, small: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert status in (0, 1) and not (small / "stray").exists()
     assert f"report    {small}/report.html" in text.splitlines()
-    assert f"  radiotracer scan {small}/run --detector tracin-cp --top 100" in text
+    assert f"  radiotracer scan {small}/run --detector tracin-cp --top-k 100" in text
     from radiotracer.data import open_data
 
     data = small / "mnist-targeted-flip"

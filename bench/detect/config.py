@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from radiotracer.errors import InputError
 from radiotracer.recipes import RECIPES
-from radiotracer.training.backbones import PRETRAINED
-from radiotracer.training.loop import TrainConfig
-from radiotracer.training.networks import ModelName
+from radiotracer.training.config import Architecture, TrainConfig
+from radiotracer.training.network import NETWORKS
 from radiotracer.training.seeds import Seeds
 
 Protocol = Literal["head-only", "from-scratch"]
@@ -46,7 +45,7 @@ class DetectConfig(BaseModel):
         width: Channels of its first stage; packaged networks have one width.
         examples: Training examples of the victim.
         extractor_examples: Others, clean, that the frozen extractor is trained on.
-        queries: Trusted test examples.
+        queries: Clean test examples, for validation.
         extractor_epochs: Passes when the extractor is trained.
         head_epochs: Passes when only the head is trained.
         head_checkpoint_every: Passes between its checkpoints.
@@ -74,7 +73,7 @@ class DetectConfig(BaseModel):
     detectors: tuple[str, ...] = ()
     seeds: Seeds = (0, 1, 2)
     protocols: tuple[Protocol, ...] = PROTOCOLS
-    model: ModelName = "resnet18"
+    model: Architecture = "resnet18"
     width: int = Field(default=16, ge=1)
     examples: int = Field(default=5000, ge=10)
     extractor_examples: int = Field(default=20_000, ge=10)
@@ -111,7 +110,7 @@ class DetectConfig(BaseModel):
     @property
     def is_pretrained(self) -> bool:
         """Whether the extractor is a packaged network, which is not trained here."""
-        return self.model in PRETRAINED
+        return NETWORKS[self.model].packaged
 
     def settings(self) -> dict[str, object]:
         """What every cell depends on, besides its place: ready for JSON."""
@@ -123,7 +122,7 @@ class DetectConfig(BaseModel):
     ) -> TrainConfig:
         """Settings of one training."""
         return TrainConfig(
-            model=self.model,
+            architecture=self.model,
             width=None if self.is_pretrained else self.width,
             epochs=epochs,
             batch_size=self.batch_size,
@@ -150,4 +149,4 @@ QUICK: dict[str, object] = {
     "extractor_epochs": 2,
     "scratch_epochs": 3,
 }
-"""Settings of ``bench detect --quick``: one data set, one seed, shorter trainings."""
+"""Settings of ``python -m bench detect --quick``: one data set, one seed, shorter trainings."""

@@ -14,7 +14,7 @@ from bench.detect.config import DetectConfig, Protocol
 from radiotracer.data import Dataset, open_data
 from radiotracer.errors import DataError
 from radiotracer.reproduce.demo import sample
-from radiotracer.training.backbones import pretrained
+from radiotracer.training.building import pretrained, spec_for
 from radiotracer.training.kept import trained_once
 from radiotracer.training.loop import TrainConfig
 
@@ -66,7 +66,7 @@ def parts_of(
     whole = open_data(data, report=report)
     if whole.validation is None:
         raise DataError(
-            expected="training data with a test split, which holds the trusted examples",
+            expected="training data with a test split, which holds the validation examples",
             came=data,
             do="choose other data",
         )
@@ -99,7 +99,7 @@ def ground_of(
     if protocol == "head-only" and config.is_pretrained:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # the head's fresh weights
-            start = pretrained(config.model, victim.content.shape[3], len(victim.class_names))
+            start = pretrained(spec_for(victim, config.model))
     elif protocol == "head-only":
         epochs = config.training(config.extractor_epochs, seed)
         _, start = trained_once(parts.extractor, epochs, folder / "extractor")
@@ -114,6 +114,6 @@ def _cut(examples: Dataset, label: int, size: int) -> Dataset:
     return examples.take(np.setdiff1d(np.arange(len(examples)), own[size:]))
 
 
-def trusted(test: Dataset, count: int, seed: int, *, without: str | None) -> Dataset:
-    """Trusted queries: a random part of the test examples, never the target with id `without`."""
+def validation(test: Dataset, count: int, seed: int, *, without: str | None) -> Dataset:
+    """A random part of the test examples, never the target, whose id is `without`."""
     return sample(test.take(test.ids != without), count, seed)

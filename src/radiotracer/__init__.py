@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiotracer.checking import check as check
     from radiotracer.data import Dataset as Dataset
     from radiotracer.data import open_data as open_data
     from radiotracer.detectors import Reference as Reference
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
     from radiotracer.errors import StorageError as StorageError
     from radiotracer.explaining import Explanation as Explanation
     from radiotracer.explaining import explain as explain
-    from radiotracer.explaining import write_explanation as write_explanation
     from radiotracer.influence import Tracer as Tracer
+    from radiotracer.present.explanation_files import write_explanation as write_explanation
     from radiotracer.provenance import Key as Key
     from radiotracer.provenance.audit import audit as audit
-    from radiotracer.provenance.choosing import choose as choose
-    from radiotracer.provenance.designs import mark as mark
+    from radiotracer.provenance.evidence import Evidence as Evidence
     from radiotracer.provenance.finding import Finding as Finding
+    from radiotracer.provenance.marking import choose as choose
+    from radiotracer.provenance.marking import mark as mark
     from radiotracer.provenance.models import open_suspect as open_suspect
     from radiotracer.provenance.release import Release as Release
+    from radiotracer.provenance.run_audit import run_audit as run_audit
+    from radiotracer.provenance.verify import verify as verify
     from radiotracer.recipes import Manifest as Manifest
     from radiotracer.recipes import random_flip as random_flip
     from radiotracer.recipes import targeted_flip as targeted_flip
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DataError": "errors",
     "Dataset": "data",
+    "Evidence": "provenance.evidence",
     "Explanation": "explaining",
     "Finding": "provenance.finding",
     "InputError": "errors",
@@ -60,16 +65,19 @@ _HOMES = {
     "StorageError": "errors",
     "Tracer": "influence",
     "audit": "provenance.audit",
-    "choose": "provenance.choosing",
+    "check": "checking",
+    "choose": "provenance.marking",
     "explain": "explaining",
-    "mark": "provenance.designs",
+    "mark": "provenance.marking",
     "open_data": "data",
     "open_suspect": "provenance.models",
     "random_flip": "recipes",
     "record": "runs",
+    "run_audit": "provenance.run_audit",
     "scan": "scanning",
     "targeted_flip": "recipes",
-    "write_explanation": "explaining",
+    "verify": "provenance.verify",
+    "write_explanation": "present.explanation_files",
     "write_scan": "scanning",
 }
 

@@ -8,6 +8,7 @@ the first question, so that `import radiotracer` and a command's help stay quick
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -46,6 +47,16 @@ class Registry(Mapping[str, T], Generic[T]):
         """Entry points that could not be used, by name, with the reason; all others work."""
         self._things: dict[str, T] = {}
         self._state = "new"
+
+    def built_in(self) -> list[str]:
+        """The names of the built-in things as their files tell them, nothing of them imported.
+
+        A file is called as what it registers, with underscores for dashes.
+        """
+        spec = importlib.util.find_spec(self.home)
+        places = spec.submodule_search_locations if spec is not None else None
+        names = (module.name for module in pkgutil.iter_modules(places or []))
+        return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
     def register(self, thing: T, name: str | None = None) -> T:
         """Add a thing under a name, its own `name` by default; returns it.

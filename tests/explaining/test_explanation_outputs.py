@@ -11,13 +11,14 @@ import pytest
 
 from radiotracer import Explanation, explain, write_explanation
 from radiotracer.errors import InputError, StorageError
-from radiotracer.explaining import describe
 from radiotracer.present import Reasons
+from radiotracer.present.views.explanation import describe
 from tiny_world import World
 
 TOP = [
-    "schema_version", "title", "run", "data", "data_digest", "query_data", "examples", "tampered",
-    "method", "traced", "checkpoints", "label", "top", "sign", "queries", "provenance", "notes",
+    "schema_version", "title", "run", "data", "data_digest", "query_data", "examples", "noun",
+    "tampered", "method", "traced", "checkpoints", "label", "top_k", "sign", "queries",
+    "provenance", "notes",
 ]  # fmt: skip
 QUERY = [
     "row", "id", "given_label", "predicted_label", "probability", "explained_label", "proponents",
@@ -79,7 +80,7 @@ def test_the_json(found: Explanation, tiny: World, tmp_path: Path) -> None:
 
 
 def test_without_a_manifest_nothing_is_said_of_tampering(found: Explanation) -> None:
-    reasons = describe(dataclasses.replace(found, manifest=None), "c")
+    reasons = describe(dataclasses.replace(found, manifest=None), command="c")
     assert reasons.tampered is None
     for query in reasons.queries:
         assert query.tampered is None
@@ -95,7 +96,7 @@ def test_equal_explanations_give_equal_files(found: Explanation, tmp_path: Path)
 
 def test_influence_that_is_zero_everywhere(found: Explanation) -> None:
     flat = dataclasses.replace(found, influence=np.zeros_like(found.influence))
-    query = describe(flat, "c").queries[0]
+    query = describe(flat, command="c").queries[0]
     assert query.proponents == query.opponents == ()
     assert all(push.share == 0 for push in query.classes)
 
@@ -108,7 +109,9 @@ def test_an_earlier_explanation(found: Explanation, tmp_path: Path) -> None:
     assert "three" in (tmp_path / "out" / "explanation.html").read_text()
 
 
-@pytest.mark.parametrize("step", ["radiotracer.present.render_reasons", "Reasons.to_json"])
+@pytest.mark.parametrize(
+    "step", ["radiotracer.present.explanation_files.render_reasons", "Reasons.to_json"]
+)
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_while_writing(
     found: Explanation,

@@ -16,17 +16,20 @@ from safetensors.torch import save
 from seeds import few, release
 from target import Prepared, Target
 
-from audit_world import sample_evidence, sample_look
+from audit_world import sample_audit, sample_evidence
 from marked_world import KEY, network
+from radiotracer.data import IMAGES
+from radiotracer.data.modality import each_hash
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.known_positive import POWER_FILE, Power, known_positive
-from radiotracer.provenance.ledger import LOOKS, adjusted, read_looks
+from radiotracer.provenance.ledger import AUDITS, adjusted, read_ledger
 from radiotracer.provenance.models import opening, service, transport
+from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
 from radiotracer.provenance.models.pickled_names import require_harmless_archive
-from radiotracer.provenance.models.query_log import QueryLog, image_digests
+from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
 from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.provenance.release import (
@@ -38,6 +41,7 @@ from radiotracer.provenance.release import (
     PUBLISHED,
     Release,
 )
+from radiotracer.training.making import reference_spec
 
 _IDENTITY = {"kind": "x", "path": "/models/x", "sha256": "ab" * 32}
 
@@ -67,7 +71,7 @@ def _release(name: str) -> Callable[[Path], Prepared]:
             for place in places:
                 place.write_bytes(content)
             found = Release.read(folder)
-            found.require_committed(KEY)
+            found.opened(KEY)
             return found
 
         return Prepared((seed,), parse)
@@ -84,18 +88,18 @@ def _prepare_evidence(folder: Path) -> Prepared:
     def parse(content: bytes) -> object:
         (folder / "evidence.json").write_bytes(content)
         found = Evidence.read(folder)
-        return adjusted(found.looks, sample_look()), _IDENTITY | found.suspect.identity
+        return adjusted(found.audits, sample_audit()), _IDENTITY | found.suspect.identity
 
     return Prepared(tuple(each.model_dump_json().encode() for each in seeds), parse)
 
 
 def _prepare_looks(folder: Path) -> Prepared:
-    (folder / LOOKS).parent.mkdir()
-    looks = [sample_look(-0.5, sha256="cd" * 32), sample_look()]
+    (folder / AUDITS).parent.mkdir()
+    looks = [sample_audit(-0.5, sha256="cd" * 32), sample_audit()]
 
     def parse(content: bytes) -> object:
-        (folder / LOOKS).write_bytes(content)
-        return adjusted(read_looks(folder).looks, sample_look())
+        (folder / AUDITS).write_bytes(content)
+        return adjusted(read_ledger(folder).audits, sample_audit())
 
     lines = b"".join(each.model_dump_json().encode() + b"\n" for each in looks)
     return Prepared((lines, lines[:-9]), parse)
@@ -119,7 +123,7 @@ def _prepare_power(folder: Path) -> Prepared:
 
 
 def _log(path: Path, answers: list[Any]) -> bytes:
-    digests = image_digests(few().content)
+    digests = list(each_hash(IMAGES.hashes(few().content)))
     log = QueryLog(path, "it", _IDENTITY)
     log.ask(2)
     log.answer(digests[:2], answers[:2])
@@ -151,9 +155,8 @@ def _prepare_answers(_: Path) -> Prepared:
 
     def parse(content: bytes) -> object:
         answer = service._parsed(content, "it")
-        return service._taken(
-            answer, n=2, classes=2, labels_only=answer.labels is not None, who="it"
-        )
+        raw, outputs = service._taken(answer, answer.labels is not None, "it")
+        return checked(raw, outputs=outputs, n=2, classes=2, who="it", noun="image")
 
     seeds = (
         b'{"scores": [[0.25, 0.75], [0.5, 0.5]], "kind": "probabilities"}',
@@ -195,7 +198,7 @@ def _prepare_suspect_arguments(folder: Path) -> Prepared:
             return service.service_suspect(text)
         with contextlib.suppress(InputError):  # most are no files, and may be networks all the same
             opening._kind(at + text)
-        return opening.reference_spec(text, channels=1, classes=None)
+        return reference_spec(text, channels=1)
 
     return Prepared((b"resnet18,width=16,classes=10", b"http://localhost/x"), parse)
 

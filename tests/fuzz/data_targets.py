@@ -18,7 +18,7 @@ from seeds import archive, few, picture, saved
 from target import Prepared, Target
 
 from radiotracer.cli.recorded import rows_of
-from radiotracer.data import open_data, open_texts
+from radiotracer.data import open_data
 from radiotracer.data.builtin import BUILT_INS
 from radiotracer.data.idx import read_idx
 from radiotracer.data.npy import map_npy
@@ -280,7 +280,7 @@ TARGETS = (
     Target("hugging-face-state", _prepare_state, 150),
     *(
         Target(
-            f"texts-{ending}", _file(f"x.{ending}", seeds, lambda path: open_texts(str(path))), 500
+            f"texts-{ending}", _file(f"x.{ending}", seeds, lambda path: open_data(str(path))), 500
         )
         for ending, seeds in (("csv", _texts), ("jsonl", _lines), ("parquet", _text_table))
     ),

@@ -54,7 +54,7 @@ def archive(**arrays: Any) -> bytes:
 
 def saved(folder: Path) -> None:
     """Examples as the marking and the recipes write them, with a manifest of tampered labels."""
-    tampered, manifest = random_flip(few(), fraction=0.4, seed=1)
+    tampered, manifest = random_flip(few(), share=0.4, seed=1)
     save_examples(tampered, folder)
     manifest.write(folder)
 
@@ -63,7 +63,7 @@ def saved(folder: Path) -> None:
 def _trained() -> tuple[tempfile.TemporaryDirectory[str], Run, torch.nn.Module, Dataset, Dataset]:
     root = tempfile.TemporaryDirectory()
     data = open_data(str(tiny_archive(Path(root.name) / "tiny.npz", n=24, m=9)))
-    config = TrainConfig(model="small-cnn", width=1, epochs=2, batch_size=8, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=1, epochs=2, batch_size=8, seed=3)
     run, model = train(data, config, Path(root.name) / "run")
     assert data.validation is not None
     return root, run, model, data, open_data(data.validation)

@@ -17,7 +17,7 @@ from audit_world import CONTROLS, sample_evidence
 from radiotracer.present import Audited, render_audit
 from radiotracer.present.audit_page import powers
 from radiotracer.present.key_chart import key_bins
-from radiotracer.provenance.page import describe
+from radiotracer.present.views.evidence import describe
 from radiotracer.provenance.wording import HEADLINES, Verdict
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "audit_page.html"

@@ -18,8 +18,8 @@ from report_hostile import HOSTILE, poisoned
 
 import radiotracer
 from audit_world import KEY, sample_evidence, sample_finding, small_release
-from radiotracer import Explanation, Scan, scan
-from radiotracer.present import Findings, notebook, wording
+from radiotracer import Explanation, Scan, legible, scan
+from radiotracer.present import Findings, notebook
 from radiotracer.provenance.release import Release
 from tiny_world import World
 
@@ -163,8 +163,8 @@ def test_an_explanation(explanation: Explanation) -> None:
 def test_a_finding_gives_no_verdict() -> None:
     text = words(sample_finding()._repr_html_())
     assert "p at most 10 −7.1" in text and "2 of 2" in text
-    assert "the level that was committed to and on all looks" in text
-    assert "trained" not in text.replace("Law without training", "")
+    assert "the level that was committed to and on all audits" in text
+    assert "trained" not in text
     failed = words(sample_finding(passed=False)._repr_html_())
     assert "Inconclusive: 1 of 2 controls failed" in failed and "references" in failed
 
@@ -191,7 +191,7 @@ def test_evidence_says_what_the_page_says() -> None:
     ],
 )
 def test_p_values_read_as_decimals_until_they_are_small(log10_p: float, words: str) -> None:
-    assert wording.chance(log10_p) == words
+    assert legible.chance(log10_p) == words
 
 
 def test_an_audit_that_found_nothing_says_its_p_value_once() -> None:
@@ -201,7 +201,7 @@ def test_an_audit_that_found_nothing_says_its_p_value_once() -> None:
 
 
 def test_effects_have_two_digits() -> None:
-    assert [wording.effect(value) for value in (-0.02544, 0.5, 1.234, 123.4, 0.0)] == [
+    assert [legible.effect(value) for value in (-0.02544, 0.5, 1.234, 123.4, 0.0)] == [
         "−0.025", "0.5", "1.2", "120", "0",
     ]  # fmt: skip
 

@@ -34,26 +34,29 @@ from marked_world import (
 from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, carriers, control_keys, held_out_test
+from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.carrier_mark import MarkConfig
-from radiotracer.provenance.designs import mark
-from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.held_out_marks import (
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.held_out_marks import (
     Questions,
     classes_asked,
     hasty,
     how_many,
-    labels_of,
     make_questions,
+    require_classes,
 )
-from radiotracer.provenance.held_out_test import (
+from radiotracer.provenance.designs._carriers.held_out_test import (
     audit_held_out,
     beyond_extractor,
     changes,
     least,
     ranked,
 )
+from radiotracer.provenance.designs._carriers.settings import CONTROL_KEYS
+from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
@@ -198,7 +201,7 @@ def test_a_network_that_trained_on_marked_images_is_found(extractor: nn.Module) 
     """A new last layer on the extractor's features, fitted to the published images alone."""
     data = examples(240)
     release = mark(
-        data, np.arange(240), KEY, [extractor], MarkConfig(radius=40, steps=20), spec=SPEC
+        data, np.arange(240), KEY, [extractor], CarrierConfig(radius=40, steps=20), spec=SPEC
     )
     suspect = copy.deepcopy(extractor)
     inputs, labels = to_inputs(release.published.content), torch.from_numpy(data.labels)
@@ -239,7 +242,7 @@ def test_marks_where_none_were_made_fail_the_control(
     suspect = answering(scores)
     found = audited(release, suspect, keys=199)
     assert passed(found) == {"control keys": True, "unmarked classes": False}
-    assert "this control failed" in str(why_inconclusive(found, "carriers", 0.01))
+    assert "this control failed" in str(why_inconclusive(found, 0.01))
     # With 99 keys two classes cannot show one in a thousand: no control that cannot fail.
     assert passed(audited(release, suspect, keys=99)) == {"control keys": True}
 
@@ -250,11 +253,11 @@ def test_what_cannot_reach_the_level_is_inconclusive(
     alone = by_carriers(extractor, classes=(0,))
     found = audited(alone, opened(leaning(extractor, 10, (0,), KEY)))
     assert found.log10_p == pytest.approx(np.log10(1 / 20))
-    because = why_inconclusive(found, "carriers", 0.01)
+    because = why_inconclusive(found, 0.01)
     assert because is not None and "cannot show less than 10^-1.3" in because
-    assert why_inconclusive(found, "carriers", 0.05) is None
+    assert why_inconclusive(found, 0.05) is None
     enough = audited(alone, opened(leaning(extractor, 10, (0,), KEY)), keys=99)
-    assert why_inconclusive(enough, "carriers", 0.01) is None
+    assert why_inconclusive(enough, 0.01) is None
 
 
 def test_ranks_by_hand() -> None:
@@ -336,7 +339,7 @@ def test_changes_find_each_key_in_its_slot(questions: Questions) -> None:
 
 
 def test_fewer_steps_reach_the_radius() -> None:
-    config = MarkConfig(radius=10, steps=30, rate=2.0)
+    config = CarrierConfig(radius=10, steps=30, rate=2.0)
     assert hasty(config, 3).rate == 5.0 and hasty(config, 3).steps == 3
     assert hasty(config, 30).rate == 2.0
 
@@ -367,26 +370,24 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),
         (told, {"held_out": HELD_OUT.content[:, :5]}, DataError, "as the marked ones"),
         (narrow, {}, InputError, "scores of the 4 classes of the marked data from it; got 3"),
-        (dataclasses.replace(told, labels_only=True), {}, InputError, "that gives scores"),
+        (dataclasses.replace(told, outputs="labels"), {}, InputError, "that gives scores"),
     ):
         with pytest.raises(error, match=text) as caught:
             audited(release, suspect, **more)
         assert "\n" not in str(caught.value)
     renamed = dataclasses.replace(HELD_OUT, class_names=("b", "a", "c", "d"))
     with pytest.raises(DataError, match="classes a, b, c, d; got b, a, c, d"):
-        labels_of(renamed, release)
-    assert labels_of(None, release) is None
+        require_classes(renamed, release)
+    require_classes(HELD_OUT, release)
 
 
 def test_by_the_front_door(extractor: nn.Module, release: Release) -> None:
-    told, more = answering(noisy), {"held_out": HELD_OUT.content, "build": build}
-    labelled = {**more, "held_out_labels": HELD_OUT.labels, "control_keys": KEYS}
-    found = audit(release, KEY, opened(network(8)), **labelled)  # type: ignore[arg-type]
+    told, more = answering(noisy), {"held_out": HELD_OUT, "build": build, "control_keys": KEYS}
+    found = audit(release, KEY, opened(network(8)), **more)  # type: ignore[arg-type]
     assert found.access == "scores" and found.details["control_keys"] == KEYS
     for access, marked, options, text in (
-        ("weights", release, labelled, "--control-keys with --access scores and data marked by"),
-        (None, by_twins(count=8), labelled, "got scores and data marked by twins; leave it out$"),
-        ("scores", release, {**more, "control_keys": KEYS}, "labels of the held-out images"),
+        ("weights", release, more, f"access=scores for .* by carriers and control_keys={KEYS}; "),
+        (None, by_twins(count=8), {"control_keys": KEYS}, "got data marked by twins; leave it out"),
     ):
         with pytest.raises(InputError, match=text) as caught:
             audit(marked, KEY, told, access, **options)  # type: ignore[arg-type]
@@ -397,4 +398,4 @@ def test_older_releases_did_not_announce_it(extractor: nn.Module, release: Relea
     protocol = release.protocol.model_copy(update={"test": {"scores": "as then"}})
     older = dataclasses.replace(release, protocol=protocol)
     assert audited(older, opened(network(8))).details["announced_in_protocol"] is False
-    assert held_out_test.ANNOUNCED in release.protocol.test
+    assert CONTROL_KEYS in release.protocol.test

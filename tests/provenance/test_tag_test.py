@@ -11,11 +11,12 @@ from scipy import stats
 from marked_world import CLASSES, FALSE_FAILURE, KEY, answering, by_tags, naming, noisy, normalised
 from radiotracer.data import Images
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key, control_keys
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.testing import audit_tags, control_log10_p, tags_asked
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tag_test import audit_tags, control_log10_p, tags_asked
-from radiotracer.provenance.tags import tag_images, tag_labels
 from radiotracer.provenance.wording import why_inconclusive
 from radiotracer.stats import uniformity
 
@@ -117,10 +118,10 @@ def test_too_few_tags_say_nothing(tags: int, alpha: float, few: bool) -> None:
     """Two tags of four classes cannot show less than 1 in 16."""
     release = by_tags(tags=tags)
     found = audit_tags(release, KEY, naming(release, KEY, tags), "labels", controls=20)
-    because = why_inconclusive(found, "tags", alpha)
+    because = why_inconclusive(found, alpha)
     assert (because is not None) == few
     if because:
-        assert "cannot show less than 10^-1.20 with so few tags, and the level is 0.05" in because
+        assert "stands on 2 tags of 4 classes, which cannot show less than 10^-1.20, and" in because
 
 
 def test_access_that_the_suspect_does_not_give(release: Release) -> None:

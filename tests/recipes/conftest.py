@@ -22,6 +22,6 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
         source="digits",
     )
     known = everything.take(np.arange(1200))
-    config = TrainConfig(model="small-cnn", width=8, epochs=8, batch_size=32, seed=0)
+    config = TrainConfig(architecture="small-cnn", width=8, epochs=8, batch_size=32, seed=0)
     _, model = train(known, config, tmp_path_factory.mktemp("digits") / "run")
     return Digits(known, everything.take(np.arange(1200, len(everything))), model.eval())

@@ -76,7 +76,7 @@ def test_train_and_scan_again(board: Board, tiny: World, tmp_path: Path) -> None
         board.decide(row, "drop", None, 0)
     done = export(board.scanned, tiny.tampered, board.store, tmp_path / "out")
     cleaned = open_data(str(done.data))
-    config = TrainConfig(model="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
+    config = TrainConfig(architecture="small-cnn", width=2, epochs=1, batch_size=16, seed=3)
     run, model = train(cleaned, config, tmp_path / "run")
     assert len(scan(model, run, cleaned, tiny.queries).scores) == 91
 

@@ -44,7 +44,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
 def test_the_reference_trainings_are_reproduced_bit_for_bit(
     tmp_path: Path, model: str, width: int, n: int
 ) -> None:
-    config = TrainConfig(model=model, width=width, epochs=3, batch_size=8, seed=3)
+    config = TrainConfig(architecture=model, width=width, epochs=3, batch_size=8, seed=3)
     run, trained = train(examples(n), config, tmp_path / "run")
     last: list[State] = []
     # Neither the weights nor the memory layout of the network given matter.
@@ -62,7 +62,7 @@ def test_the_reference_trainings_are_reproduced_bit_for_bit(
 
 
 def test_the_memory_layout_is_recorded_and_counts(tmp_path: Path) -> None:
-    config = TrainConfig(model="resnet18", width=4, epochs=1, batch_size=8)
+    config = TrainConfig(architecture="resnet18", width=4, epochs=1, batch_size=8)
     run, _ = train(examples(24), config, tmp_path / "run")
     fresh = build_model(run.info.model)
     assert run.info.initial is not None

@@ -161,7 +161,7 @@ def test_a_bucket_that_is_not_there(
 
 
 def test_the_command_keeps_units_there(server: str, tiny: World, tmp_path: Path) -> None:
-    arguments = ["scan", str(tiny.folder), "--batch-size", "8", "--top", "5", "--out"]
+    arguments = ["scan", str(tiny.folder), "--batch-size", "8", "--top-k", "5", "--out"]
     place = f"{BUCKET}/command"
     assert run([*arguments, str(tmp_path / "one"), "--units", place]) == 1
     assert len(FolderLedger(place).units()) > 4

@@ -177,7 +177,7 @@ def test_nothing_flagged(tiny: World, tmp_path: Path) -> None:
     }
     page = (tmp_path / "out" / "report.html").read_text()
     assert "tracin-cp was left out: it needs validation examples." in page
-    assert "Without validation examples, natural confusion between classes counts" in page
+    assert "Without validation examples, ordinary confusion between classes counts" in page
 
 
 def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:

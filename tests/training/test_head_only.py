@@ -16,7 +16,7 @@ from radiotracer.training.kept import trained_once
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
-CONFIG = TrainConfig(model="small-cnn", width=2, epochs=3, batch_size=16, seed=5)
+CONFIG = TrainConfig(architecture="small-cnn", width=2, epochs=3, batch_size=16, seed=5)
 HEAD = CONFIG.model_copy(update={"head_only": True})
 
 
@@ -76,8 +76,8 @@ def test_bad_beginnings(tiny: World, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         train(tiny.tampered, HEAD, tmp_path / "run")
     assert str(caught.value) == (
-        "expected a network to start from with --head-only; got none; "
-        "pass --start RUN or --model efficientnet-lite0, or train the whole network"
+        "expected a network to start from with head_only=True; got none; "
+        "pass start= or architecture=efficientnet-lite0, or train the whole network"
     )
     with pytest.raises(RunError, match=r"got head\.weight of shape|got features"):
         train(

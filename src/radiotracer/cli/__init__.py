@@ -33,6 +33,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     from cyclopts import CycloptsError
 
     from radiotracer.cli.app import app
+    from radiotracer.cli.naming import in_options, options_of
 
     try:
         status = app(list(arguments))
@@ -41,7 +42,8 @@ def _run_command(arguments: Sequence[str]) -> int:
         print(f"radiotracer: {_usage(error)}", file=sys.stderr)
         return 2
     except InputError as error:
-        print(f"radiotracer: {error}", file=sys.stderr)
+        text = in_options(str(error), options_of(app, arguments))
+        print(f"radiotracer: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("radiotracer: interrupted", file=sys.stderr)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from radiotracer.cli.help import COMMANDS, EPILOGUE, GROUPS, ROOT
+from radiotracer.cli.help import EPILOGUE, GROUPS, ROOT, all_commands
 
 
 def _version() -> str:
     from importlib.metadata import version
 
     return version("radiotracer")
-
-
-def _python(name: str) -> str:
-    """What a command is called in Python."""
-    return "list_" if name == "list" else name.replace("-", "_")  # list is a built-in
 
 
 app = App(
@@ -37,14 +32,9 @@ app.command(
     group="Options",
 )
 app["--help"].group = app["--version"].group = "Options"
-_FILES = {"bench audit": "bench_audit", "reproduce radioactive": "bench_audit"}
 _groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
-for _group in _groups.values():
-    app.command(_group)
-for _command, _help in COMMANDS.items():
-    _home, _, _name = _command.rpartition(" ")
-    (_groups[_home] if _home else app).command(
-        f"radiotracer.cli.{_FILES.get(_command, _home or _python(_name))}:{_python(_name)}",
-        name=_name,
-        help=_help,
-    )
+for _command in all_commands():
+    _group, _, _name = _command.name.rpartition(" ")
+    (_groups[_group] if _group else app).command(_command.place, name=_name, help=_command.help)
+for _commands in _groups.values():
+    app.command(_commands)

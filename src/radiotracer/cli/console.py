@@ -1,41 +1,55 @@
-"""What people and scripts see: results on standard output, progress on standard error."""
+"""What people and scripts see: results on standard output, progress on standard error.
+
+What draws on a terminal is imported when there is something to draw: help needs none of it.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from radiotracer.cli.text import visible
-from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from radiotracer.data import Dataset
+
+Model = TypeVar("Model", bound="BaseModel")
 
 
-class _Plain(Console):
+class _Plain:
     """Labels and file names are data, not markup: nothing is highlighted, wrapped or obeyed."""
 
     def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._stderr = stderr
+
+    @functools.cached_property
+    def console(self) -> Console:
+        """What draws."""
+        from rich.console import Console
+
+        return Console(
+            stderr=self._stderr, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody looks on."""
+        return self.console.is_terminal
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, with control characters in texts made visible."""
-        super().print(*(visible(o) if isinstance(o, str) else o for o in objects), **options)
+        shown = (visible(o) if isinstance(o, str) else o for o in objects)
+        self.console.print(*shown, **options)
 
 
 out = _Plain()
@@ -68,13 +82,22 @@ def progress() -> Iterator[Reporter]:
     if not err.is_terminal:
         yield Reporter(None)
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=err,
+        console=err.console,
     ) as bars:
         yield Reporter(bars)
 
@@ -86,6 +109,8 @@ def emit(value: Mapping[str, Any]) -> None:
 
 def detector_table(summary: Mapping[str, Any]) -> Table:
     """Detectors side by side; metric columns only where a manifest says what is true."""
+    from rich.table import Table
+
     rows: Mapping[str, Mapping[str, Any]] = summary["detectors"]
     metrics = {
         "auroc": "AUROC",
@@ -108,14 +133,16 @@ def detector_table(summary: Mapping[str, Any]) -> Table:
 
 
 def settings(kind: type[Model], **values: Any) -> Model:
-    """Make a config from command-line options; a value out of range is one line that names it."""
+    """Make a config of these values; one that is out of range is one line that names it."""
+    from pydantic import ValidationError
+
     try:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
+        name = f"{first['loc'][0]}=" if first["loc"] else kind.__name__
         raise InputError(
-            expected=f"{option} {first['msg'].removeprefix('Input should be ')}",
+            expected=f"{name} {first['msg'].removeprefix('Input should be ')}",
             came=repr(first["input"]),
             do="choose another value",
         ) from error
@@ -123,7 +150,7 @@ def settings(kind: type[Model], **values: Any) -> Model:
 
 def tell_left_out(examples: Dataset) -> None:
     """Name the files that were left out (the first few) and count them."""
-    for file in examples.left_out[:5]:
-        err.print(f"left out {file.path}: {file.reason}")
-    if examples.left_out:
-        err.print(f"{len(examples.left_out)} files left out, {len(examples):,} examples go on")
+    from radiotracer.data.left_out import left_out_in_words
+
+    for line in left_out_in_words(examples):
+        err.print(line)

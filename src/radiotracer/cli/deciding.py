@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError
+
+if TYPE_CHECKING:
+    from radiotracer.detectors import Rule, Tail
 
 
 def rule_of(
@@ -43,6 +46,8 @@ def rule_of(
         raise InputError(
             expected="--top-k of at least 1", came=str(top_k), do="pass, say, --top-k 100"
         )
+    from radiotracer.detectors import Rule
+
     return Rule(threshold=threshold, top_k=top_k, fdr=fdr, storey=storey, tail=tail)
 
 

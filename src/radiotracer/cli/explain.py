@@ -23,11 +23,12 @@ from radiotracer.cli.options import (
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
-from radiotracer.explaining import JSON_FILE, PAGE_FILE, describe, write_explanation
 from radiotracer.explaining import explain as explain_run
 from radiotracer.files import require_new_folder
 from radiotracer.gradients import AUTO, device_named
 from radiotracer.present import Cause, Reason, Reasons, bars
+from radiotracer.present.explanation_files import JSON_FILE, PAGE_FILE, write_explanation
+from radiotracer.present.views.explanation import describe
 from radiotracer.runs import Run
 
 
@@ -112,7 +113,7 @@ def explain(
         )
     command = " ".join(["radiotracer", *sys.argv[1:]])
     if folder is None:
-        reasons = describe(found, command)
+        reasons = describe(found, command=command)
     else:
         reasons = write_explanation(found, folder, command=command, overwrite=overwrite)
     if json:

@@ -1,8 +1,11 @@
-"""Help texts of the commands, here so that ``radiotracer --help`` imports no command."""
+"""What ``radiotracer --help`` prints; it imports no command."""
 
 from __future__ import annotations
 
+import functools
 import textwrap
+
+from radiotracer.cli.commands import Command, commands
 
 ROOT = """\
 Find tampered training examples, and tell whether a model was trained on your data.
@@ -18,10 +21,6 @@ GROUPS = {
         "List the built-in data sets, bring one into the cache, or store large data.\n\n"
         "Example: radiotracer data list"
     ),
-    "bench": (
-        "Measure speed against other libraries, what detectors find, and how much marks show.\n\n"
-        "Example: radiotracer bench speed --quick"
-    ),
     "reproduce": (
         "Repeat a published experiment.\n\nExample: radiotracer reproduce tracein --scale quick"
     ),
@@ -29,58 +28,12 @@ GROUPS = {
 """Commands that only hold other commands."""
 
 EPILOGUE = (
-    "Exit status: 0 ran, nothing found; 1 found (suspects flagged, a mark detected); 2 bad input "
-    "or usage; "
-    "3 internal error. With --json, one object goes to standard output; progress always goes to "
-    "standard error."
+    "Exit status: 0 ran, nothing found; 1 found (examples flagged, a mark detected); 2 bad input "
+    "or usage; 3 internal error; 4 inconclusive, neither found nor clean. With "
+    "--json, one object goes to standard output; progress always goes to standard error."
 )
 
 COMMANDS = {
-    "demo": (
-        "See the whole of it on MNIST: tamper, train, scan, report.\n\n"
-        "Gets MNIST, flips labels, trains a ResNet-18 on the tampered labels, scans it with "
-        "every detector, and writes ranking.parquet, summary.json and report.html. The "
-        "network has a quarter of the usual width, so that two processor cores train it in "
-        "minutes; the data are all 60,000 images (--quick: 10,000).\n\n"
-        "Example: radiotracer demo --quick"
-    ),
-    "check": (
-        "Look for wrong labels in images of your own: train, scan and report in one go.\n\n"
-        "Trains a ResNet-18 of a quarter of the usual width on the images, resized to 32 x 32 "
-        "pixels, and scans that training. OUT/scan gets ranking.parquet, scores.parquet, "
-        "summary.json and report.html, and OUT/run the recorded training. 5,000 images take "
-        "less than a minute on one core. `train` and `scan` are the same in two steps, with all "
-        "their options. A check that was stopped goes on from the last checkpoint of its "
-        "training when the same command is run again.\n\n"
-        "Example: radiotracer check photos --out checked"
-    ),
-    "tamper": (
-        "Tamper with a data set by a recipe, and write down what was done.\n\n"
-        "The new folder holds the tampered data, which every command takes as DATA, and "
-        "manifest.parquet (id, original_label, label, recipe, is_tampered). A flipped label "
-        "is always another one.\n\n"
-        "Example: radiotracer tamper mnist --recipe targeted-flip --from-class 3 --to-class 9 "
-        "--fraction 0.1 --out tampered"
-    ),
-    "train": (
-        "Train a reference network and record the training.\n\n"
-        "Plain stochastic gradient descent with momentum. The run folder holds run.json, a "
-        "checkpoint after every --checkpoint-every passes, and the batch order and learning "
-        "rates of every step. A training that was stopped goes on from its last checkpoint when "
-        "the same command is run again.\n\n"
-        "Example: radiotracer train tampered --model resnet18 --width 16 --epochs 4 --out run"
-    ),
-    "scan": (
-        "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
-        "Writes ranking.parquet, scores.parquet, summary.json and report.html. Without "
-        "--threshold, --top or --fdr, contrast flags at an estimated false discovery rate of 5 %, "
-        "and label-posterior, where it decides, what is more likely changed than not. A higher "
-        "score is always more suspicious. With --reference, too few reference examples make a scan "
-        "inconclusive, which is neither found nor clean, and ends with status 0. Where the data "
-        "have a manifest, every detector is judged by it. A scan that was stopped goes on where it "
-        "was when the same command is run again.\n\n"
-        "Example: radiotracer scan run --out scan"
-    ),
     "review": (
         "Look at a scan's suspects in the browser, decide, and export a cleaned data set.\n\n"
         "Serves one page to this machine alone: a gallery, the details of each example, and keys "
@@ -118,12 +71,12 @@ COMMANDS = {
         "may read the file.\n\n"
         "Example: radiotracer key show my.key"
     ),
-    "key commit": (
-        "Open the commitment of marked data with a key, and print the digest to time-stamp.\n\n"
-        "Compares everything that was sealed, and every published image, with what was committed "
+    "key check": (
+        "Check that marked data are what was committed to, and print the digest to time-stamp.\n\n"
+        "Compares everything that was sealed, and every published example, with what was committed "
         "to when the data were marked. If anything differs, one line says what, and the exit "
         "status is 2.\n\n"
-        "Example: radiotracer key commit marked --key my.key"
+        "Example: radiotracer key check marked --key my.key"
     ),
     "mark": (
         "Mark a share of a data set, so that training on it can be proved.\n\n"
@@ -164,23 +117,6 @@ COMMANDS = {
         "signature has to hold, too.\n\n"
         "Example: radiotracer verify audit --key my.key --marked marked"
     ),
-    "sign": (
-        "Sign a scan, an audit, or another folder that radiotracer wrote.\n\n"
-        "Writes signature.json into it: the SHA-256 of every file there, your public key, and the "
-        "signature of both. From then on nothing in the folder can be changed, added or removed "
-        "unnoticed, times and versions included. Finish a review of a scan first. Of marked data "
-        "the folder release can be signed. A signature says who vouches for the folder, not "
-        "when.\n\n"
-        "Example: radiotracer sign audit --key sign.key"
-    ),
-    "verify-signature": (
-        "Check that a signed folder is as it was signed, and by whom.\n\n"
-        "Needs no secret. With --signed-by only that key counts; without it anybody's does, and "
-        "who changed the folder may have signed it anew. Exit status 0 only if the signature "
-        "holds; otherwise one line says which files were changed, added or removed. What an "
-        "audit's evidence claims is for `radiotracer verify` to compute.\n\n"
-        "Example: radiotracer verify-signature scan"
-    ),
     "card": (
         "Write what the card of a model or a data set may say of a result.\n\n"
         "Markdown on standard output. Of a scan or an audit it is a section: what was scanned and "
@@ -194,7 +130,7 @@ COMMANDS = {
     "data list": (
         "List the built-in data sets.\n\n"
         "Images are DATA arguments of every command; texts are opened in Python, by "
-        "radiotracer.data.open_texts.\n\n"
+        "radiotracer.data.open_data.\n\n"
         "Example: radiotracer data list"
     ),
     "data get": (
@@ -211,56 +147,52 @@ COMMANDS = {
         "as an image is left out and listed. Splits are stored one by one.\n\n"
         "Example: radiotracer data store photos --image-size 64 --out stored"
     ),
-    "bench speed": (
-        "Compare the exact tracers with captum and dattri: time, memory and scores.\n\n"
-        "Trains a ResNet-18 and a small transformer on MNIST once, keeps their checkpoints in the "
-        "cache, and runs every library on the same checkpoints and examples, by turns, in one "
-        "process. Methods that make every example's gradient are measured on a part and scaled "
-        "by the number of gradients; the table says on what. The growth jobs follow our own "
-        "tracers to larger sizes.\n\n"
-        "Example: radiotracer bench speed --quick"
-    ),
-    "bench detect": (
-        "Measure what every detector finds of every recipe.\n\n"
-        "Each cell tampers with 5,000 examples, trains the victim, and scans it. Two protocols are "
-        "reported apart: head-only trains the last layer on a frozen extractor that saw 20,000 "
-        "other, clean examples; from-scratch trains everything. So are attacks that succeeded and "
-        "others, recipes that detectors were designed on and held-out ones. The folder gets one "
-        "JSON for each cell, table.md and figure.svg; a benchmark that was stopped goes on where "
-        "it was.\n\n"
-        "Example: radiotracer bench detect --quick"
-    ),
-    "bench audit": (
-        "Measure how much a mark shows: mark, train suspects, and audit them.\n\n"
-        "Each cell marks a data set under a key of its own, trains a suspect on what was "
-        "published, and audits it in every way that the design allows; networks that were trained "
-        "on the originals are audited, too, and their accuracy is compared. The folder gets one "
-        "JSON for each cell and table.md; a benchmark that was stopped goes on where it was, and "
-        "networks are kept.\n\n"
-        "Example: radiotracer bench audit --quick"
-    ),
-    "reproduce radioactive": (
-        "Repeat the experiment that models show which data they were trained on.\n\n"
-        "Marks shares of a data set, trains suspects on it (a fresh last layer on the frozen "
-        "extractor, the same architecture from scratch, another one), and audits them by weights, "
-        "scores, labels and distillation: log10 p, accuracy and PSNR.\n\n"
-        "Example: radiotracer reproduce radioactive --scale quick"
-    ),
-    "reproduce tracein": (
-        "Repeat the experiment that tampered points are found by influence on 20 queries.\n\n"
-        "Trains a ResNet-18 on MNIST with and without 100 tampered examples, asks both about "
-        "these among clean ones, and judges Algorithm 1 as printed (sum over the queries >= "
-        "gamma), its opposite tail, the published code's score, and today's detectors: recall "
-        "and false-positive rate at gamma = 300 and at the 100 highest scores. --scale paper has "
-        "the sizes of the source: 60,000 images, 50 epochs, the full network.\n\n"
-        "Example: radiotracer reproduce tracein --scale quick --out tracein"
-    ),
 }
+
+
+ORDER = (
+    "demo",
+    "check",
+    "tamper",
+    "train",
+    "scan",
+    "review",
+    "explain",
+    "key",
+    "mark",
+    "power",
+    "audit",
+    "verify",
+    "sign",
+    "verify-signature",
+    "card",
+    "data",
+    "reproduce",
+)
+"""In which order the commands are shown, as they are used; others follow."""
+
+
+def _home(name: str) -> str:
+    home, _, last = name.rpartition(" ")
+    function = "list_" if last == "list" else last.replace("-", "_")
+    return f"{home or function}:{function}"
+
+
+@functools.cache
+def all_commands() -> tuple[Command, ...]:
+    """Every command, in the order in which they are shown."""
+    old = (Command(name, f"radiotracer.cli.{_home(name)}", text) for name, text in COMMANDS.items())
+    place = {name: number for number, name in enumerate(ORDER)}
+    return tuple(
+        sorted(
+            (*commands(), *old), key=lambda each: place.get(each.name.partition(" ")[0], len(place))
+        )
+    )
 
 
 def root_help(width: int = 80) -> str:
     """What ``radiotracer --help`` prints."""
-    rows = [(name, text.partition("\n")[0]) for name, text in COMMANDS.items()]
+    rows = [(each.name, each.help.partition("\n")[0]) for each in all_commands()]
     column = max(len(name) for name, _ in rows) + 4
     listed = [
         textwrap.fill(

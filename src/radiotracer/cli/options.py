@@ -32,6 +32,14 @@ ImageSize = Annotated[
         help="Resize encoded images (of folders, tables, archives) to this height and width."
     ),
 ]
+TextColumn = Annotated[
+    str | None,
+    Parameter(help="The column of texts, in a table where its name does not tell it."),
+]
+LabelColumn = Annotated[
+    str | None,
+    Parameter(help="The column of labels, in a table where its name does not tell it."),
+]
 Data = Annotated[
     str,
     Parameter(

@@ -2,114 +2,64 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from radiotracer.cli.console import err
-from radiotracer.data import Dataset, open_data
-from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import InputError, RunError
-from radiotracer.provenance.release import Release
-from radiotracer.recipes import Manifest
-from radiotracer.runs import Run
-from radiotracer.training.networks import build_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from radiotracer.data import Dataset
+    from radiotracer.recipes import Manifest
+    from radiotracer.runs import Run
 
 
 def training_data(run: Run, data: str | None) -> Dataset:
-    """Open `data`, or what the run recorded, with the size that its images had."""
+    """Open `data`, or what the run recorded, with the options that it was opened with."""
     source = data or run.info.data.source
     if source is None:
         raise RunError(
             expected="a run that knows where its training data are",
             came="one recorded from data in memory",
-            do="pass --data",
+            do="pass data=",
         )
-    return open_sized(source, recorded_image_size(run))
-
-
-def recorded_image_size(run: Run) -> int | None:
-    """The side in pixels that images were resized to; None where they were not."""
-    size = run.info.settings.get("image_size")
-    if size is not None and (type(size) is not int or size < 1):
-        raise RunError(
-            expected=f"an image_size in {run.folder} that is a number of pixels",
-            came=repr(size)[:100],
-            do="record the run again",
-        )
-    return size
+    return open_with(source, run.info.data.options.given())
 
 
 def open_like(source: str, train: Dataset) -> Dataset:
-    """Open a DATA argument; a folder of images is resized to the training images."""
-    _, height, width, _ = train.content.shape
-    return open_sized(source, height if height == width else None)
+    """Open a DATA argument as data that belong to `train`: of its kind, shape and classes."""
+    from radiotracer.data import open_data
+
+    return open_data(source, like=train, report=err.print)
 
 
-def open_sized(source: str, image_size: int | None) -> Dataset:
-    """Open a DATA argument; images of several sizes are resized, as the training images were."""
-    size = image_size if takes_image_size(source) else None
-    return open_data(source, image_size=size, report=err.print)
+def open_with(source: str, options: Mapping[str, Any]) -> Dataset:
+    """Open a DATA argument with those of the options that data of its form take."""
+    from radiotracer.data import open_data
+    from radiotracer.data.sources import format_of
 
-
-def held_out_of(release: Release, source: str | None) -> Dataset | None:
-    """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
-
-    None where the design needs none; an `InputError` where one is given all the same.
-    """
-    if release.protocol.design != "carriers":
-        if source is not None:
-            raise InputError(
-                expected=f"no --held-out: audits of {release.protocol.design} need none",
-                came=source,
-                do="leave it out",
-            )
-        return None
-    source = source or release.published.validation
-    if source is None:
-        raise InputError(
-            expected="unmarked data that the suspect was not trained on",
-            came="marked data without a test split",
-            do="pass --held-out",
-        )
-    return open_like(source, release.published)
+    form = format_of(source)
+    taken = () if form is None else form.options
+    given = {name: value for name, value in options.items() if name in taken}
+    return open_data(source, report=err.print, **given)
 
 
 def manifest_of(examples: Dataset) -> Manifest | None:
     """The ground truth that lies beside the examples, if they are a folder that has one."""
-    folder = Path(examples.source)
-    is_path = folder.is_absolute() and folder.is_dir()  # a built-in name is no path
-    return Manifest.read(folder, examples) if is_path else None
+    from radiotracer.recipes import Manifest
+
+    return Manifest.beside(examples)
 
 
 def network_of(run: Run, factory: str | None) -> nn.Module:
     """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
-    with torch.random.fork_rng(devices=[]):
-        if factory is None:
-            return build_model(run.info.model)
-        module, _, function = factory.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            model = getattr(importlib.import_module(module), function)()
-        except Exception as error:  # it runs code of the user's
-            raise InputError(
-                expected="--factory module:function that can be imported and called",
-                came=f"{factory!r}: {type(error).__name__}: {error}",
-                do="check the names, and that the module lies in this folder or is installed",
-            ) from error
-        finally:
-            sys.path.pop(0)
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            expected="a factory that returns a torch.nn.Module",
-            came=type(model).__name__,
-            do="return the network",
-        )
-    return model
+    from radiotracer.training.making import make_network
+
+    return make_network(run.info.model, factory)
 
 
 def rows_of(option: str, query: str) -> tuple[str, list[int]]:

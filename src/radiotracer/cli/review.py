@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, err, out, tell_left_out
 from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
-from radiotracer.cli.recorded import network_of, open_like, open_sized, recorded_image_size
+from radiotracer.cli.recorded import network_of, open_like, open_with
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError, RunError
 from radiotracer.influence import Tracing
@@ -80,7 +80,6 @@ def review(
             out.print(f"review    {address}")
             out.print(f"decisions {scan / FILE}")
             out.print("The address holds a key: whoever has it can decide. Ctrl-C ends the review.")
-        out.file.flush()
         if browser:
             webbrowser.open(address)
 
@@ -114,7 +113,7 @@ class _Place:
 
     def examples(self) -> Dataset:
         """The data that were scanned, with the size that their images had."""
-        size: int | None = None
+        options: dict[str, int | str] = {}
         source = self.data or self.scanned.recorded("data")
         try:
             run = self.recorded()
@@ -122,8 +121,9 @@ class _Place:
             if self.run is not None:
                 raise
         else:
-            size, source = recorded_image_size(run), source or run.info.data.source
-        size = self.image_size or size
+            options, source = run.info.data.options.given(), source or run.info.data.source
+        if self.image_size is not None:
+            options["image_size"] = self.image_size
         if source is None:
             raise DataError(
                 expected="a scan that says where its data are",
@@ -131,7 +131,7 @@ class _Place:
                 do="pass --data",
             )
         try:
-            examples = open_sized(source, size)
+            examples = open_with(source, options)
         except DataError as error:
             if self.data is not None:
                 raise
@@ -150,7 +150,7 @@ class _Place:
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,
-            queries=None if queries in (None, "none") else open_like(str(queries), train),
+            validation=None if queries in (None, "none") else open_like(str(queries), train),
         )
 
 

@@ -6,15 +6,15 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_left_out
 from radiotracer.cli.deciding import require_gate, rule_of
 from radiotracer.cli.executing import Ray, Units, Workers, kept_units, runner_of
 from radiotracer.cli.journal import LogJson, both, journal
-from radiotracer.cli.junit import write_junit
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
@@ -29,25 +29,15 @@ from radiotracer.cli.options import (
 )
 from radiotracer.cli.planning import PlanOnly, as_json, tell_plan
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
-from radiotracer.data import Dataset
-from radiotracer.detectors import Tail
 from radiotracer.errors import InputError
-from radiotracer.files import require_new_folder
-from radiotracer.gradients import AUTO, WHOLE, Precision, device_named
-from radiotracer.runs import Run
-from radiotracer.scanning import (
-    RANKING_FILE,
-    REPORT_FILE,
-    SUMMARY_FILE,
-    plan_scan,
-    read_reference,
-    write_scan,
-)
-from radiotracer.scanning import scan as scan_run
-from radiotracer.scanning.execution import Execution
-from radiotracer.scanning.inputs import ScanInputs
+
+if TYPE_CHECKING:
+    from radiotracer.data import Dataset
+    from radiotracer.gradients import Precision
+    from radiotracer.scanning.inputs import ScanInputs
 
 
+@command("scan")
 def scan(
     run: Annotated[Path, Parameter(help="A folder that `train` or radiotracer.record wrote.")],
     /,
@@ -109,7 +99,7 @@ def scan(
         ),
     ] = False,
     tail: Annotated[
-        Tail,
+        Literal["upper", "lower", "both"],
         Parameter(
             help="upper: score >= G (high scores are suspicious); lower: score <= -G; both. For "
             "tracin-cp the score is minus the influence on validation data: upper means opponents."
@@ -131,8 +121,8 @@ def scan(
     ] = None,
     factory: Factory = None,
     batch_size: BatchSize = 512,
-    device: Device = AUTO,
-    precision: Precise = WHOLE,
+    device: Device = "auto",
+    precision: Precise = "float32",
     allow_interrupted: AllowInterrupted = False,
     seed: Seed = 0,
     workers: Workers = None,
@@ -143,7 +133,25 @@ def scan(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Rank a recorded run's training examples by suspicion, and report those that are flagged.
+
+    Writes ranking.parquet, scores.parquet, summary.json and report.html. Without --threshold,
+    --top-k or --fdr, contrast flags at an estimated false discovery rate of 5 %, and
+    label-posterior, where it decides, what is more likely changed than not. A higher score is
+    always more suspicious. With --clean-reference, too few reference examples make a scan
+    inconclusive, which is neither found nor clean, and ends with status 4. Where the data have a
+    manifest, every detector is judged by it. A scan that was stopped goes on where it was when the
+    same command is run again.
+
+    Example: radiotracer scan run --out scan
+    """
+    from radiotracer.cli.junit import write_junit
+    from radiotracer.data import Dataset
+    from radiotracer.files import require_new_folder
+    from radiotracer.scanning import SUMMARY_FILE, plan_scan, read_reference, write_scan
+    from radiotracer.scanning import scan as scan_run
+    from radiotracer.scanning.execution import Execution
+
     require_new_folder(folder, marker=SUMMARY_FILE, overwrite=overwrite)
     runner = runner_of(workers, ray)
     if plan and ray is not None and workers is None:
@@ -209,9 +217,9 @@ def scan(
             execution=Execution(runner, ledger, open_inputs, note),
             progress=both(reporter, log.progress),
         )
-        command = " ".join(["radiotracer", *sys.argv[1:]])
+        typed = " ".join(["radiotracer", *sys.argv[1:]])
         # Before the units are removed: a disk that is full here loses nothing.
-        summary = write_scan(found, folder, command=command, overwrite=overwrite)
+        summary = write_scan(found, folder, command=typed, overwrite=overwrite)
     passed = summary["flagged"] <= max_flagged
     if junit is not None:
         write_junit(found, junit, passed=passed)
@@ -221,6 +229,8 @@ def scan(
         tell(summary, folder)
         if junit is not None:
             out.print(f"junit     {junit}")
+    if summary["inconclusive"] is not None:
+        return 4
     return 0 if passed else 1
 
 
@@ -238,6 +248,9 @@ def inputs_of(
     precision: Precision,
 ) -> ScanInputs:
     """Open what a scan is asked about; workers in other processes do the same."""
+    from radiotracer.runs import Run
+    from radiotracer.scanning.inputs import ScanInputs
+
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
     clean = validation or recorded.info.data.validation
@@ -255,6 +268,8 @@ def inputs_of(
 
 def _place(device: str, ray: str | None) -> str:
     """The device by name; workers by Ray are given no GPUs."""
+    from radiotracer.gradients import AUTO, device_named
+
     if ray is None:
         return str(device_named(device))
     if device not in (AUTO, "cpu"):
@@ -281,6 +296,8 @@ def _incident(named: str, examples: Dataset) -> Dataset:
 
 def tell(summary: dict[str, Any], folder: Path) -> None:
     """Print a scan's table and where its files are."""
+    from radiotracer.scanning import RANKING_FILE, REPORT_FILE, SUMMARY_FILE
+
     out.print(detector_table(summary))
     out.print(f"* decides: {summary['rule']}")
     for name, why in summary["left_out"].items():

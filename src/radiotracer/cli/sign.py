@@ -7,14 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
-from radiotracer.cli.key import read_signing_key
 from radiotracer.cli.options import Json
 from radiotracer.errors import InputError
-from radiotracer.signing import SIGNATURE_FILE
-from radiotracer.signing import sign as signed
 
 
+@command("sign")
 def sign(
     folder: Annotated[Path, Parameter(help="The --out of a scan, an audit, or the like.")],
     /,
@@ -30,7 +29,19 @@ def sign(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Sign a scan, an audit, or another folder that radiotracer wrote.
+
+    Writes signature.json into it: the SHA-256 of every file there, your public key, and the
+    signature of both. From then on nothing in the folder can be changed, added or removed
+    unnoticed, times and versions included. Finish a review of a scan first. Of marked data the
+    folder release can be signed. A signature says who vouches for the folder, not when.
+
+    Example: radiotracer sign audit --key sign.key
+    """
+    from radiotracer.cli.key import read_signing_key
+    from radiotracer.signing import SIGNATURE_FILE
+    from radiotracer.signing import sign as signed
+
     if key.resolve().is_relative_to(folder.resolve()):
         raise InputError(
             expected="the signing key outside of what is signed",

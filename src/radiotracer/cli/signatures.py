@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from radiotracer.errors import InputError
-from radiotracer.signing import SIGNATURE_FILE, Standing, check
+
+if TYPE_CHECKING:
+    from radiotracer.signing import Standing
 
 SignedBy = Annotated[
     str | None,
@@ -29,6 +31,8 @@ def required_standing(folder: Path, signed_by: str | None) -> Standing:
     Raises:
         InputError: It has none, or see `signing.check`.
     """
+    from radiotracer.signing import SIGNATURE_FILE, check
+
     standing = check(folder, signed_by=signed_by)
     if standing is None:
         raise InputError(
@@ -41,4 +45,6 @@ def required_standing(folder: Path, signed_by: str | None) -> Standing:
 
 def standing_of(folder: Path, signed_by: str | None) -> Standing | None:
     """The same where a signature is only needed if a signer is asked for; None: there is none."""
+    from radiotracer.signing import check
+
     return check(folder) if signed_by is None else required_standing(folder, signed_by)

@@ -7,12 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.options import Json
 from radiotracer.cli.signatures import SignedBy, required_standing
 from radiotracer.errors import InputError
 
 
+@command("verify-signature")
 def verify_signature(
     folder: Annotated[Path, Parameter(help="The folder that `radiotracer sign` signed.")],
     /,
@@ -20,7 +22,15 @@ def verify_signature(
     signed_by: SignedBy = None,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Check that a signed folder is as it was signed, and by whom.
+
+    Needs no secret. With --signed-by only that key counts; without it anybody's does, and who
+    changed the folder may have signed it anew. Exit status 0 only if the signature holds; otherwise
+    one line says which files were changed, added or removed. What an audit's evidence claims is for
+    `radiotracer verify` to compute.
+
+    Example: radiotracer verify-signature scan
+    """
     standing = required_standing(folder, signed_by)
     if json:
         emit(

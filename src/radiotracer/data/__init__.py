@@ -11,6 +11,8 @@ from radiotracer.data.dataset import Dataset as Dataset
 from radiotracer.data.dataset import Labels as Labels
 from radiotracer.data.dataset import LeftOut as LeftOut
 from radiotracer.data.digests import dataset_digest as dataset_digest
+from radiotracer.data.format import FORMATS as FORMATS
+from radiotracer.data.format import Format as Format
 from radiotracer.data.identity import Identity as Identity
 from radiotracer.data.identity import differences as differences
 from radiotracer.data.identity import identify as identify
@@ -18,11 +20,16 @@ from radiotracer.data.idx import read_idx as read_idx
 from radiotracer.data.modalities.images import IMAGES as IMAGES
 from radiotracer.data.modalities.images import Images as Images
 from radiotracer.data.modalities.images import require_images as require_images
+from radiotracer.data.modalities.tables import TABLES as TABLES
+from radiotracer.data.modalities.tables import Column as Column
+from radiotracer.data.modalities.tables import Table as Table
 from radiotracer.data.modalities.texts import TEXTS as TEXTS
+from radiotracer.data.modalities.vectors import VECTORS as VECTORS
 from radiotracer.data.modality import MODALITIES as MODALITIES
 from radiotracer.data.modality import Modality as Modality
 from radiotracer.data.modality import Preview as Preview
 from radiotracer.data.saved import save_examples as save_examples
+from radiotracer.data.sources import format_of as format_of
 from radiotracer.data.sources import open_data as open_data
+from radiotracer.data.sources import takes_image_size as takes_image_size
 from radiotracer.data.store import store_data as store_data
-from radiotracer.data.text_sources import open_texts as open_texts

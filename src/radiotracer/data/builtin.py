@@ -95,7 +95,7 @@ class BuiltInTexts:
     """A built-in data set of texts: one archive that is recognised by its SHA-256.
 
     Args:
-        name: What the argument of `open_texts` calls it.
+        name: What the argument of `open_data` calls it.
         title: For people.
         licence: What is known about its licence.
         class_names: A label is an index into them.

@@ -58,7 +58,7 @@ class Listed:
     """What `radiotracer data list` says about one built-in set.
 
     Args:
-        name: What a DATA argument, or the argument of `open_texts`, calls it.
+        name: What a DATA argument, or the argument of `open_data`, calls it.
         title: For people.
         licence: What is known about its licence.
         examples: How many, both splits together.
@@ -246,7 +246,7 @@ def _copy(path: Path, out: Path) -> Path:
         raise InputError(
             expected=f"no {path.name} in {out}, or the same one",
             came="one with other content",
-            do="choose another --out",
+            do="choose another out=",
         )
     with storage_errors(target), atomic_file(target) as temporary:
         temporary.write_bytes(path.read_bytes())

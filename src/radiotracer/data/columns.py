@@ -51,9 +51,23 @@ def names_of(feature: object) -> tuple[str, ...] | None:
 
 
 def pick(
-    present: Sequence[str], features: Mapping[str, Any], names: Sequence[str], kind: str, at: Place
+    present: Sequence[str],
+    features: Mapping[str, Any],
+    names: Sequence[str],
+    kind: str,
+    at: Place,
+    *,
+    argument: str = "",
 ) -> str:
     """The one column that has one of the `names`, or else Hugging Face's type `kind`.
+
+    Args:
+        present: The columns that there are.
+        features: Hugging Face's types by column.
+        names: What it may be called.
+        kind: What its type may be; ``""`` for no matter what.
+        at: Where, for errors.
+        argument: The argument that names it, for errors; ``""`` where there is none.
 
     Raises:
         DataError: There is none, or more than one.
@@ -67,7 +81,11 @@ def pick(
         raise DataError(
             expected=f"one column called {' or '.join(names)} in {at}",
             came=f"both {' and '.join(found)}" if found else f"columns {', '.join(present[:20])}",
-            do="keep only one of them" if found else f"rename the one that is meant to {names[0]}",
+            do=f"pass {argument}="
+            if argument and len(names) > 1
+            else "keep only one of them"
+            if found
+            else f"rename the one that is meant to {names[0]}",
         )
     return found[0]
 

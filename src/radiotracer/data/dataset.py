@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radiotracer.data.digests import dataset_digest, hexadecimal, kept_hashes
 from radiotracer.data.labelled import require_every_class, require_labelled, rows_at
-from radiotracer.data.modality import Modality, Preview, each_hash
+from radiotracer.data.modality import Modality, Preview, each_hash, nouns
 
 Labels = NDArray[np.int64]
 """Class numbers, shape (n,), each in [0, number of classes)."""
@@ -41,6 +41,7 @@ class Dataset:
         validation: The DATA argument of the validation examples that belong to them (another
             split), or None when nothing is known.
         left_out: Files that were left out, with reasons.
+        options: Arguments of `open_data` beside the DATA argument with which these were opened.
 
     Raises:
         DataError: The content is not of this kind, ids repeat, or a label lies outside the classes.
@@ -54,12 +55,13 @@ class Dataset:
     source: str
     validation: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the content, the ids and the labels once, here."""
         self.modality.require(self.content, self.source)
         require_labelled(
-            self.modality.name,
+            f"{self.modality.noun}s",
             len(self),
             labels=self.labels,
             ids=self.ids,
@@ -74,7 +76,7 @@ class Dataset:
     def __repr__(self) -> str:
         """What it is, in one short line."""
         return (
-            f"Dataset({len(self):,} {self.modality.name}, {len(self.class_names):,} classes, "
+            f"Dataset({nouns(self.modality, len(self))}, {len(self.class_names):,} classes, "
             f"{self.source[:200]!r})"
         )
 

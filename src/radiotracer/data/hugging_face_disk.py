@@ -99,10 +99,17 @@ def in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
     ]
 
 
+def require_no_indices(folder: Path) -> None:
+    """Raise `DataError` where some rows of the tables are meant, in an order of their own."""
+    state = read_state(folder)
+    if state is not None and state.indices:
+        raise _refused(folder / STATE, "data that were shuffled or filtered")
+
+
 def _indices(path: Path) -> list[int]:
     import pyarrow as pa  # only where there are such tables
 
-    from radiotracer.data.tables import read_table
+    from radiotracer.data.arrow_files import read_table
 
     table = read_table(path, lambda schema, _: schema.names)
     if table.column_names != ["indices"] or not pa.types.is_integer(table["indices"].type):

@@ -68,7 +68,7 @@ def identify(data: object) -> Identity:
     """The identity of a data set.
 
     Args:
-        data: `Dataset` (their ids; the digests of their pixels), or one of these, whose ids are
+        data: `Dataset` (its ids; the digests of its examples), or one of these, whose ids are
             ``"00042"`` and whose digests are over dtype, shape and bytes of each input:
             a pair (inputs, labels) of tensors or arrays with equal first lengths, or
             a map-style data set, `data[i]` giving (input, label), the input a tensor, an array or
@@ -81,7 +81,9 @@ def identify(data: object) -> Identity:
         NotFiniteError: An input holds NaN or infinity; the text names the first such id.
     """
     if isinstance(data, Dataset):
-        return Identity(data.ids, data.labels, data.digest, lambda: data.digests, "image")
+        return Identity(
+            data.ids, data.labels, data.digest, lambda: data.digests, data.modality.noun
+        )
     if _is_pair(data):
         inputs, targets = cast(tuple[Any, Any], data)
         pairs: Iterable[tuple[Any, Any]] = _rows(inputs, targets)
@@ -93,7 +95,7 @@ def identify(data: object) -> Identity:
         pairs = _items(data, n)
     else:
         raise DataError(
-            expected="Examples, a pair (inputs, labels) of tensors, or a data set with a length "
+            expected="a Dataset, a pair (inputs, labels) of tensors, or a data set with a length "
             "and numbered items",
             came=type(data).__name__,
             do="wrap the data, for example in torch.utils.data.TensorDataset",

@@ -38,6 +38,26 @@ class Preview:
     text: str | None = None
 
 
+class Labelled(Protocol):
+    """What `Modality.save` needs of a data set."""
+
+    @property
+    def content(self) -> Any:
+        """All examples."""
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Shape (n,)."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Shape (n,)."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One per class."""
+
+
 class Modality(Protocol):
     """One kind of example. `content` is all examples of a data set, in its own form."""
 
@@ -45,7 +65,7 @@ class Modality(Protocol):
     """In the plural, as it stands in files: ``"images"``. It never changes."""
 
     noun: str
-    """What people call one example: ``"image"``."""
+    """What people call one example: ``"image"``; its plural has an s."""
 
     def require(self, content: Any, source: str) -> None:
         """Raise `DataError` unless `content` is of this kind; the text names `source`."""
@@ -75,8 +95,15 @@ class Modality(Protocol):
     def show(self, content: Any, row: int) -> Preview:
         """An example as people see it."""
 
-    def save(self, content: Any, ids: NDArray[np.str_], folder: Path) -> None:
-        """Write the content into an existing folder, each file whole or not at all."""
+    def to_json(self, content: Any, rows: Rows) -> list[Any]:
+        """Some examples as JSON holds them, for services that are asked about them."""
+
+    def save(self, data: Labelled, folder: Path) -> None:
+        """Write the content of a data set of this kind into an existing folder.
+
+        Each file whole or not at all. Ids and labels are kept beside it by others; they are here
+        for files that are of use without them, too.
+        """
 
     def load(self, folder: Path) -> Any:
         """What `save` wrote; `DataError` where it was damaged."""
@@ -90,7 +117,7 @@ MODALITIES: Registry[Modality] = Registry(
 
 def nouns(modality: Modality, count: int) -> str:
     """How many examples, in words: ``"1 image"``, ``"5,000 texts"``."""
-    return f"{count:,} {modality.noun if count == 1 else modality.name}"
+    return f"{count:,} {modality.noun}{'s' * (count != 1)}"
 
 
 def each_hash(hashes: Iterable[bytes]) -> Iterator[str]:

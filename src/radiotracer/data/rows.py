@@ -15,6 +15,7 @@ from radiotracer.data.dataset import Dataset, Labels, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
 from radiotracer.data.encoded import Encoded
 from radiotracer.data.modalities.images import IMAGES
+from radiotracer.data.modalities.texts import TEXTS
 from radiotracer.data.npz import MOST_CLASSES
 from radiotracer.errors import DataError
 
@@ -90,6 +91,38 @@ def to_examples(
         class_names=class_names,
         source=str(root),
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+    )
+
+
+def to_texts(
+    read: Read[str], split: str, root: Path | str, left_out: Sequence[LeftOut] = ()
+) -> Dataset:
+    """The texts of one split; the arguments and errors are those of `to_examples`."""
+    labels, class_names = class_numbers(read, split, root)
+    ids = [each for rows in read[split] for each in rows.ids]
+    items = [each for rows in read[split] for each in rows.items]
+    kept = np.array([row for row, each in enumerate(items) if each is not None], dtype=np.int64)
+    left_out = [*left_out, *(LeftOut(ids[i], "no text") for i, t in enumerate(items) if t is None)]
+    if not len(kept):
+        raise no_texts(root, left_out)
+    return Dataset(
+        modality=TEXTS,
+        content=tuple(each for each in items if each is not None),
+        labels=labels[kept],
+        ids=np.array(ids, dtype=np.str_)[kept],
+        class_names=class_names,
+        source=str(root),
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+    )
+
+
+def no_texts(root: Path | str, left_out: Sequence[LeftOut]) -> DataError:
+    """What is answered where no text is left."""
+    return DataError(
+        expected=f"texts in {root}",
+        came="none that can be read"
+        + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
+        do="save them in UTF-8",
     )
 
 

@@ -29,6 +29,7 @@ from radiotracer.scanning.inputs import (
     require_trained_on,
     take,
 )
+from radiotracer.views import Shown
 
 METHODS: Mapping[str, Callable[[Tracing, Data, Data], Tensor]] = {
     "tracin-cp": tracin_cp_pairs,
@@ -36,14 +37,14 @@ METHODS: Mapping[str, Callable[[Tracing, Data, Data], Tensor]] = {
 }
 DEFAULT_METHOD = "tracin-cp"
 """Over the last layer, it finds most of the tampering behind wrong predictions:
-see ``benchmarks/explaining.py``."""
+see ``python -m bench explaining``."""
 
 PART = 5_000
 """Training examples between two reports of progress."""
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Shown):
     """Why m queries are predicted as they are; n training examples, in the run's order.
 
     Args:
@@ -64,7 +65,7 @@ class Explanation:
         influence: Of training examples on queries under `targets`, float64, shape (n, m).
             Positive = proponent: training on the example lowered that loss, that is, pushed the
             model towards the label. Negative = opponent.
-        top: The k strongest proponents and opponents of each query.
+        top: The `top_k` strongest proponents and opponents of each query.
     """
 
     tracing: Tracing
@@ -90,7 +91,7 @@ class Explanation:
         return self.tracing.run
 
     @property
-    def k(self) -> int:
+    def top_k(self) -> int:
         """How many proponents and opponents each query has in `top`."""
         return int(self.top.proponents_rows.shape[1])
 
@@ -101,19 +102,6 @@ class Explanation:
         # Where nothing has influence every share is 0.
         shares: NDArray[np.float64] = self.influence / np.where(whole > 0, whole, 1.0)
         return shares
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(explanation)` and the like: see `radiotracer.explaining.frame`."""
-        from radiotracer.explaining.frame import stream_of
-
-        return stream_of(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: the first queries with their strongest proponents and opponents."""
-        from radiotracer.explaining.outputs import at_a_glance
-        from radiotracer.present import notebook
-
-        return notebook.render(at_a_glance(self))
 
 
 def explain(

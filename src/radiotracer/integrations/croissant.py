@@ -7,7 +7,7 @@ from typing import Any
 
 from radiotracer.files import sha256_file
 from radiotracer.integrations.published import Published, published
-from radiotracer.present.findings import visible
+from radiotracer.legible import visible
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 
@@ -71,7 +71,7 @@ def croissant(folder: str | Path, *, image_size: int | None = None) -> dict[str,
         DataError: It is damaged.
     """
     data = published(Path(folder), image_size=image_size)
-    examples, name = data.examples, str(visible(data.name))
+    examples, name = data.examples, visible(data.name)
     found: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiotracer.errors import InputError
+from radiotracer.present.scan_frame import frame
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.review.scanned import RANKING, SCORES, read_scan, rows_of
-from radiotracer.scanning.frame import frame
 
 if TYPE_CHECKING:
     from radiotracer.explaining import Explanation
@@ -33,7 +33,8 @@ def to_arrow(result: Result) -> pa.Table:
 
     Numbers of a `Scan`, and the influence of an `Explanation`, share the memory of the result:
     change neither. What the columns are is told where the tables are made:
-    `radiotracer.scanning.frame`, `radiotracer.explaining.frame`, `radiotracer.provenance.frame`.
+    `radiotracer.present.scan_frame`, `radiotracer.present.explanation_frame`, and the files of
+    `radiotracer.present.views`.
 
     Args:
         result: A scan (a row per training example, in the order of the data), an explanation (a row
@@ -95,7 +96,7 @@ def _of_scan(folder: Path) -> pa.Table:
         p_value=scanned.p_value[order],
         q_value=scanned.q_value[order],
         probability=known["probability"].to_numpy()[order] if "probability" in names else None,
-        is_flagged=scanned.is_suspect[order],
+        is_flagged=scanned.is_flagged[order],
         suggested_label=pa.array(scanned.suggested[order]).dictionary_encode(),
         is_reference=is_reference[order],
         detectors={name: scores[order] for name, scores in scanned.detectors.items()},

@@ -82,7 +82,7 @@ def _of_folder(folder: Path) -> pa.Table:
         ids=scanned.ids[order],
         given=scanned.labels[order],
         predicted=scanned.suggested[order],
-        suspects=scanned.is_suspect[order],
+        suspects=scanned.is_flagged[order],
         ranks=scanned.rank[order],
         p_values=scanned.p_value[order],
         detector=scanned.recorded("detector"),

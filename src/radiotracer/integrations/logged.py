@@ -78,13 +78,13 @@ def _of_scan(folder: Path) -> Logged:
     scanned = read_scan(folder)
     summary = scanned.summary
     names = ("detector", "rule", "run", "data", "validation", "data_digest", "seed", "inconclusive")
-    metrics = {"examples": float(len(scanned)), "flagged": float(scanned.is_suspect.sum())}
+    metrics = {"examples": float(len(scanned)), "flagged": float(scanned.is_flagged.sum())}
     for name, row in summary.get("detectors", {}).items():
         metrics |= {
             f"{name}/{key}": float(value) for key, value in row.items() if value is not None
         }
     suspects = to_arrow(folder)
-    first = suspects.sort_by("rank").slice(0, min(ROWS, int(scanned.is_suspect.sum())))
+    first = suspects.sort_by("rank").slice(0, min(ROWS, int(scanned.is_flagged.sum())))
     return Logged(
         kind="scan",
         parameters={name: str(summary[name]) for name in names if summary.get(name) is not None},
@@ -108,7 +108,7 @@ def _of_audit(folder: Path) -> Logged:
             "adjusted_log10_p_value": evidence.adjusted_log10_p_value,
             "effect": evidence.effect,
             "coins": float(evidence.coins),
-            "looks": float(len(evidence.looks)),
+            "audits": float(len(evidence.audits)),
             "queries": float(evidence.suspect.queries),
             "controls_failed": float(sum(not each.passed for each in evidence.controls)),
         },

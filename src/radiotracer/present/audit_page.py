@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
+from radiotracer.legible import count, exponent
 from radiotracer.present import assets
 from radiotracer.present.audited import Audited
 from radiotracer.present.key_chart import key_bins, key_chart
 from radiotracer.present.render import environment
-from radiotracer.present.wording import count, exponent
 
 
 def render_audit(audited: Audited) -> str:

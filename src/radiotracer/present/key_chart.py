@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import altair as alt
 import numpy as np
 
+from radiotracer.legible import exponent
 from radiotracer.present.audited import Audited
 from radiotracer.present.charts import Spec, finish
-from radiotracer.present.wording import exponent
 
 NEAR = 4.0
 """To here bins are 0.25 wide, farther ones are a share of their distance: the axis is a symlog."""

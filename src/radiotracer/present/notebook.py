@@ -6,6 +6,7 @@ notebook takes the style away, as untrusted ones do.
 
 from __future__ import annotations
 
+from radiotracer import legible
 from radiotracer.present import assets, wording
 from radiotracer.present.audit_page import powers
 from radiotracer.present.audited import AuditControl, Audited
@@ -32,7 +33,7 @@ def render(glance: Glance) -> str:
 
 
 def of_findings(findings: Findings) -> Glance:
-    """A scan: what was decided, the first suspects, and every detector's metrics if known."""
+    """A scan: what was decided, the first flagged examples, and detectors' metrics if known."""
     decision = findings.decision
     tone: Tone = "found" if decision.flagged else "ordinary"
     if decision.inconclusive is not None:
@@ -55,7 +56,7 @@ def of_findings(findings: Findings) -> Glance:
             Figure(name=name, value=value, context=context)
             for name, value, context in wording.key_figures(findings)
         ),
-        suspects=findings.suspects,
+        flagged=findings.flagged,
         tables=(_detectors(findings.detectors),) if known and findings.detectors else (),
         facts=findings.provenance,
         notes=findings.notes,
@@ -75,7 +76,7 @@ def of_reasons(reasons: Reasons, *, queries: int) -> Glance:
     return Glance(
         kind="explanation",
         title=reasons.title,
-        headline=f"{wording.count(queries)} prediction{'s' * (queries != 1)} explained{more}",
+        headline=f"{legible.count(queries)} prediction{'s' * (queries != 1)} explained{more}",
         tone="found" if wrong else "ordinary",
         text="Proponents pushed the model towards the label explained, opponents away from it. A "
         "share is an example's influence over the absolute influence of all training examples.",
@@ -88,10 +89,10 @@ def of_reasons(reasons: Reasons, *, queries: int) -> Glance:
 def of_audited(audited: Audited) -> Glance:
     """An audit: the verdict, what it supports, and the controls."""
     tones: dict[str, Tone] = {"trained-on-marked-data": "found", "inconclusive": "inconclusive"}
-    looks = len(audited.looks)
+    audits = len(audited.audits)
     claim = audited.claim
     for log10_p in (audited.log10_p, audited.adjusted_log10_p):
-        claim = claim.replace(f"10^{wording.exponent(log10_p)} ", f"{wording.chance(log10_p)} ")
+        claim = claim.replace(f"10^{legible.exponent(log10_p)} ", f"{legible.chance(log10_p)} ")
     return Glance(
         kind="audit",
         title=audited.title.removeprefix("Audit of "),
@@ -101,16 +102,16 @@ def of_audited(audited: Audited) -> Glance:
         figures=(
             Figure(
                 name="p-value",
-                value=wording.chance(audited.log10_p),
+                value=legible.chance(audited.log10_p),
                 context="at most; of this audit alone",
             ),
             Figure(
                 name="After Holm",
-                value=wording.chance(audited.adjusted_log10_p),
-                context=f"over {looks} look{'s' * (looks != 1)}; the level is {audited.alpha:g}",
+                value=legible.chance(audited.adjusted_log10_p),
+                context=f"over {audits} audit{'s' * (audits != 1)}; the level is {audited.alpha:g}",
             ),
             Figure(
-                name="Effect", value=wording.effect(audited.effect), context=audited.effect_means
+                name="Effect", value=legible.effect(audited.effect), context=audited.effect_means
             ),
             passed(audited.controls),
         ),
@@ -148,7 +149,7 @@ def _detectors(rows: tuple[DetectorRow, ...]) -> GlanceTable:
             (
                 row.name + " (baseline)" * row.is_baseline,
                 *(
-                    (wording.share if name == "auprc" else wording.percent)(getattr(row, name))
+                    (legible.share if name == "auprc" else legible.percent)(getattr(row, name))
                     for name in _METRICS
                 ),
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radiotracer.present import assets, wording
+from radiotracer import legible
+from radiotracer.present import assets
 from radiotracer.present.reasons import Push, Reason, Reasons
 from radiotracer.present.render import environment
 
@@ -69,10 +70,10 @@ def key_figures(reasons: Reasons) -> list[tuple[str, str, str]]:
     figures = [
         (
             "Queries",
-            wording.count(len(reasons.queries)),
-            f"{wording.count(wrong)} predicted wrongly; from {reasons.query_data}",
+            legible.count(len(reasons.queries)),
+            f"{legible.count(wrong)} predicted wrongly; from {reasons.query_data}",
         ),
-        ("Training examples", wording.count(reasons.examples), reasons.data),
+        ("Training examples", legible.count(reasons.examples), reasons.data),
         (
             "Method",
             reasons.method,
@@ -81,11 +82,11 @@ def key_figures(reasons: Reasons) -> list[tuple[str, str, str]]:
     ]
     if reasons.tampered is not None:
         tampered, listed = reasons.tampered_proponents
-        base = wording.percent(reasons.tampered / reasons.examples if reasons.examples else None)
+        base = legible.percent(reasons.tampered / reasons.examples if reasons.examples else None)
         figures.append(
             (
                 "Tampered proponents",
-                f"{wording.count(tampered)} of {wording.count(listed)}",
+                f"{legible.count(tampered)} of {legible.count(listed)}",
                 f"among those listed; {base} of all training examples are",
             )
         )
@@ -131,7 +132,7 @@ def bars(reason: Reason) -> Bars:
 def summed(pushes: list[Push]) -> Push:
     """Several groups as one."""
     return Push(
-        label=f"{wording.count(len(pushes))} other labels",
+        label=f"{legible.count(len(pushes))} other labels",
         examples=sum(push.examples for push in pushes),
         influence=sum(push.influence for push in pushes),
         share=max(-1.0, min(1.0, sum(push.share for push in pushes))),

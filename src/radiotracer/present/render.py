@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from radiotracer import legible
 from radiotracer.present import assets, charts, wording
 from radiotracer.present.findings import Curve, Findings
 from radiotracer.present.flows import flow_view
@@ -99,16 +100,16 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        count=wording.count,
-        effect=wording.effect,
-        exponent=wording.exponent,
+        count=legible.count,
+        effect=legible.effect,
+        exponent=legible.exponent,
         image=_image,
         inline=assets.inline,
-        percent=wording.percent,
-        score=wording.score,
-        seconds=wording.seconds,
-        share=wording.share,
-        signed=wording.signed,
-        signed_percent=wording.signed_percent,
+        percent=legible.percent,
+        score=legible.score,
+        seconds=legible.seconds,
+        share=legible.share,
+        signed=legible.signed,
+        signed_percent=legible.signed_percent,
     )
     return environment

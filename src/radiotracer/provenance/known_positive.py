@@ -28,7 +28,7 @@ class Power(BaseModel):
         log10_p: By access.
         smallest_share: By access: which share would just have been found, as far as that can be
             told from one network; None where nothing was found to tell it from, where it is above
-            1, and for tags.
+            1, and where evidence does not grow with the share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,7 +70,7 @@ def known_positive(marked: Path, access: Access) -> Control | None:
         return None
     found = power.log10_p[access]
     training = ", ".join(
-        str(power.training[name]) for name in ("model", "augment") if name in power.training
+        str(power.training[name]) for name in ("architecture", "augment") if name in power.training
     )
     return Control(
         name=KNOWN_POSITIVE,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from radiotracer.data.arrow import is_text
+from radiotracer.data.columns import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 
@@ -47,7 +47,7 @@ class Scanned:
         rank: 1 = most suspicious, shape (n,).
         p_value: NaN where there is none, shape (n,).
         q_value: NaN where there is none, shape (n,).
-        is_suspect: bool, shape (n,).
+        is_flagged: bool, shape (n,).
         detectors: By name, every detector's scores, float64, shape (n,).
         summary: The whole of summary.json.
     """
@@ -62,7 +62,7 @@ class Scanned:
     rank: NDArray[np.int64]
     p_value: NDArray[np.float64]
     q_value: NDArray[np.float64]
-    is_suspect: NDArray[np.bool_]
+    is_flagged: NDArray[np.bool_]
     detectors: Mapping[str, NDArray[np.float64]]
     summary: Mapping[str, Any]
 
@@ -103,7 +103,7 @@ def read_scan(folder: Path) -> Scanned:
             rank=table["rank"].to_numpy().astype(np.int64),
             p_value=_numbers(table["p_value"]),
             q_value=_numbers(table["q_value"]),
-            is_suspect=table["is_flagged"].to_numpy(zero_copy_only=False).astype(bool),
+            is_flagged=table["is_flagged"].to_numpy(zero_copy_only=False).astype(bool),
             detectors=_aligned(scores, _texts(table["id"])),
             summary=summary,
         )

@@ -21,7 +21,14 @@ from radiotracer.files import atomic_file, empty_folder, require_new_folder, wri
 from radiotracer.runs.layout import uncommon_strides
 from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.runs.schema import DataSpec, InitialWeights, ModelSpec, RunInfo, Scalar
+from radiotracer.runs.schema import (
+    DataOptions,
+    DataSpec,
+    InitialWeights,
+    ModelSpec,
+    RunInfo,
+    Scalar,
+)
 from radiotracer.runs.weights import require_finite_weights, save_weights
 
 INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initial.safetensors"
@@ -111,4 +118,5 @@ def _data_spec(data: Any, identity: Identity) -> DataSpec:
         examples=len(identity.ids),
         digest=identity.digest,
         class_names=known.class_names if known else None,
+        options=DataOptions(**known.options) if known else DataOptions(),
     )

@@ -10,12 +10,13 @@ import pyarrow as pa
 from torch import Tensor
 
 from radiotracer.data import Identity
-from radiotracer.data.arrow import is_text
+from radiotracer.data.columns import is_text
 from radiotracer.errors import RunError
 from radiotracer.runs.schema import Checkpoint, RunInfo
 from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.runs.weights import load_weights
+from radiotracer.views import Shown
 
 _STEPS = {
     "step": pa.types.is_integer,
@@ -26,7 +27,7 @@ _STEPS = {
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """A recorded training: its description and, on demand, its checkpoints and batch order."""
 
     folder: Path
@@ -69,12 +70,6 @@ class Run:
                 expected=f"at least one checkpoint in {folder}", came="none", do="train again"
             )
         return Run(folder, info)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: what was trained on what, and how."""
-        from radiotracer.runs.at_a_glance import html
-
-        return html(self)
 
     @property
     def checkpoints(self) -> Sequence[Checkpoint]:

@@ -60,14 +60,30 @@ class ModelSpec(_Frozen):
         return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
 
 
+class DataOptions(_Frozen):
+    """Arguments of `radiotracer.open_data` beside the DATA argument; None where not given."""
+
+    image_size: Annotated[int, Field(strict=True, ge=1)] | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+    def given(self) -> dict[str, int | str]:
+        """Those that were given, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class DataSpec(_Frozen):
-    """Which examples it was trained on; `source` and `validation` are DATA, where known."""
+    """Which examples it was trained on; `source` and `validation` are DATA, where known.
+
+    `options` are what `source` was opened with.
+    """
 
     source: str | None
     validation: str | None
     examples: int = Field(gt=0)
     digest: str
     class_names: tuple[str, ...] | None
+    options: DataOptions = DataOptions()
 
 
 class OptimizerSpec(_Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from radiotracer.files import atomic_file, atomic_folder, write_text
-from radiotracer.present import render
-from radiotracer.scanning.findings import describe
 from radiotracer.scanning.provenance import source_of
 from radiotracer.scanning.scan import Scan
+from radiotracer.views import page_of
 
 RANKING_FILE = "ranking.parquet"
 SUMMARY_FILE = "summary.json"
@@ -32,7 +32,7 @@ GROUP = 1 << 16
 
 
 def write_scan(
-    scan: Scan, out: str | Path, *, command: str, overwrite: bool = False
+    scan: Scan, out: str | os.PathLike[str], *, command: str = "", overwrite: bool = False
 ) -> dict[str, Any]:
     """Write a scan into a new folder, whole or not at all; return what summary.json holds.
 
@@ -45,19 +45,19 @@ def write_scan(
     Args:
         scan: The scan.
         out: A new folder.
-        command: What the user typed, for the report.
+        command: What the user typed, for the report; nothing is said of it where it is empty.
         overwrite: Replace an earlier scan in `out`.
     """
     with atomic_folder(Path(out), marker=SUMMARY_FILE, overwrite=overwrite) as folder:
         return write_scan_files(scan, folder, command=command)
 
 
-def write_scan_files(scan: Scan, folder: Path, *, command: str) -> dict[str, Any]:
+def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str, Any]:
     """The same into a folder that exists: each file whole, ``summary.json`` last."""
     summary = summarise(scan)
     _write(_ranking(scan), folder / RANKING_FILE)
     _write(_scores(scan), folder / "scores.parquet")
-    write_text(folder / REPORT_FILE, render(describe(scan, command)))
+    write_text(folder / REPORT_FILE, page_of(scan, command=command))
     write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     return summary
 

@@ -54,10 +54,11 @@ from radiotracer.scanning.validate import (
     require_settings,
 )
 from radiotracer.scanning.walk import Progress, rank_by_all, runnable
+from radiotracer.views import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class Scan(Shown):
     """A finished scan; every array has one row per training example, in the run's order.
 
     Args:
@@ -124,19 +125,6 @@ class Scan:
         else:
             suspects = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
         return detection(ranking.scores, truth), decided(suspects, truth)
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """For `polars.DataFrame(scan)` and the like: see `radiotracer.scanning.frame`."""
-        from radiotracer.scanning.frame import frame_of
-
-        return frame_of(self).__arrow_c_stream__(requested_schema)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: what was decided, and the first suspects."""
-        from radiotracer.present import notebook
-        from radiotracer.scanning.findings import at_a_glance
-
-        return notebook.render(at_a_glance(self))
 
 
 def scan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,19 +14,19 @@ from radiotracer.data import Dataset
 from radiotracer.errors import InputError, RunError
 from radiotracer.runs import Run, put_weights
 from radiotracer.scale.keeping import kept
-from radiotracer.training.loop import CPU, TrainConfig, train
-from radiotracer.training.networks import build_model
+from radiotracer.training.building import build_model, spec_for
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import CPU, train
 from radiotracer.training.resuming import ledger_beside
 
 
 def trained_once(
     examples: Dataset,
     config: TrainConfig,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     start: nn.Module | None = None,
-    image_size: int | None = None,
-    device: torch.device = CPU,
+    device: str | torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
@@ -34,6 +35,7 @@ def trained_once(
     That is a complete run on the same examples, with the same settings and the same beginning. One
     that was stopped goes on from its last checkpoint; anything else there is replaced.
     """
+    folder = Path(folder)
     try:
         run = Run.open(folder)
         if _is_wanted(run, examples, config, start):
@@ -47,7 +49,6 @@ def trained_once(
         folder,
         start=start,
         overwrite=True,
-        image_size=image_size,
         device=device,
         progress=progress,
         note=note,
@@ -73,15 +74,11 @@ def network_at_end(run: Run) -> nn.Module:
 
 def _is_wanted(run: Run, examples: Dataset, config: TrainConfig, start: nn.Module | None) -> bool:
     info = run.info
-    settings = config.model_dump(exclude={"seed", "model", "width"})
-    # Runs of before a setting was there have its default.
-    default = TrainConfig().model_dump()
-    recorded = {name: info.settings.get(name, default[name]) for name in settings}
+    settings = config.model_dump(exclude={"seed", "architecture", "width"})
     same = (
-        info.model.name == config.model
-        and info.model.options.get("width") == config.width
+        info.model == spec_for(examples, config.architecture, config.width)
         and info.seed == config.seed
-        and recorded == settings
+        and info.settings == settings
         and info.data.digest == examples.digest
     )
     if not same or start is None:

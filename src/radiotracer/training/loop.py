@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import JsonValue
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from radiotracer.data import Dataset
-from radiotracer.data.modalities.images import to_inputs
+from radiotracer.data import Dataset, require_images
+from radiotracer.data.inputs import Inputs, call, each
 from radiotracer.data.tensors import Tensors
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import PENULTIMATE, device_of, find_head, in_batches, represent
+from radiotracer.gradients.batches import first_input
 from radiotracer.runs import ModelSpec, Recording, Run, RunInfo, put_weights, record
 from radiotracer.runs.weights import digest_of_weights
-from radiotracer.training.augment import Variation, varied
-from radiotracer.training.backbones import PRETRAINED, pretrained
+from radiotracer.training.augment import varied
+from radiotracer.training.building import build_model, pretrained, spec_for, with_packaged_weights
+from radiotracer.training.config import TrainConfig
 from radiotracer.training.moving import Moving
-from radiotracer.training.networks import ModelName, build_model, normalise_like
+from radiotracer.training.network import NETWORKS
 from radiotracer.training.resuming import Keeping, begin, kept_training
-from radiotracer.training.schedule import Schedule, share_of_peak
+from radiotracer.training.schedule import share_of_peak
+
+__all__ = ["TrainConfig", "train"]
 
 CPU = torch.device("cpu")
 
@@ -32,53 +37,15 @@ FEATURE_BATCH = 64
 """Examples per forward pass when only the head is trained; wide networks are slower on more."""
 
 
-class TrainConfig(BaseModel):
-    """Settings of the reference loop.
-
-    Args:
-        model: A reference network.
-        width: Channels of its first stage; None is the network's own default.
-        epochs: Passes over the data.
-        batch_size: Examples per step; the last, smaller batch of a pass is left out.
-        learning_rate: The peak.
-        schedule: ``rise-and-fall``: the peak is reached linearly over the first 15 % of the steps,
-            and lowered linearly to 2 % of it over the rest; ``constant``: the peak at every step.
-        momentum: Nesterov momentum.
-        weight_decay: L2 penalty.
-        augment: How images are varied, anew in every batch.
-        checkpoint_every: Passes between checkpoints.
-        head_only: Train the last linear layer alone, on top of given or packaged weights. The
-            network stays in evaluation mode, so that the running statistics of batch normalisation
-            stay too.
-        seed: Weights and batch order follow from it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: ModelName = "resnet18"
-    width: int | None = Field(default=None, ge=1)
-    epochs: int = Field(default=4, ge=1)
-    batch_size: int = Field(default=128, ge=2)
-    learning_rate: float = Field(default=0.05, gt=0)
-    schedule: Schedule = "rise-and-fall"
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=5e-4, ge=0)
-    augment: Variation = "none"
-    checkpoint_every: int = Field(default=1, ge=1)
-    head_only: bool = False
-    seed: int = Field(default=0, ge=0)
-
-
 def train(
     examples: Dataset,
     config: TrainConfig,
-    out: Path,
+    out: str | os.PathLike[str],
     *,
     start: nn.Module | None = None,
     overwrite: bool = False,
     resume: bool = True,
-    image_size: int | None = None,
-    device: torch.device = CPU,
+    device: str | torch.device = CPU,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, nn.Module]:
@@ -99,7 +66,6 @@ def train(
             for others it draws fresh weights, normalised like `examples`.
         overwrite: Replace an earlier run in `out`.
         resume: Go on with the same training; False begins it anew, which needs `overwrite`.
-        image_size: What `examples` were opened with, noted so that they can be opened again.
         device: Where to train. Another one gives other bits, and counts as another training.
         progress: Told the epoch, how many examples of it are done, and how many there are.
         note: Told, in words, where a stopped training goes on, and what was damaged of it.
@@ -116,17 +82,10 @@ def train(
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
         StorageError: The disk refused; the same call goes on once it does not.
     """
-    started = start is not None or config.model in PRETRAINED
-    _require_possible(examples, config, started=started)
-    options = {
-        "channels": examples.content.shape[3],
-        "classes": len(examples.class_names),
-        **({} if config.width is None else {"width": config.width}),
-    }
-    spec = ModelSpec(name=config.model, options=options)
-    settings = config.model_dump(exclude={"seed", "model", "width"})
-    if image_size is not None:
-        settings["image_size"] = image_size
+    out, device = Path(out), torch.device(device)
+    spec = spec_for(examples, config.architecture, config.width)
+    _require_possible(examples, config, started=start is not None or NETWORKS[spec.name].packaged)
+    settings = config.model_dump(exclude={"seed", "architecture", "width"})
 
     def is_wanted(info: RunInfo) -> bool:
         same = (info.model, info.seed, info.settings) == (spec, config.seed, settings)
@@ -142,10 +101,10 @@ def train(
             "radiotracer": version("radiotracer"),
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
-            "device": device.type,
+            "device": torch.device(device).type,
             "training data": examples.digest,
             "network": spec.name,
-            **options,
+            **spec.options,
             "seed": config.seed,
             **{name.replace("_", " "): value for name, value in settings.items()},
             "weights to begin with": digest_of_weights(model),
@@ -179,11 +138,11 @@ def _network(spec: ModelSpec, examples: Dataset, start: nn.Module | None) -> nn.
     model = build_model(spec).to(  # type: ignore[call-overload]
         memory_format=torch.channels_last
     )
-    if start is None and spec.name in PRETRAINED:
-        channels, classes = examples.content.shape[3], len(examples.class_names)
-        start = pretrained(spec.name, channels, classes)
+    network = NETWORKS[spec.name]
+    if start is None and network.packaged:
+        start = pretrained(spec)
     if start is None:
-        normalise_like(model, examples)
+        network.fit(model, examples)
     else:
         put_weights(model, start.state_dict())
     _require_fit(model, examples)
@@ -228,8 +187,9 @@ def _descend(
         for epoch in range(keeping.epochs + 1, config.epochs + 1):
             done = 0
             for inputs, labels in recording.batches(loader):
-                shown_now = varied(inputs, config.augment, draws).to(device)
-                loss = F.cross_entropy(trained(shown_now), labels.to(device))
+                shown_now = _varied(inputs, config, draws)
+                logits = call(trained, each(shown_now, lambda value: value.to(device)))
+                loss = F.cross_entropy(logits, labels.to(device))
                 _require_finite(loss, epoch)
                 optimizer.zero_grad()
                 loss.backward()
@@ -240,33 +200,41 @@ def _descend(
             keeping.keep(recording, moving)
 
 
+def _varied(inputs: Inputs, config: TrainConfig, draws: torch.Generator) -> Inputs:
+    """What a batch of examples is shown as; only images, which are one tensor, can be varied."""
+    return varied(inputs, config.augment, draws) if isinstance(inputs, torch.Tensor) else inputs
+
+
 def _require_possible(examples: Dataset, config: TrainConfig, *, started: bool) -> None:
     """Raise unless such a training can be on such data."""
     if config.head_only and not started:
         raise InputError(
-            expected="a network to start from with --head-only",
+            expected="a network to start from with head_only=True",
             came="none",
-            do=f"pass --start RUN or --model {' or '.join(PRETRAINED)}, or train the whole network",
+            do=f"pass start= or architecture={' or '.join(with_packaged_weights())}, or train the "
+            "whole network",
         )
     if config.head_only and config.augment != "none":
         raise InputError(
-            expected="--augment none with --head-only, whose features are computed once",
+            expected='augment="none" with head_only=True, whose features are computed once',
             came=config.augment,
             do="leave one of them out",
         )
+    if config.augment != "none":
+        require_images(examples, f"augment={config.augment}")
     examples.require_every_class()
     if len(examples) < config.batch_size:
         raise DataError(
-            expected=f"at least one batch of {config.batch_size} examples",
+            expected=f"at least one batch of {config.batch_size} {examples.modality.name}",
             came=str(len(examples)),
-            do="pass a smaller --batch-size",
+            do="pass a smaller batch_size=",
         )
 
 
 def _head_and_features(model: nn.Module, examples: Dataset) -> tuple[nn.Module, TensorDataset]:
     """The last linear layer, and what it is given for each example: all else never changes."""
     model.eval()
-    name = find_head(model, to_inputs(examples.content[:1]))
+    name = find_head(model, first_input(examples))
     if name is None:
         raise InputError(
             expected="a network whose output is that of a linear layer",
@@ -286,13 +254,13 @@ def _head_and_features(model: nn.Module, examples: Dataset) -> tuple[nn.Module, 
 def _require_fit(model: nn.Module, examples: Dataset) -> None:
     try:
         with torch.no_grad():
-            model.eval()(to_inputs(examples.content[:1]))
+            call(model.eval(), first_input(examples))
     except RuntimeError as error:
-        _, height, width, _ = examples.content.shape
+        shape = examples.modality.shape(examples.content)
         raise DataError(
-            expected="images large enough for the network",
-            came=f"{height} x {width} pixels",
-            do="pass a larger --image-size, or another --model",
+            expected=f"{examples.modality.name} that the network can take",
+            came=", ".join(f"{name} {size}" for name, size in shape.items()) or "others",
+            do="pass larger ones (image_size=), or another architecture=",
         ) from error
 
 
@@ -301,5 +269,5 @@ def _require_finite(loss: torch.Tensor, epoch: int) -> None:
         raise NotFiniteError(
             expected="a finite training loss",
             came=f"{loss.item()} in epoch {epoch}",
-            do="lower --learning-rate",
+            do="lower learning_rate=",
         )

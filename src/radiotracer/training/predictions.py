@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiotracer.data import Dataset
-from radiotracer.data.modalities.images import to_inputs
+from radiotracer.data.inputs import call
+from radiotracer.gradients import device_of, in_batches
 
 
 def accuracy(model: nn.Module, examples: Dataset) -> float:
@@ -22,8 +23,8 @@ def predictions(model: nn.Module, examples: Dataset, batch_size: int = 512) -> T
     model.eval()
     with torch.no_grad():
         parts = [
-            model(to_inputs(examples.content[first : first + batch_size])).softmax(dim=1)
-            for first in range(0, len(examples), batch_size)
+            call(model, batch.inputs).softmax(dim=1).cpu()
+            for batch in in_batches(examples, batch_size, device=device_of(model))
         ]
     model.train(mode)
     return torch.cat(parts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
+from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
 
@@ -35,10 +38,17 @@ class ImageModality:
 
     def require(self, content: Images, source: str) -> None:
         """Raise `DataError` unless these are 8-bit images, grey or RGB."""
-        if content.dtype != np.uint8 or content.ndim != 4 or content.shape[3] not in (1, 3):
+        is_array = isinstance(content, np.ndarray)
+        if (
+            not is_array
+            or content.dtype != np.uint8
+            or content.ndim != 4
+            or content.shape[3] not in (1, 3)
+        ):
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="uint8 images of shape (n, height, width, 1 or 3)",
-                came=f"{content.dtype} of shape {content.shape} from {source}",
+                came=f"{what} from {source}",
                 do="convert the images to 8-bit grey or RGB",
             )
 
@@ -80,17 +90,17 @@ class ImageModality:
         """The pixels themselves."""
         return Preview(picture=content[row])
 
-    def save(self, content: Images, ids: NDArray[np.str_], folder: Path) -> None:
-        """Write the pixels into one file, which `load` maps."""
-        from radiotracer.data.npy import write_npy
+    def to_json(self, content: Images, rows: Rows) -> list[str]:
+        """Each as PNG, which loses nothing, in base64."""
+        return [_png(image) for image in content[rows]]
 
+    def save(self, data: Labelled, folder: Path) -> None:
+        """Write the pixels into one file, which `load` maps."""
         with atomic_file(folder / FILE) as temporary:
-            write_npy(temporary, content)
+            write_npy(temporary, data.content)
 
     def load(self, folder: Path) -> Images:
         """The pixels as a read-only memory map."""
-        from radiotracer.data.npy import map_npy
-
         return map_npy(folder / FILE)
 
 
@@ -127,3 +137,12 @@ def require_images(data: Dataset, what: str) -> Images:
         )
     content: Images = data.content
     return content
+
+
+def _png(image: Images) -> str:
+    """An image (height, width, 1 or 3) as PNG in base64."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")

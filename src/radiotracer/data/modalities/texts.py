@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import MODALITIES, Preview, Rows
+from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
+from radiotracer.data.parquet import read_kept, write_kept
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
 
 if TYPE_CHECKING:
     from torch import Tensor
+
 
 FILE = "texts.parquet"
 """Where `save` puts the texts."""
@@ -41,6 +43,12 @@ class TextModality:
 
     def require(self, content: tuple[str, ...], source: str) -> None:
         """Raise `DataError` unless all are texts that UTF-8 can hold."""
+        if not isinstance(content, tuple | list):
+            raise DataError(
+                expected="a sequence of texts",
+                came=f"a {type(content).__name__} from {source}",
+                do="pass a tuple or a list of texts",
+            )
         for row, text in enumerate(content):
             if not isinstance(text, str) or not _is_unicode(text):
                 raise DataError(
@@ -72,8 +80,7 @@ class TextModality:
 
     def inputs(self, content: tuple[str, ...], rows: Rows) -> Tensor:
         """The hashed words of each text (`word_hashes`), int64, shape (n, `LENGTH`)."""
-        chosen = content[rows] if isinstance(rows, slice) else [content[int(row)] for row in rows]
-        return word_hashes(chosen)
+        return word_hashes(_chosen(content, rows))
 
     def shape(self, content: tuple[str, ...]) -> dict[str, int | str]:
         """Nothing: a network that takes one text takes any."""
@@ -84,31 +91,27 @@ class TextModality:
         text = content[row]
         return Preview(text=text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
 
-    def save(self, content: tuple[str, ...], ids: NDArray[np.str_], folder: Path) -> None:
-        """Write the texts into a Parquet file with a column ``text``."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def to_json(self, content: tuple[str, ...], rows: Rows) -> list[str]:
+        """The texts."""
+        return list(_chosen(content, rows))
 
-        table = pa.table({"id": ids.tolist(), "text": pa.array(content, pa.string())})
+    def save(self, data: Labelled, folder: Path) -> None:
+        """Write a Parquet file with the columns ``id``, ``text`` and ``label``."""
+        import pyarrow as pa
+
         with atomic_file(folder / FILE) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            write_kept(temporary, {"text": pa.array(data.content, pa.string())}, data)
 
     def load(self, folder: Path) -> tuple[str, ...]:
         """The texts of that file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = folder / FILE
-        try:
-            with path.open("rb") as stream:
-                found: list[Any] = pq.ParquetFile(stream).read(["text"])["text"].to_pylist()
-        except (OSError, LookupError, ValueError, pa.ArrowException) as error:
+        table = read_kept(folder / FILE).table
+        if "text" not in table.column_names:
             raise DataError(
-                expected=f"a Parquet file with a column of texts at {path}",
-                came=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+                expected=f"a column of texts in {folder / FILE}",
+                came=f"columns {', '.join(table.column_names)[:200]}",
                 do="make the folder anew",
-            ) from error
-        return tuple(found)
+            )
+        return tuple(table["text"].to_pylist())
 
 
 TEXTS = MODALITIES.register(TextModality())
@@ -143,6 +146,10 @@ def word_hashes(texts: Sequence[str], length: int = LENGTH) -> Tensor:
         hashed = [murmurhash3_32(word, positive=True) for word in words_of(text)[:length]]
         tokens[row, : len(hashed)] = 1 + np.array(hashed, dtype=np.int64)
     return torch.from_numpy(tokens)
+
+
+def _chosen(content: tuple[str, ...], rows: Rows) -> Sequence[str]:
+    return content[rows] if isinstance(rows, slice) else [content[int(row)] for row in rows]
 
 
 def _is_unicode(text: str) -> bool:

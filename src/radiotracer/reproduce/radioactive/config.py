@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from radiotracer.provenance.choosing import Policy
-from radiotracer.provenance.held_out_marks import FEWEST_KEYS
-from radiotracer.provenance.protocol import Design
+from radiotracer.provenance.designs import DESIGNS
+from radiotracer.provenance.designs._carriers.held_out_marks import FEWEST_KEYS
 from radiotracer.training.augment import Variation
-from radiotracer.training.loop import TrainConfig
-from radiotracer.training.networks import ModelName
+from radiotracer.training.config import Architecture, TrainConfig
 from radiotracer.training.seeds import Seeds
 
 REFERENCE_SEED = 3000
@@ -20,6 +19,13 @@ never a suspect's."""
 
 MARKING_SEED = 1000
 
+
+def _known(name: str) -> str:
+    return DESIGNS[name].name
+
+
+DesignName = Annotated[str, AfterValidator(_known)]
+"""The name of a design; `InputError` where there is none of it."""
 
 SuspectKind = Literal["scratch", "other", "frozen"]
 """Trained from scratch, like the marking networks or as another architecture; or a fresh last layer
@@ -57,7 +63,7 @@ class AuditConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: tuple[str, ...] = ("fashion-mnist",)
-    designs: tuple[Design, ...] = ("twins",)
+    designs: tuple[DesignName, ...] = ("twins",)
     shares: tuple[float, ...] = (0.01,)
     radii: tuple[int, ...] = (6,)
     augment: tuple[Variation, ...] = ("none", "crops-and-flips")
@@ -65,9 +71,9 @@ class AuditConfig(BaseModel):
     choose: Policy = "hardest"
     seeds: Seeds = (0, 1, 2)
     examples: int | None = Field(default=None, ge=1000)
-    model: ModelName = "resnet18"
+    model: Architecture = "resnet18"
     width: int | None = Field(default=16, ge=1)
-    other_model: ModelName = "small-cnn"
+    other_model: Architecture = "small-cnn"
     epochs: int = Field(default=20, ge=1)
     learning_rate: float = Field(default=0.1, gt=0)
     marking_networks: int = Field(default=2, ge=1)
@@ -85,7 +91,7 @@ class AuditConfig(BaseModel):
         """How a suspect or a reference trains."""
         other, frozen = kind == "other", kind == "frozen"
         return TrainConfig(
-            model=self.other_model if other else self.model,
+            architecture=self.other_model if other else self.model,
             width=None if other else self.width,
             epochs=self.epochs,
             learning_rate=self.learning_rate,
@@ -98,7 +104,7 @@ class AuditConfig(BaseModel):
     def marking_training(self, number: int) -> TrainConfig:
         """How the marking network of this number trains."""
         return TrainConfig(
-            model=self.model,
+            architecture=self.model,
             width=self.width,
             epochs=self.marking_epochs,
             learning_rate=self.learning_rate,

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from radiotracer.training.loop import TrainConfig
-from radiotracer.training.networks import ModelName
+from radiotracer.training.config import Architecture, TrainConfig
 from radiotracer.training.seeds import Seeds
 
 Scale = Literal["quick", "paper"]
@@ -42,7 +41,7 @@ class TraceInConfig(BaseModel):
     data: str = "mnist"
     seeds: Seeds = (0, 1, 2)
     examples: int = Field(default=60_000, ge=10)
-    model: ModelName = "resnet18"
+    model: Architecture = "resnet18"
     width: int = Field(default=64, ge=1)
     epochs: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=5, ge=1)
@@ -60,7 +59,7 @@ class TraceInConfig(BaseModel):
     def training(self, seed: int) -> TrainConfig:
         """Plain gradient descent, without momentum, weight decay or schedule."""
         return TrainConfig(
-            model=self.model,
+            architecture=self.model,
             width=self.width,
             epochs=self.epochs,
             batch_size=self.batch_size,

@@ -1,0 +1,194 @@
+"""Wrong labels in data of one's own: train, scan and write a report, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from radiotracer.data import Dataset, open_data
+from radiotracer.data.format import is_there, split_of
+from radiotracer.data.formats.image_folder import SUFFIXES
+from radiotracer.data.left_out import left_out_in_words
+from radiotracer.data.sources import takes_image_size
+from radiotracer.errors import DataError, InputError
+from radiotracer.files import require_new_folder, write_text
+from radiotracer.gradients import AUTO, device_named
+from radiotracer.recipes import Manifest
+from radiotracer.scanning import Scan, scan, write_scan
+from radiotracer.scanning.inputs import require_same_kind
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.kept import trained_once
+
+CHECK_FILE = "check.json"
+"""Marks a folder as a check's: only in such folders is a training replaced."""
+
+FEWEST = 100
+"""Examples; of fewer a network that begins with random weights learns next to nothing."""
+
+MOST_AGAIN = 0.1
+"""Share of validation examples that may be among the checked: a few images are taken twice."""
+
+SIDE = 32
+"""Pixels that encoded images are resized to: small enough for a processor, enough for most."""
+
+Where = str | os.PathLike[str]
+
+
+def check(
+    data: Where | Dataset,
+    out: Where = "checked",
+    *,
+    validation: Where | Dataset | None = None,
+    image_size: int | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    device: str = AUTO,
+    seed: int = 0,
+    command: str = "radiotracer.check",
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Scan:
+    """Look for wrong labels in data of any kind: train the kind's default network, scan, report.
+
+    `out` gets ``run``, the recorded training; ``scan``, with ``summary.json``, ``report.html`` and
+    the ranking of all examples; and ``check.json``, the settings of the training. A training that
+    is complete there, or was stopped, is taken up by the same call.
+
+    Args:
+        data: A DATA argument, as `radiotracer.open_data` takes it, or a data set.
+        out: A new folder, or that of an earlier check, which is replaced.
+        validation: Clean examples of the same kind that are not among `data`; by default the test
+            split that belongs to them, if there is one.
+        image_size: Height and width that encoded images are resized to; 32 by default.
+        text_column: The column of texts, of tables where that is not plain.
+        label_column: The column of labels, likewise.
+        device: Where to train and to scan; ``"auto"`` is the accelerator, if there is one.
+        seed: Everything random follows from it.
+        command: What to name in the report as the command.
+        progress: Told what is done, how many examples of it, and how many there are.
+        note: Told, in words, what was fetched, left out or taken up again.
+
+    Returns:
+        The scan; its `run` is the training.
+
+    Raises:
+        DataError: Too few examples, of less than two classes, or validation examples that are of
+            another kind or among those that are checked.
+        InputError: `out` holds something else, or lies among the data.
+        StorageError: The disk refused.
+    """
+    folder = Path(out)
+    for given in (data, validation):
+        if given is not None and not isinstance(given, Dataset):
+            _require_no_image(given)
+            _require_outside(folder, given)
+    require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
+    place = device_named(device)
+    if isinstance(data, Dataset):
+        examples = _as_it_is(data, image_size, text_column, label_column)
+    else:
+        encoded = image_size is None and takes_image_size(data)
+        examples = open_data(
+            data,
+            image_size=SIDE if encoded else image_size,
+            text_column=text_column,
+            label_column=label_column,
+            report=note,
+        )
+    _tell_left_out(examples, note)
+    config = settings_for(examples, seed)
+    shown = validation if validation is not None else examples.validation
+    if shown is not None and not isinstance(shown, Dataset):
+        shown = open_data(shown, like=examples, report=note)
+        _tell_left_out(shown, note)
+    if shown is not None:
+        _require_validation(shown, examples)
+    write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
+    run, network = trained_once(
+        examples, config, folder / "run", device=place, progress=progress, note=note
+    )
+    found = scan(
+        network.to(place),
+        run,
+        examples,
+        shown,
+        manifest=Manifest.beside(examples),
+        seed=seed,
+        progress=progress,
+    )
+    write_scan(found, folder / "scan", command=command, overwrite=True)
+    return found
+
+
+def settings_for(examples: Dataset, seed: int) -> TrainConfig:
+    """Those of a quick training of the default network.
+
+    Raises:
+        DataError: Too few examples to learn from, or all of one class.
+    """
+    if len(examples) < FEWEST:
+        raise DataError(
+            expected=f"at least {FEWEST} examples to learn from",
+            came=str(len(examples)),
+            do="check more of them, or train a network of your own and record it",
+        )
+    classes = np.unique(examples.labels)
+    if len(classes) < 2:
+        raise DataError(
+            expected="examples of two classes or more",
+            came=f"only {examples.class_names[classes[0]]}",
+            do="pass data that hold all classes",
+        )
+    examples.require_every_class()
+    return TrainConfig.quick(examples, seed=seed)
+
+
+def _as_it_is(data: Dataset, *options: object) -> Dataset:
+    if any(each is not None for each in options):
+        raise InputError(
+            expected="a data set alone, which is open already",
+            came="image_size=, text_column= or label_column= beside it",
+            do="open it with them",
+        )
+    return data
+
+
+def _tell_left_out(examples: Dataset, note: Callable[[str], None]) -> None:
+    for line in left_out_in_words(examples):
+        note(line)
+
+
+def _require_no_image(data: Where) -> None:
+    path = Path(data)
+    if path.suffix.lower() in SUFFIXES and is_there(path) and path.is_file():
+        raise DataError(
+            expected="a folder with one folder of images per class",
+            came=f"the image {data}",
+            do="pass the folder that holds the class folders",
+        )
+
+
+def _require_outside(folder: Path, data: Where) -> None:
+    """Among class folders, what a check writes would be a class."""
+    around = Path(split_of(os.fspath(data))[0])
+    if is_there(around) and around.is_dir() and folder.resolve().is_relative_to(around.resolve()):
+        raise InputError(
+            expected="out= outside of the data",
+            came=f"{folder} within {around}",
+            do="choose another out=",
+        )
+
+
+def _require_validation(shown: Dataset, examples: Dataset) -> None:
+    """What only the scan would refuse is refused before the training."""
+    require_same_kind(examples, shown)
+    again = int(np.isin(shown.digests, examples.digests).sum())
+    if again > MOST_AGAIN * len(shown):
+        raise DataError(
+            expected="validation data that are not among the checked ones",
+            came=f"{again:,} of {len(shown):,} that are",
+            do="hold them out of DATA, or pass them to scan as a clean_reference=",
+        )

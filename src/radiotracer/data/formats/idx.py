@@ -1,0 +1,58 @@
+"""The four IDX files of MNIST and what is stored like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radiotracer.data.builtin import BUILT_INS
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.format import FORMATS, CannotWriteError, Format, Options, Place, Written
+from radiotracer.data.idx import has_idx_split, read_idx_split
+from radiotracer.data.modalities.images import IMAGES
+from radiotracer.data.npz import numbered
+
+
+class IdxFolder(Format):
+    """Grey images under their standard names."""
+
+    name = "idx"
+    words = "a folder with the four IDX files"
+    order = 200
+
+    def matches(self, place: Place, options: Options) -> bool:
+        """Whether one split is there."""
+        return place.exists and any(has_idx_split(place.path, each) for each in ("train", "test"))
+
+    def open(self, place: Place, split: str | None, options: Options) -> Dataset:
+        """Read one split; the classes go to the largest label of both."""
+        path, chosen = place.path, "test" if split == "test" else "train"
+        found = read_idx_split(path, chosen)
+        other = "train" if chosen == "test" else "test"
+        both = has_idx_split(path, other)
+        largest = max(
+            int(each.labels.max(initial=0))
+            for each in (found, *([read_idx_split(path, other)] if both else []))
+        )
+        names = [
+            each.class_names
+            for each in BUILT_INS.values()
+            if found.labels_sha256 in (each.train[1].sha256, each.test[1].sha256)
+        ]
+        return Dataset(
+            modality=IMAGES,
+            content=found.images,
+            labels=found.labels,
+            ids=numbered(f"{chosen}/", len(found.labels)),
+            class_names=names[0] if names else tuple(str(label) for label in range(largest + 1)),
+            source=f"{path}:{split}" if split else str(path),
+            validation=f"{path}:test" if both and chosen == "train" else None,
+        )
+
+    def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
+        """Rows are all the ids that there are."""
+        raise CannotWriteError(
+            "IDX files number their examples by row, and dropping one renames others"
+        )
+
+
+FORMATS.register(IdxFolder())

@@ -1,0 +1,251 @@
+"""A scan as people see it: the report, a notebook's display, a table."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve as all_points
+
+from radiotracer import present as report
+from radiotracer.data import Dataset, identify
+from radiotracer.gradients import count
+from radiotracer.influence import last_layer_pairs
+from radiotracer.present import notebook as shown
+from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
+from radiotracer.present.scan_frame import frame_of
+from radiotracer.runs.random_state import random_state_kept
+from radiotracer.scanning.inputs import take
+from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
+from radiotracer.scanning.scan import Scan
+from radiotracer.views import VIEWS, View
+
+SHOWN = 60
+"""Flagged examples in the report's gallery."""
+
+SHOWN_FALSE_POSITIVES = 24
+"""Examples in the gallery of what was flagged but not tampered with."""
+
+GLANCED = 12
+"""Flagged examples in a notebook."""
+
+GLANCED_ROOM = Room(side=64, characters=240, lines=6)
+"""Of each: a notebook keeps what it showed."""
+
+OPPONENTS = 4
+"""Opponents shown beside each flagged example."""
+
+OPPONENTS_ROOM = Room(characters=120, lines=3)
+"""Of each."""
+
+
+def describe(scan: Scan, *, command: str = "") -> report.Findings:
+    """Everything that the report says about a scan."""
+    order = np.argsort(scan.decision.ranks)
+    flagged = order[: int(scan.decision.is_flagged.sum())]
+    shown = flagged[:SHOWN]
+    truth = None if scan.manifest is None else scan.manifest.is_tampered
+    wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
+    opponents = _opponents(scan, np.union1d(shown, wrongly))
+    inconclusive = scan.decision.inconclusive
+    names = scan.class_names
+    pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
+    return report.Findings(
+        title=f"{_name(scan)}: which training examples look tampered with",
+        dataset=_dataset(scan),
+        queries=_queries(scan),
+        tampered=None if truth is None else int(truth.sum()),
+        decision=report.Decision(
+            detector=scan.detector,
+            rule=scan.decision.words,
+            flagged=len(flagged),
+            threshold=scan.decision.threshold,
+            inconclusive=None if inconclusive is None else f"{inconclusive}.",
+        ),
+        detectors=tuple(_row(scan, name) for name in scan.rankings),
+        flagged=tuple(_example(scan, row, opponents) for row in shown),
+        false_positives=tuple(_example(scan, row, opponents) for row in wrongly),
+        label_flow=report.label_flow(pairs),
+        distribution=report.score_distribution(
+            scan.scores,
+            axis_title=scan.detectors[scan.detector].summary,
+            threshold=scan.decision.threshold,
+            is_flagged=scan.decision.is_flagged,
+            is_tampered=truth,
+        ),
+        curves=_curves(scan),
+        provenance=_provenance(scan, command),
+        notes=_notes(scan),
+    )
+
+
+def notebook(scan: Scan) -> report.Glance:
+    """What a notebook shows of a scan; the network is asked nothing, and little is computed."""
+    order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.is_flagged.sum()))]
+    truth = None if scan.manifest is None else scan.manifest.is_tampered
+    inconclusive = scan.decision.inconclusive
+    # A data set in the caller's memory may draw its augmentations when it is looked at.
+    with random_state_kept():
+        flagged = tuple(_example(scan, row, {}, GLANCED_ROOM) for row in order)
+    return shown.of_findings(
+        report.Findings(
+            title=_name(scan),
+            dataset=_dataset(scan),
+            queries=_queries(scan),
+            tampered=None if truth is None else int(truth.sum()),
+            decision=report.Decision(
+                detector=scan.detector,
+                rule=scan.decision.words,
+                flagged=int(scan.decision.is_flagged.sum()),
+                inconclusive=None if inconclusive is None else f"{inconclusive}.",
+            ),
+            detectors=tuple(_row(scan, name) for name in scan.rankings),
+            flagged=flagged,
+            provenance=tuple(training_rows(scan.tracing)),
+            notes=_notes(scan),
+        )
+    )
+
+
+def _name(scan: Scan) -> str:
+    return name_of(scan.run.info.data.source)
+
+
+def _dataset(scan: Scan) -> report.Dataset:
+    noun, nouns = nouns_of(scan.train)
+    return report.Dataset(
+        name=_name(scan),
+        examples=len(scan.scores),
+        class_names=scan.class_names,
+        noun=noun,
+        nouns=nouns,
+    )
+
+
+def _queries(scan: Scan) -> report.Queries | None:
+    if scan.validation is None:
+        return None
+    source = source_of(scan.validation) or "given in Python"
+    return report.Queries(count=count(scan.validation), source=source)
+
+
+def _row(scan: Scan, name: str) -> report.DetectorRow:
+    quality = scan.quality(name)
+    row = report.DetectorRow(
+        name=name,
+        description=scan.detectors[name].summary,
+        seconds=scan.seconds[name],
+        is_default=name == scan.detector,
+        is_baseline=scan.detectors[name].baseline,
+    )
+    if quality is None:
+        return row
+    ranked, decided = quality
+    return row.model_copy(
+        update={
+            "auroc": ranked.auroc,
+            "auprc": ranked.auprc,
+            "tpr_at_fpr_0_01": ranked.tpr_at_fpr_01,
+            "tpr_at_fpr_0_001": ranked.tpr_at_fpr_001,
+            "precision": decided.precision,
+            "recall": decided.recall,
+            "false_positive_rate": decided.false_positive_rate,
+        }
+    )
+
+
+def _example(
+    scan: Scan,
+    row: int,
+    opponents: dict[int, tuple[report.Opponent, ...]],
+    room: Room = ROOMY,
+) -> report.Example:
+    names = scan.class_names
+    manifest = scan.manifest
+    return report.Example(
+        rank=int(scan.decision.ranks[row]),
+        id=str(scan.identity.ids[row]),
+        **seen(scan.train, row, room),
+        label=names[scan.identity.labels[row]],
+        score=float(scan.scores[row]),
+        suggested_label=names[scan.suggested[row]],
+        is_flagged=bool(scan.decision.is_flagged[row]),
+        is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
+        original_label=None if manifest is None else names[manifest.original_labels[row]],
+        opponents=opponents.get(int(row), ()),
+    )
+
+
+def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Opponent, ...]]:
+    """The queries that each example hurt most, by last-layer TracInCP."""
+    if scan.validation is None or scan.tracing.objective.head is None or not len(rows):
+        return {}
+    influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.validation).numpy()
+    validation = identify(scan.validation)
+    found = {}
+    for row, scores in zip(rows.tolist(), influence, strict=True):
+        worst = np.argsort(scores, kind="stable")[:OPPONENTS]
+        found[row] = tuple(
+            report.Opponent(
+                id=str(validation.ids[query]),
+                **seen(scan.validation, int(query), OPPONENTS_ROOM),
+                label=scan.class_names[validation.labels[query]],
+                influence=float(scores[query]),
+            )
+            for query in worst
+            if scores[query] < 0
+        )
+    return found
+
+
+def _curves(scan: Scan) -> tuple[report.Curve, ...]:
+    if scan.manifest is None or scan.quality(scan.detector) is None:
+        return ()
+    curves = []
+    for name, ranking in scan.rankings.items():
+        precision, recall, _ = all_points(scan.manifest.is_tampered, ranking.scores)
+        curves.append(report.precision_recall_curve(name, recall, precision))
+    return tuple(curves)
+
+
+def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
+    rows = [
+        *([("Command", command)] if command else []),
+        *training_rows(scan.tracing),
+        ("Scan seed", str(scan.seed)),
+        ("Scanned with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
+    ]
+    if scan.manifest is not None:
+        rows.insert(4, ("Tampering", scan.manifest.recipe))
+    return tuple(rows)
+
+
+def _notes(scan: Scan) -> tuple[str, ...]:
+    notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
+    notes.extend(scan.tracing.notes)
+    if scan.clean_reference is not None:
+        source = scan.clean_reference.source
+        notes.append(
+            f"{len(scan.clean_reference):,} training examples were taken for clean "
+            f"({source}) and not tested. The false discovery rate is guaranteed "
+            "if they are a random sample of the clean ones."
+        )
+    notes.extend(scan.warnings)
+    if scan.validation is None:
+        notes.append(
+            "Without validation examples, ordinary confusion between classes counts as suspicious."
+        )
+    if isinstance(scan.train, Dataset) and scan.train.left_out:
+        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])
+        notes.append(f"{len(scan.train.left_out)} files were left out as unreadable. {shown}")
+    return (*notes, *training_notes(scan.run))
+
+
+def _page(scan: Scan, *, command: str = "") -> str:
+    return report.render(describe(scan, command=command))
+
+
+VIEWS.register(
+    View(of=Scan, html=lambda scan: shown.render(notebook(scan)), frame=frame_of, page=_page)
+)
