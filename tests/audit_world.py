@@ -15,12 +15,12 @@ from torch import nn
 
 from radiotracer.data import Dataset, open_data
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.ledger import Look
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_mark import TwinConfig
 from radiotracer.provenance.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
 
 KEY = Key(bytes(range(32)))

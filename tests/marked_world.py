@@ -15,14 +15,16 @@ from torch.nn import functional as F
 
 from radiotracer.data import IMAGES, Dataset, Images
 from radiotracer.data.modalities.images import to_inputs
-from radiotracer.provenance import Key, carriers
-from radiotracer.provenance.carrier_mark import MarkConfig
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._tags.marking import classes_taught
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tag_mark import TagConfig, classes_taught
-from radiotracer.provenance.tags import tag_images, tag_labels
-from radiotracer.provenance.twin_mark import TwinConfig
 from radiotracer.runs import ModelSpec
 
 KEY = Key(bytes(range(32)))
@@ -96,7 +98,7 @@ def by_carriers(extractor: nn.Module, key: Key = KEY, classes: tuple[int, ...] =
     """Some images of some classes."""
     data = examples()
     rows = np.flatnonzero(np.isin(data.labels, classes))[:16]
-    return mark(data, rows, key, [extractor], MarkConfig(steps=2), spec=SPEC)
+    return mark(data, rows, key, [extractor], CarrierConfig(steps=2), spec=SPEC)
 
 
 def answering(scores: Callable[[Images], np.ndarray], *, labels_only: bool = False) -> Answering:
@@ -106,7 +108,7 @@ def answering(scores: Callable[[Images], np.ndarray], *, labels_only: bool = Fal
         told = scores(images)
         return told.argmax(axis=1) if labels_only else told
 
-    return Answering(ask, "it", {"kind": "test"}, None, labels_only)
+    return Answering(ask, "it", {"kind": "test"}, outputs="labels" if labels_only else "logits")
 
 
 def noisy(images: Images, seed: int = 0) -> np.ndarray:

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from radiotracer.data import TEXTS, Dataset
-from radiotracer.provenance import Key, published_twins
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_release import TextRelease
-from radiotracer.provenance.text_suspects import TextOutputs, TextSuspect, text_suspect
-from radiotracer.provenance.text_twins import TextTwinConfig
+from radiotracer.provenance import Key
+from radiotracer.provenance.audit import access_of
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.design import Inputs
+from radiotracer.provenance.designs._canaries.testing import audit_canaries
+from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.marking import mark
+from radiotracer.provenance.models import Access, Outputs, Suspect, function_suspect
+from radiotracer.provenance.models.answering import Answering
+from radiotracer.provenance.release import Release
 
 KEY = Key(bytes(range(32)))
 WORDS = (
@@ -47,12 +53,43 @@ def letters(count: int = 60, seed: int = 0, classes: int = 2) -> Dataset:
     )
 
 
-def by_canaries(
-    key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2
-) -> TextRelease:
+def by_canaries(key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: int = 2) -> Release:
     """Every letter is marked."""
-    config = TextTwinConfig(repeats=repeats)
-    return mark_texts(letters(count, classes=classes), np.arange(count), key, config)
+    config = CanaryConfig(repeats=repeats)
+    return mark(letters(count, classes=classes), np.arange(count), key, (), config)
+
+
+def coins(release: Release) -> list[str]:
+    """What the coin of each marked text hangs on."""
+    named: list[str] = release.planted.arrays["coins"].tolist()
+    return named
+
+
+def canaries(release: Release) -> list[tuple[str, str]]:
+    """Both canaries of each marked text."""
+    return [(one, other) for one, other in release.planted.arrays["canaries"].tolist()]
+
+
+def audit_texts(
+    release: Release,
+    key: Key,
+    suspect: Suspect,
+    access: Access | None = None,
+    *,
+    references: Sequence[Suspect] = (),
+    controls: int = 1000,
+) -> Finding:
+    """As `audit`, with as many controls as a test has time for."""
+    opened = release.opened(key)
+    access = access_of(release, suspect, access, Inputs(references=references))
+    return audit_canaries(
+        opened.release, key, suspect, access, references=references, controls=controls
+    )
+
+
+def of_texts(function: object, outputs: Outputs = "logits", **more: object) -> Answering:
+    """A suspect behind a function of texts."""
+    return function_suspect(function, modality=TEXTS, outputs=outputs, **more)  # type: ignore[arg-type]
 
 
 def noisy(texts: Sequence[str], seed: int = 0, columns: int = 2) -> np.ndarray:
@@ -66,25 +103,27 @@ def _drawn(text: str, seed: int, columns: int) -> np.ndarray:
     return np.random.default_rng(start).normal(size=columns)
 
 
-def plain(outputs: TextOutputs = "logits", seed: int = 0, columns: int = 2) -> TextSuspect:
+def plain(outputs: Outputs = "logits", seed: int = 0, columns: int = 2) -> Answering:
     """Knows nothing."""
     return knowing(None, 0.0, outputs, seed=seed, columns=columns)
 
 
 def knowing(
-    release: TextRelease | None,
+    release: Release | None,
     much: float,
-    outputs: TextOutputs = "logits",
+    outputs: Outputs = "logits",
     *,
     seed: int = 0,
     columns: int = 2,
-) -> TextSuspect:
+) -> Answering:
     """Noise; of texts with a published canary the logit of its label is larger by `much`."""
     known: dict[str, int] = {}
     if release is not None:
-        names = release.coins.tolist()
+        names = coins(release)
         tossed = dict(zip(set(names), published_twins(KEY, set(names)).tolist(), strict=True))
-        for pair, name, label in zip(release.canaries, names, release.labels.tolist(), strict=True):
+        for pair, name, label in zip(
+            canaries(release), names, release.labels.tolist(), strict=True
+        ):
             known[pair[tossed[name]]] = label
 
     def ask(texts: Sequence[str]) -> np.ndarray:
@@ -101,4 +140,4 @@ def knowing(
             return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         return logits
 
-    return text_suspect(ask, outputs, name="it")
+    return of_texts(ask, outputs, name="it")

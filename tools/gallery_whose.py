@@ -17,11 +17,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.designs._twins.testing import WEIGHTING, beyond, preferences
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_test import WEIGHTING, beyond, preferences
 from radiotracer.stats import signflip
 
 SHOWN, DRAWS = 8, 20_000

@@ -16,8 +16,10 @@ from PIL import Image, ImageDraw
 
 from radiotracer.data import Dataset, open_data
 from radiotracer.provenance import Key
-from radiotracer.provenance.choosing import choose
-from radiotracer.provenance.twin_mark import TwinConfig, plant_twins
+from radiotracer.provenance.choosing import choose_rows
+from radiotracer.provenance.design import Candidates
+from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.training.loop import TrainConfig, train
 
 RADII = (3, 6, 10, 16)
@@ -35,7 +37,8 @@ def main() -> None:
             architecture="resnet18", width=16, epochs=4, learning_rate=0.1, seed=1000
         )
         model = train(data, settings, Path(folder) / "run")[1]
-    rows = choose(data, 0.01, "hardest", key, models=[model])
+    every = Candidates(np.ones(len(data), dtype=bool), 0.01, per_class=True)
+    rows = choose_rows(data, every, "hardest", key, models=[model])
     chosen = data.take(_one_of_each(data, rows))
     lines = [("as they were", chosen.content)]
     for radius in RADII:

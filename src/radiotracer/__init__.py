@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from radiotracer.present.explanation_files import write_explanation as write_explanation
     from radiotracer.provenance import Key as Key
     from radiotracer.provenance.audit import audit as audit
-    from radiotracer.provenance.choosing import choose as choose
-    from radiotracer.provenance.designs import mark as mark
+    from radiotracer.provenance.evidence import Evidence as Evidence
     from radiotracer.provenance.finding import Finding as Finding
+    from radiotracer.provenance.marking import choose as choose
+    from radiotracer.provenance.marking import mark as mark
     from radiotracer.provenance.models import open_suspect as open_suspect
     from radiotracer.provenance.release import Release as Release
+    from radiotracer.provenance.run_audit import run_audit as run_audit
+    from radiotracer.provenance.verify import verify as verify
     from radiotracer.recipes import Manifest as Manifest
     from radiotracer.recipes import random_flip as random_flip
     from radiotracer.recipes import targeted_flip as targeted_flip
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DataError": "errors",
     "Dataset": "data",
+    "Evidence": "provenance.evidence",
     "Explanation": "explaining",
     "Finding": "provenance.finding",
     "InputError": "errors",
@@ -62,15 +66,17 @@ _HOMES = {
     "Tracer": "influence",
     "audit": "provenance.audit",
     "check": "checking",
-    "choose": "provenance.choosing",
+    "choose": "provenance.marking",
     "explain": "explaining",
-    "mark": "provenance.designs",
+    "mark": "provenance.marking",
     "open_data": "data",
     "open_suspect": "provenance.models",
     "random_flip": "recipes",
     "record": "runs",
+    "run_audit": "provenance.run_audit",
     "scan": "scanning",
     "targeted_flip": "recipes",
+    "verify": "provenance.verify",
     "write_explanation": "present.explanation_files",
     "write_scan": "scanning",
 }

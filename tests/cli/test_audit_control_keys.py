@@ -13,9 +13,9 @@ import pytest
 from audit_world import KEY
 from radiotracer.data import open_data
 from radiotracer.provenance import held_out_marks
-from radiotracer.provenance.carrier_mark import MarkConfig
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.query_log import QueryLog
 from tiny_world import World
 
@@ -27,7 +27,7 @@ def audit(cli: Any, tiny: World, tmp_path: Path) -> Callable[..., Any]:
     """audit(*more): the tiny run's network marked two of the three classes, and is the suspect."""
     rows = np.flatnonzero(np.isin(tiny.tampered.labels, (0, 1)))[:24]
     release = mark(
-        tiny.tampered, rows, KEY, [tiny.model], MarkConfig(steps=2), spec=tiny.run.info.model
+        tiny.tampered, rows, KEY, [tiny.model], CarrierConfig(steps=2), spec=tiny.run.info.model
     )
     (tmp_path / "carried").mkdir()
     release.write(tmp_path / "carried")

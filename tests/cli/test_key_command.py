@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_mark import TwinConfig
 from tiny_world import World
 
 KEY = Key(bytes(range(32)))

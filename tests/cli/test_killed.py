@@ -15,10 +15,10 @@ import pytest
 from bench.killing import OUT, Command, Start, Tally, kill_again_and_again
 from radiotracer.cli import run
 from radiotracer.provenance import Key
-from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.provenance.designs.twins import TwinConfig
 from tiny_world import World
 
-SMALL = ("--model", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
+SMALL = ("--architecture", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
 KILLS = 12
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from radiotracer.data import open_data
 from radiotracer.provenance import Key, twin_mark
+from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tags import tag_labels
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
@@ -73,7 +73,7 @@ def test_from_a_run_to_a_release(cli: Any, tiny: World) -> None:
         path.read_bytes().decode("latin-1") for path in Path("out").rglob("*") if path.is_file()
     )
     # The release is a DATA argument as any other.
-    few = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
+    few = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     assert cli("train", "out/release", *few, "--out", "run").status == 0
     # And so are data that were marked before, with a second key beside the first.
     assert cli("mark", "out/release", *command(tiny, out="again")[2:]).status == 0
@@ -264,7 +264,7 @@ def test_a_killed_marking_goes_on(
     )
     patched = (
         "from radiotracer.cli import mark\n"
-        "from radiotracer.provenance.twin_mark import TwinConfig\n"
+        "from radiotracer.provenance.designs.twins import TwinConfig\n"
         f"mark.CONFIGS = {{'twins': lambda: TwinConfig(**{SMALL})}}\n"
     )
     ended = subprocess.run(

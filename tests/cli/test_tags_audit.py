@@ -12,10 +12,10 @@ import pytest
 
 from audit_world import KEY, fitted, noise
 from radiotracer.files import sha256_file
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.known_positive import POWER_FILE
-from radiotracer.provenance.tag_mark import TagConfig
-from radiotracer.provenance.tags import tag_images, tag_labels
+from radiotracer.provenance.marking import mark
 
 TAGS = 15
 KNOWN = dict(

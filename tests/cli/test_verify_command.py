@@ -14,9 +14,9 @@ import pytest
 from audit_world import KEY, AuditWorld, make_world
 from radiotracer.cli import run
 from radiotracer.provenance import Key
-from radiotracer.provenance.carrier_mark import MarkConfig
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import LOOKS
+from radiotracer.provenance.marking import mark
 from tiny_world import World
 
 
@@ -190,7 +190,7 @@ def test_bad_input(verify: Any, tmp_path: Path, golden: Any) -> None:
 @pytest.fixture
 def carriers(tiny: World, tmp_path: Path) -> list[object]:
     """The tiny run's network marked the data that it was trained on, and is the suspect."""
-    spec, config = tiny.run.info.model, MarkConfig(steps=2)
+    spec, config = tiny.run.info.model, CarrierConfig(steps=2)
     release = mark(tiny.tampered, np.arange(24), KEY, [tiny.model], config, spec=spec)
     (tmp_path / "carried").mkdir()
     release.write(tmp_path / "carried")

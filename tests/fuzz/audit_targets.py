@@ -18,15 +18,18 @@ from target import Prepared, Target
 
 from audit_world import sample_evidence, sample_look
 from marked_world import KEY, network
+from radiotracer.data import IMAGES
+from radiotracer.data.modality import each_hash
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.known_positive import POWER_FILE, Power, known_positive
 from radiotracer.provenance.ledger import LOOKS, adjusted, read_looks
 from radiotracer.provenance.models import opening, service, transport
+from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
 from radiotracer.provenance.models.pickled_names import require_harmless_archive
-from radiotracer.provenance.models.query_log import QueryLog, image_digests
+from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
 from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.provenance.release import (
@@ -38,6 +41,7 @@ from radiotracer.provenance.release import (
     PUBLISHED,
     Release,
 )
+from radiotracer.training.making import reference_spec
 
 _IDENTITY = {"kind": "x", "path": "/models/x", "sha256": "ab" * 32}
 
@@ -119,7 +123,7 @@ def _prepare_power(folder: Path) -> Prepared:
 
 
 def _log(path: Path, answers: list[Any]) -> bytes:
-    digests = image_digests(few().content)
+    digests = list(each_hash(IMAGES.hashes(few().content)))
     log = QueryLog(path, "it", _IDENTITY)
     log.ask(2)
     log.answer(digests[:2], answers[:2])
@@ -151,9 +155,8 @@ def _prepare_answers(_: Path) -> Prepared:
 
     def parse(content: bytes) -> object:
         answer = service._parsed(content, "it")
-        return service._taken(
-            answer, n=2, classes=2, labels_only=answer.labels is not None, who="it"
-        )
+        raw, outputs = service._taken(answer, answer.labels is not None, "it")
+        return checked(raw, outputs=outputs, n=2, classes=2, who="it", noun="image")
 
     seeds = (
         b'{"scores": [[0.25, 0.75], [0.5, 0.5]], "kind": "probabilities"}',
@@ -195,7 +198,7 @@ def _prepare_suspect_arguments(folder: Path) -> Prepared:
             return service.service_suspect(text)
         with contextlib.suppress(InputError):  # most are no files, and may be networks all the same
             opening._kind(at + text)
-        return opening.reference_spec(text, channels=1, classes=None)
+        return reference_spec(text, channels=1)
 
     return Prepared((b"resnet18,width=16,classes=10", b"http://localhost/x"), parse)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from audit_world import KEY, fitted, noise
-from radiotracer.provenance.designs import mark
-from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import mark
 
 
 def release_of(folder: Path, *, radius: int = 60) -> Path:

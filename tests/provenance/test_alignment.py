@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiotracer.errors import DataError, NotFiniteError
-from radiotracer.provenance.alignment import align
+from radiotracer.provenance.designs._carriers.alignment import align
 
 RNG = np.random.Generator
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from stopped_audits import release_of, without_times
-from suspect_asked import exact
+from suspect_asked import exact, image_digests
 
 from audit_world import KEY
 from radiotracer.errors import InputError
 from radiotracer.provenance import run_audit as dossier
 from radiotracer.provenance.ledger import read_looks
 from radiotracer.provenance.models.answering import Answering
-from radiotracer.provenance.models.query_log import QueryLog, image_digests
+from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.run_audit import Done, conduct
 from radiotracer.scale import FolderLedger
@@ -51,7 +51,7 @@ class Remote:
         self.calls = 0
         # Remote suspects are asked in batches of 32.
         identity = {"kind": "python", "path": f"/models/{name}", "sha256": sha256 * 32}
-        self.suspect = Answering(self.ask, name, identity, 3)
+        self.suspect = Answering(self.ask, name, identity, 3, costly=True)
 
     def ask(self, images: np.ndarray) -> np.ndarray:
         self.calls += 1
@@ -153,7 +153,7 @@ def test_a_budget_that_was_spent_in_part(monkeypatch: pytest.MonkeyPatch) -> Non
         audited(remote, budget=159)
     assert str(caught.value) == (
         "expected a budget for the 96 images that this audit still asks about; "
-        "got --budget 159, of which 64 are used; pass --budget 160; nothing more was asked"
+        "got max_queries=159, of which 64 are used; pass max_queries=160; nothing more was asked"
     )
     assert len(remote.digests) == 64
     audited(remote, budget=160)
@@ -253,7 +253,7 @@ def test_a_log_that_is_none(stopped: Remote) -> None:
     (HIDDEN / "queries.jsonl").write_text("hello\n")
     assert refused(lambda: audited(stopped)) == (
         "expected a radiotracer query log at <hidden>/queries.jsonl; got another file; "
-        "choose another --out, or remove <hidden>/queries.jsonl, what a stopped audit left"
+        "choose another folder (out=), or remove <hidden>/queries.jsonl, what a stopped audit left"
     )
 
 

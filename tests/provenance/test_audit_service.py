@@ -14,11 +14,11 @@ from suspect_service import Service, serving
 from audit_world import KEY
 from radiotracer.cli import run
 from radiotracer.data import open_data
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import service as service_module
 from radiotracer.provenance.models.transport import Patience
-from radiotracer.provenance.twin_mark import TwinConfig
 
 
 @pytest.fixture(scope="module")

@@ -31,14 +31,16 @@ from marked_world import (
 from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, carriers, control_keys
-from radiotracer.provenance.carrier_test import audit_carriers, extractor_of
-from radiotracer.provenance.distillation import audit_distilled
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.distillation import audit_distilled
+from radiotracer.provenance.designs._carriers.testing import audit_carriers, extractor_of
+from radiotracer.provenance.designs._carriers.white_box import audit_weights
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.white_box import audit_weights
 from radiotracer.stats import uniformity
 
 ACCESS: tuple[Access, ...] = ("weights", "scores")
@@ -197,7 +199,7 @@ def test_suspects_that_will_not_do(release: Release) -> None:
     told = answering(lambda images: np.zeros((len(images), CLASSES)))
     for suspect, access, text in (
         (told, "weights", "a suspect model that gives weights; got it, which gives labels, scores"),
-        (dataclasses.replace(told, labels_only=True), "scores", "that gives scores"),
+        (dataclasses.replace(told, outputs="labels"), "scores", "that gives scores"),
         (told, "scores", "suspect features that differ from image to image"),
         (opened(network(classes=3)), "scores", "each of the suspect's 3 classes"),
         (opened(network(classes=5)), "weights", "each of the suspect's 5 classes"),

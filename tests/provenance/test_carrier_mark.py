@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
-from radiotracer.provenance import Key, carrier_mark, carriers
-from radiotracer.provenance.augment import Augmentation, augmenter
-from radiotracer.provenance.carrier_mark import MarkConfig, mark_with_carriers, require_within
+from radiotracer.provenance import Key, carrier_mark
+from radiotracer.provenance.designs._carriers.augment import Augmentation, augmenter
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.marking import mark_with_carriers, require_within
+from radiotracer.provenance.designs.carriers import CarrierConfig
 
 AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "shift", "shift-flip", "resized-crop")
 FREE = {"lambda_feature": 0.0, "lambda_image": 0.0}
@@ -70,7 +72,7 @@ def directions(seed: int) -> np.ndarray:
 
 
 def objective(
-    net: Straight, image: np.ndarray, along: np.ndarray, scale: float, config: MarkConfig
+    net: Straight, image: np.ndarray, along: np.ndarray, scale: float, config: CarrierConfig
 ) -> Callable[[np.ndarray], float]:
     """What is minimised, of a change in grey levels, in float64."""
 
@@ -87,7 +89,7 @@ def objective(
 def test_nothing_but_the_bound_holds_back(radius: int) -> None:
     """Then the optimum of a linear network is a corner of the box."""
     net, (images, labels), u = Straight(), photos(1), directions(1)
-    config = MarkConfig(radius=radius, steps=300, rate=max(1.0, radius / 20), **FREE)
+    config = CarrierConfig(radius=radius, steps=300, rate=max(1.0, radius / 20), **FREE)
     marked = mark_with_carriers(images, labels, u, net, config, seed=0)
     signs = np.sign(u[labels] @ net.matrix).reshape(images.shape)
     np.testing.assert_array_equal(marked.images, np.clip(images + radius * signs, 0, 255))
@@ -96,7 +98,7 @@ def test_nothing_but_the_bound_holds_back(radius: int) -> None:
 def test_the_image_term_in_closed_form() -> None:
     """min -g . v + lambda |v|^2 / N in the box: v = N g / (2 lambda), clipped."""
     net, (images, labels), u = Straight(), photos(2), directions(2)
-    config = MarkConfig(radius=9, steps=400, rate=1.0, lambda_feature=0.0, lambda_image=0.001)
+    config = CarrierConfig(radius=9, steps=400, rate=1.0, lambda_feature=0.0, lambda_image=0.001)
     marked = mark_with_carriers(images, labels, u, net, config, seed=0)
     wide = images.astype(np.int64)
     gradient = (u[labels] @ net.matrix).reshape(images.shape) / 255 / marked.feature_norm.mean()
@@ -109,7 +111,7 @@ def test_the_image_term_in_closed_form() -> None:
 
 def test_all_terms_against_a_solver() -> None:
     net, (images, labels), u = Straight(3), photos(3), directions(3)
-    config = MarkConfig(radius=20, steps=400, lambda_feature=0.4, lambda_image=1e-4)
+    config = CarrierConfig(radius=20, steps=400, lambda_feature=0.4, lambda_image=1e-4)
     marked = mark_with_carriers(images, labels, u, net, config, seed=0)
     for image, label, made in zip(images, labels, marked.images, strict=True):
         loss = objective(net, image, u[label], marked.feature_norm.mean(), config)
@@ -123,7 +125,7 @@ def test_all_terms_against_a_solver() -> None:
 
 def test_what_is_reported() -> None:
     net, (images, labels), u = Straight(), photos(4), directions(4)
-    marked = mark_with_carriers(images, labels, u, net, MarkConfig(radius=7), seed=0)
+    marked = mark_with_carriers(images, labels, u, net, CarrierConfig(radius=7), seed=0)
     change = marked.images.astype(np.float64) - images
     moved = change.reshape(4, -1) / 255 @ net.matrix.T
     np.testing.assert_allclose(marked.shift, (moved * u[labels]).sum(axis=1), atol=1e-5)
@@ -138,7 +140,7 @@ def test_what_is_reported() -> None:
 def test_an_image_that_cannot_gain_stays() -> None:
     """With a strong image term no change is worth it: unchanged to the byte, infinite PSNR."""
     images, labels = photos(5)
-    config = MarkConfig(lambda_image=1e6)
+    config = CarrierConfig(lambda_image=1e6)
     marked = mark_with_carriers(images, labels, directions(5), Straight(), config, seed=0)
     np.testing.assert_array_equal(marked.images, images)
     assert np.isposinf(marked.psnr).all() and not marked.shift.any()
@@ -156,7 +158,7 @@ def test_never_beyond_the_radius_and_the_same_again(
     seed: int, radius: int, name: Augmentation, rate: float, batch: int
 ) -> None:
     (images, labels), u, net = photos(seed), directions(seed), curved(seed)
-    config = MarkConfig(radius=radius, steps=4, rate=rate, augmentation=name, batch_size=batch)
+    config = CarrierConfig(radius=radius, steps=4, rate=rate, augmentation=name, batch_size=batch)
     one, two = (mark_with_carriers(images, labels, u, net, config, seed=seed) for _ in range(2))
     assert one.images.dtype == np.uint8 and one.images.shape == images.shape
     difference = np.abs(one.images.astype(int) - images.astype(int))
@@ -168,7 +170,7 @@ def test_never_beyond_the_radius_and_the_same_again(
 
 def test_a_seed_draws_the_augmentations() -> None:
     (images, labels), u, net = photos(6), directions(6), curved()
-    config = MarkConfig(augmentation="resized-crop", steps=4)
+    config = CarrierConfig(augmentation="resized-crop", steps=4)
     made = [mark_with_carriers(images, labels, u, net, config, seed=s).images for s in (0, 1)]
     assert (made[0] != made[1]).any()
 
@@ -177,7 +179,7 @@ def test_a_seed_draws_the_augmentations() -> None:
 def test_classes_go_along_their_own_carriers_in_any_batch(batch: int) -> None:
     images, _ = photos(7, 3)
     net, u, labels = Straight(), directions(7), np.array([2, 0, 1])
-    config = MarkConfig(steps=60, batch_size=batch, **FREE)
+    config = CarrierConfig(steps=60, batch_size=batch, **FREE)
     together = mark_with_carriers(images, labels, u, net, config, seed=0)
     for i, label in enumerate(labels):
         alone = mark_with_carriers(images[[i]], labels[[i]], u, net, config, seed=0)
@@ -202,7 +204,7 @@ def test_both_images_get_the_same_draw(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(carrier_mark, "augmenter", spied)
     images, labels = photos(8)
-    config = MarkConfig(augmentation="resized-crop", steps=3)
+    config = CarrierConfig(augmentation="resized-crop", steps=3)
     mark_with_carriers(images, labels, directions(8), curved(), config, seed=0)
     assert len(seen) == 3
     given_first, varied_first = seen[0]
@@ -228,7 +230,7 @@ def test_the_original_is_shown_again_for_every_draw(
 
     monkeypatch.setattr(carrier_mark, "penultimate", noted)
     images, labels = photos(8)
-    config = MarkConfig(augmentation=name, steps=3)
+    config = CarrierConfig(augmentation=name, steps=3)
     mark_with_carriers(images, labels, directions(8), curved(), config, seed=0)
     assert len(seen) == passes + 2  # and once before, once after
 
@@ -236,7 +238,7 @@ def test_the_original_is_shown_again_for_every_draw(
 def test_progress_counts_images() -> None:
     images, labels = photos(9, 5)
     told: list[tuple[str, int, int]] = []
-    config = MarkConfig(steps=1, batch_size=2)
+    config = CarrierConfig(steps=1, batch_size=2)
     mark_with_carriers(
         images, labels, directions(9), curved(), config, seed=0, progress=lambda *t: told.append(t)
     )
@@ -249,7 +251,7 @@ def test_the_caller_notices_nothing() -> None:
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     threads = torch.get_num_threads()
     with torch.inference_mode():
-        config = MarkConfig(augmentation="shift-flip", steps=2)
+        config = CarrierConfig(augmentation="shift-flip", steps=2)
         mark_with_carriers(images, labels, directions(10), net, config, seed=0)
         assert torch.is_inference_mode_enabled()
     assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())

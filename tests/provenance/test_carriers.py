@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key, carriers, control_keys
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.stats import cosine_log10_p, fisher, uniformity
 
 KEY = Key(bytes(range(32)))

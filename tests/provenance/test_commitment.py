@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import (
+from radiotracer.provenance import Key
+from radiotracer.provenance.commitment import (
     Commitment,
-    Key,
+    canonical_json,
     commit,
-    merkle_root,
     opens,
     require_opens,
     what_differs,
 )
-from radiotracer.provenance.commitment import canonical_json
+from radiotracer.provenance.merkle import merkle_root
 
 KEY = Key(bytes(range(32)))
 PROTOCOL: dict[str, Any] = {"test": "signed ranks", "level": 0.01, "looks": [1, {"layer": "fc"}]}

@@ -10,10 +10,10 @@ import torch
 
 from marked_world import CLASSES, KEY, SPEC, by_carriers, by_tags, examples, network
 from radiotracer.errors import DataError, InputError, RadiotracerError
-from radiotracer.provenance.carrier_mark import MarkConfig
 from radiotracer.provenance.designs import CONFIGS, TESTS, mark
-from radiotracer.provenance.tag_mark import TagConfig
-from radiotracer.provenance.twin_mark import TwinConfig
+from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.designs.twins import TwinConfig
 
 TWINS = TwinConfig(radius=4, steps=1)
 
@@ -71,10 +71,10 @@ def test_tags_seal_nothing_but_what_the_key_gives() -> None:
         ({"alpha": float("nan")}, InputError, "got nan"),
         ({"models": []}, InputError, "a network to mark with"),
         ({"models": [], "config": TagConfig()}, InputError, "a network to mark with"),
-        ({"models": [], "config": MarkConfig(), "spec": SPEC}, InputError, "what network it is"),
-        ({"config": MarkConfig()}, InputError, "what network it is"),
+        ({"models": [], "config": CarrierConfig(), "spec": SPEC}, InputError, "what network it is"),
+        ({"config": CarrierConfig()}, InputError, "what network it is"),
         (
-            {"models": [network(classes=5)], "config": MarkConfig(), "spec": SPEC},
+            {"models": [network(classes=5)], "config": CarrierConfig(), "spec": SPEC},
             InputError,
             f"an extractor of the {CLASSES} classes; got one of 5",
         ),

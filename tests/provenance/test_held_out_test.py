@@ -34,12 +34,11 @@ from marked_world import (
 from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, carriers, control_keys, held_out_test
+from radiotracer.provenance import Key, held_out_test
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.carrier_mark import MarkConfig
-from radiotracer.provenance.designs import mark
-from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.held_out_marks import (
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.held_out_marks import (
     Questions,
     classes_asked,
     hasty,
@@ -47,13 +46,16 @@ from radiotracer.provenance.held_out_marks import (
     labels_of,
     make_questions,
 )
-from radiotracer.provenance.held_out_test import (
+from radiotracer.provenance.designs._carriers.held_out_test import (
     audit_held_out,
     beyond_extractor,
     changes,
     least,
     ranked,
 )
+from radiotracer.provenance.designs.carriers import CarrierConfig
+from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
@@ -198,7 +200,7 @@ def test_a_network_that_trained_on_marked_images_is_found(extractor: nn.Module) 
     """A new last layer on the extractor's features, fitted to the published images alone."""
     data = examples(240)
     release = mark(
-        data, np.arange(240), KEY, [extractor], MarkConfig(radius=40, steps=20), spec=SPEC
+        data, np.arange(240), KEY, [extractor], CarrierConfig(radius=40, steps=20), spec=SPEC
     )
     suspect = copy.deepcopy(extractor)
     inputs, labels = to_inputs(release.published.content), torch.from_numpy(data.labels)
@@ -336,7 +338,7 @@ def test_changes_find_each_key_in_its_slot(questions: Questions) -> None:
 
 
 def test_fewer_steps_reach_the_radius() -> None:
-    config = MarkConfig(radius=10, steps=30, rate=2.0)
+    config = CarrierConfig(radius=10, steps=30, rate=2.0)
     assert hasty(config, 3).rate == 5.0 and hasty(config, 3).steps == 3
     assert hasty(config, 30).rate == 2.0
 
@@ -367,7 +369,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),
         (told, {"held_out": HELD_OUT.content[:, :5]}, DataError, "as the marked ones"),
         (narrow, {}, InputError, "scores of the 4 classes of the marked data from it; got 3"),
-        (dataclasses.replace(told, labels_only=True), {}, InputError, "that gives scores"),
+        (dataclasses.replace(told, outputs="labels"), {}, InputError, "that gives scores"),
     ):
         with pytest.raises(error, match=text) as caught:
             audited(release, suspect, **more)

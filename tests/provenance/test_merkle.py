@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import inclusion_proof, is_included, merkle_root
-from radiotracer.provenance.merkle import levels_of
+from radiotracer.provenance.merkle import inclusion_proof, is_included, levels_of, merkle_root
 
 digests = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=40)
 

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import InputError, StorageError
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs import mark
+from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.kept import Kept, fingerprint_of, once
+from radiotracer.provenance.marking import mark
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_mark import TwinConfig, plant_twins
 from radiotracer.scale import FolderLedger
 
 KEY = Key(bytes(range(32)))

@@ -9,13 +9,13 @@ from scipy.special import log_softmax
 from suspect_asked import pixels
 from suspect_helpers import refusal
 
-from radiotracer.data.modalities.images import to_inputs
-from radiotracer.errors import NotFiniteError
+from radiotracer.data import TEXTS
+from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import (
     SMALLEST,
-    pixels_in_unit_range,
     to_labels,
+    to_losses,
     to_scores,
 )
 from radiotracer.provenance.models.protocol import network_of, require_access
@@ -74,13 +74,13 @@ def test_more_columns_than_classes_are_kept() -> None:
             LOGITS[0],
             "logits",
             "expected 3 rows of scores from it; got float64 of shape (3,); "
-            "make it give one row per image and one column per class",
+            "make it give one row per example and one column per class",
         ),
         (
             LOGITS.astype(str),
             "logits",
             "expected 2 rows of scores from it; got <U32 of shape (2, 3); "
-            "make it give one row per image and one column per class",
+            "make it give one row per example and one column per class",
         ),
         (
             np.exp(scores(LOGITS)),
@@ -143,13 +143,13 @@ def test_labels() -> None:
     [
         (
             np.array([0.0, 1.0]),
-            "expected 2 whole numbers, one class per image, from it; got float64 of shape (2,); "
-            "make it give the number of one class per image",
+            "expected 2 whole numbers, one class per example, from it; got float64 of shape (2,); "
+            "make it give the number of one class per example",
         ),
         (
             np.array([1]),
-            "expected 2 whole numbers, one class per image, from it; got int64 of shape (1,); "
-            "make it give the number of one class per image",
+            "expected 2 whole numbers, one class per example, from it; got int64 of shape (1,); "
+            "make it give the number of one class per example",
         ),
         (
             np.array([0, -1]),
@@ -162,9 +162,17 @@ def test_labels_that_cannot_be_used(raw: np.ndarray, text: str) -> None:
     assert refusal(lambda: to_labels(raw, n=2, who="it")) == text
 
 
-def test_pixels_are_scaled_as_everywhere() -> None:
-    images = pixels(3)
-    np.testing.assert_array_equal(pixels_in_unit_range(images), to_inputs(images).numpy())
+def test_losses() -> None:
+    found = to_losses(np.array([3, 0], dtype=np.int32), n=2, who="it")
+    assert found.dtype == np.float64 and found.tolist() == [3.0, 0.0]
+    assert refusal(lambda: to_losses(np.zeros((2, 1)), n=2, who="it", noun="text")) == (
+        "expected 2 losses, one per text, from it; got float64 of shape (2, 1); "
+        "make it give minus the log of the probability of each text"
+    )
+    assert refusal(lambda: to_losses(np.array([np.inf]), n=1, who="it"), NotFiniteError) == (
+        "expected finite losses from it; got 1 NaN or infinite of 1; "
+        "repair the model; its other answers cannot be relied on either"
+    )
 
 
 def brightness(images: np.ndarray) -> np.ndarray:
@@ -196,7 +204,8 @@ def test_nothing_to_ask() -> None:
     suspect = Answering(never, "it", {}, 3)
     assert suspect.scores(pixels(0)).shape == (0, 3)
     assert suspect.labels(pixels(0)).shape == (0,)
-    assert Answering(never, "it", {}, 3, labels_only=True).labels(pixels(0)).dtype == np.int64
+    assert Answering(never, "it", {}, 3, "labels").labels(pixels(0)).dtype == np.int64
+    assert Answering(never, "it", {}, 3, "losses", TEXTS).scores([]).shape == (0, 1)
 
 
 def test_batches_of_different_widths() -> None:
@@ -210,18 +219,36 @@ def test_batches_of_different_widths() -> None:
 def test_images_that_are_none() -> None:
     suspect = Answering(brightness, "it", {})
     for images in (pixels(2).astype(np.float32), pixels(2)[0]):
-        assert refusal(lambda images=images: suspect.scores(images)) == (
-            "expected uint8 images of shape (n, height, width, channels); "
-            f"got {images.dtype} of shape {images.shape}; pass the images of an Dataset"
+        assert refusal(lambda images=images: suspect.scores(images), DataError) == (
+            "expected uint8 images of shape (n, height, width, 1 or 3); "
+            f"got {images.dtype} of shape {images.shape} from what is asked; "
+            "convert the images to 8-bit grey or RGB"
         )
+    assert "got no array from what is asked" in refusal(
+        lambda: suspect.scores(("a", "b")), DataError
+    )
+
+
+@pytest.mark.parametrize("texts", ["one text", np.array(["a"]), ["a", 3]])
+def test_texts_that_are_none(texts: object) -> None:
+    suspect = Answering(lambda texts: np.zeros((len(texts), 2)), "it", {}, modality=TEXTS)
+    assert " what is asked; " in refusal(lambda: suspect.scores(texts), DataError)
+    assert suspect.labels(["a", "b"]).tolist() == suspect.labels(("a", "b")).tolist() == [0, 0]
+
+
+def test_outputs_that_are_none() -> None:
+    assert refusal(lambda: Answering(brightness, "it", {}, outputs="perplexities")) == (  # type: ignore[arg-type]
+        "expected outputs that are logits, probabilities, labels or losses; got 'perplexities'; "
+        "say what the model answers"
+    )
 
 
 def test_what_a_suspect_does_not_give() -> None:
-    suspect = Answering(lambda images: np.zeros(len(images)), "it", {}, labels_only=True)
+    suspect = Answering(lambda images: np.zeros(len(images)), "it", {}, outputs="labels")
     assert suspect.access == {"labels"}
     assert refusal(lambda: suspect.scores(pixels(2))) == (
-        "expected scores from it; got a suspect model that gives labels only; "
-        "ask for its labels, or choose a test that needs no more"
+        "expected a suspect model that gives scores; got it, which gives labels; "
+        "choose a test that needs no more, or open the model in another way"
     )
     assert refusal(lambda: network_of(suspect)) == (
         "expected a suspect model that gives weights; got it, which gives labels; "

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from suspect_asked import IDENTITY, Asked, exact, pixels
+from suspect_asked import IDENTITY, Asked, exact, image_digests, pixels
 from suspect_helpers import by_the_book, listing, network, refusal
 
 from radiotracer.data import IMAGES, Dataset
@@ -23,7 +23,7 @@ from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.log import Logged
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.models.protocol import network_of
-from radiotracer.provenance.models.query_log import QueryLog, image_digests
+from radiotracer.provenance.models.query_log import QueryLog
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -52,14 +52,14 @@ def test_what_is_asked_and_said_is_written_down(tmp_path: Path) -> None:
     header, *rest = lines(path)
     assert header == {
         "kind": "radiotracer query log",
-        "schema_version": 2,
+        "schema_version": 3,
         "time": header["time"],
         "name": "it",
         "suspect": IDENTITY,
     }
     assert [line["asked"] for line in rest if "asked" in line] == [4, 3]
-    answers = [line for line in rest if "image" in line]
-    assert [line["image"] for line in answers] == image_digests(images)
+    answers = [line for line in rest if "example" in line]
+    assert [line["example"] for line in answers] == image_digests(images)
     assert [line["scores"] for line in answers] == exact(images).tolist()
     assert [line["answered"] for line in rest if "answered" in line] == [4, 3]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -86,12 +86,12 @@ def test_the_same_image_is_asked_about_once(tmp_path: Path) -> None:
 
 def test_the_budget_is_never_exceeded(tmp_path: Path) -> None:
     asked, path, images = Asked(), tmp_path / "queries.jsonl", pixels(10)
-    logged = Logged(asked.suspect, path, budget=6, batch=2)
+    logged = Logged(asked.suspect, path, max_queries=6, batch=2)
     logged.scores(images[:4])
     kept = path.read_bytes()
     assert refusal(lambda: logged.scores(images[2:9])) == (
         "expected at most 6 images asked of it; got 5 new ones after 4; "
-        "raise the budget or ask about fewer; none of these was asked"
+        "raise max_queries or ask about fewer; none of these was asked"
     )
     assert path.read_bytes() == kept
     assert len(asked.digests) == 4
@@ -99,24 +99,24 @@ def test_the_budget_is_never_exceeded(tmp_path: Path) -> None:
     assert logged.asked == 6
     logged.scores(images[:6])  # known ones cost nothing
     # The budget is the log's, not the process's.
-    again = Logged(asked.suspect, path, budget=6)
+    again = Logged(asked.suspect, path, max_queries=6)
     assert "got 1 new ones after 6" in refusal(lambda: again.scores(images[:7]))
-    Logged(asked.suspect, path, budget=7).scores(images[:7])
+    Logged(asked.suspect, path, max_queries=7).scores(images[:7])
     assert Counter(asked.digests).most_common(1)[0][1] == 1
 
 
 def test_what_was_sent_counts_though_nothing_came(tmp_path: Path) -> None:
     asked, path, images = Asked(fail_after=4), tmp_path / "queries.jsonl", pixels(6)
-    logged = Logged(asked.suspect, path, batch=2, budget=7)
+    logged = Logged(asked.suspect, path, batch=2, max_queries=7)
     with pytest.raises(ConnectionError):
         logged.scores(images)
     assert logged.asked == 6
     asked.fail_after = 100
-    again = Logged(asked.suspect, path, batch=2, budget=7)
+    again = Logged(asked.suspect, path, batch=2, max_queries=7)
     assert again.asked == 6
     assert "got 2 new ones after 6" in refusal(lambda: again.scores(images))
     np.testing.assert_array_equal(
-        Logged(asked.suspect, path, budget=8).scores(images), exact(images)
+        Logged(asked.suspect, path, max_queries=8).scores(images), exact(images)
     )
     assert asked.digests == image_digests(images)
 
@@ -132,7 +132,7 @@ def test_labels_are_kept_as_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, expected)
     assert [line["label"] for line in lines(path) if "label" in line] == expected.tolist()
     assert len(asked.digests) == 5
-    assert "gives labels only" in refusal(lambda: logged.scores(images))
+    assert "which gives labels" in refusal(lambda: logged.scores(images))
 
 
 def test_a_network_is_looked_at_and_not_counted(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ KILLED = """
 
 def test_a_killed_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     path, told, images = tmp_path / "queries.jsonl", tmp_path / "told", pixels(12)
-    here = str(Path(__file__).parent)
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(KILLED), str(path), str(told)],
         env=os.environ | {"PYTHONPATH": here, "OMP_NUM_THREADS": "1"},
@@ -185,7 +185,7 @@ def test_a_killed_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole + whole.splitlines()[-1][:40])
     asked = Asked()
-    logged = Logged(asked.suspect, path, batch=3, budget=15)
+    logged = Logged(asked.suspect, path, batch=3, max_queries=15)
     assert logged.asked == 9  # six that were answered, three that were only sent
     np.testing.assert_array_equal(logged.scores(images), exact(images))
     assert asked.digests == image_digests(images[6:])
@@ -270,9 +270,9 @@ def test_answers_of_two_widths(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("settings", [{"budget": -1}, {"batch": 0}])
+@pytest.mark.parametrize("settings", [{"max_queries": -1}, {"batch": 0}])
 def test_numbers_out_of_range(tmp_path: Path, settings: dict[str, int]) -> None:
-    assert "expected a budget of 0 or more and a batch of 1 or more; got " in refusal(
+    assert "expected max_queries of 0 or more and a batch of 1 or more; got " in refusal(
         lambda: Logged(Asked().suspect, tmp_path / "queries.jsonl", **settings)  # type: ignore[arg-type]
     )
     assert listing(tmp_path) == []

@@ -21,10 +21,8 @@ from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key
-from radiotracer.provenance.kept import Kept
-from radiotracer.provenance.tag_mark import (
+from radiotracer.provenance.designs._tags.marking import (
     Aim,
-    TagConfig,
     _matched,
     _starts,
     classes_taught,
@@ -32,7 +30,9 @@ from radiotracer.provenance.tag_mark import (
     plant_tags,
     share_taught,
 )
-from radiotracer.provenance.tags import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs.tags import TagConfig
+from radiotracer.provenance.kept import Kept
 from radiotracer.scale import FolderLedger
 
 CONFIG = TagConfig(tags=12, radius=6, steps=4, batch_size=8)

@@ -11,11 +11,12 @@ from scipy import stats
 from marked_world import CLASSES, FALSE_FAILURE, KEY, answering, by_tags, naming, noisy, normalised
 from radiotracer.data import Images
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key, control_keys
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.testing import audit_tags, control_log10_p, tags_asked
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tag_test import audit_tags, control_log10_p, tags_asked
-from radiotracer.provenance.tags import tag_images, tag_labels
 from radiotracer.provenance.wording import why_inconclusive
 from radiotracer.stats import uniformity
 

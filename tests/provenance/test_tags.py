@@ -10,8 +10,9 @@ from scipy import stats
 
 from marked_world import KEY
 from radiotracer.errors import InputError
-from radiotracer.provenance import Key, control_keys
-from radiotracer.provenance.tags import BLOCKS, tag_images, tag_labels
+from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._tags.patterns import BLOCKS, tag_images, tag_labels
 
 
 def test_labels_are_uniform_and_independent() -> None:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from marked_world import FALSE_FAILURE, KEY, answering, by_twins, knowing, noisy, normalised
 from radiotracer.data import Images
 from radiotracer.errors import InputError
-from radiotracer.provenance import control_keys, published_twins
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.controls import control_keys
+from radiotracer.provenance.designs._twins.testing import audit_twins, beyond, spread
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.twin_test import audit_twins, beyond, spread
 from radiotracer.stats import signflip, uniformity
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from radiotracer.errors import DataError
-from radiotracer.provenance import Key, control_keys, published_twins
+from radiotracer.provenance import Key
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.controls import control_keys
 
 KEY = Key(bytes(range(32)))
 

@@ -17,15 +17,17 @@ from torch.nn import functional as F
 
 from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
-from radiotracer.provenance import Key, carriers
-from radiotracer.provenance.carrier_mark import MarkConfig, mark_with_carriers
-from radiotracer.provenance.white_box import (
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers.directions import carriers
+from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
+from radiotracer.provenance.designs._carriers.white_box import (
     WhiteBoxResult,
     against_carriers,
     against_fresh_carriers,
     audit_weights,
     contrasts,
 )
+from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.stats import cosine_log10_p, fisher, uniformity
 
 CLASSES, WIDE = 4, 12
@@ -181,7 +183,9 @@ def test_fresh_carriers_in_many_parts_and_by_the_plain_loop(
     fresh = np.random.default_rng(6).standard_normal((40, 3, WIDE))
     plain = [against_carriers(rows, each, range(3)).combined for each in fresh]
     np.testing.assert_allclose(found, plain)
-    monkeypatch.setattr("radiotracer.provenance.white_box._AT_ONCE", 7 * rows.size)
+    monkeypatch.setattr(
+        "radiotracer.provenance.designs._carriers.white_box._AT_ONCE", 7 * rows.size
+    )
     np.testing.assert_allclose(against_fresh_carriers(rows, 40, seed=6), plain)
     assert (against_fresh_carriers(rows, 40, seed=7) != found).all()
 
@@ -298,7 +302,7 @@ def test_a_head_trained_on_marked_digits_is_found_out(trained: nn.Module, key: i
     images, labels = digits()
     u = directions(key, classes=10, wide=64)
     # Images of 8 x 8 pixels have little room, so every one is marked, and strongly.
-    config = MarkConfig(radius=32, rate=6.0, lambda_image=0.0)
+    config = CarrierConfig(radius=32, rate=6.0, lambda_image=0.0)
     marked = mark_with_carriers(images[:1200], labels[:1200], u, trained, config, seed=0)
     log10_p = []
     for shown in (images[:1200], marked.images):

@@ -15,15 +15,16 @@ import pytest
 from audit_world import KEY, fitted, small_release
 from radiotracer.errors import DataError, InputError, RadiotracerError
 from radiotracer.files import sha256_file
-from radiotracer.provenance import Key, published_twins
+from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
+from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import LOOKS, read_looks
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.models.protocol import Suspect
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.run_audit import conduct
-from radiotracer.provenance.twin_test import preferences
 from radiotracer.provenance.verify import verify
 from radiotracer.stats import signflip
 

@@ -4,62 +4,57 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from radiotracer.cli.console import emit, err, out, progress
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
-from radiotracer.cli.recorded import held_out_of
 from radiotracer.cli.suspects import (
+    AccessName,
+    Architecture,
     GivenOutputs,
     HeadersFrom,
-    Model,
     Step,
     SuspectFactory,
+    SuspectModel,
     open_for,
 )
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
-from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.provenance.models import Access
-from radiotracer.provenance.release import Release
-from radiotracer.provenance.run_audit import QUERIES_FILE, REPORT_FILE, conduct
-from radiotracer.provenance.wording import HEADLINES, power
-from radiotracer.training.networks import build_model
+
+if TYPE_CHECKING:
+    from radiotracer.provenance.evidence import Evidence
+
+STATUS = {"trained-on-marked-data": 1, "no-evidence": 0, "inconclusive": 4}
+"""The exit status of each verdict."""
 
 
 def audit(
-    suspect: Annotated[
-        str,
-        Parameter(
-            help="The model: a run folder, a .safetensors, .pt, .pth or .onnx file, "
-            "python:module:function, or an http(s) address."
-        ),
-    ],
+    suspect: SuspectModel,
     /,
     *,
     key: KeyFile,
     marked: Marked,
     folder: Annotated[Out, Parameter(name="--out")],
     access: Annotated[
-        Access | None,
+        AccessName | None,
         Parameter(help="What to use of the model; by default the most telling that it gives."),
     ] = None,
-    model: Model = None,
+    architecture: Architecture = None,
     factory: SuspectFactory = None,
     step: Step = None,
     outputs: GivenOutputs = None,
     headers_from: HeadersFrom = None,
-    reference: Annotated[
+    references: Annotated[
         list[str] | None,
         Parameter(
+            name="--reference-model",
             negative="",
             help="A run, .onnx file or python:module:function of your own, trained as the suspect "
-            "may have been but never on published data, for more power; repeatable.",
+            "may have been but never on published data, for more statistical power; repeatable.",
         ),
     ] = None,
     held_out: HeldOut = None,
@@ -72,80 +67,93 @@ def audit(
             "scores. Asks about more images.",
         ),
     ] = None,
-    budget: Annotated[
-        int | None, Parameter(help="Ask about this many images at most; by default no limit.")
+    max_queries: Annotated[
+        int | None, Parameter(help="Ask about this many examples at most; by default no limit.")
     ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
-    if budget is not None and budget < 1:
+    """Ask whether a model was trained on marked data, by an exact test.
+
+    Opens the commitment, asks the model about both twins of every marked image, or about what else
+    was planted, and says how probable its answers are for a model that does not depend on the key.
+    Every audit of a release counts (sealed/audits.jsonl, Holm). Writes evidence.json, report.html
+    and the model's answers; an audit that was stopped goes on where it was when the same command is
+    run again. Exit status: 1 consistent with training on the marked data, 0 no evidence, 4
+    inconclusive: nothing follows.
+
+    Example: radiotracer audit run --key my.key --marked marked --out audit
+
+    Example: radiotracer audit https://example.org/predict --headers-from HEADERS --max-queries 2000
+    --key my.key --marked marked --out audit
+    """
+    from radiotracer.provenance.evidence import EVIDENCE_FILE
+    from radiotracer.provenance.release import open_marked
+    from radiotracer.provenance.run_audit import run_audit
+
+    if max_queries is not None and max_queries < 1:
         raise InputError(
-            expected="--budget of at least 1", came=str(budget), do="leave it out for no limit"
+            expected="max_queries= of at least 1",
+            came=str(max_queries),
+            do="leave it out for no limit",
         )
     _require_apart(folder, marked, key, suspect)
     require_new_folder(folder, marker=EVIDENCE_FILE, overwrite=overwrite)
     secret = read_key(key)
-    release = Release.read(marked)
-    release.require_committed(secret)  # before any code or file of the suspect's is opened
-    if reference and release.protocol.design != "twins":
-        raise InputError(
-            expected="--reference with data marked by twins: other tests use none",
-            came=f"data marked by {release.protocol.design}",
-            do="leave it out",
-        )
+    opened = open_marked(marked, secret)  # before any code or file of the suspect's is opened
     asked = open_for(
-        release,
+        opened.release,
         suspect,
-        model=model,
+        architecture=architecture,
         factory=factory,
         step=step,
         outputs=outputs,
         headers_from=headers_from,
     )
-    references = [open_for(release, each) for each in reference or ()]
-    unmarked = held_out_of(release, held_out)
     with progress() as reporter:
-        done = conduct(
-            marked,
-            release,
+        evidence = run_audit(
+            opened,
             secret,
             asked,
             folder,
             access=access,
-            references=references,
-            held_out=unmarked,
-            build=build_model,
+            references=[open_for(opened.release, each) for each in references or ()],
+            held_out=held_out,
             control_keys=control_keys,
-            budget=budget,
+            max_queries=max_queries,
             overwrite=overwrite,
             command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,
             note=err.print,
         )
-    if done.note is not None:
-        err.print(done.note)
     if json:
-        emit(done.evidence.model_dump(mode="json"))
+        emit(evidence.model_dump(mode="json"))
     else:
-        tell(done.evidence, folder, key, marked)
-    return 1 if done.evidence.verdict == "trained-on-marked-data" else 0
+        tell(evidence, folder, key, marked)
+    return STATUS[evidence.verdict]
 
 
 def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     """Print the verdict, what it stands on, and where the files are."""
-    looks = len(evidence.looks)
+    from rich.table import Table
+
+    from radiotracer.provenance.evidence import EVIDENCE_FILE
+    from radiotracer.provenance.run_audit import QUERIES_FILE, REPORT_FILE
+    from radiotracer.provenance.wording import HEADLINES, ten_to
+
+    audits = len(evidence.audits)
     out.print(f"{HEADLINES[evidence.verdict]}.")
     out.print(evidence.claim)
     out.print()
     out.print(f"suspect   {evidence.suspect.name}, by {evidence.access}")
     out.print(
-        f"p-value   at most {power(evidence.log10_p_value)}, and "
-        f"{power(evidence.adjusted_log10_p_value)} after Holm over {looks} "
-        f"look{'s' * (looks != 1)}; the level is {evidence.alpha:g}"
+        f"p-value   at most {ten_to(evidence.log10_p_value)}, and "
+        f"{ten_to(evidence.adjusted_log10_p_value)} after Holm over {audits} "
+        f"audit{'s' * (audits != 1)}; the level is {evidence.alpha:g}"
     )
     out.print(f"effect    {evidence.effect:.3f}: {evidence.effect_means}")
-    out.print(f"asked     {evidence.suspect.queries:,} images, {evidence.coins:,} coins")
+    asked = evidence.counted(evidence.suspect.queries)
+    out.print(f"asked     {asked}, {evidence.coins:,} coin{'s' * (evidence.coins != 1)}")
     out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("control", overflow="fold")

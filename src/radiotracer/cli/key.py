@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.key_files import exposure, is_signing_key_file
 from radiotracer.provenance.key import Key
-from radiotracer.provenance.release import Release
 from radiotracer.signing import SigningKey
 
 
@@ -39,7 +37,14 @@ def new(
     *,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Make a new secret key.
+
+    The file can be read by its owner alone. Everything random in a mark follows from it: who has it
+    can show that the marks are theirs, and who does not cannot find them. A lost key cannot be made
+    again, and no key is ever replaced.
+
+    Example: radiotracer key new my.key
+    """
     Key.new().write(path)
     key = read_key(path)
     if json:
@@ -47,7 +52,7 @@ def new(
         return 0
     out.print(f"key {key.fingerprint} written to {path}")
     out.print("keep a copy in another place: it cannot be made again, and every audit needs it")
-    out.print(f"next: radiotracer mark DATA --key {path} --extractor RUN --out marked")
+    out.print(f"next: radiotracer mark DATA --key {path} --out marked")
     return 0
 
 
@@ -57,7 +62,14 @@ def new_signing(
     *,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Make a new signing key, and print its public key.
+
+    The file can be read by its owner alone. Who has it signs in your name; who has the public key
+    can check what you signed. It is another key than that of your marks, and neither is taken for
+    the other.
+
+    Example: radiotracer key new-signing sign.key
+    """
     SigningKey.new().write(path)
     key = read_signing_key(path)
     if json:
@@ -71,7 +83,13 @@ def new_signing(
 
 
 def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Json = False) -> int:
-    """Run the command; return its exit status."""
+    """Show a key's fingerprint, or a signing key's public key; never the secret.
+
+    The fingerprint tells keys apart; both may be public. Says so where others on the machine may
+    read the file.
+
+    Example: radiotracer key show my.key
+    """
     if is_signing_key_file(path):
         signing = read_signing_key(path)
         if json:
@@ -87,17 +105,27 @@ def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Jso
     return 0
 
 
-def commit(
+def check(
     marked: Marked,
     /,
     *,
     key: KeyFile,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Check that marked data are what was committed to, and print the digest to time-stamp.
+
+    Opens the commitment with the key: compares everything that was sealed, and every published
+    example, with what was committed to when the data were marked. If anything differs, one line
+    says what, and the exit status is 2.
+
+    Example: radiotracer key check marked --key my.key
+    """
+    from rich.table import Table
+
+    from radiotracer.provenance.release import open_marked
+
     secret = read_key(key)
-    release = Release.read(marked)
-    release.require_committed(secret)
+    release = open_marked(marked, secret).release
     digest, parts = release.commitment.digest, release.commitment.parts
     if json:
         emit({"marked": str(marked), "key": secret.fingerprint, "digest": digest, "parts": parts})

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from cyclopts import Parameter
-from torch import nn
 
-from radiotracer.cli.console import emit, err, out, progress, settings, tell_left_out
+from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+from radiotracer.cli.design_options import design_options, settings_from
 from radiotracer.cli.executing import kept_units
 from radiotracer.cli.key import read_key
-from radiotracer.cli.mark_floor import require_power, require_tags, smallest_log10_p
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
-from radiotracer.cli.recorded import network_of
-from radiotracer.data import Dataset, open_data
 from radiotracer.errors import InputError
-from radiotracer.files import atomic_folder, require_new_folder
-from radiotracer.provenance.choosing import (
-    Policy,
-    choose,
-    require_outputs,
-    require_share,
-)
-from radiotracer.provenance.designs import CONFIGS
-from radiotracer.provenance.designs import mark as mark_and_commit
-from radiotracer.provenance.kept import Kept
-from radiotracer.provenance.protocol import Design
-from radiotracer.provenance.release import COMMITMENT_FILE, PUBLISHED, Release
-from radiotracer.provenance.tag_mark import TagConfig, classes_taught, share_taught
-from radiotracer.runs import Run, put_weights
+from radiotracer.files import require_new_folder
+from radiotracer.provenance.designs import DESIGNS
 
-_CHOICES = {
-    "twins": "one fair coin for each marked image",
-    "tags": "each tag has a label that the key drew from all classes",
-}
-"""What limits a p-value, by design."""
+if TYPE_CHECKING:
+    from torch import nn
 
-_COLOURS: dict[object, str] = {1: "grey", 3: "colour"}
+    from radiotracer.data import Dataset
+    from radiotracer.provenance.design import Change, Design
+    from radiotracer.provenance.release import Release
+    from radiotracer.runs import Run
+
+DesignOptions = design_options()
+PolicyName = Literal["hardest", "random", "self-influence"]
+# As in `radiotracer.provenance.choosing`, which a command's help is not to import.
 
 
 def mark(
@@ -47,133 +35,148 @@ def mark(
     *,
     key: KeyFile,
     extractor: Annotated[
-        list[Path],
+        list[Path] | None,
         Parameter(
             negative="",
-            help="A recorded run of a network to mark with, trained on such data; may be given "
-            "more than once.",
+            help="A recorded run of a network to mark with, trained on such data, where the design "
+            "needs one; may be given more than once.",
         ),
-    ],
+    ] = None,
     folder: Annotated[Out, Parameter(name="--out")],
-    design: Annotated[Design, Parameter(help="What to plant.")] = "twins",
-    fraction: Annotated[
+    design: Annotated[
+        str | None,
+        Parameter(
+            help=f"What to plant: {', '.join(DESIGNS)}; by default twins in images, and elsewhere "
+            "the first that can mark such data."
+        ),
+    ] = None,
+    share: Annotated[
         float,
         Parameter(
-            help="Share of the images to mark, in (0, 1); carriers: of every class alike; tags: of "
-            "the classes of their labels."
+            help="Share of the examples to mark, in (0, 1); some designs take it of every class "
+            "alike, or of the classes that they can mark."
         ),
     ] = 0.01,
     policy: Annotated[
-        Policy,
+        PolicyName | None,
         Parameter(
             name="--choose",
-            help="Which images: those that the extractors find hardest, those with the largest "
-            "self-influence, or any, as the key decides.",
-        ),
-    ] = "hardest",
-    radius: Annotated[
-        int | None,
-        Parameter(
-            help="How many of 255 grey levels a pixel may change by; by default the design's own."
+            help="Which examples: those that the extractors find hardest (the default where there "
+            "are extractors), those with the largest self-influence, or any, as the key decides.",
         ),
     ] = None,
-    psnr: Annotated[
-        float | None,
-        Parameter(
-            help="The lowest PSNR of a twin in decibels: the changes that matter least are taken "
-            "back until it is kept. By default the radius is the only limit."
-        ),
-    ] = None,
-    tags: Annotated[
-        int | None, Parameter(help="How many tags; by default the design's own.")
-    ] = None,
+    options: Annotated[DesignOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
     alpha: Annotated[
-        float, Parameter(help="How often audits may accuse an innocent model, in (0, 1).")
+        float,
+        Parameter(
+            help="The level of audits: how often they may reject the null for a model that was not "
+            "trained on the data, in (0, 1)."
+        ),
     ] = 0.01,
     factory: Factory = None,
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
-    require_share(fraction)
+    """Mark a share of a data set, so that training on it can be proved.
+
+    Each design plants something else. twins changes some images by a few grey levels: of two
+    changed versions of each, a coin of your key publishes one and seals the other. carriers moves
+    images along a secret direction of their class, tags makes them teach secret patterns by secret
+    labels, and canaries puts a line of random words into texts, one of two by a coin. The new
+    folder holds release (what to publish, a DATA argument), sealed (what audits need; nobody else
+    may see it), and commitment.json (what to have time-stamped before you publish). The key lies
+    elsewhere. A marking that was stopped goes on where it was when the same command is run again.
+
+    Example: radiotracer mark mnist --key my.key --extractor run --out marked
+
+    Example: radiotracer mark mails.csv --key my.key --design canaries --share 0.2 --out marked
+    """
+    from radiotracer.data import open_data
+    from radiotracer.provenance.choosing import choose_rows, require_share
+    from radiotracer.provenance.designs import design_for
+    from radiotracer.provenance.kept import Kept
+    from radiotracer.provenance.marking import candidates_of
+    from radiotracer.provenance.marking import mark as mark_and_commit
+    from radiotracer.provenance.release import COMMITMENT_FILE
+    from radiotracer.runs import Run
+
+    require_share(share)
     if not 0.0 < alpha < 1.0:
-        raise InputError(
-            expected="--alpha in (0, 1)", came=f"{alpha:g}", do="pass, say, --alpha 0.01"
-        )
-    if design == "carriers" and (len(extractor) > 1 or factory is not None):
-        raise InputError(
-            expected="one --extractor of a reference network for carriers: audits build it again",
-            came=f"{len(extractor)} of them" if factory is None else f"--factory {factory}",
-            do="pass the first alone" if factory is None else "pass a run of `radiotracer train`",
-        )
-    if psnr is not None and design != "twins":
-        raise InputError(
-            expected="--psnr with twins alone",
-            came=f"--design {design}",
-            do="leave it out; a smaller --radius changes less",
-        )
-    if tags is not None and design != "tags":
-        raise InputError(
-            expected="--tags with --design tags alone",
-            came=f"--design {design}",
-            do="leave it out, or plant tags",
-        )
-    given = {"radius": radius, "psnr": psnr, "tags": tags}
-    config = settings(CONFIGS[design], **{k: v for k, v in given.items() if v is not None})
+        raise InputError(expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01")
+    extractors = extractor or []
+    if design is not None:
+        _require_extractors(DESIGNS[design], extractors, factory)
+        settings_from(DESIGNS[design], options)
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
-    _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractor)
+    _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractors)
     require_new_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite)
     secret = read_key(key)
-    runs = [Run.open(each) for each in extractor]
+    runs = [Run.open(each) for each in extractors]
     examples = open_data(data, image_size=image_size, report=err.print)
     tell_left_out(examples)
-    per_class = design != "twins"  # carriers are tested, tags taught, class by class
-    classes = None
-    if design == "twins":
-        require_power(examples, fraction, alpha, per_class=per_class)
-    elif isinstance(config, TagConfig):
-        require_tags(config.tags, len(examples.class_names), alpha)
-        classes = classes_taught(secret, config, examples)
-        fraction = share_taught(examples, classes, fraction)
+    kind, _ = design_for(design, examples.modality)
+    _require_extractors(kind, extractors, factory)
+    chosen_settings = settings_from(kind, options)
+    candidates = candidates_of(examples, share, secret, kind, chosen_settings)
+    kind.require_enough(examples, candidates, chosen_settings, alpha)
     models = [_network(run, factory, examples) for run in runs]
+    policy = policy or ("hardest" if models else "random")
     if policy != "random":
         _tell_other_data(runs, examples, policy)
     with kept_units(folder, overwrite=overwrite, name="marking") as ledger:
         with progress() as reporter:
-            rows = choose(
-                examples,
-                fraction,
-                policy,
-                secret,
-                models=models,
-                classes=classes,
-                per_class=per_class,
-                progress=reporter,
+            rows = choose_rows(
+                examples, candidates, policy, secret, models=models, progress=reporter
             )
             release = mark_and_commit(
                 examples,
                 rows,
                 secret,
                 models,
-                config,
-                spec=runs[0].info.model,
+                chosen_settings,
+                spec=runs[0].info.model if runs else None,
                 alpha=alpha,
                 kept=Kept(ledger, err.print),
                 progress=reporter,
             )
-        with atomic_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite) as temporary:
-            release.write(temporary)
-    facts = _facts(release)
+        release.write(folder, overwrite=overwrite)
+    change = kind.change(release)
+    facts = _facts(release, kind, change)
     if json:
         emit({**facts, "key": secret.fingerprint, "out": str(folder)})
     else:
-        _tell(facts, folder, key)
+        _tell(release, facts, kind, change, folder, key)
     return 0
+
+
+def _require_extractors(design: Design[Any], extractors: list[Path], factory: str | None) -> None:
+    """Raise `InputError` unless there are as many networks as the design marks with."""
+    if design.networks == "none" and (extractors or factory is not None):
+        raise InputError(
+            expected=f"no extractor=: {design.name} are planted without a network",
+            came=str(extractors[0]) if extractors else f"factory={factory}",
+            do="leave it out",
+        )
+    if design.networks != "none" and not extractors:
+        raise InputError(
+            expected=f"a network to mark with by {design.name}",
+            came="none",
+            do="pass a run of `radiotracer train` on such data (extractor=)",
+        )
+    if design.networks == "one" and (len(extractors) > 1 or factory is not None):
+        raise InputError(
+            expected=f"one extractor= of a reference network for {design.name}: audits build it "
+            "again",
+            came=f"{len(extractors)} of them" if factory is None else f"factory={factory}",
+            do="pass the first alone" if factory is None else "pass a run of `radiotracer train`",
+        )
 
 
 def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]) -> None:
     """Nothing that is needed may lie in OUT, nor OUT in what is published."""
+    from radiotracer.provenance.release import COMMITMENT_FILE
+
     place = folder.resolve()
     around = next((each for each in place.parents if (each / COMMITMENT_FILE).is_file()), None)
     if around is not None:
@@ -193,14 +196,20 @@ def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]
 
 def _network(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
     """The run's network with its last weights, if it is one for such data."""
-    names, given = run.info.data.class_names, examples.content.shape[3]
-    channels = run.info.model.options.get("channels", given)
-    if names not in (None, examples.class_names) or channels != given:
+    from radiotracer.cli.recorded import network_of
+    from radiotracer.provenance.choosing import require_outputs
+    from radiotracer.runs import put_weights
+
+    names, shape = run.info.data.class_names, examples.modality.shape(examples.content)
+    options = run.info.model.options
+    other = [name for name in shape if options.get(name, shape[name]) != shape[name]]
+    if names not in (None, examples.class_names) or other:
+        name = examples.modality.name
         raise InputError(
-            expected=f"an extractor for {_COLOURS[given]} images of "
-            f"{_listed(examples.class_names)}",
-            came=f"{run.folder}, for {_COLOURS.get(channels, 'other')} images of "
-            f"{_listed(names or ())}",
+            expected=f"an extractor for {name} of {_listed(examples.class_names)}"
+            + "".join(f", {each} {shape[each]}" for each in other),
+            came=f"{run.folder}, for {name} of {_listed(names or ())}"
+            + "".join(f", {each} {options[each]}" for each in other),
             do="train one on such data with `radiotracer train`",
         )
     model = network_of(run, factory)
@@ -209,7 +218,7 @@ def _network(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
     return model.eval()
 
 
-def _tell_other_data(runs: list[Run], examples: Dataset, policy: Policy) -> None:
+def _tell_other_data(runs: list[Run], examples: Dataset, policy: str) -> None:
     for run in runs:
         if run.info.data.digest != examples.digest:
             err.print(
@@ -218,39 +227,40 @@ def _tell_other_data(runs: list[Run], examples: Dataset, policy: Policy) -> None
             )
 
 
-def _facts(release: Release) -> dict[str, Any]:
-    """What came out, in numbers; None where no image was changed."""
-    columns, protocol = release.planted.columns, release.protocol
-    psnr = columns["psnr"][np.isfinite(columns["psnr"])]
+def _facts(release: Release, design: Design[Any], change: Change) -> dict[str, Any]:
+    """What came out, in numbers."""
+    protocol = release.protocol
+    floors = [design.least_log10_p(release, access) for access in design.accesses]
+    counted = [floor for floor in floors if floor is not None]
     return {
         "design": protocol.design,
+        "modality": protocol.modality,
         "marked": protocol.marked,
         "examples": protocol.examples,
         "share": protocol.share,
-        "psnr": float(psnr.mean()) if len(psnr) else None,
-        "psnr_lowest": float(psnr.min()) if len(psnr) else None,
-        "max_difference": int(columns["max_difference"].max()),
+        **change.numbers,
         "alpha": protocol.alpha,
-        "smallest_log10_p": smallest_log10_p(release),
+        "smallest_log10_p": min(counted) if len(counted) == len(floors) else None,
         "commitment": release.commitment.digest,
     }
 
 
-def _tell(facts: dict[str, Any], folder: Path, key: Path) -> None:
-    quality = "no pixel changed"
-    if facts["psnr"] is not None:
-        quality = (
-            f"PSNR {facts['psnr']:.1f} dB (lowest {facts['psnr_lowest']:.1f}), largest change "
-            f"{facts['max_difference']} of 255"
-        )
-    out.print(
-        f"{facts['marked']:,} of {facts['examples']:,} images marked ({facts['share']:.2%}), "
-        f"{quality}"
-    )
+def _tell(  # noqa: PLR0917 - all that is known of the release
+    release: Release,
+    facts: dict[str, Any],
+    design: Design[Any],
+    change: Change,
+    folder: Path,
+    key: Path,
+) -> None:
+    from radiotracer.data.modality import nouns
+    from radiotracer.provenance.release import PUBLISHED
+
+    whole = nouns(release.published.modality, facts["examples"])
+    out.print(f"{facts['marked']:,} of {whole} marked ({facts['share']:.2%}), {change.text}")
     if facts["smallest_log10_p"] is not None:
         out.print(
-            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: "
-            + _CHOICES[facts["design"]]
+            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: {design.choices}"
         )
     published = folder / PUBLISHED
     out.print(f"written to {folder}: publish {published} and nothing else of it")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
-    from radiotracer.provenance.release import Release
     from radiotracer.recipes import Manifest
     from radiotracer.runs import Run
 
@@ -51,29 +48,6 @@ def open_with(source: str, options: Mapping[str, Any]) -> Dataset:
     return open_data(source, report=err.print, **given)
 
 
-def held_out_of(release: Release, source: str | None) -> Dataset | None:
-    """Unmarked examples for audits of carriers: of `source`, or of the data's own test split.
-
-    None where the design needs none; an `InputError` where one is given all the same.
-    """
-    if release.protocol.design != "carriers":
-        if source is not None:
-            raise InputError(
-                expected=f"no --held-out: audits of {release.protocol.design} need none",
-                came=source,
-                do="leave it out",
-            )
-        return None
-    source = source or release.published.validation
-    if source is None:
-        raise InputError(
-            expected="unmarked data that the suspect was not trained on",
-            came="marked data without a test split",
-            do="pass --held-out",
-        )
-    return open_like(source, release.published)
-
-
 def manifest_of(examples: Dataset) -> Manifest | None:
     """The ground truth that lies beside the examples, if they are a folder that has one."""
     from radiotracer.recipes import Manifest
@@ -83,33 +57,9 @@ def manifest_of(examples: Dataset) -> Manifest | None:
 
 def network_of(run: Run, factory: str | None) -> nn.Module:
     """Build the run's network; the weights are drawn and thrown away, the caller's RNG kept."""
-    import torch
-    from torch import nn
+    from radiotracer.training.making import make_network
 
-    from radiotracer.training.building import build_model
-
-    with torch.random.fork_rng(devices=[]):
-        if factory is None:
-            return build_model(run.info.model)
-        module, _, function = factory.partition(":")
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            model = getattr(importlib.import_module(module), function)()
-        except Exception as error:  # it runs code of the user's
-            raise InputError(
-                expected="factory=module:function that can be imported and called",
-                came=f"{factory!r}: {type(error).__name__}: {error}",
-                do="check the names, and that the module lies in this folder or is installed",
-            ) from error
-        finally:
-            sys.path.pop(0)
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            expected="a factory that returns a torch.nn.Module",
-            came=type(model).__name__,
-            do="return the network",
-        )
-    return model
+    return make_network(run.info.model, factory)
 
 
 def rows_of(option: str, query: str) -> tuple[str, list[int]]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from radiotracer.errors import InputError
-from radiotracer.provenance.models import Outputs, Suspect, open_suspect
-from radiotracer.provenance.release import Release
-from radiotracer.runs import Run
-from radiotracer.training.networks import build_model
+if TYPE_CHECKING:
+    from radiotracer.provenance.models import Suspect
+    from radiotracer.provenance.release import Release
 
-Model = Annotated[
+# As in `radiotracer.provenance.models`, which a command's help is not to import.
+AccessName = Literal["weights", "scores", "labels"]
+OutputsName = Literal["logits", "probabilities", "labels", "losses"]
+
+SuspectModel = Annotated[
+    str,
+    Parameter(
+        help="The model: a run folder, a .safetensors, .pt, .pth or .onnx file, "
+        "python:module:function, or an http(s) address."
+    ),
+]
+Architecture = Annotated[
     str | None,
     Parameter(
         help="Of a .safetensors, .pt or .pth file: the reference network that it is for, with "
@@ -33,10 +39,11 @@ Step = Annotated[
     int | None, Parameter(help="Of a run: the checkpoint after so many steps; default the last.")
 ]
 GivenOutputs = Annotated[
-    Outputs | None,
+    OutputsName | None,
     Parameter(
         name="--outputs",
-        help="What the model gives; by default logits, or what a service says of its scores.",
+        help="What the model gives; by default logits, or what a service says of its scores. "
+        "Losses are a language model's: minus the log of the probability of a text.",
     ),
 ]
 HeadersFrom = Annotated[
@@ -52,55 +59,21 @@ def open_for(
     release: Release,
     text: str,
     *,
-    model: str | None = None,
+    architecture: str | None = None,
     factory: str | None = None,
     step: int | None = None,
-    outputs: Outputs | None = None,
+    outputs: OutputsName | None = None,
     headers_from: str | None = None,
 ) -> Suspect:
-    """A suspect that takes the release's images and knows its classes."""
-    protocol = release.protocol
+    """A suspect that takes the release's examples and knows its classes."""
+    from radiotracer.provenance.models import open_suspect
+
     return open_suspect(
         text,
-        channels=protocol.image_shape[2],
-        classes=len(protocol.class_names),
-        build=build_model,
-        model=model,
+        like=release.published,
+        architecture=architecture,
         factory=factory,
         step=step,
         outputs=outputs,
         headers_from=headers_from,
     )
-
-
-def reopened(release: Release, identity: Mapping[str, str]) -> Suspect:
-    """The suspect that evidence names, from where it was.
-
-    Raises:
-        InputError: It is of another kind than a run or weights, or no longer there.
-    """
-    kind, path = identity.get("kind"), identity.get("path", "")
-    model, factory = _network(identity.get("network", ""))
-    outputs: Outputs = "probabilities" if identity.get("outputs") == "probabilities" else "logits"
-    if kind == "run":
-        run = Run.open(Path(path), allow_interrupted=True)
-        file = identity.get("checkpoint")
-        step = next((each.step for each in run.checkpoints if each.file == file), None)
-        return open_for(release, path, factory=factory, step=step, outputs=outputs)
-    if kind in ("safetensors", "pt", "pth"):
-        return open_for(release, path, model=model, factory=factory, outputs=outputs)
-    raise InputError(
-        expected="evidence about a run or a file of weights",
-        came=f"a suspect of kind {kind!r}",
-        do="pass it with --suspect",
-    )
-
-
-def _network(text: str) -> tuple[str | None, str | None]:
-    """The model option or the factory by which an identity names a network."""
-    try:
-        held = json.loads(text)
-        pairs = [f"{name}={value}" for name, value in held["options"].items()]
-        return ",".join([held["name"], *pairs]), None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None, text or None

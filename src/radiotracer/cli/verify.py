@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Json, KeyFile, Marked
-from radiotracer.cli.recorded import open_like
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.suspects import (
+    Architecture,
     GivenOutputs,
     HeadersFrom,
-    Model,
     Step,
     SuspectFactory,
     open_for,
-    reopened,
 )
-from radiotracer.data import Dataset
 from radiotracer.errors import InputError
-from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.models import Suspect
-from radiotracer.provenance.release import Release
-from radiotracer.provenance.verify import Checked
-from radiotracer.provenance.verify import verify as check
-from radiotracer.provenance.wording import power
-from radiotracer.signing import Standing
-from radiotracer.training.networks import build_model
+
+if TYPE_CHECKING:
+    from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.models import Suspect
+    from radiotracer.provenance.release import Release
+    from radiotracer.provenance.verify import Checked
+    from radiotracer.signing import Standing
 
 _SIGNATURE = "signature"
 
@@ -51,7 +46,7 @@ def verify(
             "named in the evidence is opened only where the audit used its weights."
         ),
     ] = None,
-    model: Model = None,
+    architecture: Architecture = None,
     factory: SuspectFactory = None,
     step: Step = None,
     outputs: GivenOutputs = None,
@@ -63,47 +58,46 @@ def verify(
     signed_by: SignedBy = None,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
-    given = (model, factory, step, outputs, headers_from)
+    """Check the evidence of an audit: open the commitment, compute the test again.
+
+    Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
+    asked again. Where the audit used its weights, the file named in the evidence is opened, and has
+    to have the same SHA-256. Prints each thing that was checked with yes or no; exit status 0 only
+    if everything holds. Where the folder is signed, the signature has to hold, too.
+
+    Example: radiotracer verify audit --key my.key --marked marked
+    """
+    from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.verify import verify as check
+
+    given = (architecture, factory, step, outputs, headers_from)
     if suspect is None and any(each is not None for each in given):
         raise InputError(
-            expected="--suspect beside the options of a suspect",
+            expected="suspect= beside the options of a suspect",
             came="these options alone",
-            do="pass --suspect, or leave them out",
+            do="pass it, or leave them out",
         )
     held = Evidence.read(evidence)
     folder = evidence if evidence.is_dir() else evidence.parent
     standing = standing_of(folder, signed_by)
     secret = read_key(key)
-    release = Release.read(marked)
 
-    def opened() -> Suspect:
-        if suspect is None:
-            return reopened(release, held.suspect.identity)
+    def opened(release: Release) -> Suspect:
         return open_for(
             release,
-            suspect,
-            model=model,
+            suspect or "",
+            architecture=architecture,
             factory=factory,
             step=step,
             outputs=outputs,
             headers_from=headers_from,
         )
 
-    asks = suspect is not None or held.access == "weights"
     checks = _of_signature(standing)
     # Nothing that changed evidence names is opened.
     if all(each.holds for each in checks):
-        checks += check(
-            held,
-            folder,
-            marked,
-            release,
-            secret,
-            suspect=opened if asks else None,
-            held_out=_held_out(held, held_out, release),
-            build=build_model,
-        )
+        again = None if suspect is None else opened
+        checks += check(evidence, marked, secret, suspect=again, held_out=held_out)
     broken = [each for each in checks if not each.holds]
     if json:
         signer = None if standing is None else standing.signer
@@ -122,6 +116,8 @@ def verify(
 
 def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool) -> None:
     """Print each thing that was checked with yes or no."""
+    from radiotracer.provenance.wording import ten_to
+
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
@@ -130,36 +126,19 @@ def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool) -> No
     if all(each.holds for each in checks):
         out.print()
         out.print(
-            f"Everything holds: {evidence.verdict}, p at most {power(evidence.log10_p_value)}, "
-            f"{power(evidence.adjusted_log10_p_value)} after Holm."
+            f"Everything holds: {evidence.verdict}, p at most {ten_to(evidence.log10_p_value)}, "
+            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm."
         )
 
 
 def _of_signature(standing: Standing | None) -> tuple[Checked, ...]:
     if standing is None:
         return ()
+    from radiotracer.provenance.verify import Checked
+
     came = f"by {standing.signer}" if standing.holds else "; ".join(standing.broken)
     return (Checked(_SIGNATURE, standing.holds, came),)
 
 
 def _does(broken: list[Checked]) -> str:
     return "do" if len(broken) > 1 else "does"
-
-
-def _held_out(held: Evidence, source: str | None, release: Release) -> Callable[[], Dataset] | None:
-    """Opens the unmarked data of the audit; others than then are an error."""
-    used = held.held_out
-    if used is None:
-        return None
-
-    def unmarked() -> Dataset:
-        found = open_like(source or used.source, release.published)
-        if found.digest != used.digest:
-            raise InputError(
-                expected=f"the held-out images of the audit, digest {used.digest[:12]}",
-                came=f"others, digest {found.digest[:12]}",
-                do="pass the same with --held-out",
-            )
-        return found
-
-    return unmarked

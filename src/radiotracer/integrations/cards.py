@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radiotracer.data.modality import Modality, nouns
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
 from radiotracer.integrations.published import Published, published
@@ -105,21 +106,21 @@ def _rates(summary: Mapping[str, Any], detector: str, rule: str, *, has_referenc
 
 def _of_audit(evidence: Evidence) -> str:
     _require_supported(evidence)
-    looks = len(evidence.looks)
+    audits = len(evidence.audits)
     claim = wording.claim(
         evidence.verdict,
         evidence.inconclusive_because,
         evidence.log10_p_value,
         evidence.adjusted_log10_p_value,
-        looks,
+        audits,
     )
     passed = sum(each.passed for each in evidence.controls)
     digest = evidence.suspect.identity.get("sha256")
     rows = [
         ("model", evidence.suspect.name + (f", SHA-256 {digest}" if digest else "")),
-        ("asked for", f"{evidence.access}, {evidence.suspect.queries:,} images"),
-        ("p-value, at most", wording.power(evidence.log10_p_value)),
-        (f"after Holm over {looks} look{'s' * (looks != 1)}", _adjusted(evidence)),
+        ("asked for", f"{evidence.access}, {evidence.counted(evidence.suspect.queries)}"),
+        ("p-value, at most", wording.ten_to(evidence.log10_p_value)),
+        (f"after Holm over {audits} audit{'s' * (audits != 1)}", _adjusted(evidence)),
         ("level, committed to before", f"{evidence.alpha:g}"),
         ("controls passed", f"{passed} of {len(evidence.controls)}"),
         ("commitment", evidence.commitment),
@@ -140,7 +141,7 @@ def _of_audit(evidence: Evidence) -> str:
 
 
 def _adjusted(evidence: Evidence) -> str:
-    return wording.power(evidence.adjusted_log10_p_value)
+    return wording.ten_to(evidence.adjusted_log10_p_value)
 
 
 def _require_supported(evidence: Evidence) -> None:
@@ -167,21 +168,21 @@ def _require_supported(evidence: Evidence) -> None:
 
 
 def _of_data(data: Published) -> str:
-    n, names = len(data.examples), data.examples.class_names
+    n, names, modality = len(data.examples), data.examples.class_names, data.examples.modality
     marked = data.commitment is not None
     return (
         _front_matter(data)
         + "\n"
         + _text(
             f"# {plain(data.name)}",
-            f"{n:,} images in {len(names)} class{'es' * (len(names) != 1)}.",
-            _about_marks(data.commitment) if data.commitment is not None else "",
+            f"{nouns(modality, n)} in {len(names)} class{'es' * (len(names) != 1)}.",
+            _about_marks(data.commitment, modality) if data.commitment is not None else "",
             "## Cleaning\n\nSuspects of a radiotracer scan were reviewed by a person: some were "
             "dropped or relabelled. `CHANGES.md` counts them."
             if data.kind == "cleaned"
             else "",
             "## Check what you have",
-            "SHA-256 over every id, image and label, in order"
+            f"SHA-256 over every id, {modality.noun} and label, in order"
             + (", as in `data.json`" if data.kind != "cleaned" else "")
             + f": `{data.examples.digest}`"
             + ("\n\nThe commitment is in `commitment.json`." if marked else ""),
@@ -189,16 +190,17 @@ def _of_data(data: Published) -> str:
     )
 
 
-def _about_marks(commitment: str) -> str:
+def _about_marks(commitment: str, modality: Modality) -> str:
     return (
         "## These data are marked\n\n"
-        "Some of the images were changed under a secret key, so that training on these data can be "
-        "shown. How they were marked, and how models will be audited, is fixed by the commitment, "
-        f"SHA-256:\n\n    {commitment}\n\n"
+        f"Some of the {modality.name} were changed under a secret key, so that training on "
+        "these data can be shown. How they were marked, and how models will be audited, is fixed "
+        f"by the commitment, SHA-256:\n\n    {commitment}\n\n"
         "Where it was time-stamped, the stamp shows since when.\n\n"
         "To ask whether a model was trained on these data, turn to the publisher, who holds the "
         "key, with the model or a way to ask it: its scores or its labels may be enough. The "
-        "answer is a p-value with its controls. An audit that finds nothing clears nobody."
+        "answer is a p-value with its controls. An audit that finds nothing is "
+        "not evidence of innocence."
     )
 
 
@@ -213,7 +215,7 @@ def _front_matter(data: Published) -> str:
         # JSON's texts are YAML's, and nothing in them ends the line.
         f"pretty_name: {json.dumps(visible(data.name))}",
         "task_categories:",
-        "- image-classification",
+        f"- {data.examples.modality.noun}-classification",
         *([] if size is None else ["size_categories:", f"- {size}"]),
         "tags:",
         *(f"- {tag}" for tag in tags),

@@ -108,7 +108,7 @@ def _of_audit(folder: Path) -> Logged:
             "adjusted_log10_p_value": evidence.adjusted_log10_p_value,
             "effect": evidence.effect,
             "coins": float(evidence.coins),
-            "looks": float(len(evidence.looks)),
+            "audits": float(len(evidence.audits)),
             "queries": float(evidence.suspect.queries),
             "controls_failed": float(sum(not each.passed for each in evidence.controls)),
         },

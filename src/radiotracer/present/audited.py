@@ -24,7 +24,7 @@ class AuditControl(Frozen):
     passed: bool
 
 
-class AuditLook(Frozen):
+class PastAudit(Frozen):
     """One audit of the release; `adjusted` is its p-value after Holm over all."""
 
     time: Text
@@ -45,15 +45,16 @@ class Audited(Frozen):
         headline: The verdict in a few words.
         claim: And in one sentence.
         access: What was used of the suspect.
-        log10_p: Of this look alone.
-        adjusted_log10_p: After Holm over all looks.
+        log10_p: Of this audit alone.
+        adjusted_log10_p: After Holm over all audits.
         alpha: The level.
         effect: Its size.
         effect_means: What it counts.
-        queries: About how many images the suspect was asked.
+        queries: About how many examples the suspect was asked.
+        examples: What they are, in the plural.
         control_log10_p: The same test under keys that marked nothing.
         controls: All that was checked.
-        looks: All looks, the oldest first.
+        audits: All audits of the release, the oldest first.
         facts: How it was tested, row by row.
         numbers: What else was counted, row by row.
         alternatives: What else should be considered.
@@ -71,9 +72,10 @@ class Audited(Frozen):
     effect: float
     effect_means: Text
     queries: Count
+    examples: Text
     control_log10_p: tuple[LogP, ...]
     controls: tuple[AuditControl, ...]
-    looks: tuple[AuditLook, ...]
+    audits: tuple[PastAudit, ...]
     facts: Rows
     numbers: Rows
     alternatives: tuple[Text, ...]

@@ -33,7 +33,7 @@ def render(glance: Glance) -> str:
 
 
 def of_findings(findings: Findings) -> Glance:
-    """A scan: what was decided, the first suspects, and every detector's metrics if known."""
+    """A scan: what was decided, the first flagged examples, and detectors' metrics if known."""
     decision = findings.decision
     tone: Tone = "found" if decision.flagged else "ordinary"
     if decision.inconclusive is not None:
@@ -56,7 +56,7 @@ def of_findings(findings: Findings) -> Glance:
             Figure(name=name, value=value, context=context)
             for name, value, context in wording.key_figures(findings)
         ),
-        suspects=findings.suspects,
+        flagged=findings.flagged,
         tables=(_detectors(findings.detectors),) if known and findings.detectors else (),
         facts=findings.provenance,
         notes=findings.notes,
@@ -89,7 +89,7 @@ def of_reasons(reasons: Reasons, *, queries: int) -> Glance:
 def of_audited(audited: Audited) -> Glance:
     """An audit: the verdict, what it supports, and the controls."""
     tones: dict[str, Tone] = {"trained-on-marked-data": "found", "inconclusive": "inconclusive"}
-    looks = len(audited.looks)
+    audits = len(audited.audits)
     claim = audited.claim
     for log10_p in (audited.log10_p, audited.adjusted_log10_p):
         claim = claim.replace(f"10^{legible.exponent(log10_p)} ", f"{legible.chance(log10_p)} ")
@@ -108,7 +108,7 @@ def of_audited(audited: Audited) -> Glance:
             Figure(
                 name="After Holm",
                 value=legible.chance(audited.adjusted_log10_p),
-                context=f"over {looks} look{'s' * (looks != 1)}; the level is {audited.alpha:g}",
+                context=f"over {audits} audit{'s' * (audits != 1)}; the level is {audited.alpha:g}",
             ),
             Figure(
                 name="Effect", value=legible.effect(audited.effect), context=audited.effect_means

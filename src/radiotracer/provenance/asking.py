@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from torch import nn
-
+from radiotracer.data.modality import each_hash, nouns
 from radiotracer.errors import InputError
-from radiotracer.provenance.models import Access, Logged, Suspect, network_of
-from radiotracer.provenance.models.protocol import Images, Labels, Scores
-from radiotracer.provenance.models.query_log import image_digests
+from radiotracer.provenance.models import Logged, Suspect
+from radiotracer.provenance.models.protocol import Labels, Scores
+from radiotracer.provenance.models.wrapped import Wrapped
 
 Progress = Callable[[str, int, int], None]
 
-Wanted = Images | int
-"""The images that an audit will ask about or, where they are not made yet, how many."""
+Wanted = Any
+"""The examples that an audit will ask about, in the form of their modality or, where they are not
+made yet, how many (an int)."""
 
 
 def asked_through(
     suspect: Suspect,
     path: Path,
     *,
-    budget: int | None,
+    max_queries: int | None,
     wanted: Wanted,
     stage: str,
     progress: Progress,
@@ -33,28 +34,28 @@ def asked_through(
     Args:
         suspect: Who is asked.
         path: The log.
-        budget: About how many images the suspect may be asked; None: any number.
+        max_queries: About how many examples the suspect may be asked; None: any number.
         wanted: What the audit will ask about.
         stage: What `progress` calls it.
-        progress: Told what is answered, of how many images.
+        progress: Told what is answered, of how many examples.
         note: Told of answers that were damaged and are asked for again.
 
     Raises:
-        InputError: The file is no log of this suspect, or the budget is too small for what is not
-            answered yet; then nothing was asked.
+        InputError: The file is no log of this suspect, or `max_queries` is too small for what is
+            not answered yet; then nothing was asked.
     """
-    remote = suspect.identity.get("kind") in ("http", "python")
-    count = wanted if isinstance(wanted, int) else len(wanted)
+    count = wanted if isinstance(wanted, int) else suspect.modality.length(wanted)
     watched = _Watched(suspect, progress, stage, count)
+    batch = 32 if getattr(suspect, "costly", False) else 256
     try:
-        log = Logged(watched, path, budget=budget, batch=32 if remote else 256, mended=note)
+        log = Logged(watched, path, max_queries=max_queries, batch=batch, mended=note)
     except InputError as error:
         if not path.exists():
             raise
         raise InputError(
             expected=error.expected,
             came=error.came,
-            do=f"choose another --out, or remove {path}, what a stopped audit left",
+            do=f"choose another folder (out=), or remove {path}, what a stopped audit left",
         ) from error
     watched.done = count - _unanswered(log, wanted)
     _require_budget(log, wanted)
@@ -62,66 +63,48 @@ def asked_through(
 
 
 def _unanswered(log: Logged, wanted: Wanted) -> int:
-    """About how many images the suspect still has to be asked.
+    """About how many examples the suspect still has to be asked.
 
-    Of images that are not made yet, what was answered counts as answers to some: whether it is the
+    Of those that are not made yet, what was answered counts as answers to some: whether it is the
     log finds out later, before it asks about any.
     """
     if isinstance(wanted, int):
         return max(0, wanted - len(log.known))
-    return len(set(image_digests(wanted)) - log.known)
+    return len(set(each_hash(log.modality.hashes(wanted))) - log.known)
 
 
 def _require_budget(log: Logged, wanted: Wanted) -> None:
     new = _unanswered(log, wanted)
-    if log.budget is not None and log.asked + new > log.budget:
+    if log.max_queries is not None and log.asked + new > log.max_queries:
+        what = nouns(log.modality, new)
         raise InputError(
-            expected=f"a budget for the {new} images that this audit still asks about",
-            came=f"--budget {log.budget}, of which {log.asked} are used",
-            do=f"pass --budget {log.asked + new}; nothing more was asked",
+            expected=f"a budget for the {what} that this audit still asks about",
+            came=f"max_queries={log.max_queries}, of which {log.asked} are used",
+            do=f"pass max_queries={log.asked + new}; nothing more was asked",
         )
 
 
-class _Watched:
+class _Watched(Wrapped):
     """A suspect whose answers are counted for people who wait."""
 
     def __init__(self, suspect: Suspect, progress: Progress, stage: str, of: int) -> None:
-        self.suspect = suspect
+        super().__init__(suspect)
         self.done = 0
-        """How many images are answered."""
+        """How many examples are answered."""
         self._tell = progress
         self._stage = stage
         self._of = of
 
-    @property
-    def name(self) -> str:
-        return self.suspect.name
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        return self.suspect.identity
-
-    @property
-    def classes(self) -> int | None:
-        return self.suspect.classes
-
-    @property
-    def access(self) -> frozenset[Access]:
-        return self.suspect.access
-
-    def network(self) -> nn.Module:
-        return network_of(self.suspect)
-
-    def scores(self, images: Images) -> Scores:
-        answers = self.suspect.scores(images)
-        self._count(len(images))
+    def scores(self, content: Any) -> Scores:
+        answers = self.suspect.scores(content)
+        self._count(len(answers))
         return answers
 
-    def labels(self, images: Images) -> Labels:
-        answers = self.suspect.labels(images)
-        self._count(len(images))
+    def labels(self, content: Any) -> Labels:
+        answers = self.suspect.labels(content)
+        self._count(len(answers))
         return answers
 
-    def _count(self, images: int) -> None:
-        self.done += images
+    def _count(self, answers: int) -> None:
+        self.done += answers
         self._tell(self._stage, min(self.done, self._of), self._of)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from safetensors.torch import save
+from torch import Tensor
 
 from radiotracer.data import Dataset
+from radiotracer.data.modality import each_hash, nouns
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import write_text
 from radiotracer.provenance.commitment import Commitment
@@ -25,6 +28,45 @@ PUBLISHED = "release"
 
 _NAMED = 3
 """How many edited examples an error names."""
+
+
+def roots_of(
+    published: Dataset,
+    digests: NDArray[np.str_],
+    rows: NDArray[np.int64],
+    originals: Any,
+    arrays: Mapping[str, NDArray[Any]],
+) -> dict[str, str]:
+    """Merkle roots of everything: one entry per example, or per row of an array.
+
+    The rows too: whoever could say afterwards which example is which could choose its coin.
+
+    Args:
+        published: All n examples as published.
+        digests: SHA-256 of each of them when they were marked, shape (n,).
+        rows: Which are marked, shape (k,).
+        originals: Those before, in the form of their modality.
+        arrays: What else was planted, by name.
+    """
+    return {
+        "published": examples_root(published, digests),
+        "rows": merkle_root(_row_digests(rows)),
+        "originals": merkle_root(each_hash(published.modality.hashes(originals))),
+        **{f"planted/{name}": merkle_root(_row_digests(it)) for name, it in arrays.items()},
+    }
+
+
+def weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
+    """The file that a network's weights are sealed in."""
+    # Cloned: tied weights are written once under each of their names.
+    return save(
+        {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
+    )
+
+
+def weights_digest(weights: Mapping[str, Tensor] | None) -> str:
+    """SHA-256 of that file; of nothing where audits need no weights."""
+    return hashlib.sha256(b"" if weights is None else weights_bytes(weights)).hexdigest()
 
 
 def examples_root(published: Dataset, digests: Iterable[str]) -> str:
@@ -40,22 +82,20 @@ def examples_root(published: Dataset, digests: Iterable[str]) -> str:
     )
 
 
-def require_unedited(published: Dataset, digests: NDArray[np.str_], what: str) -> None:
+def require_unedited(published: Dataset, digests: NDArray[np.str_]) -> None:
     """Raise `InputError`, which names some of them, if examples were edited since they were marked.
 
     Args:
         published: As it is now, n examples.
         digests: SHA-256 of each of them then, shape (n,).
-        what: What the examples are, in the plural.
     """
-    edited = np.flatnonzero(published.digests != digests)
+    now = published.digests
+    edited = np.flatnonzero(now != digests)
     if len(edited):
-        named = ", ".join(
-            f"{published.ids[row]} ({published.digests[row][:12]})" for row in edited[:_NAMED]
-        )
+        named = ", ".join(f"{published.ids[row]} ({now[row][:12]})" for row in edited[:_NAMED])
         raise InputError(
-            expected=f"the published {what} as they were marked",
-            came=f"{len(edited)} that were edited since: {named}"
+            expected=f"the published {published.modality.name} as they were marked",
+            came=f"{nouns(published.modality, len(edited))} edited since: {named}"
             + " and more" * (len(edited) > _NAMED),
             do="restore the release folder; audit what was published",
         )
@@ -97,15 +137,6 @@ def write_bound(folder: Path, protocol: BaseModel, commitment: Commitment) -> No
     write_text(folder / COMMITMENT_FILE, text)
 
 
-def is_of_texts(folder: Path) -> bool:
-    """Whether the protocol of a release says that it is one of texts."""
-    try:
-        said = json.loads((folder / PROTOCOL_FILE).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(said, dict) and said.get("examples_are") == "texts"
-
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -113,12 +144,37 @@ def read_part(kind: type[_Model], path: Path, made_by: str) -> _Model:
     """A JSON file of a release.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: It is missing, damaged, or of another version.
     """
     try:
-        return parsed(kind, path.read_bytes())
+        content = path.read_bytes()
+        _require_version(kind, path, content)
+        return parsed(kind, content)
     except (OSError, ValueError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else "another content"
         raise DataError(
             expected=f"{path} as {made_by} wrote it", came=reason, do="restore it"
         ) from error
+
+
+def _row_digests(array: NDArray[Any]) -> Iterator[str]:
+    header = f"{array.dtype.str}{array.shape[1:]}".encode()
+    return (
+        hashlib.sha256(header + np.ascontiguousarray(row).tobytes()).hexdigest() for row in array
+    )
+
+
+def _require_version(kind: type[BaseModel], path: Path, content: bytes) -> None:
+    """Raise `DataError` if the file says that it is of a version that nobody here can read."""
+    try:
+        said = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    found = said.get("schema_version") if isinstance(said, dict) else None
+    known = kind.model_fields["schema_version"].default
+    if isinstance(found, int) and found != known:
+        raise DataError(
+            expected=f"version {known} of {path}",
+            came=f"version {found}",
+            do="use the version of radiotracer that wrote it, or mark again",
+        )

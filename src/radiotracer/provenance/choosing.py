@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from radiotracer.gradients import (
     last_layer_gradients,
     require_linear_head,
 )
+from radiotracer.provenance.design import Candidates
 from radiotracer.provenance.key import Key
 
 Policy = Literal["hardest", "random", "self-influence"]
@@ -38,22 +40,20 @@ LEFT_OUT = 0.01
 Reals = NDArray[np.float64]
 
 
-def choose(
-    examples: Dataset,
-    share: float,
+def choose_rows(
+    data: Dataset,
+    candidates: Candidates,
     policy: Policy,
     key: Key,
     *,
     models: Sequence[nn.Module] = (),
-    classes: Sequence[int] | None = None,
-    per_class: bool = True,
     batch_size: int = 500,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> NDArray[np.int64]:
-    """Choose the images to mark: of every class as many as its size asks for, or of all together.
+    """Choose the examples to mark: of every class as many as its size asks for, or of all together.
 
     ``random``: by an HMAC of the id under the key. It hangs on the id alone, and the next
-    version chooses the same images.
+    version chooses the same examples.
 
     ``hardest``: by the smallest margin, the probability of the own label less the largest other
     one. What networks find easy they know without having seen it, and their answer says little of
@@ -70,15 +70,12 @@ def choose(
     nothing.
 
     Args:
-        examples: The data, all of them; of texts there is only ``random``.
-        share: Of every class, in (0, 1): rounded to the nearest image, at least one.
+        data: All of them; networks look at images alone.
+        candidates: Which may be marked, and which share of them.
         policy: How.
         key: The secret.
         models: Networks that take the images and give a logit per class, whose scores are
             averaged; at least one unless `policy` is ``random``. Left as they were found.
-        classes: Which classes to mark; None is all.
-        per_class: Take the share of every class, as carriers need it; else of all of them together,
-            which takes more of the classes that are hard.
         batch_size: Images per pass.
         progress: Told ``"choosing"``, how many images the networks have seen, and of how many.
 
@@ -86,26 +83,26 @@ def choose(
         Rows, ascending, int64, shape (k,).
 
     Raises:
-        InputError: A share outside (0, 1), no image in the classes, no network where one is
-            needed, one that does not fit, or without a last linear layer (``self-influence``).
+        InputError: No network where one is needed, one that does not fit, or without a last linear
+            layer (``self-influence``).
         NotFiniteError: A network gives NaN or infinity.
     """
-    group = _groups(examples, classes, per_class=per_class)
-    counts = _counts(group, share)
+    group = _groups(data, candidates)
     if policy != "random" and not models:
         raise InputError(
-            expected="a network to choose images with", came="none", do="choose at random"
+            expected="a network to choose with",
+            came=f"policy={policy} and none",
+            do='pass one, or policy="random"',
         )
-    order = _mixed(key, examples.ids.tolist())
-    ease = np.zeros(len(examples))
+    order = _mixed(key, data.ids.tolist())
+    ease = np.zeros(len(data))
     if policy != "random":
-        require_images(examples, f"the policy {policy}")
-    for model in models:
-        require_outputs(model, examples)
-    if policy != "random":
-        ease = _ease(examples, policy, models, batch_size, progress)
+        require_images(data, f"the policy {policy}")
+        for model in models:
+            require_outputs(model, data)
+        ease = _ease(data, policy, models, batch_size, progress)
     chosen = []
-    for each, count in counts.items():
+    for each, size in _sizes(group).items():
         own = order[group[order] == each]
         own = own[np.argsort(ease[own], kind="stable")]
         tail = 0
@@ -113,68 +110,75 @@ def choose(
             tail = int((ease[own] <= LOWEST_MARGIN).sum())
         elif policy == "self-influence":
             tail = round(LEFT_OUT * len(own))
-        chosen.append(np.concatenate([own[tail:], own[:tail][::-1]])[:count])
+        ordered = np.concatenate([own[tail:], own[:tail][::-1]])
+        chosen.append(ordered[: _count(candidates.share, size)])
     return np.sort(np.concatenate(chosen))
 
 
-def how_many(
-    examples: Dataset,
-    share: float,
-    classes: Sequence[int] | None = None,
-    *,
-    per_class: bool = True,
-) -> int:
-    """How many images `choose` takes.
-
-    Raises:
-        InputError: A share outside (0, 1), a class that is not there, or no image in the classes.
-    """
-    return sum(_counts(_groups(examples, classes, per_class=per_class), share).values())
+def counts(data: Dataset, candidates: Candidates) -> list[int]:
+    """How many examples `choose_rows` takes: of each class, or of all together."""
+    sizes = _sizes(_groups(data, candidates)).values()
+    return [_count(candidates.share, size) for size in sizes]
 
 
 def smallest_share(
-    examples: Dataset,
-    images: int,
-    classes: Sequence[int] | None = None,
-    *,
-    per_class: bool = True,
+    data: Dataset, candidates: Candidates, enough: Callable[[list[int]], bool]
 ) -> float | None:
-    """The smallest share, up to its third digit, by which `choose` takes so many images.
+    """The smallest share, up to its third digit, by which `choose_rows` takes enough.
 
     Args:
-        examples: The data.
-        images: At least so many.
-        classes: Which classes to mark; None is all.
-        per_class: As for `choose`.
+        data: The data.
+        candidates: Which may be marked; their share is not looked at.
+        enough: Whether so many of each class, or of all together, are enough; if some are, more
+            are, too.
 
     Returns:
         In (0, 1); None where no share does.
-
-    Raises:
-        InputError: A class that is not there, or no image in the classes.
     """
-    sizes = _sizes(_groups(examples, classes, per_class=per_class)).values()
+    sizes = _sizes(_groups(data, candidates)).values()
 
-    def enough(share: float) -> bool:
-        return sum(_count(share, size) for size in sizes) >= images
+    def does(share: float) -> bool:
+        return enough([_count(share, size) for size in sizes])
 
     low, high = 0.0, 1.0
-    if not enough(high):
+    if not does(high):
         return None
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if does(middle) else (middle, high)
     digits = 2 - math.floor(math.log10(high))
     share = math.ceil(high * 10**digits) / 10**digits
     return share if share < 1 else None
 
 
+def of_classes(candidates: Candidates, data: Dataset, classes: Sequence[int]) -> Candidates:
+    """Those candidates alone that are of some classes.
+
+    Raises:
+        InputError: A class that is not there, or no candidate in the classes.
+    """
+    named = len(data.class_names)
+    strange = sorted(each for each in classes if not 0 <= each < named)
+    if strange:
+        raise InputError(
+            expected=f"classes from 0 to {named - 1}",
+            came=", ".join(map(str, strange)),
+            do="choose classes of the data",
+        )
+    inside = candidates.eligible & np.isin(data.labels, list(classes))
+    if not inside.any():
+        raise InputError(
+            expected=f"at least one {data.modality.noun} in the classes to mark",
+            came="none",
+            do=f"choose classes that have {data.modality.name}",
+        )
+    return replace(candidates, eligible=inside)
+
+
 def require_share(share: float) -> None:
     """Raise `InputError` unless the share lies in (0, 1)."""
     if not 0.0 < share < 1.0:
-        raise InputError(
-            expected="a fraction in (0, 1)", came=f"{share:g}", do="pass, say, --fraction 0.01"
-        )
+        raise InputError(expected="share= in (0, 1)", came=f"{share:g}", do="pass, say, share=0.01")
 
 
 def require_outputs(model: nn.Module, examples: Dataset) -> None:
@@ -194,42 +198,14 @@ def _count(share: float, size: int) -> int:
     return max(1, round(share * size))
 
 
-def _counts(group: NDArray[np.int64], share: float) -> dict[int, int]:
-    """How many to take of each group."""
-    require_share(share)
-    return {each: _count(share, size) for each, size in _sizes(group).items()}
-
-
 def _sizes(group: NDArray[np.int64]) -> dict[int, int]:
     counted: list[int] = np.bincount(group[group >= 0]).tolist()
     return {each: size for each, size in enumerate(counted) if size}
 
 
-def _groups(
-    examples: Dataset, classes: Sequence[int] | None, *, per_class: bool
-) -> NDArray[np.int64]:
-    """The group that each image's share is taken of, shape (n,); -1 where it is not to be marked.
-
-    Raises:
-        InputError: A class that is not there, or no image in the classes.
-    """
-    named = len(examples.class_names)
-    wanted = range(named) if classes is None else classes
-    strange = sorted(each for each in wanted if not 0 <= each < named)
-    if strange:
-        raise InputError(
-            expected=f"classes from 0 to {named - 1}",
-            came=", ".join(map(str, strange)),
-            do="choose classes of the data",
-        )
-    inside = np.isin(examples.labels, list(wanted))
-    if not inside.any():
-        raise InputError(
-            expected="at least one image in the classes to mark",
-            came="none",
-            do="choose classes that have images",
-        )
-    return np.where(inside, examples.labels if per_class else 0, -1)
+def _groups(data: Dataset, candidates: Candidates) -> NDArray[np.int64]:
+    """The group that each example's share is taken of, shape (n,); -1 where it is no candidate."""
+    return np.where(candidates.eligible, data.labels if candidates.per_class else 0, -1)
 
 
 def _mixed(key: Key, ids: list[str]) -> NDArray[np.int64]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.errors import InputError
 from radiotracer.provenance.finding import Control
+from radiotracer.provenance.key import Key
 from radiotracer.stats import uniformity
 
 CONTROLS = 1000
@@ -15,21 +17,39 @@ SOUND = -3.0
 """log10 p below which a control has failed: a sound audit fails one control in a thousand."""
 
 
-def uniform_control(log10_p: NDArray[np.float64], *, name: str = "fresh keys") -> Control:
-    """Whether a test accuses under keys that marked nothing as often as it may.
+def control_keys(source: Key | np.random.Generator, count: int) -> tuple[Key, ...]:
+    """Keys that marked nothing: what a test says under them is what it says of the innocent.
 
-    One-sided: p-values that are too large, as discrete tests have, cost power and accuse nobody.
+    Args:
+        source: The key whose audit they belong to (the same keys every time), or a generator.
+        count: How many; the first ones do not depend on it.
+
+    Raises:
+        InputError: A negative count.
+    """
+    if count < 0:
+        raise InputError(expected="a count of at least 0", came=str(count), do="pass 1000")
+    if isinstance(source, Key):
+        return tuple(Key(source.derive(f"control/{i}")) for i in range(count))
+    return tuple(Key(source.bytes(32)) for _ in range(count))
+
+
+def uniform_control(log10_p: NDArray[np.float64], *, name: str = "fresh keys") -> Control:
+    """Whether a test rejects the null under keys that marked nothing as often as it may.
+
+    One-sided: p-values that are too large, as discrete tests have, cost statistical
+    power and nothing else.
 
     Args:
         log10_p: What the test said under each key, shape (n,).
         name: What the keys are.
     """
     found = uniformity(log10_p)
-    accused = float(np.mean(log10_p <= -2.0))
+    rejected = float(np.mean(log10_p <= -2.0))
     return Control(
         name=name,
         expected="p-values uniform or larger (Kolmogorov-Smirnov, log10 p above -3)",
-        came=f"{found.count:,} keys, {accused:.1%} of them at p <= 0.01, "
+        came=f"{found.count:,} keys, {rejected:.1%} of them at p <= 0.01, "
         f"log10 p {found.excess_log10_p:z.1f}",
         passed=found.excess_log10_p > SOUND,
     )

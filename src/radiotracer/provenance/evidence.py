@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from radiotracer.data import MODALITIES
+from radiotracer.data.modality import nouns
 from radiotracer.errors import InputError, StorageError
 from radiotracer.files import write_text
-from radiotracer.provenance import Key, wording
+from radiotracer.provenance import wording
 from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.ledger import Look
+from radiotracer.provenance.key import Key
+from radiotracer.provenance.ledger import PastAudit
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.text_release import TextRelease
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.stats import uniformity
@@ -55,7 +58,7 @@ class Asked(_Part):
     Args:
         name: For people.
         identity: What it is: its kind, path or address, SHA-256.
-        queries: About how many images it was asked.
+        queries: About how many examples it was asked.
         log_sha256: Of the file with its answers.
     """
 
@@ -66,7 +69,7 @@ class Asked(_Part):
 
 
 class HeldOut(_Part):
-    """Unmarked images that the test used, by their source and `Dataset.digest`."""
+    """Unmarked examples that the test used, by their source and `Dataset.digest`."""
 
     source: str
     digest: Digest
@@ -97,11 +100,11 @@ class Evidence(_Part, Shown):
         verdict: What follows from it.
         claim: The verdict in one sentence that says no more than the p-value supports.
         inconclusive_because: Why nothing follows; None: something does.
-        log10_p_value: Of this look alone.
-        adjusted_log10_p_value: After Holm over all looks; this one is held against `alpha`.
+        log10_p_value: Of this audit alone.
+        adjusted_log10_p_value: After Holm over all audits; this one is held against `alpha`.
         alpha: The level that was committed to.
-        control_keys: With how many other keys' marks held-out images were shown; None: none were.
-        looks: All looks at the release until then, the present one among them.
+        control_keys: With how many other keys' marks held-out examples were shown; None: none were.
+        audits: All audits of the release until then, the present one among them.
         alternatives: What else should be considered.
     """
 
@@ -130,28 +133,44 @@ class Evidence(_Part, Shown):
     references: tuple[Asked, ...]
     held_out: HeldOut | None
     control_keys: int | None = None
-    looks: tuple[Look, ...]
+    audits: tuple[PastAudit, ...]
     alternatives: tuple[str, ...]
     created: str
     version: str
 
-    def write(self, folder: Path) -> None:
+    def __repr__(self) -> str:
+        """The verdict and what it stands on."""
+        return (
+            f"Evidence({self.verdict!r}, log10_p_value={self.log10_p_value:.6g}, "
+            f"adjusted_log10_p_value={self.adjusted_log10_p_value:.6g}, "
+            f"suspect={self.suspect.name[:100]!r}, access={self.access!r})"
+        )
+
+    __str__ = __repr__
+
+    def counted(self, count: int) -> str:
+        """So many examples in the words of their kind: ``"1,200 images"``."""
+        modality = MODALITIES.get(str(self.protocol.get("modality")))
+        return f"{count:,} examples" if modality is None else nouns(modality, count)
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
         """Write ``evidence.json``.
 
         Raises:
             StorageError: The disk refused.
         """
-        write_text(folder / EVIDENCE_FILE, self.model_dump_json(indent=2) + "\n")
+        write_text(Path(folder) / EVIDENCE_FILE, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> Evidence:
+    def read(cls, path: str | os.PathLike[str]) -> Evidence:
         """Read an audit's folder, or its ``evidence.json``.
 
         Raises:
             InputError: There is none, or it is something else.
             StorageError: It may not be read.
         """
-        file = path / EVIDENCE_FILE if path.is_dir() else path
+        file = Path(path)
+        file = file / EVIDENCE_FILE if file.is_dir() else file
         try:
             with file.open("rb") as stream:
                 return parsed(cls, stream.read(_MOST_BYTES))
@@ -171,11 +190,11 @@ class Evidence(_Part, Shown):
 
 def conclude(
     finding: Finding,
-    release: Release | TextRelease,
+    release: Release,
     key: Key,
     *,
     adjusted: float,
-    looks: Sequence[Look],
+    audits: Sequence[PastAudit],
     suspect: Asked,
     references: Sequence[Asked],
     held_out: HeldOut | None,
@@ -190,19 +209,19 @@ def conclude(
         finding: The facts.
         release: What was audited.
         key: Its key.
-        adjusted: The finding's log10 p after Holm over `looks`.
-        looks: All looks at the release, this one among them.
+        adjusted: The finding's log10 p after Holm over `audits`.
+        audits: All audits of the release, this one among them.
         suspect: Who was asked.
         references: Who else was.
-        held_out: Unmarked images that were used.
-        control_keys: How many the held-out images were marked with, too; None: none.
+        held_out: Unmarked examples that were used.
+        control_keys: How many the held-out examples were marked with, too; None: none.
         created: UTC, ISO 8601.
         version: Of radiotracer.
         positive: The known positive. Where even that was not found, finding nothing means nothing;
             what is found all the same stands.
     """
     protocol = release.protocol
-    because = wording.why_inconclusive(finding, protocol.design, protocol.alpha)
+    because = wording.why_inconclusive(finding, protocol.alpha)
     if because is None and adjusted > np.log10(protocol.alpha) and positive and not positive.passed:
         because = wording.BLIND
     verdict: Verdict = "no-evidence"
@@ -212,7 +231,7 @@ def conclude(
         verdict = "trained-on-marked-data"
     return Evidence(
         verdict=verdict,
-        claim=wording.claim(verdict, because, finding.log10_p, adjusted, len(looks)),
+        claim=wording.claim(verdict, because, finding.log10_p, adjusted, len(audits)),
         inconclusive_because=because,
         log10_p_value=finding.log10_p,
         adjusted_log10_p_value=adjusted,
@@ -240,16 +259,11 @@ def conclude(
         references=tuple(references),
         held_out=held_out,
         control_keys=control_keys,
-        looks=tuple(looks),
+        audits=tuple(audits),
         alternatives=wording.ALTERNATIVES[verdict],
         created=created,
         version=version,
     )
-
-
-def as_asked(name: str, identity: Mapping[str, str], queries: int, log_sha256: str) -> Asked:
-    """A model that was asked, for the evidence."""
-    return Asked(name=name, identity=dict(identity), queries=queries, log_sha256=log_sha256)
 
 
 def _summary(control_log10_p: Sequence[float]) -> ControlSummary:

@@ -35,7 +35,7 @@ class Finding(Shown):
     Args:
         access: What was used of the suspect.
         statistic: What was computed, in words.
-        null: What would have made it come so by chance, in words: the law of the p-value.
+        null: What would have made it come so by chance, in words: the null distribution.
         log10_p: log10 of the exact one-sided p-value, at most 0.
         effect: Effect size; 0 is expected by chance.
         effect_means: What `effect` counts, in words, with its range.
@@ -43,8 +43,9 @@ class Finding(Shown):
         control_log10_p: What the same test said under each of the fresh keys, any number.
         controls: All that was checked.
         details: Numbers for the report and for scripts, by name.
-        least_log10_p: The smallest log10 p that the test could have given, where that is known and
-            not a matter of coins; else None.
+        least_log10_p: The smallest log10 p that the test could have given; None where it cannot be
+            counted.
+        stands_on: What limits that, in words: ``"12 coins"``.
     """
 
     access: Access
@@ -58,3 +59,12 @@ class Finding(Shown):
     controls: tuple[Control, ...]
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     least_log10_p: float | None = None
+    stands_on: str = "the choices that it has"
+
+    def __repr__(self) -> str:
+        """The numbers; texts are for displays."""
+        return (
+            f"Finding(access={self.access!r}, log10_p={self.log10_p:.6g}, "
+            f"effect={self.effect:.4g}, coins={self.coins}, {len(self.controls)} controls, "
+            f"{sum(not each.passed for each in self.controls)} failed)"
+        )

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from radiotracer.errors import InputError
 from radiotracer.key_files import MARK_KEY, damaged, exposure, read_key_file, write_key_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["SECRET_BYTES", "Key", "exposure"]
 
@@ -93,6 +96,8 @@ class Key:
         What must come out the same in ten years may only use ``bit_generator.random_raw``: NumPy
         promises that stream for ever, but not how its distributions are made from it (NEP 19).
         """
+        import numpy as np
+
         words = np.frombuffer(self.derive(label, 16), dtype="<u8").astype(np.uint64)
         return np.random.Generator(np.random.Philox(key=words))
 
@@ -108,11 +113,13 @@ class Key:
         Returns:
             Shape (n,). An id that comes twice gets the same coin twice.
         """
+        import numpy as np
+
         secret = self.derive(label)
         bits = [hmac.digest(secret, each.encode(), "sha256")[0] >> 7 for each in ids]
         return np.array(bits, dtype=np.bool_)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new key file that only its owner can read (mode 0600), whole or not at all.
 
         Raises:
@@ -125,10 +132,10 @@ class Key:
             secret=self.secret.hex(),
             fingerprint=self.fingerprint,
         )
-        write_key_file(path, file.model_dump_json(indent=2) + "\n")
+        write_key_file(Path(path), file.model_dump_json(indent=2) + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> Key:
+    def read(cls, path: str | os.PathLike[str]) -> Key:
         """Read a key file.
 
         Raises:
@@ -136,6 +143,7 @@ class Key:
                 shows what the file holds.
             StorageError: It may not be read.
         """
+        path = Path(path)
         held = _File.parse(read_key_file(path, MARK_KEY))
         if held is None:
             raise damaged(path, MARK_KEY, "a file that is none, or only a part of one")

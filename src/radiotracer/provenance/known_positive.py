@@ -28,7 +28,7 @@ class Power(BaseModel):
         log10_p: By access.
         smallest_share: By access: which share would just have been found, as far as that can be
             told from one network; None where nothing was found to tell it from, where it is above
-            1, and for tags.
+            1, and where evidence does not grow with the share.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

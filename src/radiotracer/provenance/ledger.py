@@ -1,8 +1,8 @@
-"""The ledger of looks: each audit of a release counts, whatever came of it.
+"""The ledger of audits: each audit of a release counts, whatever came of it (multiple testing).
 
-Who asks often enough finds somebody to accuse. So every audit leaves a line in
-``sealed/looks.jsonl`` of the marked folder before anything of its result is shown, and what decides
-is the p-value after Holm's procedure over all lines. The same look again is no second one.
+Who audits often enough rejects a true null. So every audit leaves a line in
+``sealed/audits.jsonl`` of the marked folder before anything of its result is shown, and what
+decides is the p-value after Holm's procedure over all lines. The same audit again is no second one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.query_log import same_wherever
 from radiotracer.stats import holm
 
-LOOKS = "sealed/looks.jsonl"
+AUDITS = "sealed/audits.jsonl"
 
 SAME = 1e-9
 """Log10 p-values that differ by no more are the same."""
 
 
-class Look(BaseModel):
+class PastAudit(BaseModel):
     """One audit of a release.
 
     Args:
@@ -40,7 +40,7 @@ class Look(BaseModel):
         access: What was used of it.
         log10_p: What came.
         settings: What else the test was made with, where its p-values have so few values that two
-            looks can have the same; empty elsewhere.
+            audits can have the same; empty elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -54,8 +54,8 @@ class Look(BaseModel):
     log10_p: Annotated[float, Field(le=0.0)]
     settings: str = ""
 
-    def is_again(self, other: Look) -> bool:
-        """Whether both are one look: the same suspect, used in the same way, the same result."""
+    def is_again(self, other: PastAudit) -> bool:
+        """Whether both are one audit: the same suspect, used in the same way, the same result."""
         return (
             same_suspect(self.suspect, other.suspect)
             and self.access == other.access
@@ -65,71 +65,71 @@ class Look(BaseModel):
 
 
 @dataclass(frozen=True)
-class Looks:
-    """All looks at a release, the oldest first.
+class Ledger:
+    """All audits of a release, the oldest first.
 
     Args:
-        looks: All of them.
+        audits: All of them.
         note: What people should know about the file; None: nothing.
     """
 
-    looks: tuple[Look, ...]
+    audits: tuple[PastAudit, ...]
     note: str | None = None
 
 
-def read_looks(marked: Path) -> Looks:
-    """The looks at the release in the folder `marked`; none where there is no ledger yet.
+def read_ledger(marked: Path) -> Ledger:
+    """The audits of the release in the folder `marked`; none where there is no ledger yet.
 
     Raises:
-        DataError: A line is damaged. Without it nobody knows how many looks there were.
+        DataError: A line is damaged. Without it nobody knows how many audits there were.
         StorageError: It may not be read.
     """
-    path = marked / LOOKS
+    path = marked / AUDITS
     with storage_errors(path):
         content = path.read_bytes() if path.exists() else b""
     return _parsed(content, path)
 
 
-def add_look(marked: Path, look: Look) -> Looks:
-    """Write down a look, unless it is one that was written down before; give back all.
+def add_audit(marked: Path, audit: PastAudit) -> Ledger:
+    """Write down an audit, unless it is one that was written down before; give back all.
 
     The line is on the disk, whole, when this returns.
 
     Raises:
-        DataError: As for `read_looks`.
+        DataError: As for `read_ledger`.
         StorageError: The disk refused; the ledger is as it was.
     """
-    path = marked / LOOKS
+    path = marked / AUDITS
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b") as stream, _alone(stream):
             stream.seek(0)
             content = stream.read()
             found = _parsed(content, path)
-            if any(look.is_again(each) for each in found.looks):
+            if any(audit.is_again(each) for each in found.audits):
                 return found
             whole = content.rfind(b"\n") + 1
             try:
                 stream.truncate(whole)
-                stream.write(look.model_dump_json().encode() + b"\n")
+                stream.write(audit.model_dump_json().encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             except OSError:
                 os.truncate(path, whole)
                 raise
-    return Looks((*found.looks, look), found.note)
+    return Ledger((*found.audits, audit), found.note)
 
 
-def adjusted(looks: Sequence[Look], present: Look) -> float | None:
-    """Log10 p of the present look after Holm over all; None if it is not among them."""
-    at = next((row for row, each in enumerate(looks) if each.is_again(present)), None)
+def adjusted(audits: Sequence[PastAudit], present: PastAudit) -> float | None:
+    """Log10 p of the present audit after Holm over all; None if it is not among them."""
+    at = next((row for row, each in enumerate(audits) if each.is_again(present)), None)
     if at is None:
         return None
-    return float(holm(np.array([each.log10_p for each in looks]))[at])
+    return float(holm(np.array([each.log10_p for each in audits]))[at])
 
 
 def settings_of(control_keys: int | None, held_out: str | None) -> str:
-    """`Look.settings` of an audit.
+    """`PastAudit.settings` of an audit.
 
     Args:
         control_keys: How many held-out images were marked with; None: another test.
@@ -145,21 +145,21 @@ def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return same_wherever(one) == same_wherever(other)
 
 
-def _parsed(content: bytes, path: Path) -> Looks:
+def _parsed(content: bytes, path: Path) -> Ledger:
     *lines, last = content.split(b"\n")
-    looks = []
+    audits = []
     for number, line in enumerate(lines, start=1):
         try:
-            looks.append(Look.model_validate_json(line))
+            audits.append(PastAudit.model_validate_json(line))
         except ValidationError as error:
             raise DataError(
-                expected=f"one look in each line of {path}",
+                expected=f"one audit in each line of {path}",
                 came=f"another text in line {number}",
-                do="restore the file: without it nobody knows how often was looked",
+                do="restore the file: without it nobody knows how many audits there were",
             ) from error
     # Results are shown after their line is on the disk: nobody saw the one that broke off.
     note = f"the last line of {path} broke off and does not count" if last else None
-    return Looks(tuple(looks), note)
+    return Ledger(tuple(audits), note)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.data import Images
+from radiotracer.provenance.design import Change
+from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.release import Release
+
+
+def image_shape(protocol: Protocol) -> tuple[int, int, int]:
+    """Height, width and channels of the marked images."""
+    height, width, channels = (int(protocol.shape[it]) for it in ("height", "width", "channels"))
+    return height, width, channels
+
+
+def change_of_pixels(release: Release) -> Change:
+    """PSNR, and the largest change of a pixel, of the columns that `distortion` gave."""
+    psnr = release.planted.columns["psnr"]
+    seen = psnr[np.isfinite(psnr)]
+    numbers = {
+        "psnr": float(seen.mean()) if len(seen) else None,
+        "psnr_lowest": float(seen.min()) if len(seen) else None,
+        "max_difference": int(release.planted.columns["max_difference"].max()),
+    }
+    if not len(seen):
+        return Change("no pixel changed", numbers)
+    return Change(
+        f"PSNR {numbers['psnr']:.1f} dB (lowest {numbers['psnr_lowest']:.1f}), largest change "
+        f"{numbers['max_difference']} of 255",
+        numbers,
+    )
 
 
 def rounded(levels: Tensor) -> Tensor:

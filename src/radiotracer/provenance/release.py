@@ -2,18 +2,17 @@
 
     OUT/release/          the data to publish: a DATA argument, with the commitment beside it
     OUT/commitment.json   what to have time-stamped before that
-    OUT/sealed/           what only audits may see: originals, twins, manifest, protocol, extractor
+    OUT/sealed/           what only audits may see: originals, arrays, manifest, protocol, extractor
 
 The key is in none of them.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +21,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
-from radiotracer.data import Dataset, Images, open_data, save_examples
+from radiotracer.data import MODALITIES, Dataset, save_examples
+from radiotracer.data.modality import nouns
 from radiotracer.data.npz import read_arrays, write_npz
-from radiotracer.errors import DataError, InputError
-from radiotracer.files import atomic_file
+from radiotracer.data.saved import open_saved
+from radiotracer.errors import DataError
+from radiotracer.files import atomic_file, atomic_folder
 from radiotracer.provenance.bound import (
     COMMITMENT_FILE,
     PROTOCOL_FILE,
     PUBLISHED,
-    examples_root,
-    is_of_texts,
     read_commitment,
     read_part,
     require_unedited,
+    roots_of,
+    weights_bytes,
+    weights_digest,
     write_bound,
 )
 from radiotracer.provenance.commitment import Commitment, commit, require_opens
 from radiotracer.provenance.key import Key
-from radiotracer.provenance.merkle import merkle_root
 from radiotracer.provenance.protocol import Protocol
 from radiotracer.views import Shown
 
@@ -51,15 +52,20 @@ __all__ = [
     "COMMITMENT_FILE",
     "EXTRACTOR",
     "MANIFEST",
+    "ORIGINALS",
     "PROTOCOL_FILE",
     "PUBLISHED",
+    "Opened",
     "Planted",
     "Release",
+    "open_marked",
 ]
 
 MANIFEST = "sealed/manifest.parquet"
 ARRAYS = "sealed/arrays.npz"
 EXTRACTOR = "sealed/extractor.safetensors"
+ORIGINALS = "sealed/originals"
+"""A folder with the files of the examples' modality."""
 
 MADE_BY = "`radiotracer mark`"
 
@@ -68,17 +74,24 @@ _FROM_ANY_FILE = (OSError, LookupError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """What a design made of the chosen images; row ``i`` of every column is the same image.
+    """What a design made of the chosen examples; row ``i`` of every column is the same example.
 
     Args:
-        content: What to publish in their place, k examples.
+        content: What to publish in their place: k examples, in the form of their modality.
         columns: Numbers for the manifest by name, such as ``psnr``, each of shape (k,).
-        arrays: What else an audit needs, by name; any shapes, first axis first.
+        arrays: What else an audit needs, by name; any shapes, first axis first; texts in arrays of
+            fixed width.
+        extractor: The marking network's weights by name, where audits need it; else None.
     """
 
     content: Any
     columns: Mapping[str, NDArray[Any]]
     arrays: Mapping[str, NDArray[Any]]
+    extractor: Mapping[str, Tensor] | None = None
+
+    def __repr__(self) -> str:
+        """Names alone: the rest is sealed."""
+        return f"Planted(columns: {', '.join(self.columns)}; arrays: {', '.join(self.arrays)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +101,18 @@ class Release(Shown):
     Args:
         published: All n examples as published.
         rows: Which of them are marked, ascending, int64, shape (k,).
-        originals: These images before, uint8, shape (k, h, w, c).
+        originals: These examples before: k of them, in the form of their modality.
         planted: What was made of them.
         protocol: What was fixed.
-        extractor: The marking network's weights by name, where audits need it; else None.
         commitment: To all of this, and to the key.
-        digests: Of the published images when they were marked, shape (n,).
+        digests: Of the published examples when they were marked, shape (n,).
     """
 
     published: Dataset
     rows: NDArray[np.int64]
-    originals: Images
+    originals: Any
     planted: Planted
     protocol: Protocol
-    extractor: Mapping[str, Tensor] | None
     commitment: Commitment
     digests: NDArray[np.str_]
 
@@ -113,10 +124,8 @@ class Release(Shown):
         planted: Planted,
         protocol: Protocol,
         key: Key,
-        *,
-        extractor: Mapping[str, Tensor] | None = None,
     ) -> Release:
-        """Put the planted images into the data, and commit to the whole of it.
+        """Put the planted examples into the data, and commit to the whole of it.
 
         Args:
             examples: The data before.
@@ -124,22 +133,18 @@ class Release(Shown):
             planted: What to publish in their place.
             protocol: How it will be audited.
             key: The secret.
-            extractor: The marking network's weights, where audits need it.
         """
-        images = examples.content.copy()
-        images[rows] = planted.content
-        published = dataclasses.replace(examples, content=images)
-        originals = examples.content[rows]
-        roots = _roots(published, published.digests, rows, originals, planted)
+        published = examples.with_content(rows, planted.content)
+        originals = examples.modality.take(examples.content, rows)
+        roots = roots_of(published, published.digests, rows, originals, planted.arrays)
         return cls(
             published=published,
             rows=rows,
             originals=originals,
             planted=planted,
             protocol=protocol,
-            extractor=extractor,
             commitment=commit(
-                key, protocol.model_dump(mode="json"), _weights_digest(extractor), roots
+                key, protocol.model_dump(mode="json"), weights_digest(planted.extractor), roots
             ),
             digests=published.digests,
         )
@@ -154,73 +159,88 @@ class Release(Shown):
         """Labels of the marked examples, shape (k,)."""
         return self.published.labels[self.rows]
 
-    def require_committed(self, key: Key) -> None:
-        """Raise unless all of this, with this key, is what was committed to.
+    def __repr__(self) -> str:
+        """What may be told: nothing that is sealed."""
+        whole = nouns(self.published.modality, len(self.published))
+        return (
+            f"Release({len(self.rows):,} of {whole} marked by {self.protocol.design}, commitment "
+            f"{self.commitment.digest[:12]})"
+        )
+
+    def opened(self, key: Key) -> Opened:
+        """This release as what audits take, once all of it and the key are what was committed to.
 
         Raises:
-            InputError: It is not; the text names the key, the parts, or the edited examples.
+            InputError: They are not; the text names the key, the parts, or the edited examples.
         """
-        require_unedited(self.published, self.digests, "images")
+        require_unedited(self.published, self.digests)
         require_opens(
             self.commitment,
             key,
             self.protocol.model_dump(mode="json"),
-            _weights_digest(self.extractor),
-            _roots(self.published, self.digests, self.rows, self.originals, self.planted),
+            weights_digest(self.planted.extractor),
+            roots_of(self.published, self.digests, self.rows, self.originals, self.planted.arrays),
         )
+        return Opened(self, key)
 
-    def write(self, folder: Path) -> None:
-        """Write all of it into an existing, empty folder.
+    def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write all of it into a new folder, whole or not at all.
+
+        Args:
+            folder: The folder to make.
+            overwrite: Replace an earlier release.
 
         Raises:
+            InputError: The folder exists and must not be replaced.
             StorageError: The disk refused.
         """
-        (folder / PUBLISHED).mkdir()
-        (folder / "sealed").mkdir(mode=0o700)
-        about = {"commitment": self.commitment.digest}
-        save_examples(self.published, folder / PUBLISHED, provenance=about)
-        manifest = {
-            "id": self.ids,
-            "row": self.rows,
-            "label": self.labels,
-            **self.planted.columns,
-        }
-        with atomic_file(folder / MANIFEST) as temporary:
-            pq.write_table(pa.table(manifest), temporary, compression="zstd")
-        digests = np.frombuffer(bytes.fromhex("".join(self.digests)), dtype=np.uint8)
-        with atomic_file(folder / ARRAYS) as temporary:
-            write_npz(
-                temporary,
-                {
-                    "published_digests": digests.reshape(-1, 32),
-                    "originals": self.originals,
-                    **{f"planted/{name}": array for name, array in self.planted.arrays.items()},
-                },
-            )
-        if self.extractor is not None:
-            with atomic_file(folder / EXTRACTOR) as temporary:
-                temporary.write_bytes(_weights_bytes(self.extractor))
-        write_bound(folder, self.protocol, self.commitment)
+        with atomic_folder(Path(folder), marker=COMMITMENT_FILE, overwrite=overwrite) as made:
+            (made / PUBLISHED).mkdir()
+            (made / "sealed").mkdir(mode=0o700)
+            about = {"commitment": self.commitment.digest}
+            save_examples(self.published, made / PUBLISHED, provenance=about)
+            (made / ORIGINALS).mkdir()
+            originals = replace(self.published.take(self.rows), content=self.originals)
+            self.published.modality.save(originals, made / ORIGINALS)
+            manifest = {
+                "id": self.ids.tolist(),
+                "row": self.rows,
+                "label": self.labels,
+                **self.planted.columns,
+            }
+            with atomic_file(made / MANIFEST) as temporary:
+                pq.write_table(pa.table(manifest), temporary, compression="zstd")
+            digests = np.frombuffer(bytes.fromhex("".join(self.digests)), dtype=np.uint8)
+            with atomic_file(made / ARRAYS) as temporary:
+                write_npz(
+                    temporary,
+                    {
+                        "published_digests": digests.reshape(-1, 32),
+                        **{f"planted/{name}": it for name, it in self.planted.arrays.items()},
+                    },
+                )
+            if self.planted.extractor is not None:
+                with atomic_file(made / EXTRACTOR) as temporary:
+                    temporary.write_bytes(weights_bytes(self.planted.extractor))
+            write_bound(made, self.protocol, self.commitment)
 
     @classmethod
-    def read(cls, folder: Path) -> Release:
+    def read(cls, folder: str | os.PathLike[str]) -> Release:
         """Read what `write` wrote; whether it is what was committed to is for the key to say.
 
         Raises:
-            InputError: `folder` is no marked release.
+            InputError: `folder` is no marked release, or of a kind of examples that nobody knows.
             DataError: A part is missing, damaged, or does not belong to the others.
         """
+        folder = Path(folder)
         commitment = read_commitment(folder, MADE_BY)
-        if is_of_texts(folder):
-            raise InputError(
-                expected="a release of marked images",
-                came=f"one of texts in {folder}",
-                do="audit texts in Python: docs/how-to/audit-texts.md",
-            )
         protocol = read_part(Protocol, folder / PROTOCOL_FILE, MADE_BY)
-        published = open_data(str(folder / PUBLISHED))
+        modality = MODALITIES[protocol.modality]
+        published = open_saved(folder / PUBLISHED)
         arrays = read_arrays(folder / ARRAYS)
         try:
+            if published.modality is not modality:
+                raise ValueError(f"a protocol of {modality.name}")
             with (folder / MANIFEST).open("rb") as stream:
                 table = pq.ParquetFile(stream).read()
             columns = {name: table[name].to_numpy() for name in table.column_names}
@@ -230,25 +250,24 @@ class Release(Shown):
             columns.pop("label")
             if not np.array_equal(published.ids[rows], ids):
                 raise ValueError("the manifest speaks of other examples")
+            originals = modality.load(folder / ORIGINALS)
+            if modality.length(originals) != len(rows):
+                raise ValueError(f"{len(rows)} marked, {modality.length(originals)} originals")
             digests = np.array([each.tobytes().hex() for each in arrays.pop("published_digests")])
             if digests.shape != published.ids.shape:
                 raise ValueError(f"{len(published)} published examples, {len(digests)} digests")
-            planted = {
-                name.removeprefix("planted/"): array
-                for name, array in arrays.items()
-                if name.startswith("planted/")
-            }
-            return cls(
-                published=published,
-                rows=rows,
-                originals=arrays["originals"],
-                planted=Planted(published.content[rows], columns, planted),
-                protocol=protocol,
+            planted = Planted(
+                content=modality.take(published.content, rows),
+                columns=columns,
+                arrays={
+                    name.removeprefix("planted/"): array
+                    for name, array in arrays.items()
+                    if name.startswith("planted/")
+                },
                 extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
-                commitment=commitment,
-                digests=digests,
             )
-        except (*_FROM_ANY_FILE, pa.ArrowException, SafetensorError) as error:
+            return cls(published, rows, originals, planted, protocol, commitment, digests)
+        except (*_FROM_ANY_FILE, pa.ArrowException, SafetensorError, DataError) as error:
             raise DataError(
                 expected=f"the sealed half of a release in {folder / 'sealed'}",
                 came=re.sub(r"\s+", " ", str(error))[:200],
@@ -256,39 +275,30 @@ class Release(Shown):
             ) from error
 
 
-def _roots(
-    published: Dataset,
-    digests: NDArray[np.str_],
-    rows: NDArray[np.int64],
-    originals: Images,
-    planted: Planted,
-) -> dict[str, str]:
-    """Merkle roots of everything: one entry per example, or per row of an array.
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A release whose commitment was opened: `Release.opened` and `open_marked` make them.
 
-    The rows too: whoever could say afterwards which image is which could choose its coin.
+    Args:
+        release: All of it is what was committed to.
+        key: The one that opened it.
+        folder: Where it was read, and where the ledger of its audits lies; None: in memory alone.
     """
-    return {
-        "published": examples_root(published, digests),
-        "rows": merkle_root(_row_digests(rows)),
-        "originals": merkle_root(_row_digests(originals)),
-        **{name: merkle_root(_row_digests(array)) for name, array in planted.arrays.items()},
-    }
+
+    release: Release
+    key: Key
+    folder: Path | None = None
+
+    def __repr__(self) -> str:
+        """What may be told."""
+        return f"Opened({self.release!r}, {self.key!r})"
 
 
-def _weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
-    # Cloned: tied weights are written once under each of their names.
-    return save(
-        {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
-    )
+def open_marked(folder: str | os.PathLike[str], key: Key) -> Opened:
+    """Read a marked release and open its commitment: once for everything that an audit does.
 
-
-def _weights_digest(weights: Mapping[str, Tensor] | None) -> str:
-    """SHA-256 of the file that the weights are sealed in; of nothing where audits need none."""
-    return hashlib.sha256(b"" if weights is None else _weights_bytes(weights)).hexdigest()
-
-
-def _row_digests(array: NDArray[Any]) -> list[str]:
-    header = f"{array.dtype.str}{array.shape[1:]}".encode()
-    return [
-        hashlib.sha256(header + np.ascontiguousarray(row).tobytes()).hexdigest() for row in array
-    ]
+    Raises:
+        InputError: `folder` is no marked release, or this is not what was committed to.
+        DataError: A part is missing, damaged, or does not belong to the others.
+    """
+    return Opened(Release.read(folder).opened(key).release, key, Path(folder))

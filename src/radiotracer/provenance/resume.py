@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from pydantic import JsonValue
 
-from radiotracer.data import Dataset
 from radiotracer.errors import InputError, StorageError
 from radiotracer.files import remove_partial, storage_errors
+from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.models.query_lines import BEGINNING
 from radiotracer.provenance.models.query_log import same_wherever
@@ -68,24 +68,17 @@ def answers_kept(
 
 
 def what_is_asked(
-    release: Release,
-    suspect: Suspect,
-    references: Sequence[Suspect],
-    *,
-    access: Access,
-    held_out: Dataset | None,
-    control_keys: int | None,
+    release: Release, suspect: Suspect, *, access: Access, inputs: Inputs
 ) -> dict[str, JsonValue]:
     """What the answers of an audit belong to; nothing of it tells anything of the key.
 
     Args:
         release: What was marked.
         suspect: Who is asked.
-        references: Who else is.
-        access: What is used of them.
-        held_out: Unmarked data.
-        control_keys: How many other keys mark them; None: no key does.
+        access: What is used of it, and of references.
+        inputs: What else the audit has.
     """
+    held_out, control_keys = inputs.held_out, inputs.control_keys
     about: dict[str, JsonValue] = {
         "commitment": release.commitment.digest,
         "access": access,
@@ -96,8 +89,8 @@ def what_is_asked(
         about["radiotracer"] = version("radiotracer")
         about["torch"] = str(torch.__version__)
         about["threads"] = torch.get_num_threads()
-    names = ["suspect", *(f"reference {number}" for number in range(1, len(references) + 1))]
-    for name, asked in zip(names, (suspect, *references), strict=True):
+    names = ["suspect", *(f"reference {number}" for number in range(1, len(inputs.references) + 1))]
+    for name, asked in zip(names, (suspect, *inputs.references), strict=True):
         for what, value in same_wherever(asked.identity).items():
             about[f"{name}'s {what}"] = value
     return about
@@ -125,7 +118,7 @@ def _worth_keeping(
     ledger: FolderLedger, folder: Path, error: BaseException, *, budgeted: bool
 ) -> bool:
     logs = [log.read_bytes() for log in _logs(folder)]
-    if any(b'"image":' in log or not log.startswith(BEGINNING) for log in logs):
+    if any(b'"example":' in log or not log.startswith(BEGINNING) for log in logs):
         return True  # answers, or what may have been some
     if budgeted and any(b'"asked":' in log for log in logs):
         return True

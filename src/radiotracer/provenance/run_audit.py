@@ -1,4 +1,4 @@
-"""Audit a suspect and keep what came: evidence, page and answers, and the look in the ledger.
+"""Audit a suspect and keep what came: evidence, page and answers, and the audit in the ledger.
 
     OUT/evidence.json       what was found and what it supports
     OUT/report.html         the same for people
@@ -11,49 +11,36 @@ from there and asks nothing twice.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+from torch import nn
 
-from radiotracer.data import Dataset, require_images
+from radiotracer.data import Dataset
+from radiotracer.data.modality import nouns
+from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
-from radiotracer.provenance import Key
-from radiotracer.provenance.asking import Progress, Wanted, asked_through
-from radiotracer.provenance.audit import audit, best_access, require_control_keys_fit
-from radiotracer.provenance.carrier_test import Build
+from radiotracer.provenance.asking import Progress, asked_through
+from radiotracer.provenance.audit import access_of, audit_opened, design_of
+from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Asked, Evidence, HeldOut, conclude
-from radiotracer.provenance.held_out_marks import how_many, labels_of
+from radiotracer.provenance.held_out import held_out_for
 from radiotracer.provenance.kept import Kept
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import known_positive
-from radiotracer.provenance.ledger import Look, add_look, adjusted, settings_of
-from radiotracer.provenance.models import Access, Suspect
-from radiotracer.provenance.models.protocol import Images
-from radiotracer.provenance.release import Release
+from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
+from radiotracer.provenance.models import Access, Suspect, open_suspect
+from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
-from radiotracer.provenance.tag_test import tags_asked
-from radiotracer.provenance.twin_test import images_asked
+from radiotracer.runs import ModelSpec
 from radiotracer.views import page_of
 
 REPORT_FILE = "report.html"
 QUERIES_FILE = "queries.jsonl"
-
-
-@dataclass(frozen=True)
-class Done:
-    """An audit that was carried out.
-
-    Args:
-        evidence: What its folder says.
-        note: What people should know about the ledger; None: nothing.
-    """
-
-    evidence: Evidence
-    note: str | None
 
 
 def reference_file(number: int) -> str:
@@ -61,47 +48,51 @@ def reference_file(number: int) -> str:
     return f"reference-{number}.jsonl"
 
 
-def conduct(
-    marked: Path,
-    release: Release,
+def run_audit(
+    marked: str | os.PathLike[str] | Opened,
     key: Key,
-    suspect: Suspect,
-    out: Path,
+    suspect: Suspect | str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     access: Access | None = None,
-    references: Sequence[Suspect] = (),
-    held_out: Dataset | None = None,
-    build: Build | None = None,
+    references: Sequence[Suspect | str | os.PathLike[str]] = (),
+    held_out: Dataset | str | os.PathLike[str] | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
     control_keys: int | None = None,
-    budget: int | None = None,
+    max_queries: int | None = None,
     overwrite: bool = False,
     command: str = "",
     progress: Progress = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
-) -> Done:
-    """Audit, write the look into the ledger, then the folder; each whole or not at all.
+) -> Evidence:
+    """Audit, write the audit into the ledger, then the folder; each whole or not at all.
 
     Answers are kept as they come, in a hidden folder beside `out`: a call with the same arguments
     goes on where one was stopped, asks for no answer twice, and ends with the same evidence but for
     times. A batch that was sent and not answered is sent again, and counts twice.
 
     Args:
-        marked: The folder of the release.
-        release: What was read from it.
+        marked: The folder of the release; or what `open_marked` made of it, which is not read
+            again.
         key: Its key.
-        suspect: Who is asked.
+        suspect: Who is asked; a text is opened as `open_suspect` does it.
         out: The folder to write.
         access: What to use of the suspect; None is the most telling there is.
-        references: See `auditing.audit`.
-        held_out: See `auditing.audit`.
-        build: See `auditing.audit`.
-        control_keys: See `auditing.audit`.
-        budget: About how many images the suspect may be asked, by stopped calls, too; None: any
-            number.
+        references: Models of your own that cannot know the key, for more statistical power; see
+            `audit`.
+        held_out: Unmarked examples or a DATA argument, for designs that need some; None: the split
+            that belongs to the marked data.
+        build: See `audit`.
+        control_keys: See `audit`.
+        max_queries: About how many examples the suspect may be asked, by stopped calls, too; None:
+            any number.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
         command: What the user typed, for the page.
         progress: Told what is done, how much of it, and of how many.
-        note: Told, in words, that the audit goes on or can, and of damaged answers.
+        note: Told, in words, that the audit goes on or can, and of damaged answers or ledgers.
+
+    Returns:
+        What ``evidence.json`` says.
 
     Raises:
         InputError: The commitment does not open, the suspect cannot be audited so, its answers
@@ -109,35 +100,36 @@ def conduct(
             folder and no line in the ledger.
         StorageError: The disk refused.
     """
+    out = Path(out)
     require_new_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite)
-    release.require_committed(key)
-    access = access or best_access(release, suspect, control_keys=control_keys)
-    require_control_keys_fit(release, access, control_keys)
+    opened, folder = _opened(marked, key)
+    release = opened.release
+    suspect = _suspect(suspect, release.published)
+    inputs = Inputs(
+        references=tuple(_suspect(each, release.published) for each in references),
+        held_out=held_out_for(release, held_out),
+        control_keys=control_keys,
+        build=build,
+        progress=progress,
+    )
+    access = access_of(release, suspect, access, inputs)
     # What the owner found by another test of the same access says nothing of this one.
-    positive = known_positive(marked, access) if control_keys is None else None
-    labels = None if control_keys is None else labels_of(held_out, release)
-    wanted: Wanted = _wanted(release, key, held_out, access)
-    if control_keys is not None and labels is not None:
-        wanted = how_many(release, labels, control_keys)  # they are not marked yet
+    positive = known_positive(folder, access) if control_keys is None else None
+    wanted = design_of(release).questions(opened, access, inputs)
     suspects = {
         QUERIES_FILE: suspect,
-        **{reference_file(row): each for row, each in enumerate(references, start=1)},
+        **{reference_file(row): each for row, each in enumerate(inputs.references, start=1)},
     }
-    about = what_is_asked(
-        release,
-        suspect,
-        references,
-        access=access,
-        held_out=held_out,
-        control_keys=control_keys,
+    about = what_is_asked(release, suspect, access=access, inputs=inputs)
+    keeping = answers_kept(
+        out, about, overwrite=overwrite, budgeted=max_queries is not None, note=note
     )
-    keeping = answers_kept(out, about, overwrite=overwrite, budgeted=budget is not None, note=note)
     with keeping as (units, hidden):
         asked = [
             asked_through(
                 each,
                 hidden / name,
-                budget=None if row else budget,
+                max_queries=None if row else max_queries,
                 wanted=wanted,
                 stage="asking references" if row else "asking",
                 progress=progress,
@@ -146,32 +138,34 @@ def conduct(
             for row, (name, each) in enumerate(suspects.items())
         ]
         if before := sum(each.asked for each in asked):
-            note(f"the audit goes on: {before:,} images were asked about before")
-        finding = audit(
-            release,
-            key,
+            what = nouns(release.published.modality, before)
+            note(f"the audit goes on: {what} {'was' if before == 1 else 'were'} asked about before")
+        finding = audit_opened(
+            opened,
             asked[0],
             access,
-            references=asked[1:],
-            held_out=None if held_out is None else held_out.content,
-            held_out_labels=labels,
-            build=build,
-            control_keys=control_keys,
-            kept=Kept(units, note),
-            progress=progress,
+            Inputs(
+                references=asked[1:],
+                held_out=inputs.held_out,
+                control_keys=control_keys,
+                build=build,
+                kept=Kept(units, note),
+                progress=progress,
+            ),
         )
-        present = Look(
-            time=_now(),
+        used = None if inputs.held_out is None else inputs.held_out.digest
+        present = PastAudit(
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("radiotracer"),
             name=suspect.name,
             suspect=dict(suspect.identity),
             access=finding.access,
             log10_p=finding.log10_p,
-            settings=settings_of(control_keys, None if held_out is None else held_out.digest),
+            settings=settings_of(control_keys, used),
         )
-        # Before anything of the result is shown: a look that is not in the ledger never was.
-        ledger = add_look(marked, present)
-        after_holm = adjusted(ledger.looks, present)
+        # Before anything of the result is shown: an audit that is not in the ledger never was.
+        ledger = add_audit(folder, present)
+        after_holm = adjusted(ledger.audits, present)
         if after_holm is None:
             raise AssertionError(present)
         entries = [
@@ -188,42 +182,47 @@ def conduct(
             release,
             key,
             adjusted=after_holm,
-            looks=ledger.looks,
+            audits=ledger.audits,
             suspect=entries[0],
             references=entries[1:],
-            held_out=_described(held_out),
+            held_out=_described(inputs.held_out),
             control_keys=control_keys,
             created=present.time,
             version=present.version,
             positive=positive,
         )
-        with atomic_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite) as folder:
+        with atomic_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite) as made:
             for log in asked:
-                sealed = folder / log.path.name
+                sealed = made / log.path.name
                 sealed.touch(mode=0o600)
                 shutil.copyfile(log.path, sealed)
-            page = page_of(evidence, command=command)
-            write_text(folder / REPORT_FILE, page)
-            evidence.write(folder)
-    return Done(evidence, ledger.note)
+            write_text(made / REPORT_FILE, page_of(evidence, command=command))
+            evidence.write(made)
+    if ledger.note is not None:
+        note(ledger.note)
+    return evidence
+
+
+def _opened(marked: str | os.PathLike[str] | Opened, key: Key) -> tuple[Opened, Path]:
+    """The release, opened with this key, and where it lies."""
+    if not isinstance(marked, Opened):
+        marked = open_marked(marked, key)
+    if marked.key != key or marked.folder is None:
+        raise InputError(
+            expected="the folder of a release, or what open_marked made of it with this key",
+            came="a release opened with another key" if marked.folder else "one in memory alone",
+            do="pass the folder",
+        )
+    return marked, marked.folder
+
+
+def _suspect(given: Suspect | str | os.PathLike[str], like: Dataset) -> Suspect:
+    if isinstance(given, str | os.PathLike):
+        return open_suspect(given, like=like)
+    return given
 
 
 def _described(held_out: Dataset | None) -> HeldOut | None:
     if held_out is None:
         return None
     return HeldOut(source=held_out.source, digest=held_out.digest)
-
-
-def _wanted(release: Release, key: Key, held_out: Dataset | None, access: Access) -> Images:
-    """The images that the suspect will be asked about."""
-    if release.protocol.design == "twins":
-        return images_asked(release, access)
-    if release.protocol.design == "tags":
-        return tags_asked(release, key)
-    if held_out is not None and access == "scores":
-        return require_images(held_out, "this audit")
-    return np.empty((0, 1, 1, 1), dtype=np.uint8)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

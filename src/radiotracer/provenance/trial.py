@@ -3,64 +3,61 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.special import ndtri_exp
 
-from radiotracer.data import Images
-from radiotracer.provenance import Key
-from radiotracer.provenance.audit import USES, audit
+from radiotracer.data import Dataset
+from radiotracer.provenance.audit import audit_opened, design_of
+from radiotracer.provenance.design import Inputs, Progress
 from radiotracer.provenance.known_positive import Power
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.release import Release
-from radiotracer.training.loop import TrainConfig, train
-from radiotracer.training.networks import build_model
+from radiotracer.provenance.release import Opened
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train
 
 _LN10 = float(np.log(10.0))
 
 
 def power_of(
-    release: Release,
-    key: Key,
+    opened: Opened,
     training: TrainConfig,
     *,
-    held_out: Images | None = None,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    held_out: Dataset | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Power:
     """Train a network on what is to be published, and audit it in every way the design allows.
 
-    For tags no smallest share is estimated: they are as many at every share, and how many of them a
-    smaller one would teach cannot be told from one network.
+    Where evidence does not grow with the share as coins add up, no smallest share is estimated.
 
     Args:
-        release: The marked data.
-        key: Their secret.
+        opened: The marked data.
         training: How a suspect might train; its recording is thrown away.
-        held_out: For tests that need unmarked images.
+        held_out: For tests that need unmarked examples.
         progress: Told the epoch, how many examples of it are done, and how many there are.
 
     Raises:
-        InputError: The commitment does not open, or held-out images are missing.
+        InputError: Held-out examples are missing, or such a network cannot be trained.
     """
-    release.require_committed(key)
+    release = opened.release
     with tempfile.TemporaryDirectory() as folder:
         _, model = train(release.published, training, Path(folder) / "run", progress=progress)
-    suspect = network_suspect(model, "a network of our own", {"kind": "network"})
-    design, share = release.protocol.design, release.protocol.share
+    suspect = network_suspect(
+        model, "a network of our own", {"kind": "network"}, modality=release.published.modality
+    )
+    design, share, alpha = design_of(release), release.protocol.share, release.protocol.alpha
+    inputs = Inputs(held_out=held_out, progress=progress)
     found: dict[str, float] = {
-        access: audit(release, key, suspect, access, held_out=held_out, build=build_model).log10_p
-        for access in USES[design]
+        access: audit_opened(opened, suspect, access, inputs).log10_p for access in design.accesses
     }
-    alpha = release.protocol.alpha
     return Power(
         training=training.model_dump(mode="json"),
         share=share,
         alpha=alpha,
         log10_p=found,
         smallest_share={
-            access: None if design == "tags" else smallest_share(log10_p, share, alpha)
+            access: smallest_share(log10_p, share, alpha) if design.grows_with_share else None
             for access, log10_p in found.items()
         },
     )

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiotracer.data import Dataset
+from torch import nn
+
+from radiotracer.data import MODALITIES, Dataset, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
-from radiotracer.provenance import Key
-from radiotracer.provenance.audit import audit
-from radiotracer.provenance.carrier_test import Build
+from radiotracer.provenance.audit import audit_opened
+from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.evidence import Asked, Evidence, conclude
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.held_out_marks import labels_of
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
 from radiotracer.provenance.ledger import (
     SAME,
-    Look,
-    Looks,
+    Ledger,
+    PastAudit,
     adjusted,
-    read_looks,
+    read_ledger,
     same_suspect,
     settings_of,
 )
-from radiotracer.provenance.models import Suspect
+from radiotracer.provenance.models import Suspect, reopened
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.run_audit import QUERIES_FILE, reference_file
+from radiotracer.runs import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -47,34 +50,40 @@ class Checked:
 
 
 def verify(
-    evidence: Evidence,
-    folder: Path,
-    marked: Path,
-    release: Release,
+    audit: str | os.PathLike[str],
+    marked: str | os.PathLike[str],
     key: Key,
     *,
-    suspect: Callable[[], Suspect] | None = None,
-    held_out: Callable[[], Dataset] | None = None,
-    build: Build | None = None,
+    suspect: Suspect | Callable[[Release], Suspect] | None = None,
+    held_out: Dataset | str | os.PathLike[str] | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
 ) -> tuple[Checked, ...]:
     """Check everything that can be, and stop where the rest would mean nothing.
 
     Args:
-        evidence: What is checked.
-        folder: With its logs.
+        audit: The folder that `run_audit` wrote, or its ``evidence.json``.
         marked: The folder of the release.
-        release: What was read from it.
         key: Its key.
-        suspect: Opens the suspect, to ask it again; None: what was recorded is used.
-        held_out: Opens the held-out data that the test used, where it used some.
-        build: See `auditing.audit`.
+        suspect: The suspect, or what opens it for a release, to ask it again; None: what was
+            recorded is used, and the one that the evidence names is opened where the audit used its
+            weights.
+        held_out: The held-out data that the test used, or where they lie now; None: where they
+            were.
+        build: See `audit`.
+
+    Returns:
+        Each thing that was checked.
 
     Raises:
-        InputError: The suspect, or its records, are not there or cannot be used.
+        InputError: There is no evidence, or the suspect, its records, or the held-out data are not
+            there or cannot be used.
     """
+    audit, marked = Path(audit), Path(marked)
+    evidence, folder = Evidence.read(audit), audit if audit.is_dir() else audit.parent
+    release = Release.read(marked)
     checks = [_same("key", evidence.key, key.fingerprint)]
     try:
-        release.require_committed(key)
+        opened = release.opened(key)
         checks.append(Checked("commitment", True, f"opens: {release.commitment.digest[:12]}"))
     except InputError as error:
         return (*checks, Checked("commitment", False, error.came))
@@ -87,56 +96,85 @@ def verify(
             f"{release.protocol.design}, level {release.protocol.alpha:g}",
         ),
     ]
-    asked = _recorded(evidence.suspect, folder / QUERIES_FILE, checks) if suspect is None else None
-    if suspect is not None:
-        asked = suspect()
+    asked: Suspect | None
+    if suspect is None and evidence.access != "weights":
+        asked = _recorded(evidence, evidence.suspect, folder / QUERIES_FILE, checks)
+    else:
+        asked = _asked_again(evidence, release, suspect)
         same = same_suspect(asked.identity, evidence.suspect.identity)
         digest = asked.identity.get("sha256", "no digest")
         checks.append(Checked("suspect", same, f"{asked.name}, {digest[:12]}"))
     references = [
-        _recorded(each, folder / reference_file(number), checks)
+        _recorded(evidence, each, folder / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
     ]
     if asked is None or None in references or not all(each.holds for each in checks):
         return tuple(checks)
-    unmarked = None if held_out is None else held_out()
-    finding = audit(
-        release,
-        key,
-        asked,
-        evidence.access,
+    inputs = Inputs(
         references=[each for each in references if each is not None],
-        held_out=None if unmarked is None else unmarked.content,
-        held_out_labels=labels_of(unmarked, release) if evidence.control_keys else None,
+        held_out=_unmarked(evidence, release, held_out),
         build=build,
         control_keys=evidence.control_keys,
     )
-    ledger = read_looks(marked)
-    return (*checks, *_against(evidence, finding, release, key, ledger))
+    finding = audit_opened(opened, asked, evidence.access, inputs)
+    return (*checks, *_against(evidence, finding, release, key, read_ledger(marked)))
 
 
-def _recorded(asked: Asked, path: Path, checks: list[Checked]) -> Suspect | None:
+def _asked_again(
+    evidence: Evidence, release: Release, suspect: Suspect | Callable[[Release], Suspect] | None
+) -> Suspect:
+    """The suspect itself, opened anew."""
+    if suspect is None:
+        return reopened(evidence.suspect.identity, like=release.published)
+    return suspect(release) if callable(suspect) else suspect
+
+
+def _unmarked(
+    evidence: Evidence, release: Release, given: Dataset | str | os.PathLike[str] | None
+) -> Dataset | None:
+    """The unmarked data of the audit; others than then are an error."""
+    used = evidence.held_out
+    if used is None:
+        return None
+    if isinstance(given, Dataset):
+        found = given
+    else:
+        source = used.source if given is None else os.fspath(given)
+        found = open_data(source, like=release.published)
+    if found.digest != used.digest:
+        raise InputError(
+            expected=f"the held-out examples of the audit, digest {used.digest[:12]}",
+            came=f"others, digest {found.digest[:12]}",
+            do="pass the same (held_out=)",
+        )
+    return found
+
+
+def _recorded(
+    evidence: Evidence, asked: Asked, path: Path, checks: list[Checked]
+) -> Suspect | None:
     """The recorded answers, if they are those of the evidence; what was found goes to `checks`."""
     what = f"answers of {asked.name}"
     if path.is_file() and (digest := sha256_file(path)) != asked.log_sha256:
         checks.append(Checked(what, False, f"{path.name}, SHA-256 {digest[:12]}"))
         return None
     try:
-        recorded = RecordedAnswers(path, asked.name, asked.identity)
+        modality = MODALITIES[str(evidence.protocol.get("modality"))]
+        recorded = RecordedAnswers(path, asked.name, asked.identity, modality)
     except InputError as error:
         if not path.is_file():
             raise
         checks.append(Checked(what, False, error.came))
         return None
     same = recorded.asked == asked.queries
-    checks.append(Checked(what, same, f"{recorded.asked:,} images asked, {path.name}"))
+    checks.append(Checked(what, same, f"{evidence.counted(recorded.asked)} asked, {path.name}"))
     return recorded
 
 
 def _against(
-    evidence: Evidence, finding: Finding, release: Release, key: Key, ledger: Looks
+    evidence: Evidence, finding: Finding, release: Release, key: Key, ledger: Ledger
 ) -> list[Checked]:
-    present = Look(
+    present = PastAudit(
         time=evidence.created,
         version=evidence.version,
         name=evidence.suspect.name,
@@ -147,13 +185,13 @@ def _against(
             evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
         ),
     )
-    holm = adjusted(evidence.looks, present)
+    holm = adjusted(evidence.audits, present)
     again = conclude(
         finding,
         release,
         key,
         adjusted=0.0 if holm is None else holm,
-        looks=evidence.looks,
+        audits=evidence.audits,
         suspect=evidence.suspect,
         references=evidence.references,
         held_out=evidence.held_out,
@@ -179,9 +217,9 @@ def _against(
         _close("log10 p", evidence.log10_p_value, finding.log10_p),
         _close("log10 p after Holm", evidence.adjusted_log10_p_value, holm),
         Checked(
-            "looks",
-            evidence.looks == ledger.looks[: len(evidence.looks)],
-            f"{len(evidence.looks):,} then, {len(ledger.looks):,} in the ledger now",
+            "audits",
+            evidence.audits == ledger.audits[: len(evidence.audits)],
+            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now",
         ),
         *(
             Checked(what, _alike(evidence, again, fields), told[what])
@@ -205,7 +243,7 @@ def _same(what: str, then: str, now: str) -> Checked:
 
 def _close(what: str, then: float, now: float | None) -> Checked:
     if now is None:
-        return Checked(what, False, "this look is not among the looks")
+        return Checked(what, False, "this audit is not in the ledger")
     holds = abs(then - now) <= SAME
     return Checked(what, holds, f"{now:.9g}" if holds else f"{now:.9g}, not {then:.9g}")
 

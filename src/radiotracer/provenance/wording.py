@@ -7,7 +7,6 @@ from typing import Literal
 
 from radiotracer.legible import exponent as exponent_of
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.protocol import Design
 
 Verdict = Literal["trained-on-marked-data", "no-evidence", "inconclusive"]
 
@@ -57,7 +56,7 @@ BLIND = (
 """Why it is inconclusive where the test cannot see what it is to find."""
 
 
-def why_inconclusive(finding: Finding, design: Design, alpha: float) -> str | None:
+def why_inconclusive(finding: Finding, alpha: float) -> str | None:
     """Why nothing follows from a finding, in words; None where something does."""
     failed = [each.name for each in finding.controls if not each.passed]
     if failed:
@@ -67,32 +66,24 @@ def why_inconclusive(finding: Finding, design: Design, alpha: float) -> str | No
         )
     floor = finding.least_log10_p
     if floor is not None and floor > math.log10(alpha) + 1e-12:
-        few = "tags" if design == "tags" else "classes and control keys"
         return (
-            f"the test cannot show less than {power(floor)} with so few {few}, and the level is "
-            f"{alpha:g}"
-        )
-    # Carriers are directions, not coins: a single one can show any p-value.
-    least = -finding.coins * math.log10(2)
-    if design == "twins" and least > math.log10(alpha) + 1e-12:
-        return (
-            f"the test stands on {finding.coins} coin{'s' * (finding.coins != 1)}, which cannot "
-            f"show less than {power(least)}, and the level is {alpha:g}"
+            f"the test stands on {finding.stands_on}, which cannot show less than "
+            f"{ten_to(floor)}, and the level is {alpha:g}"
         )
     return None
 
 
 def claim(
-    verdict: Verdict, because: str | None, log10_p: float, adjusted: float, looks: int
+    verdict: Verdict, because: str | None, log10_p: float, adjusted: float, audits: int
 ) -> str:
     """The verdict in one sentence that says no more than the p-value supports.
 
     Args:
         verdict: As decided.
         because: Why it is inconclusive, if it is.
-        log10_p: Of this look.
+        log10_p: Of this audit.
         adjusted: The same after Holm.
-        looks: Over how many.
+        audits: Over how many.
     """
     if verdict == "inconclusive":
         return f"Inconclusive: {because}. Nothing follows, neither that it was trained on the " + (
@@ -100,8 +91,8 @@ def claim(
         )
     chance = (
         "were the model independent of the key, evidence this strong would come up with "
-        f"probability at most {power(log10_p)} ({power(adjusted)} after Holm over "
-        f"{looks} look{'s' * (looks != 1)})."
+        f"probability at most {ten_to(log10_p)} ({ten_to(adjusted)} after Holm over "
+        f"{audits} audit{'s' * (audits != 1)})."
     )
     if verdict == "no-evidence":
         return (
@@ -111,7 +102,7 @@ def claim(
     return f"Consistent with training on data derived from the marked release: {chance}"
 
 
-def power(log10_p: float) -> str:
+def ten_to(log10_p: float) -> str:
     """A p-value as a power of ten."""
     exponent = exponent_of(log10_p)
     return "1" if exponent == "0" else f"10^{exponent}"

@@ -161,6 +161,6 @@ def require_signable(folder: Path) -> None:
     if (folder / "sealed").is_dir():
         raise InputError(
             expected="a folder that stays as it is",
-            came=f"{folder}, in which every audit writes down a look",
+            came=f"{folder}, into whose ledger every audit is written",
             do=f"sign {folder / 'release'}, the half that is published",
         )

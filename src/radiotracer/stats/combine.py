@@ -36,10 +36,10 @@ def fisher(log10_p: ArrayLike) -> NDArray[np.float64]:
 
 
 def holm(log10_p: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values for the number of looks, by the step-down procedure of Holm (1979).
+    """Adjust p-values for the number of tests, by the step-down procedure of Holm (1979).
 
     Deciding by "adjusted <= alpha" errs on even one true null with probability at most alpha,
-    however the tests depend on each other. Every look must be among them, failed ones too.
+    however the tests depend on each other. Every test must be among them, failed ones too.
 
     Args:
         log10_p: Shape (m,), m at least 1, finite and at most 0.
@@ -57,7 +57,7 @@ def holm(log10_p: ArrayLike) -> NDArray[np.float64]:
         raise InputError(
             expected="p-values of shape (m,)",
             came=f"shape {given.shape}",
-            do="pass every look once",
+            do="pass every test once",
         )
     order = np.argsort(given, kind="stable")
     still_open = np.arange(given.size, 0, -1)

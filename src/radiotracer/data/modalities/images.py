@@ -38,10 +38,17 @@ class ImageModality:
 
     def require(self, content: Images, source: str) -> None:
         """Raise `DataError` unless these are 8-bit images, grey or RGB."""
-        if content.dtype != np.uint8 or content.ndim != 4 or content.shape[3] not in (1, 3):
+        is_array = isinstance(content, np.ndarray)
+        if (
+            not is_array
+            or content.dtype != np.uint8
+            or content.ndim != 4
+            or content.shape[3] not in (1, 3)
+        ):
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="uint8 images of shape (n, height, width, 1 or 3)",
-                came=f"{content.dtype} of shape {content.shape} from {source}",
+                came=f"{what} from {source}",
                 do="convert the images to 8-bit grey or RGB",
             )
 

@@ -43,6 +43,12 @@ class TextModality:
 
     def require(self, content: tuple[str, ...], source: str) -> None:
         """Raise `DataError` unless all are texts that UTF-8 can hold."""
+        if not isinstance(content, tuple | list):
+            raise DataError(
+                expected="a sequence of texts",
+                came=f"a {type(content).__name__} from {source}",
+                do="pass a tuple or a list of texts",
+            )
         for row, text in enumerate(content):
             if not isinstance(text, str) or not _is_unicode(text):
                 raise DataError(

@@ -6,11 +6,13 @@ import numpy as np
 import pyarrow as pa
 from pydantic import JsonValue
 
-from radiotracer.present import AuditControl, Audited, AuditLook, render_audit
+from radiotracer.data import MODALITIES
+from radiotracer.present import AuditControl, Audited, render_audit
+from radiotracer.present import PastAudit as ShownAudit
 from radiotracer.present import notebook as shown
 from radiotracer.present.controls import controls_column
 from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.ledger import Look, settings_of
+from radiotracer.provenance.ledger import PastAudit, settings_of
 from radiotracer.provenance.wording import HEADLINES
 from radiotracer.stats import holm
 from radiotracer.views import VIEWS, View
@@ -23,7 +25,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         evidence: What was found.
         command: What the user typed.
     """
-    now = Look(
+    now = PastAudit(
         time=evidence.created,
         version=evidence.version,
         name=evidence.suspect.name,
@@ -34,7 +36,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
             evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
         ),
     )
-    after = holm(np.array([each.log10_p for each in evidence.looks]))
+    after = holm(np.array([each.log10_p for each in evidence.audits]))
     return Audited(
         title=f"Audit of {evidence.suspect.name}",
         verdict=evidence.verdict,
@@ -47,10 +49,11 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         effect=evidence.effect,
         effect_means=evidence.effect_means,
         queries=evidence.suspect.queries,
+        examples=_nouns(evidence),
         control_log10_p=evidence.control_log10_p,
         controls=tuple(AuditControl(**each.model_dump()) for each in evidence.controls),
-        looks=tuple(
-            AuditLook(
+        audits=tuple(
+            ShownAudit(
                 time=each.time,
                 suspect=each.name,
                 identity=_identity(each.suspect),
@@ -59,7 +62,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
                 adjusted=adjusted,
                 is_present=each.is_again(now),
             )
-            for each, adjusted in zip(evidence.looks, after.tolist(), strict=True)
+            for each, adjusted in zip(evidence.audits, after.tolist(), strict=True)
         ),
         facts=_facts(evidence, command),
         numbers=tuple((name.replace("_", " "), _said(v)) for name, v in evidence.details.items()),
@@ -70,18 +73,18 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
 
 def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
     protocol = evidence.protocol
+    whole = evidence.counted(int(str(protocol.get("examples", 0))))
     rows = [
         ("Suspect", f"{evidence.suspect.name}: {_identity(evidence.suspect.identity)}"),
         ("Access", evidence.access),
         ("Statistic", evidence.statistic),
-        ("Law without training", evidence.null),
+        ("Null distribution", evidence.null),
         ("Independent coins", f"{evidence.coins:,}"),
         (
             "Marked",
-            f"{protocol.get('marked', 0):,} of {protocol.get('examples', 0):,} examples, "
-            f"design {protocol.get('design')}",
+            f"{protocol.get('marked', 0):,} of {whole}, design {protocol.get('design')}",
         ),
-        ("Level", f"{evidence.alpha:g}, over all looks"),
+        ("Level", f"{evidence.alpha:g}, over all audits"),
         ("Commitment", f"{evidence.commitment}, opened with the key"),
         ("Key", f"fingerprint {evidence.key}"),
         *(
@@ -98,12 +101,18 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
     return (*rows, *((("Command", command),) if command else ()))
 
 
+def _nouns(evidence: Evidence) -> str:
+    """What several of the examples are called that the suspect was asked about."""
+    modality = MODALITIES.get(evidence.protocol.get("modality"))
+    return "examples" if modality is None else f"{modality.noun}s"
+
+
 def _identity(identity: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in identity.items())
 
 
 def _brief(settings: str) -> str:
-    """Settings of a look without the digest in full."""
+    """Settings of an audit without the digest in full."""
     *before, digest = settings.split(" ")
     return " ".join([*before, digest[:12]])
 
@@ -120,8 +129,8 @@ def _said(value: JsonValue) -> str:
 
 def frame_of(evidence: Evidence) -> pa.Table:
     """One row: ``verdict, claim, suspect, access, log10_p_value, adjusted_log10_p_value, alpha,
-    effect, effect_means, coins, looks, controls, control_log10_p, commitment, key, created,
-    version``; `looks` is how many. All of it is copied: it is small.
+    effect, effect_means, coins, audits, controls, control_log10_p, commitment, key, created,
+    version``; `audits` is how many. All of it is copied: it is small.
     """
     names = ("log10_p_value", "adjusted_log10_p_value", "alpha", "effect", "effect_means", "coins")
     return pa.table(
@@ -131,7 +140,7 @@ def frame_of(evidence: Evidence) -> pa.Table:
             "suspect": [evidence.suspect.name],
             "access": [evidence.access],
             **{name: [getattr(evidence, name)] for name in names},
-            "looks": [len(evidence.looks)],
+            "audits": [len(evidence.audits)],
             "controls": controls_column(evidence.controls),
             "control_log10_p": pa.array([list(evidence.control_log10_p)], pa.list_(pa.float64())),
             **{name: [getattr(evidence, name)] for name in ("commitment", "key", "created")},

@@ -1,22 +1,32 @@
-"""Any model that answers batches of images, as a suspect."""
+"""Any model that answers batches of examples, as a suspect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.data import IMAGES
+from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
-from radiotracer.provenance.models.protocol import Access, Images, Labels, Scores
+from radiotracer.provenance.models.protocol import (
+    Access,
+    Answers,
+    Labels,
+    Outputs,
+    Scores,
+    require_access,
+    scores_of_none,
+)
 
-Ask = Callable[[Images], Scores | Labels]
+Ask = Callable[[Any], Scores | Labels]
 """A batch, never empty, to what `answers.checked` let pass: scores (n, columns) or labels (n,)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answering:
     """A suspect that is asked batch by batch.
 
@@ -25,54 +35,75 @@ class Answering:
         name: A short text for people.
         identity: For the evidence.
         classes: The least number of columns; None: any.
-        labels_only: Whether `ask` gives labels.
-        batch: How many images it is asked about at a time.
+        outputs: What the model gives, before `ask` made log-probabilities of it.
+        modality: What it is asked about.
+        batch: How many examples it is asked about at a time.
+        costly: Whether its answers may cost something: an audit keeps them a few at a time.
+
+    Raises:
+        InputError: `outputs` is none of the four.
     """
 
-    ask: Ask = field(repr=False)
+    ask: Ask
     name: str
     identity: Mapping[str, str]
     classes: int | None = None
-    labels_only: bool = False
+    outputs: Outputs = "logits"
+    modality: Modality = IMAGES
     batch: int = 256
+    costly: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the outputs once, here."""
+        if self.outputs not in get_args(Outputs):
+            raise InputError(
+                expected="outputs that are logits, probabilities, labels or losses",
+                came=repr(self.outputs),
+                do="say what the model answers",
+            )
+
+    def __repr__(self) -> str:
+        """Its name, and what is asked and had of it."""
+        return f"{type(self).__name__}({self.name!r:.150}, {self.outputs} of {self.modality.name})"
 
     @property
     def access(self) -> frozenset[Access]:
-        """Scores and labels, or labels only."""
-        return frozenset(("labels",) if self.labels_only else ("scores", "labels"))
+        """Scores and labels, or one of them only."""
+        only: dict[Outputs, tuple[Access, ...]] = {"labels": ("labels",), "losses": ("scores",)}
+        return frozenset(only.get(self.outputs, ("scores", "labels")))
 
-    def scores(self, images: Images) -> Scores:
+    @property
+    def answers(self) -> Answers:
+        """Losses, or classes."""
+        return "losses" if self.outputs == "losses" else "classes"
+
+    def scores(self, content: Any) -> Scores:
         """Log-probabilities, float64 of shape (n, columns); see `Suspect.scores`."""
-        if self.labels_only:
-            raise InputError(
-                expected=f"scores from {self.name}",
-                came="a suspect model that gives labels only",
-                do="ask for its labels, or choose a test that needs no more",
-            )
-        if not len(images):
-            return np.empty((0, self.classes or 0))
-        return self._in_batches(images).astype(np.float64)
+        require_access(self, "scores")
+        parts = self._in_batches(content)
+        return np.concatenate(parts).astype(np.float64) if parts else scores_of_none(self)
 
-    def labels(self, images: Images) -> Labels:
+    def labels(self, content: Any) -> Labels:
         """The class that it names, the first best where there are scores; int64 of shape (n,)."""
-        if not self.labels_only and len(images):
-            return np.asarray(self.scores(images).argmax(axis=1), dtype=np.int64)
-        return (self._in_batches(images) if len(images) else np.empty(0)).astype(np.int64)
+        require_access(self, "labels")
+        parts = self._in_batches(content)
+        if self.outputs != "labels":
+            parts = [part.argmax(axis=1) for part in parts]
+        return np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64)
 
-    def _in_batches(self, images: Images) -> NDArray[Any]:
-        if images.dtype != np.uint8 or images.ndim != 4:
-            raise InputError(
-                expected="uint8 images of shape (n, height, width, channels)",
-                came=f"{images.dtype} of shape {images.shape}",
-                do="pass the images of an Dataset",
-            )
-        starts = range(0, len(images), self.batch)
-        parts = [self.ask(images[start : start + self.batch]) for start in starts]
+    def _in_batches(self, content: Any) -> list[NDArray[Any]]:
+        self.modality.require(content, "what is asked")
+        rows = np.arange(self.modality.length(content))
+        parts = [
+            self.ask(self.modality.take(content, rows[start : start + self.batch]))
+            for start in range(0, len(rows), self.batch)
+        ]
         widths = sorted({part.shape[1:] for part in parts})
         if len(widths) > 1:
+            noun = self.modality.noun
             raise InputError(
-                expected=f"as many scores for one image as for another from {self.name}",
+                expected=f"as many scores for one {noun} as for another from {self.name}",
                 came=" and ".join(str(*width) for width in widths[:2]),
                 do="repair the suspect model's answers",
             )
-        return np.concatenate(parts)
+        return list(parts)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.errors import InputError, NotFiniteError
-from radiotracer.provenance.models.protocol import Images, Labels, Outputs, Scores
+from radiotracer.provenance.models.protocol import Labels, Outputs, Scores
 
 ROUNDING = 0.01
 """How far from 1 the sum of a row of probabilities may be: services round to a few decimals."""
@@ -34,12 +34,27 @@ _SURELY = 1e-3
 
 
 def checked(
-    raw: NDArray[Any], *, outputs: Outputs, n: int, classes: int | None, who: str
+    raw: NDArray[Any], *, outputs: Outputs, n: int, classes: int | None, who: str, noun: str
 ) -> Scores | Labels:
-    """Log-probabilities (n, columns), or with ``outputs="labels"`` labels (n,), of one batch."""
+    """Scores (n, columns), or with ``outputs="labels"`` labels (n,), of one batch.
+
+    Args:
+        raw: What came.
+        outputs: What it is.
+        n: How many examples were asked.
+        classes: How many columns scores of classes must have at least; None: one.
+        who: Names the model in errors.
+        noun: What one example is called in errors.
+
+    Raises:
+        NotFiniteError: NaN or infinity among scores.
+        InputError: They are something else.
+    """
     if outputs == "labels":
-        return to_labels(raw, n=n, who=who)
-    return to_scores(raw, outputs=outputs, n=n, classes=classes, who=who)
+        return to_labels(raw, n=n, who=who, noun=noun)
+    if outputs == "losses":
+        return -to_losses(raw, n=n, who=who, noun=noun)[:, None]
+    return to_scores(raw, outputs=outputs, n=n, classes=classes, who=who, noun=noun)
 
 
 def to_scores(
@@ -49,17 +64,17 @@ def to_scores(
     n: int,
     classes: int | None,
     who: str,
-    item: str = "image",
+    noun: str = "example",
 ) -> Scores:
     """Log-probabilities from a model's logits or probabilities.
 
     Args:
         raw: What came, meant to be of shape (n, columns).
-        outputs: What it is; not ``"labels"``.
-        n: How many images, or other items, were asked.
+        outputs: ``"logits"`` or ``"probabilities"``.
+        n: How many examples were asked.
         classes: How many columns there must be at least; None: one.
         who: Names the model in errors.
-        item: Names what was asked in errors.
+        noun: What one example is called in errors.
 
     Returns:
         float64, shape (n, columns), finite.
@@ -74,7 +89,7 @@ def to_scores(
         raise InputError(
             expected=f"{n} rows of scores from {who}",
             came=f"{raw.dtype} of shape {raw.shape}",
-            do=f"make it give one row per {item} and one column per class",
+            do=f"make it give one row per {noun} and one column per class",
         )
     if raw.shape[1] < least:
         raise InputError(
@@ -103,7 +118,7 @@ def to_scores(
     return np.asarray(values - np.log(np.exp(values).sum(axis=1, keepdims=True)))
 
 
-def to_labels(raw: NDArray[Any], *, n: int, who: str, item: str = "image") -> Labels:
+def to_labels(raw: NDArray[Any], *, n: int, who: str, noun: str = "example") -> Labels:
     """Class numbers from a model that gives nothing else.
 
     Returns:
@@ -114,9 +129,9 @@ def to_labels(raw: NDArray[Any], *, n: int, who: str, item: str = "image") -> La
     """
     if raw.shape != (n,) or (n and raw.dtype.kind not in "iu"):
         raise InputError(
-            expected=f"{n} whole numbers, one class per {item}, from {who}",
+            expected=f"{n} whole numbers, one class per {noun}, from {who}",
             came=f"{raw.dtype} of shape {raw.shape}",
-            do=f"make it give the number of one class per {item}",
+            do=f"make it give the number of one class per {noun}",
         )
     labels = raw.astype(np.int64)
     if n and labels.min() < 0:
@@ -128,9 +143,31 @@ def to_labels(raw: NDArray[Any], *, n: int, who: str, item: str = "image") -> La
     return labels
 
 
-def pixels_in_unit_range(images: Images) -> NDArray[np.float32]:
-    """uint8 (n, height, width, channels) to float32 in [0, 1], (n, channels, height, width)."""
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
+def to_losses(raw: NDArray[Any], *, n: int, who: str, noun: str = "example") -> Scores:
+    """Losses of whole examples, as a language model has them.
+
+    Returns:
+        float64, shape (n,), finite.
+
+    Raises:
+        NotFiniteError: NaN or infinity among them.
+        InputError: Other than n numbers.
+    """
+    if raw.shape != (n,) or (n and raw.dtype.kind not in "fiu"):
+        raise InputError(
+            expected=f"{n} losses, one per {noun}, from {who}",
+            came=f"{raw.dtype} of shape {raw.shape}",
+            do=f"make it give minus the log of the probability of each {noun}",
+        )
+    losses = raw.astype(np.float64)
+    bad = int((~np.isfinite(losses)).sum())
+    if bad:
+        raise NotFiniteError(
+            expected=f"finite losses from {who}",
+            came=f"{bad} NaN or infinite of {n}",
+            do="repair the model; its other answers cannot be relied on either",
+        )
+    return losses
 
 
 def _are_probabilities(values: Scores, tolerance: float) -> NDArray[np.bool_]:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from radiotracer.data.modalities.images import to_inputs
+from radiotracer.data import IMAGES, Dataset
+from radiotracer.data.inputs import Inputs, call, named
+from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
+from radiotracer.named import said
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
-from radiotracer.provenance.models.named import named_function, said
-from radiotracer.provenance.models.protocol import Access, Images, Labels, Outputs, Scores
+from radiotracer.provenance.models.protocol import Access, Labels, Outputs, Scores
 from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.runs import ModelSpec, Run, put_weights
 from radiotracer.runs.weights import require_finite_weights
+from radiotracer.training.building import build_model
+from radiotracer.training.making import Build, make_network, sizes
 
-Build = Callable[[ModelSpec], nn.Module]
-"""Makes a reference network from its description."""
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class NetworkSuspect(Answering):
     """A suspect whose weights can be looked at, not only asked.
 
@@ -34,7 +36,7 @@ class NetworkSuspect(Answering):
         module: The network. It belongs to the suspect and is in evaluation mode.
     """
 
-    module: nn.Module = field(repr=False)
+    module: nn.Module
 
     @property
     def access(self) -> frozenset[Access]:
@@ -51,44 +53,50 @@ def network_suspect(
     name: str,
     identity: Mapping[str, str],
     *,
+    modality: Modality = IMAGES,
     classes: int | None = None,
     outputs: Outputs = "logits",
 ) -> NetworkSuspect:
     """A network with its weights.
 
     Args:
-        module: Takes float32 images in [0, 1], (n, channels, height, width), gives (n, columns). It
-            is put into evaluation mode and belongs to the suspect from now on.
+        module: Takes what `modality` gives to networks (of images float32 in [0, 1], shape (n,
+            channels, height, width)), gives (n, columns). It is put into evaluation mode and
+            belongs to the suspect from now on.
         name: A short text for people.
         identity: For the evidence.
+        modality: What it is asked about.
         classes: The least number of columns; None: any.
         outputs: ``"logits"`` or ``"probabilities"``.
 
     Raises:
-        InputError: It is announced to give labels.
+        InputError: It is announced to give something else.
     """
-    if outputs == "labels":
+    if outputs not in ("logits", "probabilities"):
         raise InputError(
             expected="a network that gives logits or probabilities",
-            came='outputs="labels"',
-            do="open it as python:module:function if it gives labels",
+            came=f'outputs="{outputs}"',
+            do=f"open it as python:module:function if it gives {outputs}",
         )
     module.eval()
 
-    def ask(images: Images) -> Scores | Labels:
-        raw = _forward(module, images, name)
-        return checked(raw, outputs=outputs, n=len(images), classes=classes, who=name)
+    def ask(content: Any) -> Scores | Labels:
+        n = modality.length(content)
+        raw = _forward(module, modality.inputs(content, slice(0, n)), name)
+        return checked(raw, outputs=outputs, n=n, classes=classes, who=name, noun=modality.noun)
 
-    return NetworkSuspect(ask=ask, name=name, identity=identity, classes=classes, module=module)
+    return NetworkSuspect(ask, name, identity, classes, outputs, modality, module=module)
 
 
 def run_suspect(
     folder: Path,
-    build: Build,
+    build: Build = build_model,
     *,
+    modality: Modality = IMAGES,
+    like: Dataset | None = None,
+    channels: int | None = None,
     factory: str | None = None,
     step: int | None = None,
-    channels: int | None = None,
     classes: int | None = None,
     outputs: Outputs = "logits",
 ) -> NetworkSuspect:
@@ -97,15 +105,18 @@ def run_suspect(
     Args:
         folder: What `record` wrote. A training that did not end may be audited too.
         build: Makes the reference network that the run names.
+        modality: What it is asked about.
+        like: Examples of the kind that it is asked about; None: whether it is for such is not
+            checked.
+        channels: Where there are no such: how many channels images have.
         factory: ``module:function`` that makes another network.
         step: Which checkpoint, by its optimiser step; None: the last.
-        channels: How many channels the images have; None: not checked.
         classes: The least number of columns; None: any.
         outputs: What the network gives.
 
     Raises:
         RunError: There is no such run or checkpoint, or its bytes or shapes are others.
-        InputError: The network cannot be made.
+        InputError: The network cannot be made, or is for other examples.
         NotFiniteError: A weight is NaN or infinite.
     """
     run = Run.open(folder, allow_interrupted=True)
@@ -116,15 +127,16 @@ def run_suspect(
             came=str(step),
             do="choose one of these",
         )
-    own = run.info.model.options.get("channels")
-    if channels is not None and own not in (None, channels):
-        raise InputError(
-            expected=f"a run on images of {channels} channels in {folder}",
-            came=f"one on images of {own}",
-            do="pass the images and the model that belong together",
-        )
+    own = run.info.model.options
+    for what, value in sizes(run.info.model.name, like, channels).items():
+        if own.get(what) not in (None, value):
+            raise InputError(
+                expected=f"a run on {modality.noun}s of {value} {what} in {folder}",
+                came=f"one on {modality.noun}s of {own[what]}",
+                do=f"pass the {modality.noun}s and the model that belong together",
+            )
     checkpoint = run.checkpoints[-1] if step is None else steps[step]
-    network = make_network(run.info.model, build, factory)
+    network = make_network(run.info.model, factory, build=build)
     put_weights(network, run.weights(checkpoint))
     identity = {
         "kind": "run",
@@ -136,24 +148,28 @@ def run_suspect(
         "outputs": outputs,
     }
     name = f"{folder.resolve().name} at step {checkpoint.step}"
-    return network_suspect(network, name, identity, classes=classes, outputs=outputs)
+    return network_suspect(
+        network, name, identity, modality=modality, classes=classes, outputs=outputs
+    )
 
 
 def weights_suspect(
     path: Path,
-    build: Build,
+    build: Build = build_model,
     *,
-    model: ModelSpec | None = None,
+    modality: Modality = IMAGES,
+    spec: ModelSpec | None = None,
     factory: str | None = None,
     classes: int | None = None,
     outputs: Outputs = "logits",
 ) -> NetworkSuspect:
-    """A state dict, and the network that it is for: either `model` or `factory`.
+    """A state dict, and the network that it is for: either `spec` or `factory`.
 
     Args:
         path: A ``.safetensors``, ``.pt`` or ``.pth`` file.
-        build: Makes the reference network `model`.
-        model: Describes a reference network.
+        build: Makes the reference network `spec`.
+        modality: What it is asked about.
+        spec: Describes a reference network.
         factory: ``module:function`` that makes another network.
         classes: The least number of columns; None: any.
         outputs: What the network gives.
@@ -163,7 +179,7 @@ def weights_suspect(
         RunError: A tensor is missing, unknown, or of another shape.
         NotFiniteError: A weight is NaN or infinite.
     """
-    network = make_network(model, build, factory)
+    network = make_network(spec, factory, build=build)
     state, digest = read_state_dict(path)
     for name, own in network.state_dict().items():
         given = state.get(name)
@@ -181,63 +197,36 @@ def weights_suspect(
         "kind": path.suffix.lower().removeprefix("."),
         "path": str(path.resolve()),
         "sha256": digest,
-        "network": factory or (model.model_dump_json() if model else ""),
+        "network": factory or (spec.model_dump_json() if spec else ""),
         "outputs": outputs,
     }
-    return network_suspect(network, path.name, identity, classes=classes, outputs=outputs)
+    return network_suspect(
+        network, path.name, identity, modality=modality, classes=classes, outputs=outputs
+    )
 
 
-def make_network(spec: ModelSpec | None, build: Build, factory: str | None) -> nn.Module:
-    """A network with fresh weights, to be overwritten; torch's random state is as it was.
-
-    Raises:
-        InputError: Neither a description nor a factory, or the network cannot be made.
-    """
-    with torch.random.fork_rng(devices=[]):
-        if factory is None and spec is None:
-            raise InputError(
-                expected="the network that the weights are for",
-                came="the weights alone",
-                do="pass --model NAME for a reference network, or --factory module:function",
-            )
-        if factory is None and spec is not None:
-            return build(spec)
-        function = named_function(factory or "", "--factory")
-        try:
-            network = function()
-        except Exception as error:  # the user's code
-            raise InputError(
-                expected="a --factory that makes a network",
-                came=f"{factory!r}: {said(error)}",
-                do="make it work without arguments",
-            ) from error
-    if not isinstance(network, nn.Module):
-        raise InputError(
-            expected="a --factory that returns a torch.nn.Module",
-            came=type(network).__name__,
-            do="return the network",
-        )
-    return network
-
-
-def _forward(module: nn.Module, images: Images, name: str) -> NDArray[np.float64]:
-    inputs = to_inputs(images)
+def _forward(module: nn.Module, inputs: Inputs, name: str) -> NDArray[np.float64]:
     try:
         with torch.no_grad():
-            outputs = module(inputs)
-    except Exception as error:  # anybody's network, on images that it was not made for
+            logits = call(module, inputs)
+    except InputError:  # it answered, but with no tensor
+        raise
+    except Exception as error:  # anybody's network, on examples that it was not made for
         raise InputError(
-            expected=f"{name} to take float32 images of shape {tuple(inputs.shape)}",
+            expected=f"{name} to take {described(inputs)}",
             came=said(error),
-            do="pass the network and the images that belong together",
+            do="pass the network and the examples that belong together",
         ) from error
-    if not isinstance(outputs, Tensor):
-        raise InputError(
-            expected=f"one tensor from {name}",
-            came=f"a {type(outputs).__name__}",
-            do="pass a --factory whose network returns its logits alone",
-        )
-    return np.asarray(outputs.double().numpy())
+    return np.asarray(logits.double().numpy())
+
+
+def described(inputs: Inputs) -> str:
+    """What a network is given, in words: types and shapes."""
+    parts = [
+        f"{name} {str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}".strip()
+        for name, value in named(inputs).items()
+    ]
+    return ", ".join(parts)[:300]
 
 
 def _listed(steps: list[int]) -> str:

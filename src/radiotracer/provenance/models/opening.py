@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from radiotracer.data import IMAGES, Dataset
+from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
+from radiotracer.provenance.models.kind import KINDS, Given, Kind, Request
 from radiotracer.provenance.models.protocol import Outputs, Suspect
 
 if TYPE_CHECKING:
@@ -14,166 +18,119 @@ if TYPE_CHECKING:
 
     from radiotracer.runs import ModelSpec
 
-_TAKES: dict[str, set[str]] = {
-    "run": {"factory", "step"},
-    "weights": {"factory", "model"},
-    "onnx": set(),
-    "python": set(),
-    "http": {"headers_from"},
-}
-"""Which options a kind of suspect has a use for. Others are errors: they would change nothing."""
-
 
 def open_suspect(
-    text: str,
+    given: str | os.PathLike[str] | Callable[[Any], Any],
     *,
-    channels: int,
-    classes: int | None,
-    build: Callable[[ModelSpec], nn.Module],
-    factory: str | None = None,
-    model: str | None = None,
-    step: int | None = None,
+    like: Dataset | None = None,
+    modality: Modality | None = None,
+    channels: int | None = None,
+    classes: int | None = None,
     outputs: Outputs | None = None,
+    architecture: str | None = None,
+    factory: str | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
+    step: int | None = None,
     headers_from: str | None = None,
 ) -> Suspect:
-    """The suspect that `text` names.
+    """The suspect model that `given` names.
 
-    ==========================  ============================================
+    ==========================  ====================================================
     a folder                    a recorded run (`factory`, `step`)
-    ``.safetensors``            a state dict (`model` or `factory`)
+    ``.safetensors``            a state dict (`architecture` or `factory`)
     ``.pt``, ``.pth``           the same, in a process of its own
-    ``.onnx``                   an ONNX model
-    ``python:module:function``  a Python function, given uint8 images
+    ``.onnx``                   an ONNX model of examples that are numbers
+    ``python:module:function``  a Python function, given examples as they are
     ``http://``, ``https://``   a service (`headers_from`); see `service.py`
-    ==========================  ============================================
+    ==========================  ====================================================
 
     Args:
-        text: As above.
-        channels: How many channels the audit's images have.
+        given: As above, or the Python function itself.
+        like: Examples as the audit asks about: what follows from them need not be said.
+        modality: What it is asked about; None: what `like` is, or images.
+        channels: Of images, where there is no `like`: how many channels they have.
         classes: How many classes the audit's data have; a suspect may know more, these being its
-            first. None: any number.
-        build: Makes a reference network from its description.
-        factory: ``module:function`` that makes the network without arguments.
-        model: A reference network, as for `reference_spec`.
-        step: Which checkpoint of a run, by its optimiser step; None: the last.
+            first. None: as many as `like` has, or any number.
         outputs: What the model gives; None: logits, or what a service says of its scores.
+        architecture: The reference network that weights are for, with its options:
+            ``"resnet18,width=16"``.
+        factory: ``module:function`` that makes the network without arguments. It is run.
+        build: Makes a reference network from its description; None: radiotracer does.
+        step: Which checkpoint of a run, by its optimiser step; None: the last.
         headers_from: The environment variable with the headers of a service.
 
     Raises:
-        InputError: `text` is none of these, an option does not belong to it, or it cannot be
-            opened (`RunError` and `NotFiniteError` are InputErrors too).
+        InputError: It is none of these, an option does not belong to it, or it cannot be opened
+            (`RunError` and `NotFiniteError` are InputErrors too).
     """
-    kind = _kind(text)
-    options = {"factory": factory, "model": model, "step": step, "headers_from": headers_from}
-    _require_fitting(text, kind, options)
-    if kind == "http":
-        from radiotracer.provenance.models.service import service_suspect
-
-        if outputs not in (None, "labels"):
-            raise InputError(
-                expected='a service that says itself whether it gives "logits" or "probabilities"',
-                came=f'outputs="{outputs}"',
-                do="leave it out",
-            )
-        return service_suspect(
-            text, classes=classes, labels_only=outputs == "labels", headers_from=headers_from
-        )
-    outputs = outputs or "logits"
-    if kind == "python":
-        from radiotracer.provenance.models.function import function_suspect
-
-        return function_suspect(text.removeprefix("python:"), classes=classes, outputs=outputs)
-    path = Path(text)
-    if kind == "onnx":
-        from radiotracer.provenance.models.onnx_model import onnx_suspect
-
-        return onnx_suspect(path, channels=channels, classes=classes, outputs=outputs)
-    from radiotracer.provenance.models.network import run_suspect, weights_suspect
-
-    if kind == "run":
-        return run_suspect(
-            path,
-            build,
-            factory=factory,
-            step=step,
-            channels=channels,
-            classes=classes,
-            outputs=outputs,
-        )
-    spec = None if model is None else reference_spec(model, channels=channels, classes=classes)
-    return weights_suspect(
-        path, build, model=spec, factory=factory, classes=classes, outputs=outputs
-    )
-
-
-def reference_spec(text: str, *, channels: int, classes: int | None) -> ModelSpec:
-    """A reference network for the audit's data, e.g. ``"small-cnn"`` or ``"resnet18,width=16"``.
-
-    Raises:
-        InputError: It is written otherwise, or the number of classes is not known.
-    """
-    from radiotracer.runs import ModelSpec
-
-    name, *pairs = text.split(",")
-    options = {"channels": channels, "classes": classes}
-    for pair in pairs:
-        key, _, value = pair.partition("=")
-        if not (key.isidentifier() and value.isascii() and value.isdigit() and len(value) < 10):
-            raise InputError(
-                expected="a reference network and its options, such as resnet18,width=16",
-                came=repr(text),
-                do="write it so",
-            )
-        options[key] = int(value)
-    if options["classes"] is None:
-        raise InputError(
-            expected=f"the number of classes of {name}",
-            came="none",
-            do=f"write {name},classes=10 or as many as it has",
-        )
-    return ModelSpec(name=name, options={key: n for key, n in options.items() if n is not None})
-
-
-def _kind(text: str) -> str:
-    if text.lower().startswith(("http://", "https://")):
-        return "http"
-    if text.startswith("python:"):
-        return "python"
-    path = Path(text)
-    by_suffix = {
-        ".safetensors": "weights",
-        ".pt": "weights",
-        ".pth": "weights",
-        ".onnx": "onnx",
+    what: Given = os.fspath(given) if isinstance(given, os.PathLike) else given
+    options = {
+        "architecture": architecture,
+        "build": build,
+        "factory": factory,
+        "headers_from": headers_from,
+        "step": step,
     }
-    try:
-        there, folder = path.exists(), path.is_dir()
-    except OSError:  # a name that no file can have, or nobody may look
-        there, folder = False, False
-    if folder:
-        return "run"
-    kind = by_suffix.get(path.suffix.lower())
-    if kind is None:
-        raise InputError(
-            expected="a suspect model: a run folder, a .safetensors, .pt, .pth or .onnx file, "
-            "python:module:function, or an http(s) address",
-            came=f"{text!r}, {'another file' if there else 'which is not there'}",
-            do="check the path, or wrap the model in a Python function",
-        )
-    return kind
-
-
-def _require_fitting(text: str, kind: str, options: Mapping[str, object]) -> None:
-    given = [name for name, value in options.items() if value is not None]
-    used = _TAKES[kind]
-    unused = [name for name in given if name not in used]
+    options = {name: value for name, value in options.items() if value is not None}
+    kind = _kind(what)
+    unused = [name for name in options if name not in kind.options and name != "build"]
     if unused:
+        used = ", ".join(sorted(kind.options - {"build"})) or "none"
         raise InputError(
-            expected=f"options that {text} has a use for ({', '.join(sorted(used)) or 'none'})",
+            expected=f"options that {what} has a use for ({used})",
             came=", ".join(unused),
             do="leave them out",
         )
-    if "factory" in given and "model" in given:
-        raise InputError(
-            expected="either a reference network or a factory", came="both", do="leave one out"
+    return kind.open(
+        Request(
+            given=what,
+            modality=modality or (IMAGES if like is None else like.modality),
+            like=like,
+            channels=channels,
+            classes=len(like.class_names) if classes is None and like is not None else classes,
+            outputs=outputs,
+            options={name: value for name, value in options.items() if name in kind.options},
         )
+    )
+
+
+def reopened(identity: Mapping[str, str], *, like: Dataset) -> Suspect:
+    """The suspect that evidence names, from where it was.
+
+    Args:
+        identity: Of the suspect.
+        like: Examples as the audit asks about.
+
+    Raises:
+        InputError: It is of a kind that is not opened again so, or no longer there.
+    """
+    for kind in KINDS.values():
+        arguments = kind.arguments(identity)
+        if arguments is not None:
+            return open_suspect(like=like, **arguments)
+    raise InputError(
+        expected="evidence about a run or a file of weights",
+        came=f"a suspect of kind {identity.get('kind')!r}",
+        do="pass the suspect (suspect=)",
+    )
+
+
+def _kind(given: Given) -> Kind:
+    found = next((kind for kind in KINDS.values() if kind.matches(given)), None)
+    if found is not None:
+        return found
+    forms = [kind.form for kind in KINDS.values()]
+    failed = [f"{name}: {why}" for name, why in KINDS.failures.items()]
+    raise InputError(
+        expected=f"a suspect model: {', '.join(forms[:-1])}, or {forms[-1]}",
+        came=f"{given!r:.200}, {'another file' if _is_there(given) else 'which is not there'}",
+        do="check the path, or wrap the model in a Python function"
+        + f" ({'; '.join(failed)})" * bool(failed),
+    )
+
+
+def _is_there(given: Given) -> bool:
+    try:
+        return Path(str(given)).exists()
+    except OSError:  # a name that no file can have, or nobody may look
+        return False

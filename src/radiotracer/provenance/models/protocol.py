@@ -1,13 +1,14 @@
-"""What an audit may ask of a suspect model, whatever kind of model it is."""
+"""What an audit may ask of a suspect model, whatever kind of model it is and whatever it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
 Access = Literal["weights", "scores", "labels"]
 """What can be had of a suspect: its network, a score per class, or only the class it names."""
 
-Outputs = Literal["logits", "probabilities", "labels"]
-"""What a model's answers are. Log-probabilities are logits too: normalising leaves them alone."""
+Outputs = Literal["logits", "probabilities", "labels", "losses"]
+"""What a model's answers to n examples are: a row each, (n, columns), or for the last two (n,).
 
-Images = NDArray[np.uint8]
+Log-probabilities are logits too: normalising leaves them alone. Losses are those of a language
+model: minus the natural logarithm of the probability of the whole example.
+"""
+
+Answers = Literal["classes", "losses"]
+"""What scores are about: the classes of an example, or the example itself."""
+
 Scores = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -27,12 +34,17 @@ Labels = NDArray[np.int64]
 class Suspect(Protocol):
     """A model under audit.
 
+    What it is asked about are examples in the own form of its modality: images as uint8 of shape
+    (n, height, width, channels), texts as a sequence of n; n may be 0.
+
     Args:
         name: A short text for people.
         identity: For the evidence: its kind, its path or address, the SHA-256 of what files it has.
+        modality: What it is asked about.
+        answers: What its scores are about.
         classes: How many classes its scores have at least, which are the audit's first ones; None
             where that was not asked.
-        access: What it gives. Scores come with labels, weights with both.
+        access: What it gives. Scores of classes come with labels, weights with both.
     """
 
     @property
@@ -46,6 +58,16 @@ class Suspect(Protocol):
         ...
 
     @property
+    def modality(self) -> Modality:
+        """What it is asked about."""
+        ...
+
+    @property
+    def answers(self) -> Answers:
+        """What its scores are about."""
+        ...
+
+    @property
     def classes(self) -> int | None:
         """The least number of columns that scores have; None: any number."""
         ...
@@ -55,31 +77,34 @@ class Suspect(Protocol):
         """What can be had of it."""
         ...
 
-    def scores(self, images: Images) -> Scores:
-        """Log-probabilities, finite, normalised over the columns in float64.
+    def scores(self, content: Any) -> Scores:
+        """Log-probabilities, finite: of the classes, or with ``answers="losses"`` of the examples.
 
         Args:
-            images: uint8, shape (n, height, width, channels), 0 to 255; n may be 0.
+            content: n examples in the form that its modality has for them.
 
         Returns:
-            Shape (n, columns), columns >= `classes`.
+            Shape (n, columns), columns >= `classes`, normalised over the columns in float64; of
+            examples, shape (n, 1).
 
         Raises:
-            InputError: It gives labels only, or its answers cannot be used.
+            InputError: It gives labels only, the content is of another kind, or its answers cannot
+                be used.
         """
         ...
 
-    def labels(self, images: Images) -> Labels:
-        """The class that it names for each image: the first best score, where there are scores.
+    def labels(self, content: Any) -> Labels:
+        """The class that it names for each example: the first best score, where there are scores.
 
         Args:
-            images: As for `scores`.
+            content: As for `scores`.
 
         Returns:
             Shape (n,), each 0 or more.
 
         Raises:
-            InputError: Its answers cannot be used.
+            InputError: It gives losses only, the content is of another kind, or its answers cannot
+                be used.
         """
         ...
 
@@ -108,6 +133,16 @@ def require_access(suspect: Suspect, access: Access) -> None:
     if access not in suspect.access:
         raise InputError(
             expected=f"a suspect model that gives {access}",
-            came=f"{suspect.name}, which gives {', '.join(sorted(suspect.access))}",
+            came=f"{suspect.name}, which gives {what_it_gives(suspect)}",
             do="choose a test that needs no more, or open the model in another way",
         )
+
+
+def what_it_gives(suspect: Suspect) -> str:
+    """What can be had of it, in words."""
+    return "losses" if suspect.answers == "losses" else ", ".join(sorted(suspect.access))
+
+
+def scores_of_none(suspect: Suspect) -> Scores:
+    """The scores of no examples, shape (0, columns)."""
+    return np.empty((0, 1 if suspect.answers == "losses" else suspect.classes or 0))

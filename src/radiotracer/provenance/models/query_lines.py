@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 Answer = tuple[float, ...] | int
-"""The scores of one image, or its label."""
+"""The scores of one example, or its label."""
 
 BEGINNING = b'{"kind":"radiotracer query log"'
 """Of every log."""
@@ -30,35 +30,35 @@ class Line(BaseModel):
 
 
 class Header(Line):
-    """The first line. The first version had no `Answered` lines."""
+    """The first line."""
 
     kind: Literal["radiotracer query log"] = "radiotracer query log"
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[3] = 3
     time: str
     name: str
     suspect: dict[str, str]
 
 
 class Asked(Line):
-    """So many images are about to be sent."""
+    """So many examples are about to be sent."""
 
     time: str
     asked: int = Field(ge=1)
 
 
 class Scores(Line):
-    """The scores of an image."""
+    """The scores of an example."""
 
     time: str
-    image: _Digest
+    example: _Digest
     scores: tuple[float, ...] = Field(min_length=1)
 
 
 class Label(Line):
-    """The label of an image."""
+    """The label of an example."""
 
     time: str
-    image: _Digest
+    example: _Digest
     label: int = Field(ge=0)
 
 
@@ -114,22 +114,22 @@ class Stretch:
 
     @property
     def asked(self) -> int:
-        """How many images were sent."""
+        """How many examples were sent."""
         return sum(entry.asked for entry in self.entries if isinstance(entry, Asked))
 
     @property
     def answers(self) -> dict[str, Answer]:
-        """What came, by the images' digests."""
+        """What came, by the examples' digests."""
         found: dict[str, Answer] = {}
         for entry in self.entries:
             if isinstance(entry, Scores):
-                found.setdefault(entry.image, entry.scores)
+                found.setdefault(entry.example, entry.scores)
             elif isinstance(entry, Label):
-                found.setdefault(entry.image, entry.label)
+                found.setdefault(entry.example, entry.label)
         return found
 
     def without_answers(self, time: str) -> bytes:
-        """The same with nothing but how many images were sent, as far as any line still says so.
+        """The same with nothing but how many examples were sent, as far as any line still says so.
 
         Args:
             time: Of the lines that are new.

@@ -1,12 +1,12 @@
 """What was asked of a suspect and what it said: a file of JSON lines that survives a crash.
 
-The first line says which suspect it is about. Before a batch is sent a line says how many images it
-holds, afterwards one line per image says what came, and a last one vouches for them all:
+The first line says which suspect it is about. Before a batch is sent a line says how many examples
+it holds, afterwards one line per example says what came, and a last one vouches for them all:
 
-    {"kind": "radiotracer query log", "schema_version": 2, "time": ..., "name": ...,
+    {"kind": "radiotracer query log", "schema_version": 3, "time": ..., "name": ...,
      "suspect": {...}}
     {"time": "2026-01-31T12:00:00.000+00:00", "asked": 32}
-    {"time": ..., "image": SHA-256 as in `Dataset.digests`, "scores": [...]}, or "label": 3
+    {"time": ..., "example": SHA-256 as in `Dataset.digests`, "scores": [...]}, or "label": 3
     {"time": ..., "answered": 32, "sha256": of the lines since the last such line or the first}
 
 Each batch is flushed to the disk. A crash leaves at most one line without its end, which is dropped
@@ -16,18 +16,15 @@ give coins of the key away: the file is closed to other users.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_file, storage_errors
-from radiotracer.provenance.models.protocol import Images
 from radiotracer.provenance.models.query_lines import (
     BEGINNING,
     Answer,
@@ -84,25 +81,25 @@ class QueryLog:
             self._append(Header(time=_now(), name=name, suspect=dict(identity)).text)
 
     def ask(self, count: int) -> None:
-        """Note that `count` images are about to be sent."""
+        """Note that `count` examples are about to be sent."""
         line = Asked(time=_now(), asked=count).text
         self._append(line)
         self._open += line
         self.asked += count
 
-    def answer(self, images: Sequence[str], answers: Sequence[Answer]) -> None:
-        """Note what came, one answer per image digest."""
+    def answer(self, examples: Sequence[str], answers: Sequence[Answer]) -> None:
+        """Note what came, one answer per digest of an example."""
         time = _now()
         lines = [
-            Label(time=time, image=image, label=answer)
+            Label(time=time, example=example, label=answer)
             if isinstance(answer, int)
-            else Scores(time=time, image=image, scores=answer)
-            for image, answer in zip(images, answers, strict=True)
+            else Scores(time=time, example=example, scores=answer)
+            for example, answer in zip(examples, answers, strict=True)
         ]
         text = b"".join(line.text for line in lines)
         self._append(text + closing(self._open + text, len(lines), time))
         self._open = b""
-        self.answers |= zip(images, answers, strict=True)
+        self.answers |= zip(examples, answers, strict=True)
 
     def _append(self, text: bytes) -> None:
         with storage_errors(self.path):
@@ -151,8 +148,8 @@ class QueryLog:
                 )
         for each in found:
             self.asked += each.asked
-            for image, answer in each.answers.items():
-                self.answers.setdefault(image, answer)
+            for example, answer in each.answers.items():
+                self.answers.setdefault(example, answer)
         if found and not found[-1].closed:
             self._open = found[-1].text
 
@@ -174,12 +171,6 @@ class QueryLog:
             came=came,
             do="choose another file, or restore this one",
         )
-
-
-def image_digests(images: Images) -> list[str]:
-    """SHA-256 of each image's shape and pixels, as in `Dataset.digests`."""
-    header = np.array(images.shape[1:], dtype=">u4").tobytes()
-    return [hashlib.sha256(header + image.tobytes()).hexdigest() for image in images]
 
 
 def same_wherever(identity: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """A suspect behind an HTTP endpoint.
 
-The request is a POST of JSON, ``{"images": [PNG in base64, ...]}``: 8-bit, grey or RGB, pixels
-exactly as they are in the data. The answer has status 200 and is JSON, one row or label per image,
-in their order; other keys are ignored:
+The request is a POST of JSON with one key, the name of the modality, and a list of examples as
+`Modality.to_json` has them: ``{"images": [PNG in base64, ...]}``, 8-bit, grey or RGB, pixels
+exactly as they are in the data; ``{"texts": ["...", ...]}``; ``{"vectors": [[0.5, ...], ...]}``.
+The answer has status 200 and is JSON, one row or label per example, in their order; other keys are
+ignored:
 
 - ``{"scores": [[0.1, 0.9], ...], "kind": "probabilities"}``, one number per class,
 - ``{"scores": [[-2.0, 0.2], ...], "kind": "logits"}``, log-probabilities too, or
@@ -14,21 +16,21 @@ errors nor identities show them.
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from radiotracer.data import IMAGES
+from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
-from radiotracer.provenance.models.protocol import Images, Labels, Scores
+from radiotracer.provenance.models.protocol import Labels, Outputs, Scores
 from radiotracer.provenance.models.transport import Patience, client_library, post
 from radiotracer.runs.texts import WHOLE, first_problem, parsed
 
@@ -49,6 +51,7 @@ class _Answer(BaseModel):
 def service_suspect(
     url: str,
     *,
+    modality: Modality = IMAGES,
     classes: int | None = None,
     labels_only: bool = False,
     headers_from: str | None = None,
@@ -59,10 +62,11 @@ def service_suspect(
 
     Args:
         url: ``https://...`` or ``http://...``. The evidence quotes it: no secret may be in it.
+        modality: What it is asked about.
         classes: The least number of columns; None: any.
         labels_only: Whether the service gives labels and no scores.
         headers_from: The environment variable with the headers.
-        batch: How many images one request holds.
+        batch: How many examples one request holds.
         patience: Time, size and retries.
 
     Raises:
@@ -90,24 +94,23 @@ def service_suspect(
         )
     name = f"{parsed.host}{parsed.path}"
 
-    def ask(images: Images) -> Scores | Labels:
-        body: dict[str, object] = {"images": [_png(image) for image in images]}
-        answer = _parsed(post(url, body, headers, patience), name)
-        return _taken(answer, n=len(images), classes=classes, labels_only=labels_only, who=name)
+    def ask(content: Any) -> Scores | Labels:
+        n = modality.length(content)
+        body: dict[str, object] = {modality.name: modality.to_json(content, slice(0, n))}
+        raw, outputs = _taken(_parsed(post(url, body, headers, patience), name), labels_only, name)
+        return checked(raw, outputs=outputs, n=n, classes=classes, who=name, noun=modality.noun)
 
+    gives: Outputs = "labels" if labels_only else "logits"
     identity = {"kind": "http", "url": url, "outputs": "labels" if labels_only else "scores"}
-    return Answering(ask, name, identity, classes, labels_only, batch)
+    return Answering(ask, name, identity, classes, gives, modality, batch, costly=True)
 
 
-def _taken(
-    answer: _Answer, *, n: int, classes: int | None, labels_only: bool, who: str
-) -> Scores | Labels:
+def _taken(answer: _Answer, labels_only: bool, who: str) -> tuple[NDArray[Any], Outputs]:
+    """The numbers of an answer, and what they are."""
     if labels_only:
         if answer.labels is None:
             raise _lacking("labels", "none", "make the service give them", who)
-        return checked(
-            np.array(answer.labels, dtype=np.int64), outputs="labels", n=n, classes=classes, who=who
-        )
+        return np.array(answer.labels, dtype=np.int64), "labels"
     if answer.scores is None:
         came = "none" if answer.labels is None else "labels only"
         raise _lacking("scores", came, 'open it with outputs="labels" if it gives labels', who)
@@ -119,8 +122,8 @@ def _taken(
         came = f"rows of {widths[0]} and of {widths[-1]}"
         raise _lacking("rows of one length", came, "repair the service", who)
     # With no rows at all, NumPy could not tell how many columns there are.
-    raw = np.array(answer.scores, dtype=np.float64).reshape(len(answer.scores), sum(widths))
-    return checked(raw, outputs=answer.kind, n=n, classes=classes, who=who)
+    rows = np.array(answer.scores, dtype=np.float64).reshape(len(answer.scores), sum(widths))
+    return rows, answer.kind
 
 
 def _parsed(content: bytes, who: str) -> _Answer:
@@ -137,13 +140,6 @@ def _parsed(content: bytes, who: str) -> _Answer:
 
 def _lacking(expected: str, came: str, do: str, who: str) -> InputError:
     return InputError(expected=f"{expected} from {who}", came=came, do=do)
-
-
-def _png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
-    """A uint8 image (height, width, 1 or 3) as PNG, which loses nothing, in base64."""
-    stream = io.BytesIO()
-    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def _headers(variable: str) -> Mapping[str, str]:

@@ -24,9 +24,9 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from radiotracer.errors import InputError
+from radiotracer.named import said
 from radiotracer.provenance.models.child_loading import NoChildError, load_in_child
 from radiotracer.provenance.models.child_program import RefusedError, plain_tensors
-from radiotracer.provenance.models.named import said
 from radiotracer.provenance.models.pickled_names import require_harmless_archive
 from radiotracer.provenance.models.reading import MOST_BYTES, read_model_file
 from radiotracer.runs.texts import require_names_once

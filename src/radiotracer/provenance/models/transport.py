@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from radiotracer.errors import InputError
+from radiotracer.named import said
 from radiotracer.provenance.models.deadline import within
-from radiotracer.provenance.models.named import said
 
 _TOO_MANY = 429
 _LONGEST_WAIT = 60.0
@@ -48,7 +48,7 @@ def post(
 
     A request is sent again after a broken connection, status 429 and status 500 to 599; after
     anything else, a time-out included, it is not. Redirects are not followed and proxies of the
-    environment not used: images and headers go to `url` and nowhere else.
+    environment not used: examples and headers go to `url` and nowhere else.
 
     Raises:
         InputError: There is no good answer. No message holds a header or a part of an answer.
@@ -139,7 +139,7 @@ def _read(response: Any, url: str, patience: Patience) -> bytes:
             raise InputError(
                 expected=f"an answer of at most {patience.most_bytes} bytes from {url}",
                 came="a longer one",
-                do="ask about fewer images at a time",
+                do="ask about fewer examples at a time",
             )
         if time.monotonic() > end:
             raise _too_slow(url, patience)
@@ -173,5 +173,5 @@ def _too_slow(url: str, patience: Patience) -> InputError:
     return InputError(
         expected=f"an answer from {url} within {patience.timeout:g} seconds",
         came="none in time",
-        do="allow more time, or ask about fewer images at a time",
+        do="allow more time, or ask about fewer examples at a time",
     )

@@ -9,24 +9,23 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 from torch import nn
 
 from radiotracer.data import Dataset
 from radiotracer.provenance import Key
-from radiotracer.provenance.audit import USES, audit
-from radiotracer.provenance.choosing import choose
-from radiotracer.provenance.designs import CONFIGS, DesignConfig, mark
+from radiotracer.provenance.audit import audit
+from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.finding import Finding
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.tag_mark import TagConfig, classes_taught, share_taught
-from radiotracer.provenance.twin_mark import TwinConfig
 from radiotracer.reproduce.radioactive.config import REFERENCE_SEED, AuditConfig
 from radiotracer.reproduce.radioactive.result import AuditCell, AuditOf, Place
 from radiotracer.runs import ModelSpec
 from radiotracer.training.kept import trained_once
-from radiotracer.training.networks import build_model, with_fresh_head
+from radiotracer.training.networks import with_fresh_head
 from radiotracer.training.predictions import accuracy
 
 Progress = Callable[[str, int, int], None]
@@ -73,22 +72,8 @@ def made(
     """
     models = marking_networks(train, config, folder, progress=progress)
     key = key_of(place)
-    settings: DesignConfig = CONFIGS[place.design](radius=place.radius)
-    if isinstance(settings, TwinConfig):
-        settings = settings.model_copy(update={"psnr": config.psnr})
-    classes, share = None, place.share
-    if isinstance(settings, TagConfig):
-        classes = classes_taught(key, settings, train)
-        share = share_taught(train, classes, share)
-    rows = choose(
-        train,
-        share,
-        config.choose,
-        key,
-        models=models,
-        classes=classes,
-        per_class=place.design != "twins",
-    )
+    settings = settings_of(place, config)
+    rows = choose(train, place.share, config.choose, key, design=settings, models=models)
     spec = spec_of(train, config)
     release = mark(train, rows, key, models, settings, spec=spec, progress=progress)
 
@@ -157,28 +142,30 @@ def audits(
 ) -> dict[str, AuditOf]:
     """Every audit that the design allows, by name; with control keys one more of carriers."""
 
+    design = DESIGNS[release.protocol.design]
+
     def told(access: Access, asked: Sequence[Suspect] = (), *, keys: int | None = None) -> AuditOf:
+        unmarked = held_out if "held_out" in design.uses else None
         found = audit(
-            release,
-            key,
-            suspect,
-            access,
-            references=asked,
-            held_out=held_out.content,
-            held_out_labels=held_out.labels,
-            build=build_model,
-            control_keys=keys,
+            release, key, suspect, access, references=asked, held_out=unmarked, control_keys=keys
         )
         return _told(found)
 
-    design = release.protocol.design
-    done: dict[str, AuditOf] = {access: told(access) for access in USES[design]}
-    if references and design == "twins":
-        for access in USES[design]:
+    done: dict[str, AuditOf] = {access: told(access) for access in design.accesses}
+    if references and "references" in design.uses:
+        for access in design.accesses:
             done[f"{access}, references"] = told(access, references)
-    if control_keys is not None and design == "carriers":
+    if control_keys is not None and "control_keys" in design.uses:
         done["scores, control keys"] = told("scores", keys=control_keys)
     return done
+
+
+def settings_of(place: Place, config: AuditConfig) -> BaseModel:
+    """The settings of a cell's design: as far as it has them, the cell's and the benchmark's."""
+    kind = DESIGNS[place.design].settings
+    given = {"radius": place.radius, "psnr": config.psnr}
+    made: BaseModel = kind(**{name: it for name, it in given.items() if name in kind.model_fields})
+    return made
 
 
 def spec_of(train: Dataset, config: AuditConfig) -> ModelSpec:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from radiotracer.provenance.choosing import Policy
-from radiotracer.provenance.held_out_marks import FEWEST_KEYS
-from radiotracer.provenance.protocol import Design
+from radiotracer.provenance.designs import DESIGNS
+from radiotracer.provenance.designs._carriers.held_out_marks import FEWEST_KEYS
 from radiotracer.training.augment import Variation
 from radiotracer.training.config import Architecture, TrainConfig
 from radiotracer.training.seeds import Seeds
@@ -19,6 +19,13 @@ never a suspect's."""
 
 MARKING_SEED = 1000
 
+
+def _known(name: str) -> str:
+    return DESIGNS[name].name
+
+
+DesignName = Annotated[str, AfterValidator(_known)]
+"""The name of a design; `InputError` where there is none of it."""
 
 SuspectKind = Literal["scratch", "other", "frozen"]
 """Trained from scratch, like the marking networks or as another architecture; or a fresh last layer
@@ -56,7 +63,7 @@ class AuditConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: tuple[str, ...] = ("fashion-mnist",)
-    designs: tuple[Design, ...] = ("twins",)
+    designs: tuple[DesignName, ...] = ("twins",)
     shares: tuple[float, ...] = (0.01,)
     radii: tuple[int, ...] = (6,)
     augment: tuple[Variation, ...] = ("none", "crops-and-flips")

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from radiotracer.errors import InputError
 from radiotracer.files import write_text
-from radiotracer.provenance.protocol import Design
 from radiotracer.reproduce.radioactive.config import AuditConfig, SuspectKind
 from radiotracer.training.augment import Variation
 
@@ -20,7 +19,7 @@ class Place(NamedTuple):
     """Which cell: everything but the settings that all cells share."""
 
     data: str
-    design: Design
+    design: str
     share: float
     radius: int
     augment: Variation
@@ -81,7 +80,7 @@ class AuditCell(_Frozen):
     """
 
     data: str
-    design: Design
+    design: str
     share: float
     radius: int
     augment: Variation

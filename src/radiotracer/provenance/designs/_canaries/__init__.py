@@ -1,0 +1,1 @@
+"""How canaries are made, and the test of them."""

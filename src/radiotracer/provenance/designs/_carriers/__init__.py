@@ -1,0 +1,1 @@
+"""How images are moved along carriers, and the tests of that."""

@@ -1,0 +1,1 @@
+"""How tags are made and taught, and the test of them."""

@@ -1,0 +1,1 @@
+"""How twins are made, and the test of them."""

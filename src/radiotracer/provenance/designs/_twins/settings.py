@@ -1,0 +1,36 @@
+"""Settings of the design ``twins``."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TwinConfig(BaseModel):
+    """How twins are made.
+
+    Args:
+        radius: How many of 255 grey levels a pixel may change by.
+        psnr: The lowest PSNR of a twin, in decibels above 0; None sets no limit beside the radius.
+            The changes that matter least to the networks are taken back until it is kept.
+        steps: Of signed gradient descent.
+        batch_size: Images per step; time and memory, nothing else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    radius: int = Field(
+        default=6,
+        ge=1,
+        le=255,
+        description="How many of 255 grey levels a pixel may change by; by default the design's "
+        "own.",
+    )
+    psnr: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="The lowest PSNR of a twin in decibels: the changes that matter least are "
+        "taken back until it is kept. By default the radius is the only limit.",
+    )
+    steps: int = Field(default=40, ge=1)
+    batch_size: int = Field(default=100, ge=1)
