@@ -122,5 +122,6 @@ def test_a_full_disk_leaves_nothing(
     data = {"photos": photos, "archive": archive}[source]
     done = cli("data", "store", data, "--out", "stored")
     assert done.status == 2
-    assert re.search(r"expected to write (\S*/)?stored(/images\.npy)?; got a refusal: no space is left", done.err)
+    where = r"(\S*/)?stored(/images\.npy)?"
+    assert re.search(f"expected to write {where}; got a refusal: no space is left", done.err)
     assert list(Path.cwd().iterdir()) == []
