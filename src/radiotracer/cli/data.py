@@ -6,16 +6,25 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 
-from radiotracer.cli.console import emit, err, out, progress, tell_left_out
-from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite
-from radiotracer.data import get as fetch
-from radiotracer.data import list_built_ins, store_data
+from radiotracer.cli.options import (
+    Data,
+    ImageSize,
+    Json,
+    LabelColumn,
+    Out,
+    Overwrite,
+    TextColumn,
+)
 
 
 def list_(*, json: Json = False) -> int:
     """Run the command; return its exit status."""
+    from rich.table import Table
+
+    from radiotracer.cli.console import emit, out
+    from radiotracer.data.cache import list_built_ins
+
     rows = list_built_ins()
     if json:
         emit({"datasets": [vars(row) for row in rows]})
@@ -43,6 +52,9 @@ def get(
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
+    from radiotracer.cli.console import emit, err, out
+    from radiotracer.data.cache import get as fetch
+
     fetched = fetch(name, out=folder, report=err.print)
     if json:
         emit({"name": name, "route": fetched.route, "folder": str(fetched.folder)})
@@ -57,35 +69,53 @@ def store(
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     image_size: ImageSize = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    like: Annotated[
+        str | None,
+        Parameter(
+            help="Stored data that these belong to, as validation data belong to training data: "
+            "rows of a table are stored under its columns."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Run the command; return its exit status."""
+    from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+    from radiotracer.data import open_data, store_data
+    from radiotracer.data.modality import nouns
+
     with progress() as reporter:
         stored = store_data(
             data,
             folder,
             image_size=image_size,
+            text_column=text_column,
+            label_column=label_column,
+            like=None if like is None else open_data(like, report=err.print),
             overwrite=overwrite,
             report=err.print,
             progress=reporter,
         )
     tell_left_out(stored)
-    _, height, width, channels = stored.content.shape
+    shape = stored.modality.shape(stored.content)
     if json:
         emit(
             {
+                "modality": stored.modality.name,
                 "examples": len(stored),
-                "image_shape": [height, width, channels],
+                "shape": dict(shape),
                 "digest": stored.digest,
                 "left_out": len(stored.left_out),
-                "queries": stored.validation,
+                "validation": stored.validation,
                 "out": str(folder),
             }
         )
         return 0
-    kind = "grey" if channels == 1 else "RGB"
-    out.print(f"{len(stored):,} examples, {height}x{width} {kind}, written to {folder}")
+    form = ", ".join(f"{name} {value}" for name, value in shape.items())
+    in_words = f" ({form})" if form else ""
+    out.print(f"{nouns(stored.modality, len(stored))}{in_words}, written to {folder}")
     if stored.validation is not None:
-        out.print(f"next: the queries that belong to them, {stored.validation}, in the same way")
+        out.print(f"next: their validation data, {stored.validation}, with --like {folder}")
     return 0

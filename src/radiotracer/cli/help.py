@@ -129,8 +129,7 @@ COMMANDS = {
     ),
     "data list": (
         "List the built-in data sets.\n\n"
-        "Images are DATA arguments of every command; texts are opened in Python, by "
-        "radiotracer.data.open_data.\n\n"
+        "Each is a DATA argument of the commands that take its kind of example.\n\n"
         "Example: radiotracer data list"
     ),
     "data get": (
@@ -144,7 +143,8 @@ COMMANDS = {
         "Store data in a folder from which they are read as they are needed.\n\n"
         "For data that are larger than the memory: images are decoded once, one by one, into one "
         "file that is mapped, not read. The new folder is a DATA argument. What cannot be read "
-        "as an image is left out and listed. Splits are stored one by one.\n\n"
+        "is left out and listed. Splits are stored one by one: of a table, those of validation "
+        "--like the stored training data.\n\n"
         "Example: radiotracer data store photos --image-size 64 --out stored"
     ),
 }
