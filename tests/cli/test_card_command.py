@@ -31,7 +31,7 @@ def folders(tiny: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     root = tmp_path_factory.mktemp("cards")
     clean = root / "clean.npz"
     shutil.copyfile(tiny.archive, clean)
-    network = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
+    network = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     assert run(["train", str(clean), *network, "--out", str(root / "run")]) == 0
     assert run(["scan", str(root / "run"), "--top", "3", "--out", str(root / "unknown")]) == 1
     scanned = ["scan", str(tiny.folder), "--top", "5", "--out", str(root / "scan")]
@@ -255,7 +255,7 @@ def test_cleaned_data(kind: str, cli: Any, tiny: World, tmp_path: Path) -> None:
         ):
             (data / f"class{label}").mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[..., 0]).save(data / f"class{label}" / f"{row:03}.png")
-    network = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
+    network = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     sized = ["--image-size", "10"] if kind == "images" else []
     assert cli("train", data, *network, *sized, "--out", "run").status == 0
     assert cli("scan", "run", "--top", "2", "--queries", "none", "--out", "scan").status == 1

@@ -18,7 +18,7 @@ from radiotracer.provenance import Key
 from radiotracer.provenance.designs.twins import TwinConfig
 from tiny_world import World
 
-SMALL = ("--model", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
+SMALL = ("--architecture", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
 KILLS = 12
 
 

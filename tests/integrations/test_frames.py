@@ -157,7 +157,7 @@ def test_audits_are_a_row_each(tmp_path: Path) -> None:
     evidence.write(tmp_path)
     for one in (to_arrow(evidence), to_arrow(tmp_path)):
         (row,) = one.to_pylist()
-        assert row["verdict"] == "no-evidence" and row["looks"] == 2
+        assert row["verdict"] == "no-evidence" and row["audits"] == 2
         assert row["controls"][0]["passed"] is True
     assert to_pandas(evidence)["adjusted_log10_p_value"].tolist() == [0.0]
 

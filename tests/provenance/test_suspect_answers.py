@@ -224,7 +224,9 @@ def test_images_that_are_none() -> None:
             f"got {images.dtype} of shape {images.shape} from what is asked; "
             "convert the images to 8-bit grey or RGB"
         )
-    assert "got tuple from what is asked" in refusal(lambda: suspect.scores(("a", "b")), DataError)
+    assert "got no array from what is asked" in refusal(
+        lambda: suspect.scores(("a", "b")), DataError
+    )
 
 
 @pytest.mark.parametrize("texts", ["one text", np.array(["a"]), ["a", 3]])

@@ -145,7 +145,7 @@ def test_images_of_another_size(good: Path) -> None:
     suspect = onnx_suspect(good, channels=3, classes=5)
     text = refusal(lambda: suspect.scores(np.zeros((2, 9, 9, 3), dtype=np.uint8)))
     assert text.startswith(
-        "expected suspect.onnx to take float32 images of shape (2, 3, 9, 9); got InvalidArgument: "
+        "expected suspect.onnx to take float32 of shape (2, 3, 9, 9); got InvalidArgument: "
     )
 
 

@@ -131,7 +131,7 @@ def test_a_slow_service(service: Service, way: str) -> None:
     suspect = ask(service, way, Patience(timeout=0.4, retries=3))
     assert refusal(lambda: suspect.scores(IMAGES)) == (
         f"expected an answer from {service.url}/{way} within 0.4 seconds; got none in time; "
-        "allow more time, or ask about fewer images at a time"
+        "allow more time, or ask about fewer examples at a time"
     )
     assert len(service.requests) == 1
 
@@ -140,7 +140,7 @@ def test_a_long_answer(service: Service) -> None:
     suspect = ask(service, "endless", Patience(most_bytes=100_000))
     assert refusal(lambda: suspect.scores(IMAGES)) == (
         f"expected an answer of at most 100000 bytes from {service.url}/endless; "
-        "got a longer one; ask about fewer images at a time"
+        "got a longer one; ask about fewer examples at a time"
     )
 
 

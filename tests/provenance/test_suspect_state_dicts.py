@@ -17,7 +17,6 @@ from radiotracer.provenance.models import state_dicts
 from radiotracer.provenance.models.child_program import taken
 from radiotracer.provenance.models.network import weights_suspect
 from radiotracer.provenance.models.state_dicts import read_state_dict
-from radiotracer.training.networks import build_model
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +139,7 @@ def test_a_few_bytes_that_say_they_are_a_large_tensor(tmp_path: Path) -> None:
     state["head.weight"] = torch.zeros(1).expand(10**7, 10**7)
     torch.save(state, path)
     assert path.stat().st_size < 100_000
-    text = refusal(lambda: weights_suspect(path, build_model, model=SPEC))
+    text = refusal(lambda: weights_suspect(path, spec=SPEC))
     assert text.startswith(f"expected tensors about as large as {path}; got tensors of 400000000")
 
 

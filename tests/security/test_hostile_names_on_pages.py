@@ -34,7 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         arrays = dict(kept)
     arrays["class_names"] = np.array(NAMES)
     np.savez(folder / "data.npz", **arrays)
-    network = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
+    network = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(["train", "data.npz", *network, "--out", "run"]) == 0

@@ -37,7 +37,7 @@ METHODS: Mapping[str, Callable[[Tracing, Data, Data], Tensor]] = {
 }
 DEFAULT_METHOD = "tracin-cp"
 """Over the last layer, it finds most of the tampering behind wrong predictions:
-see ``bench/explaining.py``."""
+see ``python -m bench explaining``."""
 
 PART = 5_000
 """Training examples between two reports of progress."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -59,19 +59,22 @@ def make_network(
     return network
 
 
-def sizes(name: str, like: Dataset | None, channels: int | None) -> dict[str, Scalar]:
+def sizes(name: str, like: Dataset | None, channels: int | None) -> Mapping[str, Scalar]:
     """What a reference network is built for besides its classes, as its own keywords.
 
     Args:
         name: The network; what is no reference network is built for nothing that is known.
-        like: Examples of the kind that it takes.
+        like: Examples of the kind that it is asked about.
         channels: Where there are none: how many channels images have.
+
+    Raises:
+        InputError: It is for other kinds of examples.
     """
-    if name not in NETWORKS:
-        return {}
-    if like is None:
-        return {} if channels is None else {"channels": channels}
-    return dict(NETWORKS[name].sizes(like))
+    network = NETWORKS.get(name)
+    if network is not None and like is not None:
+        network.require_takes(like)
+        return network.sizes(like)
+    return {} if network is None or channels is None else {"channels": channels}
 
 
 def reference_spec(
@@ -93,7 +96,7 @@ def reference_spec(
         InputError: It is written otherwise, or the number of classes is not known.
     """
     name, *pairs = text.split(",")
-    options = dict(sizes(name, like, channels))
+    options: dict[str, Scalar] = dict(sizes(name, like, channels))
     if classes is not None:
         options["classes"] = classes
     for pair in pairs:

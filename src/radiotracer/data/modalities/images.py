@@ -45,9 +45,7 @@ class ImageModality:
             or content.ndim != 4
             or content.shape[3] not in (1, 3)
         ):
-            what = (
-                f"{content.dtype} of shape {content.shape}" if is_array else type(content).__name__
-            )
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="uint8 images of shape (n, height, width, 1 or 3)",
                 came=f"{what} from {source}",

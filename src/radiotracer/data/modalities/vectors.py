@@ -38,10 +38,12 @@ class VectorModality:
 
     def require(self, content: Vectors, source: str) -> None:
         """Raise `DataError` unless these are finite float32 vectors of one length."""
-        if content.dtype != np.float32 or content.ndim != 2 or not content.shape[1]:
+        is_array = isinstance(content, np.ndarray)
+        if not is_array or content.dtype != np.float32 or content.ndim != 2 or not content.shape[1]:
+            what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="float32 vectors of shape (n, d)",
-                came=f"{content.dtype} of shape {content.shape} from {source}",
+                came=f"{what} from {source}",
                 do="convert them",
             )
         for rows in stretches(content):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -26,7 +26,7 @@ Ask = Callable[[Any], Scores | Labels]
 """A batch, never empty, to what `answers.checked` let pass: scores (n, columns) or labels (n,)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answering:
     """A suspect that is asked batch by batch.
 
@@ -44,12 +44,12 @@ class Answering:
         InputError: `outputs` is none of the four.
     """
 
-    ask: Ask = field(repr=False)
+    ask: Ask
     name: str
     identity: Mapping[str, str]
     classes: int | None = None
     outputs: Outputs = "logits"
-    modality: Modality = field(default=IMAGES, repr=False)
+    modality: Modality = IMAGES
     batch: int = 256
     costly: bool = False
 
@@ -61,6 +61,10 @@ class Answering:
                 came=repr(self.outputs),
                 do="say what the model answers",
             )
+
+    def __repr__(self) -> str:
+        """Its name, and what is asked and had of it."""
+        return f"{type(self).__name__}({self.name!r:.150}, {self.outputs} of {self.modality.name})"
 
     @property
     def access(self) -> frozenset[Access]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.modality import each_hash
+from radiotracer.data.modality import each_hash, nouns
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.protocol import Labels, Scores, Suspect, scores_of_none
 from radiotracer.provenance.models.query_lines import Answer
@@ -41,7 +42,7 @@ class Logged(Wrapped):
     def __init__(
         self,
         suspect: Suspect,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         max_queries: int | None = None,
         batch: int = 32,
@@ -54,7 +55,7 @@ class Logged(Wrapped):
                 came=f"{max_queries} and {batch}",
                 do="pass others",
             )
-        self._log = QueryLog(path, suspect.name, suspect.identity, mended=mended)
+        self._log = QueryLog(Path(path), suspect.name, suspect.identity, mended=mended)
         self._batch = batch
         self.max_queries = max_queries
 
@@ -107,7 +108,7 @@ class Logged(Wrapped):
         new = sorted(row for digest, row in first.items() if digest not in self._log.answers)
         if self.max_queries is not None and self._log.asked + len(new) > self.max_queries:
             raise InputError(
-                expected=f"at most {self.max_queries} {self.modality.name} asked of {self.name}",
+                expected=f"at most {nouns(self.modality, self.max_queries)} asked of {self.name}",
                 came=f"{len(new)} new ones after {self._log.asked}",
                 do="raise max_queries or ask about fewer; none of these was asked",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from radiotracer.provenance.models.protocol import Access, Labels, Outputs, Scor
 from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.runs import ModelSpec, Run, put_weights
 from radiotracer.runs.weights import require_finite_weights
+from radiotracer.training.building import build_model
 from radiotracer.training.making import Build, make_network, sizes
-from radiotracer.training.networks import build_model
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class NetworkSuspect(Answering):
     """A suspect whose weights can be looked at, not only asked.
 
@@ -36,7 +36,7 @@ class NetworkSuspect(Answering):
         module: The network. It belongs to the suspect and is in evaluation mode.
     """
 
-    module: nn.Module = field(repr=False)
+    module: nn.Module
 
     @property
     def access(self) -> frozenset[Access]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,13 @@ class RecordedAnswers:
     """
 
     def __init__(
-        self, path: Path, name: str, identity: Mapping[str, str], modality: Modality = IMAGES
+        self,
+        path: str | os.PathLike[str],
+        name: str,
+        identity: Mapping[str, str],
+        modality: Modality = IMAGES,
     ) -> None:
+        path = Path(path)
         content = path.read_bytes() if path.is_file() else b""
         if not content.endswith(b"\n"):  # a log that goes on would be made, or cut to whole lines
             raise InputError(

@@ -133,7 +133,7 @@ export class Gallery extends EventTarget {
   redraw(from, to) {
     for (const [at, cell] of this.cells) if (at >= from && at < to) this.faces.draw(at, cell.face);
     if (this.painted) return;
-    this.painted = true; // for bench/review_speed.py
+    this.painted = true; // for python -m bench review_speed
     requestAnimationFrame(() => performance.mark("gallery"));
   }
 
