@@ -34,22 +34,6 @@ EPILOGUE = (
 )
 
 COMMANDS = {
-    "review": (
-        "Look at a scan's suspects in the browser, decide, and export a cleaned data set.\n\n"
-        "Serves one page to this machine alone: a gallery, the details of each example, and keys "
-        "to keep, relabel or drop it. Every decision is saved in the scan's folder "
-        "(decisions.sqlite) before the page says so. --export writes the cleaned data, "
-        "decisions.parquet, decisions.csv and CHANGES.md. Needs the extra review.\n\n"
-        "Example: radiotracer review scan\n\n"
-        "Example: radiotracer review scan --export cleaned"
-    ),
-    "explain": (
-        "Show which training examples pushed the model to a prediction.\n\n"
-        "For each query, ranks the training examples by their influence on the label that the "
-        "model predicts (--label: on another one). Proponents pushed the model towards it, "
-        "opponents away from it; a table sums them up by given label. Where the data have a "
-        "manifest, it says which were tampered with.\n\n"
-        "Example: radiotracer explain run --query mnist:test --wrong 5 --out explanation"
     ),
     "key new": (
         "Make a new secret key.\n\n"
@@ -116,16 +100,6 @@ COMMANDS = {
         "with yes or no; exit status 0 only if everything holds. Where the folder is signed, the "
         "signature has to hold, too.\n\n"
         "Example: radiotracer verify audit --key my.key --marked marked"
-    ),
-    "card": (
-        "Write what the card of a model or a data set may say of a result.\n\n"
-        "Markdown on standard output. Of a scan or an audit it is a section: what was scanned and "
-        "how, error rates or why there are none; what the p-value supports, and no more. Of "
-        "marked, cleaned or stored data it is a card with the front matter of Hugging Face: that "
-        "they are marked, the digest of the commitment, how to ask. With --croissant it is "
-        "Croissant 1.0 metadata with the SHA-256 of every file. Nothing sealed is read.\n\n"
-        "Example: radiotracer card audit >> README.md\n\n"
-        "Example: radiotracer card marked --croissant > marked/release/croissant.json"
     ),
     "data list": (
         "List the built-in data sets.\n\n"
