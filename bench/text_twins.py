@@ -142,7 +142,8 @@ def innocent(kinds: dict[str, Kind], seeds: list[int], keys: int) -> None:
                     finding = audit_canaries(release, key, suspect, access, controls=1)
                     found.setdefault(f"{name}, {access}", []).append(finding.log10_p)
             print(name, seed, flush=True)
-    print("| test | pairs | " + " | ".join(f"rejected at {a:g}" for a in LEVELS) + " | KS log10 p |")
+    rejected = " | ".join(f"rejected at {a:g}" for a in LEVELS)
+    print(f"| test | pairs | {rejected} | KS log10 p |")
     print("|---|---|" + "---|" * len(LEVELS) + "---|")
     for name, values in found.items():
         cells = []

@@ -17,8 +17,8 @@ import pytest
 
 from radiotracer.data import open_data
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.designs import DESIGNS
+from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.designs._twins import marking as twin_marking
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.release import Release
@@ -90,7 +90,8 @@ def test_the_same_again_is_the_same(cli: Any, tiny: World) -> None:
     assert first["key"] == KEY.fingerprint and first["marked"] == len(Release.read(Path("out")).ids)
     assert first["smallest_log10_p"] == -first["marked"] * math.log10(2)
     assert set(first) == {
-        "design", "modality", "marked", "examples", "share", "psnr", "psnr_lowest", "max_difference",
+        "design", "modality", "marked", "examples", "share",
+        "psnr", "psnr_lowest", "max_difference",
         "alpha", "smallest_log10_p", "commitment", "key", "out",
     }  # fmt: skip
 
@@ -239,7 +240,6 @@ def test_places_for_out(cli: Any, fail: Any, tiny: World) -> None:
     fail("mark over its extractor", *command(tiny, "--overwrite", extractor="out/run"))
     shutil.rmtree("out/run")
     assert sorted(Path("out").rglob("*")) == before
-
 
 
 class Small(TwinConfig):

@@ -43,7 +43,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = noise(root / "noise.npz")
     config = TagConfig(tags=TAGS, steps=2)
     release = mark(data, np.arange(30), KEY, [fitted(data, seed=0, steps=1)], config)
-    (root / "marked").mkdir()
     release.write(root / "marked")
     KEY.write(root / "my.key")
     return root
@@ -100,7 +99,16 @@ def test_before_the_release(cli: Any, world: list[object]) -> None:
     """No share is told that would have been enough: tags are as many at every share."""
     marked = Path(str(world[3]))
     before = sha256_file(marked / "commitment.json")
-    given = ["--architecture", "small-cnn", "--epochs", 1, "--learning-rate", 1e-9, "--batch-size", 32]
+    given = [
+        "--architecture",
+        "small-cnn",
+        "--epochs",
+        1,
+        "--learning-rate",
+        1e-9,
+        "--batch-size",
+        32,
+    ]
     done = cli("power", marked, *world[:2], *given)
     assert done.status == 0 and "by labels" in done.out and "warning: not found" in done.err
     told = json.loads((marked / POWER_FILE).read_text())
