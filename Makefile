@@ -12,7 +12,7 @@ PAPERS := $(VENV)/papers
 TORCH  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install dev demo data test lint types layers docs check bench-speed bench-flips \
+.PHONY: install dev demo data test lint types layers docs check bench \
 	fuzz lock sbom audit-dependencies site diagrams dist clean
 
 install: $(VENV)/.installed
@@ -56,11 +56,8 @@ docs: dev
 
 check: lint types layers docs
 
-bench-speed: dev  ## each engine in forward passes; other libraries: radiotracer bench speed
-	$(BIN)/python benchmarks/speed.py $(ARGS)
-
-bench-flips: dev  ## two recipes, three seeds, every detector
-	$(BIN)/python benchmarks/detection.py $(ARGS)
+bench: dev  ## ARGS=NAME and its options; without, the list of what is measured
+	$(BIN)/python -m bench $(ARGS)
 
 fuzz: dev  ## every parser for a minute; with atheris, if it is installed in the environment
 	$(BIN)/python tools/fuzz.py $(ARGS)

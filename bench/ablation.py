@@ -1,31 +1,27 @@
 """What each part of the default detector is worth, and what the alternatives give.
 
-    python benchmarks/ablation.py [--runs bench-flips] [--seeds 100 101 102 103] [--quick]
+    python -m bench ablation [--runs bench-flips] [--seeds 100 101 102 103] [--quick]
 
-Takes the finished runs of `benchmarks/detection.py` (and makes those that are missing), walks over
+Takes the finished runs of `python -m bench flips` (and makes those that are missing), walks over
 their checkpoints once more, and prints average precision and recall at 0.1 % false positives of
 label-posterior with one part changed at a time. Settings were chosen with this on seeds 100 to 103.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from detection import RECIPES, result
 from torch import Tensor
 
+from bench.flips import config_of
+from bench.tables import table
+from bench.worlds import FLIPS, Flips, opened, summary_of
 from radiotracer.data import open_data
 from radiotracer.detectors import DETECTORS, Detector, Observation, Summed, detection
 from radiotracer.detectors.label_posterior import LabelPosterior
 from radiotracer.influence import Tracing
-from radiotracer.recipes import Manifest
-from radiotracer.runs import Run
 from radiotracer.scanning.walk import rank_by_all
-from radiotracer.training.networks import build_model
 
 
 def believed(seen: Observation) -> Tensor:
@@ -41,7 +37,7 @@ def variants() -> list[Detector]:
     default = LabelPosterior()
     return [
         default,
-        replace(default, name="without trusted queries", needs=frozenset()),
+        replace(default, name="without validation examples", needs=frozenset()),
         replace(default, name="without the floor (epsilon 1e-9)", honest_error_rate=1e-9),
         replace(default, name="epsilon 0.001", honest_error_rate=0.001),
         replace(default, name="epsilon 0.01", honest_error_rate=0.01),
@@ -54,46 +50,38 @@ def variants() -> list[Detector]:
     ]
 
 
-def judge(recipe: str, seed: int, quick: bool, folder: Path) -> dict[str, tuple[float, float]]:
-    result(recipe, seed, quick, folder)
-    run = Run.open(folder / "run")
-    train = open_data(str(run.info.data.source))
-    manifest = Manifest.read(Path(train.source), train)
-    assert manifest is not None
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(run.info.model)
-    tracing = Tracing.of(model, run, train)
-    found = rank_by_all(tracing, train, open_data("mnist:test"), variants(), classes=10)
+def judge(recipe: Flips, seed: int, quick: bool, folder: Path) -> dict[str, tuple[float, float]]:
+    summary_of(config_of(recipe, seed, quick), folder, name="flips")
+    demo = opened(folder)
+    tracing = Tracing.of(demo.model, demo.run, demo.train)
+    found = rank_by_all(tracing, demo.train, open_data("mnist:test"), variants(), classes=10)
     quality = {
-        name: detection(ranking.scores, manifest.is_tampered)
+        name: detection(ranking.scores, demo.manifest.is_tampered)
         for name, ranking in found.by_name.items()
     }
     return {name: (each.auprc, each.tpr_at_fpr_001) for name, each in quality.items()}
 
 
-def table(seeds: Sequence[int], found: Sequence[dict[str, tuple[float, float]]]) -> None:
-    print(f"| variant | {' | '.join(f'seed {seed}' for seed in seeds)} |")
-    print("|---" * (len(seeds) + 1) + "|")
-    for name in found[0]:
-        cells = [f"{each[name][0]:.4f} / {each[name][1]:.4f}" for each in found]
-        print(f"| {name} | {' | '.join(cells)} |")
+def main(
+    *,
+    runs: Path = Path("bench-flips"),
+    seeds: tuple[int, ...] = (100, 101, 102, 103),
+    recipes: tuple[Flips, ...] = FLIPS,
+    quick: bool = False,
+) -> None:
+    """Print a table per recipe.
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, default=Path("bench-flips"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102, 103])
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--quick", action="store_true", help="10,000 images each")
-    options = parser.parse_args()
-    for recipe in options.recipes:
-        found = [
-            judge(recipe, seed, options.quick, options.runs / f"{recipe}-{seed}")
-            for seed in options.seeds
-        ]
+    Args:
+        runs: Where the runs of `python -m bench flips` are kept.
+        seeds: Of the runs.
+        recipes: Of the runs.
+        quick: 10,000 images each.
+    """
+    for recipe in recipes:
+        found = [judge(recipe, seed, quick, runs / f"{recipe}-{seed}") for seed in seeds]
         print(f"\n## {recipe}: average precision / recall at 0.1 % false positives\n")
-        table(options.seeds, found)
-
-
-if __name__ == "__main__":
-    main()
+        rows = (
+            (name, *(f"{each[name][0]:.4f} / {each[name][1]:.4f}" for each in found))
+            for name in found[0]
+        )
+        print(table(["variant", *(f"seed {seed}" for seed in seeds)], rows))

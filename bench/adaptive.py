@@ -1,15 +1,15 @@
 """An attack that knows `contrast`, against `contrast`: what is left of each.
 
-    python benchmarks/adaptive.py [--out bench-adaptive] [--counts 1 2 5 10 25 50] [--seeds 0 1 2]
-                                  [--data mnist fashion-mnist] [--settings none ...] [--quick]
+    python -m bench adaptive [--out bench-adaptive] [--counts 1 2 5 10 25 50] [--seeds 0 1 2]
+                             [--data mnist fashion-mnist] [--settings none ...] [--quick]
 
-Each cell is that of `radiotracer bench detect --protocol head-only`, with the same targets: 5,000
-training examples, a frozen extractor that saw 20,000 others, 2,000 trusted queries. The poisons are
-those of `bullseye-polytope`, without a bound on the pixels; and the attacker knows the detector. It
-can make fewer poisons, and add penalties for what `contrast` would see to what it minimises
-(`SETTINGS`, chosen on seeds of 100 and above). With a linear last layer it cannot have everything:
-where a head fitted to clean examples refuses the target, it also refuses the mean of the poisons
-that is to be the target, so in the penultimate layer some doubt remains.
+Each cell is that of `python -m bench detect --protocols head-only`, with the same targets: 5,000
+training examples, a frozen extractor that saw 20,000 others, 2,000 validation examples. The poisons
+are those of `bullseye-polytope`, without a bound on the pixels; and the attacker knows the
+detector. It can make fewer poisons, and add penalties for what `contrast` would see to what it
+minimises (`SETTINGS`, chosen on seeds of 100 and above). With a linear last layer it cannot have
+everything: where a head fitted to clean examples refuses the target, it also refuses the mean of
+the poisons that is to be the target, so in the penultimate layer some doubt remains.
 
 Prints a Markdown table: how often the attack worked, what `contrast` flagged by its own rule, and
 how other detectors rank the poisons. Finished cells are kept in --out, each in a JSON file, and are
@@ -18,29 +18,31 @@ not done again, so the benchmark can be stopped and started.
 
 from __future__ import annotations
 
-import argparse
-import json
+import functools
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.detect.config import DetectConfig
-from bench.detect.ground import Ground, ground_of, parts_of, trusted
+from bench.detect.ground import Ground, ground_of, parts_of, validation
+from bench.keeping import finished
+from bench.tables import spread, table
 from radiotracer.data import Dataset
 from radiotracer.detectors.linear import fit_head, standardised
 from radiotracer.files import write_text
-from radiotracer.gradients import PENULTIMATE, Objective, represent
+from radiotracer.gradients import PENULTIMATE, Objective, inputs_for, represent
 from radiotracer.recipes import Crafted, success
-from radiotracer.recipes.aim import Aim, relative_distance
 from radiotracer.recipes.bullseye_polytope import RATE
-from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import LOOK_BATCH, inputs_for, surrogate
+from radiotracer.recipes.parts.aim import Aim, relative_distance
+from radiotracer.recipes.parts.pixels import Box, descend, to_pixels
+from radiotracer.recipes.parts.surrogate import LOOK_BATCH, surrogate
 from radiotracer.reproduce.demo import sample
 from radiotracer.scanning import scan
 from radiotracer.scanning.survey import surveyed_layers
@@ -73,7 +75,9 @@ class Setting:
     crowd: float
 
 
-SETTINGS = {
+Name = Literal["none", "doubt", "light", "heavy"]
+
+SETTINGS: dict[Name, Setting] = {
     "none": Setting(0.0, 0.0),
     "doubt": Setting(0.01, 0.0),
     "light": Setting(0.01, 0.03),
@@ -84,7 +88,7 @@ SETTINGS = {
 class Imitation:
     """`contrast` as the attacker imagines it, differentiable in the images.
 
-    The attacker does not have the trusted examples, but as many other clean ones, drawn alike.
+    The attacker does not have the validation examples, but as many other clean ones, drawn alike.
     """
 
     def __init__(self, network: Objective, clean: Dataset, base: int) -> None:
@@ -141,7 +145,8 @@ def aim_at(ground: Ground, count: int, seed: int) -> tuple[Aim, str]:
     row = int(generator.choice(np.flatnonzero(right)))
     label = int(test.labels[row])
     base = int((label + generator.integers(1, classes)) % classes)
-    aim = Aim.at(ground.victim, test.content[row], label, base=base, count=count)
+    target = test.take([row])
+    aim = Aim.at(ground.victim, target, base_class=base, count=count, recipe="adaptive")
     return aim, str(test.ids[row])
 
 
@@ -154,7 +159,7 @@ def craft(aim: Aim, imitation: Imitation, setting: Setting) -> Crafted:
     rows = aim.nearest(network)
     bases = aim.examples.content[rows]
     with torch.no_grad():
-        goal = imitation.see(inputs_for(network, aim.target))[PENULTIMATE]
+        goal = imitation.see(inputs_for(network, aim.target.content))[PENULTIMATE]
 
     def distance(shown: Mapping[str, Tensor]) -> Tensor:
         return relative_distance(shown[PENULTIMATE].mean(dim=0, keepdim=True), goal)[0]
@@ -185,7 +190,7 @@ class Place:
         self.ground = ground_of(
             parts_of(data, CONFIG, seed), CONFIG, "head-only", seed=seed, folder=folder
         )
-        base = aim_at(self.ground, 1, seed)[0].base
+        base = aim_at(self.ground, 1, seed)[0].base_class
         clean = sample(self.ground.victim, CONFIG.queries, seed)
         with surrogate(self.ground.clean, clean, seed=seed, with_head=True) as network:
             self.imitation = Imitation(network, clean, base)
@@ -203,7 +208,7 @@ class Place:
                 victim,
                 run,
                 crafted.examples,
-                trusted(ground.test, CONFIG.queries, self.seed, without=target),
+                validation(ground.test, CONFIG.queries, self.seed, without=target),
                 manifest=crafted.manifest,
                 detectors=("contrast", *OTHERS),
                 seed=self.seed,
@@ -225,28 +230,22 @@ class Place:
 def rows_of(cells: Sequence[dict[str, Any]]) -> list[str]:
     """One line of the table: cells that differ in the seed alone."""
 
-    def mean(values: Sequence[float], digits: int = 3) -> str:
-        text = f"{np.mean(values):.{digits}f}"
-        if min(values) == max(values):
-            return text
-        return f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
     def times(happened: Sequence[bool]) -> str:
         return f"{sum(happened)} of {len(happened)}"
 
     return [
         *(str(cells[0][name]) for name in ("data", "setting", "count")),
         " ".join(str(cell["seed"]) for cell in cells),
-        mean([cell["distance"] for cell in cells]),
+        spread([cell["distance"] for cell in cells]),
         times([cell["distance"] <= NEAR for cell in cells]),
         times([cell["success"] > 0.5 for cell in cells]),
         times([cell["success_clean"] > 0.5 for cell in cells]),
         times([cell["success"] > 0.5 and cell["recall"] < 0.5 for cell in cells]),
-        mean([cell["auprc"]["contrast"] for cell in cells]),
-        mean([cell["recall"] for cell in cells]),
-        mean([cell["false_positive_rate"] for cell in cells], 4),
-        mean([cell["clean_removed"] for cell in cells], 0),
-        *(mean([cell["auprc"][name] for cell in cells]) for name in OTHERS),
+        spread([cell["auprc"]["contrast"] for cell in cells]),
+        spread([cell["recall"] for cell in cells]),
+        spread([cell["false_positive_rate"] for cell in cells], 4),
+        spread([cell["clean_removed"] for cell in cells], 0),
+        *(spread([cell["auprc"][name] for cell in cells]) for name in OTHERS),
     ]
 
 
@@ -258,42 +257,43 @@ TITLES = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-adaptive"))
-    parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 5, 10, 25, 50])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--data", nargs="+", default=["mnist", "fashion-mnist"])
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--quick", action="store_true", help="MNIST, seed 0, two counts")
-    options = parser.parse_args()
-    if options.quick:
-        options.data, options.seeds, options.counts = ["mnist"], [0], [5, 50]
+def main(
+    *,
+    out: Path = Path("bench-adaptive"),
+    counts: tuple[int, ...] = (1, 2, 5, 10, 25, 50),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    data: tuple[str, ...] = ("mnist", "fashion-mnist"),
+    settings: tuple[Name, ...] = tuple(SETTINGS),
+    quick: bool = False,
+) -> None:
+    """Print the table.
+
+    Args:
+        out: Folder of finished cells.
+        counts: Numbers of poisons.
+        seeds: Of the data's parts, the targets and the trainings.
+        data: Training data that have a test split.
+        settings: What the attacker pays attention to.
+        quick: MNIST, seed 0, two counts.
+    """
+    if quick:
+        data, seeds, counts = ("mnist",), (0,), (5, 50)
     done: dict[tuple[str, str, int], list[dict[str, Any]]] = {
-        (data, setting, count): []
-        for data in options.data
-        for setting in options.settings
-        for count in options.counts
+        place: [] for place in product(data, settings, counts)
     }
-    for seed in options.seeds:  # the outer loop: what is stopped early has whole rows
-        for data in options.data:
-            place = None
-            for count in options.counts:
-                for name in options.settings:
-                    file = options.out / f"{data}--{name}--{count}--{seed}.json"
-                    weights = asdict(SETTINGS[name])
-                    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-                    if found.get("weights") != weights:
-                        place = place or Place(data, seed, options.out)
-                        found = {"data": data, "setting": name, "count": count, "seed": seed}
-                        found |= {"weights": weights, **place.cell(SETTINGS[name], count)}
-                        write_text(file, json.dumps(found, indent=2) + "\n")
-                    done[data, name, count].append(found)
-    lines = [f"| {' | '.join(TITLES)} |", "|---" * len(TITLES) + "|"]
-    lines += [f"| {' | '.join(rows_of(cells))} |" for cells in done.values()]
-    write_text(options.out / "adaptive.md", "\n".join(lines) + "\n")
-    print("\n".join(lines))
+    for seed, each in product(seeds, data):  # the outer loop: what is stopped early has whole rows
+        place = functools.cache(functools.partial(Place, each, seed, out))
+        for count, name in product(counts, settings):
+            path = out / f"{each}--{name}--{count}--{seed}.json"
+            make = functools.partial(_cell, place, SETTINGS[name], count)
+            where = {"data": each, "setting": name, "count": count, "seed": seed}
+            done[each, name, count].append(
+                {**where, **finished(path, make, asdict(SETTINGS[name]))}
+            )
+    text = table(TITLES, (rows_of(cells) for cells in done.values()))
+    write_text(out / "adaptive.md", text + "\n")
+    print(text)
 
 
-if __name__ == "__main__":
-    main()
+def _cell(place: Callable[[], Place], setting: Setting, count: int) -> dict[str, Any]:
+    return place().cell(setting, count)

@@ -1,12 +1,13 @@
 """GAS, influence functions and representer points beside TracInCP and baselines, on small MNIST.
 
-    python benchmarks/comparison.py [--out bench-comparison] [--seeds 0 1 2] [--examples 5000]
+    python -m bench comparison [--out bench-comparison] [--seeds 0 1 2] [--examples 5000]
 
 Each run is a `radiotracer demo` on 5,000 images with tampered labels, ResNet-18 at a quarter of its
-width trained on them for 4 epochs, and 500 trusted queries. Its scan ranks by TracInCP, the last
-layer's self-influence, the baselines and the default detector; influence functions and representer
-points are added to it here, at the last checkpoint. A seed that is finished is not done again, so
-the benchmark can be stopped and started; delete a run's comparison.json to have it ranked again.
+width trained on them for 4 epochs, and 500 validation examples. Its scan ranks by TracInCP, the
+last layer's self-influence, the baselines and the default detector; influence functions and
+representer points are added to it here, at the last checkpoint. A seed that is finished is not done
+again, so the benchmark can be stopped and started; delete a run's
+comparison.json to have it ranked again.
 
 Influence functions are over the last layer, where the Hessian can be formed. Seconds are those of
 one method with everything that it needs, which methods of the same walk share.
@@ -14,18 +15,18 @@ one method with everything that it needs, which methods of the same walk share.
 
 from __future__ import annotations
 
-import argparse
-import json
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from detection import RECIPES, cell
 from torch import Tensor
 
+from bench.keeping import finished
+from bench.tables import spread, table
+from bench.worlds import FLIPS, Flips, opened, summary_of
 from radiotracer.data import Dataset, open_data
 from radiotracer.detectors import detection
 from radiotracer.influence import (
@@ -36,10 +37,7 @@ from radiotracer.influence import (
     representer_values,
     self_influence,
 )
-from radiotracer.recipes import Manifest
-from radiotracer.reproduce.demo import DemoConfig, run_demo, sample
-from radiotracer.runs import Run
-from radiotracer.training.networks import build_model
+from radiotracer.reproduce.demo import DemoConfig, sample
 
 METRICS = {
     "auroc": "AUROC",
@@ -48,6 +46,7 @@ METRICS = {
     "tpr_at_fpr_001": "TPR at 0.1% FPR",
     "seconds": "seconds",
 }
+DIGITS = {"seconds": 0}
 FROM_THE_SCAN = {
     "tpr_at_fpr_01": "tpr_at_fpr_0.01",
     "tpr_at_fpr_001": "tpr_at_fpr_0.001",
@@ -105,19 +104,9 @@ LAST_LAYER: dict[str, Suspicion] = {
 }
 
 
-def result(recipe: str, seed: int, examples: int, out: Path) -> dict[str, dict[str, float]]:
-    finished = out / "comparison.json"
-    if finished.exists():
-        return json.loads(finished.read_text())
-    summary = out / "summary.json"
-    if not summary.exists():
-        print(f"running {recipe}, seed {seed} …", flush=True)
-        config = DemoConfig(recipe=recipe, seed=seed, examples=examples, queries=500)
-        run_demo(config, out, command=f"benchmarks/comparison.py, {recipe}, seed {seed}")
-    print(f"comparing {recipe}, seed {seed} …", flush=True)
-    found = from_the_scan(json.loads(summary.read_text())) | peers(out, seed)
-    finished.write_text(json.dumps(found, indent=2) + "\n")
-    return found
+def compared(recipe: Flips, seed: int, examples: int, out: Path) -> dict[str, dict[str, float]]:
+    config = DemoConfig(recipe=recipe, seed=seed, examples=examples, queries=500)
+    return from_the_scan(summary_of(config, out, name="comparison")) | peers(out, seed)
 
 
 def from_the_scan(summary: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -128,60 +117,44 @@ def from_the_scan(summary: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def peers(out: Path, seed: int) -> dict[str, dict[str, float]]:
-    run = Run.open(out / "run")
-    train = open_data(str(run.info.data.source))
+    demo = opened(out)
     queries = sample(open_data("mnist:test"), 500, seed)
-    manifest = Manifest.read(Path(train.source), train)
-    assert manifest is not None
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(run.info.model)
-    everything = Tracing.of(model, run, train)
-    last = Tracing.of(model, run, train, layers=["head.*"])
+    everything = Tracing.of(demo.model, demo.run, demo.train)
+    last = Tracing.of(demo.model, demo.run, demo.train, layers=["head.*"])
     found = {}
     for name, suspicion in (ALL_LAYERS | LAST_LAYER).items():
         tracing = everything if name in ALL_LAYERS else last
         started = time.perf_counter()
-        scores = suspicion(tracing, train, queries).numpy()
+        scores = suspicion(tracing, demo.train, queries).numpy()
         seconds = time.perf_counter() - started
-        found[name] = {**asdict(detection(scores, manifest.is_tampered)), "seconds": seconds}
+        found[name] = {**asdict(detection(scores, demo.manifest.is_tampered)), "seconds": seconds}
     return found
 
 
-def table(found: list[dict[str, dict[str, float]]]) -> None:
-    print(f"| method | {' | '.join(METRICS.values())} |")
-    print("|---" * (len(METRICS) + 1) + "|")
-    for name in found[0]:
-        cells = [
-            f"{sum(each[name][metric] for each in found) / len(found):.0f}"
-            if metric == "seconds"
-            else cell([each[name][metric] for each in found])
-            for metric in METRICS
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
+def main(
+    *,
+    out: Path = Path("bench-comparison"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    recipes: tuple[Flips, ...] = FLIPS,
+    examples: int = 5_000,
+) -> None:
+    """Print a table per recipe.
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-comparison"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--examples", type=int, default=5_000)
-    options = parser.parse_args()
-    for recipe in options.recipes:
-        found = [
-            result(
-                recipe,
-                seed,
-                options.examples,
-                options.out / f"{recipe}-{options.examples}-{seed}",
-            )
-            for seed in options.seeds
-        ]
-        print(
-            f"\n## {recipe}, {options.examples:,} examples, seeds {options.seeds}: mean (range)\n"
+    Args:
+        out: Folder of the runs.
+        seeds: Of the runs.
+        recipes: What labels are tampered with by.
+        examples: Training images.
+    """
+    for recipe in recipes:
+        found = []
+        for seed in seeds:
+            folder = out / f"{recipe}-{examples}-{seed}"
+            make = functools.partial(compared, recipe, seed, examples, folder)
+            found.append(finished(folder / "comparison.json", make, {"examples": examples}))
+        print(f"\n## {recipe}, {examples:,} examples, seeds {seeds}: mean (range)\n")
+        rows = (
+            (name, *(spread([each[name][m] for each in found], DIGITS.get(m, 4)) for m in METRICS))
+            for name in found[0]
         )
-        table(found)
-
-
-if __name__ == "__main__":
-    main()
+        print(table(["method", *METRICS.values()], rows))

@@ -1,6 +1,6 @@
 """What a suspect shows by the key's marks among control keys', by the steps of their marking.
 
-    python benchmarks/control_keys.py [--suspect scratch] [--steps 1 3] [--images 20] [--out FOLDER]
+    python -m bench control_keys [--suspects scratch] [--steps 1 3] [--images 20] [--out FOLDER]
 
 Marks a share of a few thousand images of MNIST by carriers, trains a suspect on what is published
 and another network on the originals, and prints for each: log10 p of the classifier fitted to
@@ -12,7 +12,6 @@ each line.
 
 from __future__ import annotations
 
-import argparse
 import time
 from itertools import product
 from pathlib import Path
@@ -23,7 +22,7 @@ from radiotracer.provenance.designs._carriers.held_out_marks import make_questio
 from radiotracer.provenance.designs._carriers.held_out_test import beyond_extractor, changes, ranked
 from radiotracer.provenance.designs._carriers.testing import extractor_of
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.reproduce.radioactive import QUICK, AuditConfig
+from radiotracer.reproduce.radioactive import QUICK, AuditConfig, SuspectKind
 from radiotracer.reproduce.radioactive.bench import training_and_test
 from radiotracer.reproduce.radioactive.cell import made
 from radiotracer.reproduce.radioactive.result import Place
@@ -38,23 +37,33 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def main() -> None:
-    """Print a line for each network, number of steps and number of images."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--suspect", nargs="+", default=["scratch", "frozen"])
-    parser.add_argument("--fraction", type=float, default=0.2)
-    parser.add_argument("--steps", type=int, nargs="+", default=[1])
-    parser.add_argument("--images", type=int, nargs="+", default=[20])
-    parser.add_argument("--keys", type=int, default=99)
-    parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=Path("bench-control-keys"))
-    given = parser.parse_args()
+def main(
+    *,
+    suspects: tuple[SuspectKind, ...] = ("scratch", "frozen"),
+    share: float = 0.2,
+    steps: tuple[int, ...] = (1,),
+    images: tuple[int, ...] = (20,),
+    keys: int = 99,
+    seed: int = 100,
+    out: Path = Path("bench-control-keys"),
+) -> None:
+    """Print a line for each network, number of steps and number of images.
+
+    Args:
+        suspects: Whether it is trained from scratch, or a fresh last layer on the extractor.
+        share: Of the images that are marked.
+        steps: Of the marking of held-out images.
+        images: Held-out images of each class.
+        keys: Control keys.
+        seed: Of the key and the suspect.
+        out: Where networks are kept.
+    """
     config = AuditConfig(**SETTINGS)
     train, test = training_and_test("mnist", config, print)
     print("suspect    network   steps  images  fitted   ranks  beyond  ahead  shift  seconds")
-    for kind in given.suspect:
-        place = Place("mnist", "carriers", given.fraction, 10, "none", kind, given.seed)
-        cell = made(place, config, train, given.out / "mnist")
+    for kind in suspects:
+        place = Place("mnist", "carriers", share, 10, "none", kind, seed)
+        cell = made(place, config, train, out / "mnist")
         extractor = extractor_of(cell.release, build_model)
         networks = {"marked": cell.suspect, "clean": cell.references[0]}
         asked = {
@@ -66,7 +75,7 @@ def main() -> None:
             for name, each in asked.items()
         }
         own = network_suspect(extractor, "extractor", {"kind": "network"})
-        for steps, images in product(given.steps, given.images):
+        for step, each in product(steps, images):
             begun = time.perf_counter()
             questions = make_questions(
                 cell.release,
@@ -74,22 +83,18 @@ def main() -> None:
                 extractor,
                 test.content,
                 test.labels,
-                given.keys,
-                images_per_class=images,
-                steps=steps,
+                keys,
+                images_per_class=each,
+                steps=step,
             )
             seconds = time.perf_counter() - begun
             reference = changes(questions, own.scores(questions.images))
-            for name, each in asked.items():
-                raised = changes(questions, each.scores(questions.images))
+            for name, asker in asked.items():
+                raised = changes(questions, asker.scores(questions.images))
                 plain, left = ranked(raised), ranked(beyond_extractor(raised, reference))
                 print(
-                    f"{kind:<10} {name:<8} {steps:>6} {images:>7} {fitted[name]:>7.2f} "
+                    f"{kind:<10} {name:<8} {step:>6} {each:>7} {fitted[name]:>7.2f} "
                     f"{plain.combined:>7.2f} {left.combined:>7.2f} {left.ahead.mean():>6.2f} "
                     f"{questions.shift.mean():>6.3f} {seconds:>8.0f}",
                     flush=True,
                 )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
-"""What each engine costs in forward passes and memory; for peers see `radiotracer bench speed`.
+"""What each engine costs in forward passes and memory; for peers see `python -m bench speed`.
 
-    python benchmarks/speed.py [--width 16] [--batch-size 512] [--pairs 15] [--threads N]
+    python -m bench engines [--width 16] [--batch-size 512] [--pairs 15]
 
 Prints, for one checkpoint of a ResNet-18 on MNIST-sized images:
 
@@ -16,18 +16,17 @@ Data are random numbers: neither time nor memory depends on the pixels.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
+from cyclopts import Parameter
 
+from bench.timing import MARK, frugal, high_water, seconds
 from radiotracer.gradients import (
     Batch,
     Objective,
@@ -41,7 +40,9 @@ from radiotracer.gradients import (
 )
 from radiotracer.training.networks import ResNet18
 
-JOBS = {
+Name = Literal["inference", "jvp", "norms", "backward"]
+
+JOBS: dict[Name, str] = {
     "inference": "inference",
     "jvp": "Jacobian-vector product",
     "norms": "norms",
@@ -73,12 +74,6 @@ def loop(objective: Objective, batch: Batch, examples: int) -> None:
     for row in range(examples):
         one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
         summed_gradient(objective, [one])
-
-
-def seconds(job: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    job()
-    return time.perf_counter() - started
 
 
 def times(width: int, batch_size: int, pairs: int) -> None:
@@ -119,14 +114,14 @@ def times(width: int, batch_size: int, pairs: int) -> None:
         print(f"  {name:<52}{middle:8.2f}   ({low:.2f} to {high:.2f})")
 
 
-def peak(job: str, width: int, batch_size: int) -> None:
+def peak(job: Name, width: int, batch_size: int) -> None:
     """Peak resident memory above the loaded network, in bytes; prints JSON."""
     objective, batch, direction = setting(width, 2)
     # Everything is loaded and warm before the mark: libraries, kernels, the direction.
     forward(objective, batch)
     directional(objective, batch, direction)
     square_norm(objective, batch, dict.fromkeys(objective.traced, 0.1))
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts here
+    MARK.write_text("5")  # the high-water mark starts here
     before = high_water()
     inputs = torch.rand(batch_size, 1, 28, 28).contiguous(memory_format=torch.channels_last)
     batch = Batch(inputs, torch.zeros(batch_size, dtype=torch.int64))
@@ -143,20 +138,13 @@ def peak(job: str, width: int, batch_size: int) -> None:
     print(json.dumps({"peak": after - before, "whole": after}))
 
 
-def high_water() -> int:
-    """Peak resident memory of this process in bytes (Linux)."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
-
-
 def memory(width: int) -> None:
     found = {}
     for job in JOBS:
-        command = [sys.executable, __file__, "--peak", job]
-        command += ["--width", str(width), "--batch-size", str(MEMORY_BATCH_SIZE), "--threads", "1"]
-        # glibc gives freed memory back at once, so that the peak is what is in use.
-        environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_ARENA_MAX": "1"}
-        output = subprocess.run(command, env=environment, capture_output=True, check=True)
+        command = [sys.executable, "-m", "bench", "engines", "--peak", job]
+        command += ["--width", str(width), "--batch-size", str(MEMORY_BATCH_SIZE)]
+        alone = {**frugal(), "OMP_NUM_THREADS": "1"}
+        output = subprocess.run(command, env=alone, capture_output=True, check=True)
         found[job] = json.loads(output.stdout)
     base = found["inference"]
     print(
@@ -169,22 +157,22 @@ def memory(width: int) -> None:
         print(f"  {name:<52}{above:8.2f}   (whole process: {whole:.2f})")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch-size", type=int, default=512)
-    parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--peak", choices=JOBS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    if options.peak:
-        peak(options.peak, options.width, options.batch_size)
+def main(
+    *,
+    width: int = 16,
+    batch_size: int = 512,
+    pairs: int = 15,
+    measure: Annotated[Name | None, Parameter(name="--peak", show=False)] = None,
+) -> None:
+    """Print time, then memory.
+
+    Args:
+        width: Channels of the first stage.
+        batch_size: Examples per pass.
+        pairs: Paired runs that medians are taken of.
+    """
+    if measure:
+        peak(measure, width, batch_size)
         return
-    times(options.width, options.batch_size, options.pairs)
-    memory(options.width)
-
-
-if __name__ == "__main__":
-    main()
+    times(width, batch_size, pairs)
+    memory(width)

@@ -1,6 +1,6 @@
 """Do the proponents of a wrong prediction lead to the tampering that caused it?
 
-    python benchmarks/explaining.py [--out bench-explaining] [--seeds 0 1 2]
+    python -m bench explaining [--out bench-explaining] [--seeds 0 1 2]
 
 Each seed: 5,000 MNIST images, 20 % of the 3s relabelled as 9, ResNet-18 at a quarter of its width
 trained on them for 4 epochs. The queries are the test 3s that it takes for 9s, under that label.
@@ -14,23 +14,23 @@ judge. A training that is finished is not done again.
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
-from detection import cell
 from torch import Tensor, nn
 
+from bench.tables import spread, table
+from bench.worlds import network_of
 from radiotracer import Dataset, Manifest, Run, Tracer, open_data, targeted_flip
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.reproduce.demo import sample
 from radiotracer.training.loop import TrainConfig, train
-from radiotracer.training.networks import build_model
 
 SOURCE, TARGET = 3, 9
 TOP = 10
-METHODS = {
+METHODS: dict[str, tuple[dict[str, Any], Literal["gas", "tracin-cp"]]] = {
     "gas": ({}, "gas"),
     "gas, last layer": ({"layers": ["head.*"]}, "gas"),
     "tracin-cp": ({}, "tracin-cp"),
@@ -40,14 +40,15 @@ METHODS = {
 
 def case(seed: int, out: Path) -> tuple[nn.Module, Run, Dataset, Manifest]:
     clean = sample(open_data("mnist"), 5_000, seed)
-    tampered, manifest = targeted_flip(clean, fraction=0.2, seed=seed, source=SOURCE, target=TARGET)
+    tampered, manifest = targeted_flip(
+        clean, share=0.2, seed=seed, from_class=SOURCE, to_class=TARGET
+    )
     folder = out / f"seed-{seed}"
     if not (folder / "run.json").exists():
         print(f"training, seed {seed} …", flush=True)
         train(tampered, TrainConfig(architecture="resnet18", width=16, epochs=4, seed=seed), folder)
     run = Run.open(folder)
-    with torch.random.fork_rng(devices=[]):
-        return build_model(run.info.model), run, tampered, manifest
+    return network_of(run), run, tampered, manifest
 
 
 def wrong_queries(model: nn.Module, run: Run, most: int) -> tuple[Tensor, Tensor]:
@@ -81,18 +82,20 @@ def judge(seed: int, out: Path, most: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-explaining"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--queries", type=int, default=30, help="at most this many per seed")
-    options = parser.parse_args()
-    found = [judge(seed, options.out, options.queries) for seed in options.seeds]
+def main(
+    *,
+    out: Path = Path("bench-explaining"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    queries: int = 30,
+) -> None:
+    """Print the table.
+
+    Args:
+        out: Folder of the trainings.
+        seeds: Of the data, the tampering and the training.
+        queries: At most this many per seed.
+    """
+    found = [judge(seed, out, queries) for seed in seeds]
     print(f"\nShare of the {TOP} strongest proponents that was tampered with, mean (range)\n")
-    print("| method | share |\n|---|---|")
-    for name in found[0]:
-        print(f"| {name} | {cell([each[name] for each in found])} |")
-
-
-if __name__ == "__main__":
-    main()
+    rows = ((name, spread([each[name] for each in found], 4)) for name in found[0])
+    print(table(["method", "share"], rows))

@@ -1,31 +1,27 @@
-"""How often innocent models are accused: clean suspects under many keys, every test.
+"""How often audits reject for models that saw no mark: clean suspects, many keys, every test.
 
-    python benchmarks/false_accusations.py [--suspects 20] [--keys 100]
+    python -m bench false_accusations [--suspects 20] [--keys 100]
 
 Every suspect is trained on clean Fashion-MNIST, and every (suspect, key) pair has a key of its own,
-so that the p-values are independent. Printed for each test: how many pairs, the share accused at
-three levels with its exact 95 % interval, and whether the p-values are uniform or larger
-(Kolmogorov-Smirnov, one-sided).
+so that the p-values are independent. Printed for each test: how many pairs, the share of
+rejections at three levels with its exact 95 % interval, and whether the p-values are uniform or
+larger (Kolmogorov-Smirnov, one-sided).
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
-import torch
 from torch import nn
 
+from bench.tables import rejections
+from bench.worlds import key_of
 from radiotracer.data import Dataset, open_data
 from radiotracer.gradients import frozen_copy, require_linear_head
-from radiotracer.provenance import Key
 from radiotracer.provenance.designs._carriers.alignment import align
 from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.designs._carriers.marking import features_of
@@ -36,27 +32,26 @@ from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.stats import binomial_log10_p, clopper_pearson, uniformity
+from radiotracer.stats import binomial_log10_p
 from radiotracer.training.loop import TrainConfig, train
 
-LEVELS = (0.05, 0.01, 0.001)
 EXAMPLES, MARKED, EPOCHS = 5000, 0.04, 4
 TAGS = TagConfig().tags
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suspects", type=int, default=20)
-    parser.add_argument("--keys", type=int, default=100, help="for each suspect")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def main(*, suspects: int = 20, keys: int = 100) -> None:
+    """Print the table.
+
+    Args:
+        suspects: How many networks.
+        keys: How many for each of them.
+    """
     data, test = open_data("fashion-mnist"), open_data("fashion-mnist:test")
     generator = np.random.default_rng(0)
     pool = data.take(generator.choice(len(data), EXAMPLES, replace=False))
     extractor = trained(pool, 1000)
     reference = trained(pool, 3000)
-    maker = key_of("maker", 0)
+    maker = key_of("false accusations/maker", 0)
     rows = choose(pool, MARKED, "hardest", maker, models=[extractor])
     release = mark(pool, rows, maker, [extractor], TwinConfig())
     blind = [Remembering(reference)]
@@ -68,7 +63,7 @@ def main() -> None:
     with frozen_copy(extractor, test.content, seed=0) as network:
         features = features_of(network, test.content)
         own = head_rows(extractor)
-    for number in range(options.suspects):
+    for number in range(suspects):
         # Half of them share their training data with the release, half never saw any of it.
         examples = (
             pool if number % 2 else data.take(generator.choice(len(data), EXAMPLES, replace=False))
@@ -83,8 +78,8 @@ def main() -> None:
             "carriers, weights": align(theirs, features).rows(head_rows(model)),
             "carriers, scores": align(centred, features).rows(np.eye(scores.shape[1])),
         }
-        for other in range(options.keys):
-            key = key_of(f"suspect/{number}", other)
+        for other in range(keys):
+            key = key_of(f"false accusations/suspect/{number}", other)
             for name, access, references in (
                 ("twins, scores", "scores", []),
                 ("twins, scores, references", "scores", blind),
@@ -102,8 +97,8 @@ def main() -> None:
             patterns = tag_images(key, TAGS, pool.content.shape[1:])
             hits = int((suspect.labels(patterns) == tag_labels(key, TAGS, len(own))).sum())
             note(f"tags, labels (of {TAGS})", binomial_log10_p(hits, TAGS, 1 / len(own)))
-        print(f"suspect {number + 1} of {options.suspects}", flush=True)
-    tell(found)
+        print(f"suspect {number + 1} of {suspects}", flush=True)
+    print(rejections(found))
 
 
 class Remembering:
@@ -145,30 +140,3 @@ def head_rows(model: nn.Module) -> np.ndarray:
     example = np.zeros((1, 28, 28, 1), np.uint8)
     with frozen_copy(model, example, seed=0) as network:
         return require_linear_head(network).weight.detach().double().numpy().copy()
-
-
-def key_of(purpose: str, number: int) -> Key:
-    """A key that anybody can make again."""
-    return Key(hashlib.sha256(f"false accusations/{purpose}/{number}".encode()).digest())
-
-
-def tell(found: dict[str, list[float]]) -> None:
-    """Print the table."""
-    print("| test | pairs | " + " | ".join(f"accused at {a:g}" for a in LEVELS) + " | KS log10 p |")
-    print("| --- | --- | " + " | ".join("---" for _ in LEVELS) + " | --- |")
-    for name, values in found.items():
-        p = np.array(values)
-        cells = []
-        for level in LEVELS:
-            hits = int((p <= np.log10(level)).sum())
-            low, high = clopper_pearson(hits, len(p))
-            cells.append(f"{hits / len(p):.2%} ({low:.2%} to {high:.2%})")
-        print(
-            f"| {name} | {len(p):,} | "
-            + " | ".join(cells)
-            + f" | {uniformity(p).excess_log10_p:.2f} |"
-        )
-
-
-if __name__ == "__main__":
-    main()

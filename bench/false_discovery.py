@@ -1,36 +1,33 @@
-"""Is the false discovery rate kept? Realised rate and power of `scan --fdr`, with a reference.
+"""Is the false discovery rate kept? Realised rate and recall of `scan --fdr`, with a reference.
 
-    python benchmarks/false_discovery.py --simulated
-    python benchmarks/false_discovery.py [--out bench-fdr] [--seeds 0 1 ...] [--recipes ...]
+    python -m bench false_discovery --simulate
+    python -m bench false_discovery [--out bench-fdr] [--seeds 0 1 ...] [--recipes ...]
 
 Each real cell is a training on 5,000 random MNIST images, a share of which was tampered with, and
 one scan of it. A reference is a random sample of training examples, reviewed: what the manifest
 calls tampered is not in it. Every detector is decided at every rate in three ways: against each
-reference, the same with the share of honest examples estimated (Storey), and without a reference.
+reference, the same with the share of clean examples estimated (Storey), and without a reference.
 Finished cells are kept in --out, so that what was stopped goes on where it was. With
---simulated, scores are standard normal, and higher by --shift where tampered. Prints means over the
+--simulate, scores are standard normal, and higher by --shift where tampered. Prints means over the
 seeds; the interval of the realised rate is Student's, at 95 %.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
+import functools
 import tempfile
-import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from typing import Literal, get_args
 
 import numpy as np
-import torch
 from scipy import stats
 
+from bench.keeping import finished
+from bench.tables import table
 from radiotracer.data import Dataset, open_data
 from radiotracer.detectors import Ranking, Reference, Rule, Tested, against, decide
-from radiotracer.files import write_text
 from radiotracer.recipes import Manifest, patch_backdoor, random_flip, targeted_flip
 from radiotracer.reproduce.demo import sample
 from radiotracer.scanning import scan
@@ -39,48 +36,67 @@ from radiotracer.training.loop import TrainConfig, train
 DETECTORS = ("contrast", "label-posterior", "loss")
 RATES = (0.01, 0.05, 0.1)
 SHARES = (0.01, 0.05, 0.1, 0.2)
-RECIPES = ("random-flip", "targeted-flip", "patch-backdoor")
+Recipe = Literal["random-flip", "targeted-flip", "patch-backdoor"]
+RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 QUERIES, WIDTH, EPOCHS, CHECKPOINT_EVERY = 1000, 16, 6, 2
 
 Outcome = dict[str, float | bool]
+Found = dict[tuple[str, float], list[dict[str, Outcome]]]
+"""Outcomes of every setting by recipe and share, one a seed."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-fdr"))
-    parser.add_argument("--simulated", action="store_true", help="Gaussian scores, no training")
-    parser.add_argument("--worlds", type=int, default=500, help="simulated data sets")
-    parser.add_argument("--shift", type=float, default=4.0, help="of simulated tampered scores")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(20)))
-    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=RECIPES)
-    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES))
-    parser.add_argument("--data", default="mnist")
-    parser.add_argument("--examples", type=int, default=5000)
-    parser.add_argument(
-        "--reference", type=int, nargs="+", default=[500, 2000], help="examples that are reviewed"
-    )
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.simulated:
+def main(
+    *,
+    out: Path = Path("bench-fdr"),
+    simulate: bool = False,
+    worlds: int = 500,
+    shift: float = 4.0,
+    seeds: tuple[int, ...] = tuple(range(20)),
+    recipes: tuple[Recipe, ...] = RECIPES,
+    shares: tuple[float, ...] = SHARES,
+    data: str = "mnist",
+    examples: int = 5000,
+    reference: tuple[int, ...] = (500, 2000),
+) -> None:
+    """Print the two tables.
+
+    Args:
+        out: Folder of finished cells.
+        simulate: Gaussian scores, no training.
+        worlds: Simulated data sets.
+        shift: Of simulated tampered scores.
+        seeds: Of the data, the tampering and the training.
+        recipes: How the data are tampered with.
+        shares: How much of them is.
+        data: Training data that have a test split.
+        examples: Training examples.
+        reference: Examples that are reviewed.
+    """
+    found: Found
+    if simulate:
         found = {
             ("gaussian", share): [
-                simulated(share, seed, options.examples, options.reference, options.shift)
-                for seed in range(options.worlds)
+                simulated(share, seed, examples, reference, shift) for seed in range(worlds)
             ]
-            for share in options.shares
+            for share in shares
         }
     else:
-        found = {(recipe, share): [] for recipe in options.recipes for share in options.shares}
-        for seed in options.seeds:  # the outer loop: what was stopped has every setting, too
-            for recipe, share in found:
-                found[recipe, share].append(cell(recipe, share, seed, options))
-    print(*table(found), sep="\n")
+        found = {place: [] for place in product(recipes, shares)}
+        for seed in seeds:  # the outer loop: what was stopped has every setting, too
+            for recipe, share in product(recipes, shares):
+                make = functools.partial(
+                    cell, recipe, share, seed, data=data, examples=examples, sizes=reference
+                )
+                path = out / f"{data}-{recipe}-{share:g}-{seed}.json"
+                settings = {"examples": examples, "reference": reference}
+                found[recipe, share].append(finished(path, make, settings))
+    print(settings_table(found))
     print()
-    print(*summary(found), sep="\n")
+    print(summary(found))
 
 
 def simulated(
-    share: float, seed: int, n: int, sizes: list[int], shift: float
+    share: float, seed: int, n: int, sizes: tuple[int, ...], shift: float
 ) -> dict[str, Outcome]:
     """One data set of Gaussian scores, decided in every way that needs no detector."""
     random = np.random.default_rng([seed, round(share * 1e6)])
@@ -99,18 +115,12 @@ def simulated(
     )
 
 
-def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> dict[str, Outcome]:
-    """One training and its scan, unless it is in the folder already."""
-    path = options.out / f"{options.data}-{recipe}-{share:g}-{seed}.json"
-    settings = {"examples": options.examples, "reference": options.reference}
-    if path.is_file():
-        kept = json.loads(path.read_bytes())
-        if kept["settings"] != settings:
-            raise SystemExit(f"{path} was made with {kept['settings']}: choose another --out")
-        return dict(kept["outcomes"])
-    begun = time.perf_counter()
-    clean = sample(open_data(options.data), options.examples, seed)
-    examples, manifest = tampered_by(recipe, clean, share, seed)
+def cell(
+    recipe: Recipe, share: float, seed: int, *, data: str, examples: int, sizes: tuple[int, ...]
+) -> dict[str, Outcome]:
+    """One training and its scan."""
+    clean = sample(open_data(data), examples, seed)
+    tampered_data, manifest = tampered_by(recipe, clean, share, seed)
     config = TrainConfig(
         architecture="resnet18",
         width=WIDTH,
@@ -119,39 +129,35 @@ def cell(recipe: str, share: float, seed: int, options: argparse.Namespace) -> d
         seed=seed,
     )
     with tempfile.TemporaryDirectory() as folder:
-        run, model = train(examples, config, Path(folder) / "run")
-        queries = sample(open_data(f"{options.data}:test"), QUERIES, seed)
-        rankings = scan(model, run, examples, queries, detectors=DETECTORS, seed=seed).rankings
+        run, model = train(tampered_data, config, Path(folder) / "run")
+        queries = sample(open_data(f"{data}:test"), QUERIES, seed)
+        rankings = scan(model, run, tampered_data, queries, detectors=DETECTORS, seed=seed).rankings
     tampered = manifest.is_tampered
-    references = {size: reviewed(tampered, size, seed) for size in options.reference}
+    references = {size: reviewed(tampered, size, seed) for size in sizes}
     posteriors = rankings["label-posterior"].posteriors
-    found = {
+    return {
         key: outcome
         for name in DETECTORS
         for key, outcome in outcomes(
             name,
             rankings[name],
             posteriors=posteriors,
-            labels=examples.labels,
+            labels=tampered_data.labels,
             tampered=tampered,
             references=references,
         )
     }
-    seconds = round(time.perf_counter() - begun, 1)
-    write_text(
-        path, json.dumps({"settings": settings, "seconds": seconds, "outcomes": found}, indent=1)
-    )
-    print(f"{path.name}: {seconds} s", flush=True)
-    return found
 
 
-def tampered_by(recipe: str, clean: Dataset, share: float, seed: int) -> tuple[Dataset, Manifest]:
+def tampered_by(
+    recipe: Recipe, clean: Dataset, share: float, seed: int
+) -> tuple[Dataset, Manifest]:
     """A share of all examples, of the 3s (called 9), or of all but the 0s (patched, called 0)."""
     if recipe == "random-flip":
-        return random_flip(clean, fraction=share, seed=seed)
+        return random_flip(clean, share=share, seed=seed)
     if recipe == "targeted-flip":
-        return targeted_flip(clean, fraction=share, seed=seed, source=3, target=9)
-    return patch_backdoor(clean, fraction=share, seed=seed, to_class=0)
+        return targeted_flip(clean, share=share, seed=seed, from_class=3, to_class=9)
+    return patch_backdoor(clean, share=share, seed=seed, to_class=0)
 
 
 def reviewed(tampered: np.ndarray, size: int, seed: int) -> Reference:
@@ -169,7 +175,7 @@ def outcomes(
     tampered: np.ndarray,
     references: dict[int, Reference],
 ) -> Iterator[tuple[str, Outcome]]:
-    """Every rule at every rate: false discovery proportion, power, and whether it could tell."""
+    """Every rule at every rate: false discovery proportion, recall, and whether it could tell."""
     for rate in RATES:
         rules: dict[str, tuple[Rule, Tested | None]] = {
             f"{size} reviewed{', Storey' if storey else ''}": (
@@ -188,37 +194,33 @@ def outcomes(
                 f"{name} | {said} | {rate:g}",
                 {
                     "proportion": float((suspects & ~tampered).sum() / max(1, suspects.sum())),
-                    "power": float(suspects[tampered].mean()),
+                    "recall": float(suspects[tampered].mean()),
                     "inconclusive": decision.inconclusive is not None,
                 },
             )
 
 
-def table(found: dict[tuple[str, float], list[dict[str, Outcome]]]) -> Iterator[str]:
-    """Markdown, one row per recipe, share, detector, rule and nominal rate."""
-    names = "recipe, share, detector, rule, nominal, realised (95 %), power, inconclusive, n"
-    yield f"| {names.replace(', ', ' | ')} |"
-    yield "| --- " * 9 + "|"
+def settings_table(found: Found) -> str:
+    """One row per recipe, share, detector, rule and nominal rate."""
+    names = "recipe, share, detector, rule, nominal, realised (95 %), recall, inconclusive, n"
+    rows = []
     for (recipe, share), worlds in found.items():
         for key in worlds[0]:
-            rates, powers, unsure = (
+            rates, recalls, unsure = (
                 np.array([world[key][what] for world in worlds], dtype=np.float64)
-                for what in ("proportion", "power", "inconclusive")
+                for what in ("proportion", "recall", "inconclusive")
             )
-            yield (
-                f"| {recipe} | {share:g} | {key} | {interval(rates)} | {powers.mean():.3f} "
-                f"| {unsure.mean():.2f} | {len(worlds)} |"
-            )
+            numbers = (interval(rates), f"{recalls.mean():.3f}", f"{unsure.mean():.2f}")
+            rows.append([recipe, f"{share:g}", *key.split(" | "), *numbers, len(worlds)])
+    return table(names.split(", "), rows)
 
 
-def summary(found: dict[tuple[str, float], list[dict[str, Outcome]]]) -> Iterator[str]:
-    """Markdown, one row per rule and nominal rate, over all recipes, shares and detectors."""
+def summary(found: Found) -> str:
+    """One row per rule and nominal rate, over all recipes, shares and detectors."""
     names = (
         "rule, nominal, settings, anything flagged, mean realised, highest, "
         "interval wholly above nominal"
     )
-    yield f"| {names.replace(', ', ' | ')} |"
-    yield "| --- " * 7 + "|"
     settings: dict[tuple[str, str], list[np.ndarray]] = {}
     flagged: dict[tuple[str, str], int] = {}
     for worlds in found.values():
@@ -226,15 +228,15 @@ def summary(found: dict[tuple[str, float], list[dict[str, Outcome]]]) -> Iterato
             _, rule, rate = key.split(" | ")
             rates = np.array([world[key]["proportion"] for world in worlds], dtype=np.float64)
             settings.setdefault((rule, rate), []).append(rates)
-            some = any(world[key]["power"] or world[key]["proportion"] for world in worlds)
+            some = any(world[key]["recall"] or world[key]["proportion"] for world in worlds)
             flagged[rule, rate] = flagged.get((rule, rate), 0) + some
+    rows = []
     for (rule, rate), each in settings.items():
         means = [rates.mean() for rates in each]
         above = sum(limits(rates)[0] > float(rate) for rates in each)
-        yield (
-            f"| {rule} | {rate} | {len(each)} | {flagged[rule, rate]} | {np.mean(means):.4f} "
-            f"| {np.max(means):.4f} | {above} |"
-        )
+        numbers = (f"{np.mean(means):.4f}", f"{np.max(means):.4f}", above)
+        rows.append([rule, rate, len(each), flagged[rule, rate], *numbers])
+    return table(names.split(", "), rows)
 
 
 def interval(values: np.ndarray) -> str:
@@ -250,7 +252,3 @@ def limits(values: np.ndarray) -> tuple[float, float]:
     mean = float(values.mean())
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return max(0.0, mean - half), min(1.0, mean + half)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,12 @@
 """Detection on MNIST: two recipes, three seeds, every detector, judged at full size.
 
-    python benchmarks/detection.py [--out bench-flips] [--seeds 0 1 2] [--quick]
+    python -m bench flips [--out bench-flips] [--seeds 0 1 2] [--quick]
 
 Each run is a `radiotracer demo`: 60,000 images (--quick: 10,000), tampered labels, ResNet-18 at a
-quarter of its width trained on them for 4 epochs, 10,000 trusted queries. A run that is finished is
-not done again, so the benchmark can be stopped and started; delete a run's summary.json to have it
-scanned again. The settings of every detector were
-chosen on seeds 100 to 103; seeds 0 to 2 only judge.
+quarter of its width trained on them for 4 epochs, 10,000 validation examples. A run that is
+finished is not done again, so the benchmark can be stopped and started; delete a run's summary.json
+to have it scanned again. The settings of every detector were chosen on seeds 100 to 103; seeds 0 to
+2 only judge.
 
 Prints, per recipe and detector, the mean over the seeds with the smallest and the largest value,
 and whether contrast and label-posterior reach the goals: AUPRC >= 0.997, TPR at 0.1 % FPR >= 0.97,
@@ -15,21 +15,13 @@ and no worse than the loss on any seed.
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
+from bench.tables import spread, table
+from bench.worlds import FLIPS, Flips, summary_of
+from radiotracer.reproduce.demo import QUICK, DemoConfig
 
-from radiotracer.data import open_data
-from radiotracer.recipes import Manifest
-from radiotracer.reproduce.demo import QUICK, DemoConfig, run_demo, sample
-from radiotracer.runs import Run
-from radiotracer.scanning import Scan, scan, write_scan_files
-from radiotracer.training.networks import build_model
-
-RECIPES = ("random-flip", "targeted-flip")
 METRICS = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -41,41 +33,9 @@ METRICS = {
 GOALS = {"auprc": 0.997, "tpr_at_fpr_0.001": 0.97}
 
 
-def result(recipe: str, seed: int, quick: bool, out: Path) -> dict[str, Any]:
-    config = DemoConfig(recipe=recipe, seed=seed, **(QUICK if quick else {}))
-    summary = out / "summary.json"
-    command = f"benchmarks/detection.py, {recipe}, seed {seed}"
-    if not (out / "run" / "run.json").exists():
-        print(f"running {recipe}, seed {seed} …", flush=True)
-        run_demo(config, out, command=command)
-    elif not summary.exists():
-        print(f"scanning {recipe}, seed {seed} again …", flush=True)
-        write_scan_files(rescan(out, config), out, command=command)
-    return json.loads(summary.read_text())
-
-
-def rescan(out: Path, config: DemoConfig) -> Scan:
-    """Scan a demo's training again, with the detectors as they are now."""
-    run = Run.open(out / "run")
-    train = open_data(str(run.info.data.source))
-    queries = sample(open_data("mnist:test"), config.queries, config.seed)
-    manifest = Manifest.read(Path(train.source), train)
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(run.info.model)
-    return scan(model, run, train, queries, manifest=manifest, seed=config.seed)
-
-
-def cell(values: list[float]) -> str:
-    mean = sum(values) / len(values)
-    return f"{mean:.4f} ({min(values):.4f}-{max(values):.4f})"
-
-
-def table(found: list[dict[str, Any]]) -> None:
-    print(f"| detector | {' | '.join(METRICS.values())} |")
-    print("|---" * (len(METRICS) + 1) + "|")
-    for name in found[0]["detectors"]:
-        cells = [cell([s["detectors"][name][metric] for s in found]) for metric in METRICS]
-        print(f"| {name} | {' | '.join(cells)} |")
+def config_of(recipe: Flips, seed: int, quick: bool) -> DemoConfig:
+    """The demo of a recipe and a seed."""
+    return DemoConfig(**{"recipe": recipe, "seed": seed, **(QUICK if quick else {})})
 
 
 def verdicts(found: list[dict[str, Any]], detector: str) -> None:
@@ -92,25 +52,32 @@ def verdicts(found: list[dict[str, Any]], detector: str) -> None:
             print(f"  - seed {seed}: {mine:.5f} against {theirs:.5f} ({mine - theirs:+.5f})")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-flips"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    for recipe in options.recipes:
+def main(
+    *,
+    out: Path = Path("bench-flips"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    recipes: tuple[Flips, ...] = FLIPS,
+    quick: bool = False,
+) -> None:
+    """Print a table per recipe, and the verdicts.
+
+    Args:
+        out: Folder of the runs.
+        seeds: Of the runs.
+        recipes: What labels are tampered with by.
+        quick: 10,000 images.
+    """
+    for recipe in recipes:
         found = [
-            result(recipe, seed, options.quick, options.out / f"{recipe}-{seed}")
-            for seed in options.seeds
+            summary_of(config_of(recipe, seed, quick), out / f"{recipe}-{seed}", name="flips")
+            for seed in seeds
         ]
-        examples = found[0]["examples"]
-        print(f"\n## {recipe}, {examples:,} examples, seeds {options.seeds}: mean (range)\n")
-        table(found)
+        print(f"\n## {recipe}, {found[0]['examples']:,} examples, seeds {seeds}: mean (range)\n")
+        rows = (
+            (name, *(spread([s["detectors"][name][each] for s in found], 4) for each in METRICS))
+            for name in found[0]["detectors"]
+        )
+        print(table(["detector", *METRICS.values()], rows))
         print()
         for detector in ("contrast", "label-posterior"):
             verdicts(found, detector)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@
 
 A command is started, killed and started again until it is complete; then from the beginning. After
 every kill all that lies there is held against the digests that vouch for it, and what was finished
-against what was finished before. What comes out is held against the same command in peace.
+against what was finished before. What comes out is held against the same command, uninterrupted.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Tally:
         rounds: How often it began from nothing.
         corrupt: Files that were not what vouches for them says, after a kill.
         lost: Units that were finished at an earlier kill, and not at a later one.
-        different: Files that differ from those of the command in peace, times apart.
+        different: Files that differ from those of an uninterrupted command, times apart.
     """
 
     name: str
@@ -113,7 +113,7 @@ def kill_again_and_again(
     arguments = [*command.arguments, "--out", OUT]
     whole = folder / "whole"
     whole.mkdir()
-    seconds = _in_peace(command, start(arguments, whole), whole)
+    seconds = _uninterrupted(command, start(arguments, whole), whole)
     wanted = content(whole / OUT)
     done = rounds = corrupt = lost = different = 0
     while done < kills:
@@ -130,7 +130,7 @@ def kill_again_and_again(
                     now = units(command, home)
                     lost += len(finished - now)
                     finished = now
-            elif process.wait() not in (0, 1):  # 1 is that of a scan with suspects
+            elif process.wait() not in (0, 1):  # 1 is that of a scan that flags something
                 raise RuntimeError(f"{command.name} in {home} ended with {process.wait()}")
         came = content(home / OUT)
         different += sum(came.get(name) != wanted.get(name) for name in {*came, *wanted})
@@ -181,7 +181,7 @@ def units(command: Command, home: Path) -> set[str]:
     return {str(each.step) for each in info.checkpoints if each.step <= last}
 
 
-def _in_peace(command: Command, process: Process, home: Path) -> tuple[float, float]:
+def _uninterrupted(command: Command, process: Process, home: Path) -> tuple[float, float]:
     """Seconds until the work began, and until the command ended."""
     start = time.monotonic()
     _until_begun(command, process, home)

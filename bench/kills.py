@@ -1,6 +1,6 @@
 """What is left of `train`, `scan` and `mark` that are killed at random moments.
 
-    python benchmarks/kills.py [--kills 50] [--seed 0] [--only COMMAND] [--json FILE]
+    python -m bench kills [--kills 50] [--seed 0] [--only COMMAND] [--out FILE]
 
 Each command is a real process on 600 small images. It is killed with SIGKILL, looked at, and
 started again until it is complete; then it begins from nothing, until it was killed often enough.
@@ -8,23 +8,23 @@ One kill in five comes at any moment of the start, the others while units are be
 
 - corrupt files: those that are not what their SHA-256 says, after any kill
 - lost units: finished ones (or checkpoints) that are not there after a later kill
-- different files: those that differ from the command in peace, times apart
+- different files: those that differ from those of an uninterrupted command, times apart
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from bench.keeping import write_json
 from bench.killing import Command, Tally, kill_again_and_again
+from bench.tables import table
 from radiotracer.provenance import Key
 
 NETWORK = ("--model", "small-cnn", "--width", "8", "--batch-size", "20", "--augment", "crops")
@@ -34,7 +34,6 @@ def start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "radiotracer", *arguments],
         cwd=home,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -70,40 +69,39 @@ def commands(home: Path) -> list[Command]:
     ]
 
 
-def table(tallies: list[Tally]) -> list[str]:
-    rows = [
-        "| command | kills | corrupt files | lost units | the same in the end |",
-        "|---|---|---|---|---|",
-    ]
-    for each in tallies:
-        same = "yes" if not each.different else f"no: {each.different} files differ"
-        rows.append(f"| {each.name} | {each.kills} | {each.corrupt} | {each.lost} | {same} |")
-    return rows
+def told(each: Tally) -> tuple[object, ...]:
+    same = "yes" if not each.different else f"no: {each.different} files differ"
+    return each.name, each.kills, each.corrupt, each.lost, same
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("train", "scan", "mark"))
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+def main(
+    *,
+    kills: int = 50,
+    seed: int = 0,
+    only: Literal["train", "scan", "mark"] | None = None,
+    out: Path | None = None,
+) -> int:
+    """Print the table; 1 where anything was corrupt, lost or different.
+
+    Args:
+        kills: How many in all.
+        seed: Of the moments.
+        only: One of the commands.
+        out: A JSON file for the numbers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         tallies = []
-        asked = [each for each in commands(home) if given.only in {None, each.name}]
+        asked = [each for each in commands(home) if only in {None, each.name}]
         for number, command in enumerate(asked):
-            kills = given.kills // len(asked) + (number < given.kills % len(asked))
+            count = kills // len(asked) + (number < kills % len(asked))
             place = home / command.name
             place.mkdir()
-            seed = given.seed + number
-            tallies.append(kill_again_and_again(command, start, place, kills=kills, seed=seed))
+            tallies.append(
+                kill_again_and_again(command, start, place, kills=count, seed=seed + number)
+            )
             print(tallies[-1], file=sys.stderr, flush=True)
-    print("\n".join(table(tallies)))
-    if given.json is not None:
-        given.json.write_text(json.dumps([dataclasses.asdict(t) for t in tallies], indent=2) + "\n")
+    titles = ("command", "kills", "corrupt files", "lost units", "the same in the end")
+    print(table(titles, map(told, tallies)))
+    write_json(out, [dataclasses.asdict(each) for each in tallies])
     return int(any(each.corrupt or each.lost or each.different for each in tallies))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

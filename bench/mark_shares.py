@@ -1,8 +1,8 @@
 """How small a share of marked images would still be found: the share curve of twins.
 
-    python benchmarks/mark_shares.py [--out bench-audit] [--seeds 0 1 2] [--examples N]
+    python -m bench mark_shares [--out bench-audit] [--seeds 0 1 2] [--examples N]
 
-Takes suspects of `radiotracer bench audit` from its folder (training what is not there yet) and
+Takes suspects of `python -m bench audit` from its folder (training what is not there yet) and
 audits each by random parts of its pairs, as if no more had been marked. Coins are independent, so
 each part is an exact test of its own; what it leaves out is that of fewer images, harder ones could
 have been chosen.
@@ -10,25 +10,22 @@ have been chosen.
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
-import torch
 
+from bench.tables import table
 from radiotracer.data import open_data
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.designs._twins.testing import preferences
+from radiotracer.provenance.designs._twins.testing import WEIGHTING, beyond, preferences
 from radiotracer.provenance.models.network import network_suspect
-from radiotracer.provenance.preferences import WEIGHTING, beyond
+from radiotracer.reproduce.demo import sample
 from radiotracer.reproduce.radioactive.bench import NETWORKS
 from radiotracer.reproduce.radioactive.cell import made
 from radiotracer.reproduce.radioactive.config import AuditConfig
 from radiotracer.reproduce.radioactive.result import Place
 from radiotracer.stats import signflip
+from radiotracer.training.augment import Variation
 
 DATA = "fashion-mnist"
 PARTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
@@ -37,31 +34,33 @@ PARTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 DRAWS = 50
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-audit"))
-    parser.add_argument("--augment", default="none")
-    parser.add_argument("--fraction", type=float, default=0.01)
-    parser.add_argument("--radius", type=int, default=6)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--examples", type=int)
-    parser.add_argument("--epochs", type=int, default=20)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    config = AuditConfig(examples=options.examples, epochs=options.epochs)
-    train = open_data(DATA)
-    if options.examples is not None and options.examples < len(train):
-        drawn = np.random.default_rng(0).choice(len(train), options.examples, replace=False)
-        train = train.take(np.sort(drawn))
-    print("| share | pairs | " + " | ".join(f"seed {seed}" for seed in options.seeds) + " |")
-    print("| --- " * (len(options.seeds) + 2) + "|")
+def main(
+    *,
+    out: Path = Path("bench-audit"),
+    augment: Variation = "none",
+    share: float = 0.01,
+    radius: int = 6,
+    seeds: tuple[int, ...] = (0, 1, 2),
+    examples: int | None = None,
+    epochs: int = 20,
+) -> None:
+    """Print the table.
+
+    Args:
+        out: Folder of `python -m bench audit`.
+        augment: How suspects vary their images.
+        share: Of the images that are marked.
+        radius: How many of 255 grey levels a pixel may change by.
+        seeds: Of the keys and the suspects.
+        examples: Training examples; by default all.
+        epochs: Of the suspects.
+    """
+    config = AuditConfig(examples=examples, epochs=epochs)
+    train = sample(open_data(DATA), examples, 0)
     columns, pairs = [], 0
-    for seed in options.seeds:
-        place = Place(
-            DATA, "twins", options.fraction, options.radius, options.augment, "scratch", seed
-        )
-        cell = made(place, config, train, options.out / NETWORKS / DATA)
+    for seed in seeds:
+        place = Place(DATA, "twins", share, radius, augment, "scratch", seed)
+        cell = made(place, config, train, out / NETWORKS / DATA)
         asked = preferences(network_suspect(cell.suspect, "suspect", {}), cell.release, "scores")
         blind = [cell.release.planted.arrays["reference"]] + [
             preferences(network_suspect(each, "reference", {}), cell.release, "scores")
@@ -70,9 +69,11 @@ def main() -> None:
         coins = published_twins(cell.key, cell.release.ids.tolist())
         columns.append(_curve(asked, np.stack(blind, axis=1), np.where(coins == 0, 1.0, -1.0)))
         pairs = len(coins)
-    for part, *told in zip(PARTS, *columns, strict=True):
-        share = f"{part * options.fraction:.2%} | {round(part * pairs)}"
-        print(f"| {share} | " + " | ".join(told) + " |")
+    rows = (
+        (f"{part * share:.2%}", round(part * pairs), *told)
+        for part, *told in zip(PARTS, *columns, strict=True)
+    )
+    print(table(["share", "pairs", *(f"seed {seed}" for seed in seeds)], rows))
 
 
 def _curve(asked: np.ndarray, blind: np.ndarray, signs: np.ndarray) -> list[str]:
@@ -89,7 +90,3 @@ def _curve(asked: np.ndarray, blind: np.ndarray, signs: np.ndarray) -> list[str]
         low, middle, high = np.quantile(found, [0.1, 0.5, 0.9])
         told.append(f"{middle:.1f} ({low:.1f} to {high:.1f})" if part < 1 else f"{middle:.1f}")
     return told
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """How the memory that a scan needs grows with the data.
 
-    python benchmarks/memory.py [--sizes 1000 10000 100000 1000000] [--json FILE]
+    python -m bench memory [--sizes 1000 10000 100000 1000000] [--out FILE]
 
 For each size: synthetic examples (16 x 16 grey pixels, ten classes, each with its own bright
 square) are written to disk a stretch at a time, a small network takes 200 recorded steps on them,
@@ -12,20 +12,22 @@ smallest size adds. Only Linux says so.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-os.environ["OMP_NUM_THREADS"] = "1"
+from cyclopts import Parameter
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+from bench.keeping import write_json
+from bench.tables import head, row
+from bench.timing import high_water
+
 SIDE = 16
 CLASSES = 10
 AT_ONCE = 10_000
@@ -45,44 +47,50 @@ class Peak:
     flagged: int
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.part:
-        PARTS[arguments.part](arguments.folder, arguments.sizes[0])
+Part = Literal["make", "train", "scan"]
+"""What runs in a process of its own."""
+
+
+def main(
+    *,
+    sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000),
+    out: Path | None = None,
+    part: Annotated[Part | None, Parameter(show=False)] = None,
+    folder: Annotated[Path, Parameter(show=False)] = Path(),
+) -> None:
+    """Print a row per size.
+
+    Args:
+        sizes: Numbers of examples.
+        out: A JSON file for the numbers.
+    """
+    if part:
+        PARTS[part](folder, sizes[0])
         return
     peaks: list[Peak] = []
-    print("| examples | scan MB | bytes/example | worker MB | bytes/example | seconds |")
-    print("|---|---|---|---|---|---|", flush=True)
-    for n in arguments.sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            for part in ("make", "train"):
-                subprocess.run(command(part, Path(folder), n), check=True)
-            peaks.append(measured(Path(folder), n))
-        print(row(peaks[-1], peaks[0]), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(peak) for peak in peaks], indent=2))
+    titles = ("examples", "scan MB", "bytes/example", "worker MB", "bytes/example", "seconds")
+    print(head(titles), flush=True)
+    for n in sizes:
+        with tempfile.TemporaryDirectory() as place:
+            for each in ("make", "train"):
+                subprocess.run(command(each, Path(place), n), check=True)
+            peaks.append(measured(Path(place), n))
+        print(row(cells(peaks[-1], peaks[0])), flush=True)
+    write_json(out, [asdict(peak) for peak in peaks])
 
 
-def row(peak: Peak, first: Peak) -> str:
+def cells(peak: Peak, first: Peak) -> Iterator[str]:
     more = peak.examples - first.examples
-    added = [
-        f"{(now - before) / more:,.0f}" if more else "-"
-        for now, before in ((peak.parent, first.parent), (peak.worker, first.worker))
-    ]
-    return (
-        f"| {peak.examples:,} | {peak.parent / 1e6:,.0f} | {added[0]} "
-        f"| {peak.worker / 1e6:,.0f} | {added[1]} | {peak.seconds:.0f} |"
-    )
+    yield f"{peak.examples:,}"
+    for now, before in ((peak.parent, first.parent), (peak.worker, first.worker)):
+        yield f"{now / 1e6:,.0f}"
+        yield f"{(now - before) / more:,.0f}" if more else "-"
+    yield f"{peak.seconds:.0f}"
 
 
-def command(part: str, folder: Path, n: int) -> list[str]:
+def command(part: Part, folder: Path, n: int) -> list[str]:
     own = ["--part", part, "--folder", str(folder), "--sizes", str(n)]
-    return [sys.executable, str(Path(__file__).resolve()), *own]
+    return [sys.executable, "-m", "bench", "memory", *own]
 
 
 def measured(folder: Path, n: int) -> Peak:
@@ -112,15 +120,6 @@ def children(pid: int) -> Iterator[int]:
     except OSError:
         return
     yield from map(int, listed.split())
-
-
-def high_water(pid: int | str) -> int:
-    """Bytes; 0 for a process that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((1024 * int(each.split()[1]) for each in lines if each.startswith("VmHWM")), 0)
 
 
 def make(folder: Path, n: int) -> None:
@@ -191,11 +190,8 @@ def scan(folder: Path, n: int) -> None:
     assert status in (0, 1)
     summary = json.loads((out / "summary.json").read_text())
     assert summary["examples"] == n
-    told = {"bytes": high_water("self"), "flagged": summary["flagged"]}
+    told = {"bytes": high_water(), "flagged": summary["flagged"]}
     (folder / "peak.json").write_text(json.dumps(told))
 
 
-PARTS = {"make": make, "train": train, "scan": scan}
-
-if __name__ == "__main__":
-    main()
+PARTS: dict[Part, Callable[[Path, int], None]] = {"make": make, "train": train, "scan": scan}

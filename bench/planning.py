@@ -1,6 +1,6 @@
 """What ``scan --plan`` tells, held against what the scan then takes.
 
-    python benchmarks/planning.py [--images N] [--epochs N] [--rounds N] [--workers N ...]
+    python -m bench planning [--images N] [--epochs N] [--rounds N] [--workers N ...]
 
 Trains a small network on MNIST; then, by turns and for each number of workers, the two commands as
 a user gives them: the plan, and the scan. Printed are what was told and what was taken of each
@@ -9,7 +9,6 @@ part, in seconds, as medians over the rounds, and the largest deviation of a who
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,46 +21,42 @@ from pathlib import Path
 
 import numpy as np
 
-from radiotracer.data import open_data, save_examples
+from bench.tables import table
+from bench.worlds import trained_on_disk
 from radiotracer.scanning.walk import STAGES
-from radiotracer.training.loop import TrainConfig, train
 
 PARTS = ("open", *STAGES, "rank", "whole")
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--width", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, action="append", default=[], help="0 for none")
-    options = parser.parse_args()
+def main(
+    *,
+    images: int = 20_000,
+    epochs: int = 4,
+    width: int = 8,
+    rounds: int = 3,
+    workers: tuple[int, ...] = (0, 1, 2),
+) -> None:
+    """Print a table per number of workers.
+
+    Args:
+        images: Training images.
+        epochs: Of the training, a checkpoint after each.
+        width: Of the network.
+        rounds: That medians are taken of.
+        workers: Numbers of worker processes; 0 for none.
+    """
     with tempfile.TemporaryDirectory(prefix="planning-") as name:
         folder = Path(name)
-        prepare(folder, options)
-        for workers in options.workers or [0, 1, 2]:
+        trained_on_disk(folder, images=images, epochs=epochs, width=width)
+        for count in workers:
             told: dict[str, list[float]] = defaultdict(list)
             took: dict[str, list[float]] = defaultdict(list)
-            for _ in range(options.rounds):
-                for part, seconds in planned(folder, workers).items():
+            for _ in range(rounds):
+                for part, seconds in planned(folder, count).items():
                     told[part].append(seconds)
-                for part, seconds in scanned(folder, workers).items():
+                for part, seconds in scanned(folder, count).items():
                     took[part].append(seconds)
-            tell(workers, told, took)
-
-
-def prepare(folder: Path, options: argparse.Namespace) -> None:
-    """Train, in a folder of its own."""
-    mnist = open_data("mnist")
-    rows = np.sort(np.random.default_rng(0).choice(len(mnist), options.images, replace=False))
-    (folder / "data").mkdir()
-    save_examples(mnist.take(rows), folder / "data")
-    config = TrainConfig(
-        architecture="resnet18", width=options.width, epochs=options.epochs, seed=0
-    )
-    train(open_data(str(folder / "data")), config, folder / "run")
+            tell(count, told, took)
 
 
 def command(folder: Path, workers: int) -> list[str]:
@@ -76,13 +71,9 @@ def planned(folder: Path, workers: int) -> dict[str, float]:
     given = [*command(folder, workers), "--plan", "--overwrite"]  # nothing is written
     ended = subprocess.run(given, capture_output=True, check=True, env=environment())
     plan = json.loads(ended.stdout)
-    stages = {kind: plan["stages"][kind]["seconds"] for kind in STAGES}
-    return {
-        "open": plan["opening_seconds"],
-        **stages,
-        "rank": plan["ranking_seconds"],
-        "whole": plan["seconds"],
-    }
+    told = {"open": plan["opening_seconds"]}
+    told |= {kind: plan["stages"][kind]["seconds"] for kind in STAGES}
+    return told | {"rank": plan["ranking_seconds"], "whole": plan["seconds"]}
 
 
 def scanned(folder: Path, workers: int) -> dict[str, float]:
@@ -114,13 +105,8 @@ def environment() -> dict[str, str]:
 def tell(workers: int, told: dict[str, list[float]], took: dict[str, list[float]]) -> None:
     """Print medians."""
     print(f"\n{f'{workers} workers' if workers else 'in this process'}:\n")
-    print("| part | told, s | took, s |\n| --- | --- | --- |")
-    for part in PARTS:
-        print(f"| {part} | {np.median(told[part]):.1f} | {np.median(took[part]):.1f} |")
+    rows = ((p, f"{np.median(told[p]):.1f}", f"{np.median(took[p]):.1f}") for p in PARTS)
+    print(table(["part", "told, s", "took, s"], rows))
     ratios = np.divide(told["whole"], took["whole"]) - 1
     worst = ratios[np.abs(ratios).argmax()]
     print(f"\nTold against taken: {np.median(ratios):+.0%}, at worst {worst:+.0%}.", flush=True)
-
-
-if __name__ == "__main__":
-    main()

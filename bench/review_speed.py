@@ -1,6 +1,6 @@
 """How soon `radiotracer review` shows 60,000 examples, and how smoothly they scroll.
 
-    python benchmarks/review_speed.py [--examples 60000] [--json FILE]
+    python -m bench review_speed [--examples 60000] [--out FILE]
 
 The images and labels are those of MNIST; the scores are drawn at random, because it does not matter
 here how they came about. A real server is started on the scan folder, and headless Chromium opens
@@ -11,7 +11,6 @@ frame, and then in jumps of ten windows, for a few seconds each.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -25,7 +24,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.data import Dataset, open_data, save_examples
+from bench.keeping import write_json
+from bench.tables import table
+from radiotracer.data import open_data, save_examples
+from radiotracer.reproduce.demo import sample
 
 FRAMES = """async ([step, frames]) => {
   const box = document.getElementById("gallery");
@@ -48,16 +50,18 @@ DRAWN = "() => performance.getEntriesByName('gallery').map((mark) => mark.startT
 OPENINGS = 5
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=60_000)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+def main(*, examples: int = 60_000, out: Path | None = None) -> None:
+    """Print the table.
+
+    Args:
+        examples: How many the scan ranks.
+        out: A JSON file for the numbers.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        scan, data = written(Path(folder), arguments.examples)
+        scan, data = written(Path(folder), examples)
         result = measured(scan, data)
     rows = [
-        ("examples", f"{arguments.examples:,}"),
+        ("examples", f"{examples:,}"),
         ("server ready, s", f"{result['ready']:.1f}"),
         ("first gallery paint, median ms", f"{np.median(result['paints']):.0f}"),
         ("first gallery paint, longest ms", f"{max(result['paints']):.0f}"),
@@ -68,17 +72,13 @@ def main() -> None:
         rows.append((f"{name}: median frame, ms", f"{np.median(frames):.1f}"))
         rows.append((f"{name}: longest frame, ms", f"{max(frames):.1f}"))
         rows.append((f"{name}: frames over 50 ms", f"{sum(f > 50 for f in frames)}"))
-    print("| what | measured |\n|---|---|")
-    for name, value in rows:
-        print(f"| {name} | {value} |")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2))
+    print(table(["what", "measured"], rows))
+    write_json(out, result)
 
 
 def written(folder: Path, n: int) -> tuple[Path, Path]:
     """A scan folder and its data: real images, drawn scores."""
-    mnist = open_data("mnist")
-    examples: Dataset = mnist.take(np.arange(min(n, len(mnist))))
+    examples = sample(open_data("mnist"), n, 0)
     scan, data = folder / "scan", folder / "data"
     scan.mkdir()
     data.mkdir()
@@ -151,7 +151,3 @@ def measured(scan: Path, data: Path) -> dict[str, Any]:
         "most": max(slow["most"], fast["most"]),
         "frames": {"scroll": slow["times"], "jumps": fast["times"]},
     }
-
-
-if __name__ == "__main__":
-    main()

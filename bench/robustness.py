@@ -1,22 +1,18 @@
 """What is left of a mark after a suspect was changed: pruned, fine-tuned, distilled, a new head.
 
-    python benchmarks/robustness.py [--out bench-audit] [--examples N] [--epochs N] [--retrain]
+    python -m bench robustness [--out bench-audit] [--examples N] [--epochs N] [--retrain]
 
-Takes the suspect of `radiotracer bench audit` (twins, scores and labels) from its folder, training
+Takes the suspect of `python -m bench audit` (twins, scores and labels) from its folder, training
 what is not there yet, changes it in each way, and audits it again. The thief has the first half of
 the test split, clean; accuracies are on the other half.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
@@ -24,14 +20,17 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
 
+from bench.tables import head, row
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance.models.network import network_suspect
+from radiotracer.reproduce.demo import sample
 from radiotracer.reproduce.radioactive.bench import NETWORKS
 from radiotracer.reproduce.radioactive.cell import audits, made
 from radiotracer.reproduce.radioactive.config import AuditConfig
 from radiotracer.reproduce.radioactive.result import Place
 from radiotracer.runs import ModelSpec
+from radiotracer.training.augment import Variation
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import build_model, with_fresh_head
 from radiotracer.training.predictions import accuracy, predictions
@@ -40,60 +39,62 @@ DATA = "fashion-mnist"
 TESTS = ("scores", "scores, references", "labels", "labels, references")
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-audit"))
-    parser.add_argument("--augment", default="none")
-    parser.add_argument("--fraction", type=float, default=0.01)
-    parser.add_argument("--radius", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--examples", type=int)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--retrain", action="store_true", help="also with half of the mark dropped")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    config = AuditConfig(examples=options.examples, epochs=options.epochs)
-    place = Place(
-        DATA, "twins", options.fraction, options.radius, options.augment, "scratch", options.seed
-    )
-    train_data, test = open_data(DATA), open_data(f"{DATA}:test")
-    if options.examples is not None and options.examples < len(train_data):
-        drawn = np.random.default_rng(0).choice(len(train_data), options.examples, replace=False)
-        train_data = train_data.take(np.sort(drawn))
-    cell = made(place, config, train_data, options.out / NETWORKS / DATA)
+def main(
+    *,
+    out: Path = Path("bench-audit"),
+    augment: Variation = "none",
+    share: float = 0.01,
+    radius: int = 6,
+    seed: int = 0,
+    examples: int | None = None,
+    epochs: int = 20,
+    retrain: bool = False,
+) -> None:
+    """Print the table.
+
+    Args:
+        out: Folder of `python -m bench audit`.
+        augment: How the suspect varies its images.
+        share: Of the images that are marked.
+        radius: How many of 255 grey levels a pixel may change by.
+        seed: Of the key and the suspect.
+        examples: Training examples; by default all.
+        epochs: Of the suspect.
+        retrain: Also with half of the mark dropped.
+    """
+    config = AuditConfig(examples=examples, epochs=epochs)
+    place = Place(DATA, "twins", share, radius, augment, "scratch", seed)
+    train_data, test = sample(open_data(DATA), examples, 0), open_data(f"{DATA}:test")
+    cell = made(place, config, train_data, out / NETWORKS / DATA)
     half = len(test) // 2
     own, rest = test.take(np.arange(half)), test.take(np.arange(half, len(test)))
     width = config.width or 16
     asked = [network_suspect(each, "reference", {}) for each in cell.references]
-    print("| suspect | " + " | ".join(TESTS) + " | accuracy |")
-    print("| --- " * (len(TESTS) + 2) + "|")
+    print(head(["suspect", *TESTS, "accuracy"]))
 
     def tell(name: str, model: nn.Module) -> None:
         found = audits(cell.release, cell.key, test, network_suspect(model, "suspect", {}), asked)
-        cells = [
-            f"{found[test_name].log10_p:.1f}" if test_name in found else "-" for test_name in TESTS
-        ]
-        print(f"| {name} | " + " | ".join(cells) + f" | {accuracy(model, rest):.1%} |", flush=True)
+        cells = (f"{found[each].log10_p:.1f}" if each in found else "-" for each in TESTS)
+        print(row([name, *cells, f"{accuracy(model, rest):.1%}"]), flush=True)
 
     tell("as it is", cell.suspect)
-    for share in (0.3, 0.5, 0.7):
-        tell(f"{share:.0%} of the weights pruned", pruned(cell.suspect, share))
+    for less in (0.3, 0.5, 0.7):
+        tell(f"{less:.0%} of the weights pruned", pruned(cell.suspect, less))
     tuned = TrainConfig(
         architecture=config.model, width=width, epochs=1, learning_rate=0.01, seed=7
     )
     tell("fine-tuned, 1 epoch", continued(cell.suspect, own, tuned))
-    head = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
-    tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, head))
-    for name, examples in (("published", cell.release.published), ("clean", own)):
-        tell(f"distilled on the {name} images", distilled(cell.suspect, examples, width))
-    if options.retrain:
+    last = tuned.model_copy(update={"epochs": 10, "head_only": True, "learning_rate": 0.1})
+    tell("head replaced", continued(with_fresh_head(cell.suspect, 7), own, last))
+    for name, images in (("published", cell.release.published), ("clean", own)):
+        tell(f"distilled on the {name} images", distilled(cell.suspect, images, width))
+    if retrain:
         dropped = np.ones(len(train_data), dtype=bool)
         dropped[cell.release.rows[::2]] = False
-        less = cell.release.published.take(dropped)
+        halved = cell.release.published.take(dropped)
         training = config.training("scratch", place.augment, place.seed)
         with tempfile.TemporaryDirectory() as folder:
-            tell("trained without half of the mark", train(less, training, Path(folder) / "r")[1])
+            tell("trained without half of the mark", train(halved, training, Path(folder) / "r")[1])
 
 
 def pruned(model: nn.Module, share: float) -> nn.Module:
@@ -137,7 +138,3 @@ def distilled(teacher: nn.Module, examples: Dataset, width: int, epochs: int = 1
                 optimizer.step()
                 schedule.step()
     return student.eval()
-
-
-if __name__ == "__main__":
-    main()

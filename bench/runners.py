@@ -1,35 +1,32 @@
 """What a scan costs by each runner: this process, processes, Ray.
 
-    python benchmarks/runners.py [--images N] [--epochs N] [--width N] [--rounds N] [--runner R ...]
+    python -m bench runners [--images N] [--epochs N] [--width N] [--rounds N] [--others R ...]
 
 Trains a small network on MNIST, then does the same scan by every runner, by turns, each time with a
-new folder of units. One thread in every worker, so that all results have the same bits, which is
+new folder of units. One thread in every worker, so that all results are bit-identical, which is
 checked. Two times are reported: the whole scan, with the start of processes or of Ray, and from the
 first finished unit of each kind to the last, which a longer scan is made of. Medians of the rounds,
-and of the ratios within each round. `--runner` names those to time, beside the first.
+and of the ratios within each round. `--others` names those to time, beside the first.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
-import os
 import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"
-
 import numpy as np
 
-from radiotracer.data import open_data, save_examples
+from bench.tables import table
+from bench.worlds import trained_on_disk
+from radiotracer.data import open_data
 from radiotracer.runs import Run
 from radiotracer.scale import FolderLedger, InProcess, Processes, RayRunner, Runner
 from radiotracer.scanning import Scan, scan
 from radiotracer.scanning.execution import Execution, Given
-from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import build_model
 
 ALONE = "InProcess(threads=1)"
@@ -73,25 +70,34 @@ class Clock:
         return whole
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--width", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--runner", action="append", choices=list(RUNNERS), default=[])
-    parser.add_argument("--batch-size", type=int, default=256)
-    options = parser.parse_args()
+def main(
+    *,
+    images: int = 10_000,
+    epochs: int = 4,
+    width: int = 8,
+    rounds: int = 3,
+    others: tuple[str, ...] = tuple(RUNNERS)[1:],
+    batch_size: int = 256,
+) -> None:
+    """Print the table.
+
+    Args:
+        images: Training images.
+        epochs: Of the training, a checkpoint after each.
+        width: Of the network.
+        rounds: That medians are taken of.
+        others: Runners beside the first.
+        batch_size: Examples per pass.
+    """
     whole: dict[str, list[float]] = defaultdict(list)
     steady: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="runners-") as name:
         folder = Path(name)
-        given = prepared(folder, options)
+        trained_on_disk(folder, images=images, epochs=epochs, width=width)
+        given = opened(folder / "run", folder / "data")
         expected = None
-        chosen = [ALONE, *options.runner] if options.runner else list(RUNNERS)
-        for number in range(options.rounds):
-            for kind in chosen:
+        for number in range(rounds):
+            for kind in (ALONE, *others):
                 runner = RUNNERS[kind]
                 units = FolderLedger(folder / f"units-{number}-{kind}")
                 find = functools.partial(opened, folder / "run", folder / "data")
@@ -101,7 +107,7 @@ def main() -> None:
                     given.run,
                     given.train,
                     given.queries,
-                    batch_size=options.batch_size,
+                    batch_size=batch_size,
                     execution=Execution(runner, units, find),
                     progress=clock.tick,
                 )
@@ -110,21 +116,8 @@ def main() -> None:
                 units.remove()
                 expected = expected or found
                 same(expected, found)
-    tell(whole, steady, options)
-
-
-def prepared(folder: Path, options: argparse.Namespace) -> Given:
-    """Train, and put what workers open on the disk."""
-    mnist = open_data("mnist")
-    rows = np.sort(np.random.default_rng(0).choice(len(mnist), options.images, replace=False))
-    (folder / "data").mkdir()
-    save_examples(mnist.take(rows), folder / "data")
-    data = open_data(str(folder / "data"))
-    config = TrainConfig(
-        architecture="resnet18", width=options.width, epochs=options.epochs, seed=0
-    )
-    train(data, config, folder / "run")
-    return opened(folder / "run", folder / "data")
+    print(f"{images:,} images, {epochs} checkpoints, {rounds} rounds.\n")
+    tell(whole, steady)
 
 
 def same(one: Scan, other: Scan) -> None:
@@ -133,19 +126,16 @@ def same(one: Scan, other: Scan) -> None:
         np.testing.assert_array_equal(ranking.scores, other.rankings[name].scores, err_msg=name)
 
 
-def tell(
-    whole: dict[str, list[float]], steady: dict[str, list[float]], options: argparse.Namespace
-) -> None:
+def tell(whole: dict[str, list[float]], steady: dict[str, list[float]]) -> None:
     """Print medians, and ratios within rounds."""
-    print(f"{options.images:,} images, {options.epochs} checkpoints, {options.rounds} rounds.\n")
-    print("| runner | whole scan, s | speed-up | without start, s | speed-up |")
-    print("| --- | --- | --- | --- | --- |")
+    rows = []
     for kind in whole:
-        cells = []
+        rows.append([kind])
         for seconds in (whole, steady):
             speed_up = ratio(seconds[ALONE], seconds[kind])
-            cells += [f"{np.median(seconds[kind]):.1f}", f"{speed_up:.2f}x"]
-        print(f"| {kind} | {' | '.join(cells)} |")
+            rows[-1] += [f"{np.median(seconds[kind]):.1f}", f"{speed_up:.2f}x"]
+    titles = ("runner", "whole scan, s", "speed-up", "without start, s", "speed-up")
+    print(table(titles, rows))
     if "RayRunner(2)" not in whole or "Processes(2)" not in whole:
         return
     for what, seconds in (("whole scan", whole), ("without start", steady)):
@@ -156,7 +146,3 @@ def tell(
 def ratio(above: list[float], below: list[float]) -> float:
     """The median over the rounds."""
     return float(np.median(np.divide(above, below)))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Two scans too large for this machine, planned on a sample of each and multiplied out.
 
-    python benchmarks/scale_study.py [--sample N] [--case images] [--case text]
+    python -m bench scale_study [--sample N] [--cases images text]
 
 - images: 1,300,000 of 224 x 224 pixels in 1,000 classes, ResNet-50, 10 checkpoints
 - text: 1,000,000,000 tokens in sequences of 512, a transformer of 11 million weights, 4 checkpoints
@@ -13,17 +13,13 @@ one example are multiplied by the number of examples and checkpoints.
 
 from __future__ import annotations
 
-import argparse
-import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-os.environ["OMP_NUM_THREADS"] = "1"
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,6 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 import radiotracer
+from bench.timing import median_seconds
 from radiotracer.scanning import Plan, plan_scan, scan
 from radiotracer.scanning.execution import Given
 from radiotracer.training.transformer import TransformerClassifier
@@ -105,7 +102,9 @@ def transformer() -> nn.Module:
     return TransformerClassifier(32_000, 512, 2, width=256, depth=4, heads=4)
 
 
-CASES = {
+Name = Literal["images", "text"]
+NAMES: tuple[Name, ...] = get_args(Name)
+CASES: dict[Name, Case] = {
     "images": Case(resnet50, lambda n: torch.rand(n, 3, 224, 224), 1000, 1_300_000, 10),
     "text": Case(
         transformer, lambda n: torch.randint(32_000, (n, 512)), 2, 1_000_000_000 // 512, 4
@@ -113,16 +112,16 @@ CASES = {
 }
 
 
-def main() -> None:
-    """Print the arithmetic of every case."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", type=int, default=64)
-    parser.add_argument("--case", action="append", choices=list(CASES), default=[])
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in options.case or CASES:
+def main(*, sample: int = 64, cases: tuple[Name, ...] = NAMES) -> None:
+    """Print the arithmetic of every case.
+
+    Args:
+        sample: Examples of each that are scanned.
+        cases: Which.
+    """
+    for name in cases:
         with tempfile.TemporaryDirectory(prefix="scale-study-") as folder:
-            study(name, CASES[name], options.sample, Path(folder))
+            study(name, CASES[name], sample, Path(folder))
 
 
 def study(name: str, case: Case, sample: int, folder: Path) -> None:
@@ -132,7 +131,7 @@ def study(name: str, case: Case, sample: int, folder: Path) -> None:
     weights = sum(weight.numel() for weight in given.model.parameters())
     inputs = case.one(BATCH)
     forward = operations(given.model, inputs)
-    speed = forward / seconds(given.model, inputs)
+    speed = forward / forward_seconds(given.model, inputs)
     # A pass over an example is a forward pass and its derivative along a direction: three products
     # where a forward pass takes one. A query is a forward and a backward pass: three as well.
     expected = 3 * forward / speed / BATCH
@@ -141,7 +140,9 @@ def study(name: str, case: Case, sample: int, folder: Path) -> None:
     scan(given.model, given.run, given.train, given.queries, detectors=DETECTORS, batch_size=BATCH)
     took = time.perf_counter() - started
     told = plan.seconds - plan.opening
-    each = {stage.kind: stage.seconds / max(1, stage.examples) for stage in plan.stages}
+    each: dict[str, float] = {
+        stage.kind: stage.seconds / max(1, stage.examples) for stage in plan.stages
+    }
     print(f"\n## {name}: {weights / 1e6:.1f} million weights\n")
     print(f"forward pass       {forward / BATCH / 1e9:.2f} billion operations an example")
     print(f"this processor     {speed / 1e9:.0f} billion operations a second, one thread")
@@ -175,21 +176,20 @@ def operations(model: nn.Module, inputs: Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def seconds(model: nn.Module, inputs: Tensor, repeats: int = 5) -> float:
+def forward_seconds(model: nn.Module, inputs: Tensor) -> float:
     """The median of a few forward passes, in the layout that scans use."""
     if inputs.dim() == 4:
-        model = model.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         inputs = inputs.to(memory_format=torch.channels_last)
-    taken = []
-    for _ in range(repeats):
-        started = time.perf_counter()
+
+    def forward() -> None:
         with torch.no_grad():
             model(inputs)
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
+
+    return median_seconds(forward, 5)
 
 
-def multiplied(case: Case, plan: Plan, each: dict[str, float], weights: int) -> None:
+def multiplied(case: Case, plan: Plan, each: Mapping[str, float], weights: int) -> None:
     """The whole, from the plan's figures for one."""
     looks = case.examples * case.checkpoints
     queries = int(case.examples * SHARE_OF_QUERIES)
@@ -207,7 +207,3 @@ def multiplied(case: Case, plan: Plan, each: dict[str, float], weights: int) -> 
     print(f"units of examples  {looks:,} x {kept:.0f} bytes = {looks * kept / 1e9:.1f} GB")
     print(f"units of queries   {units} x {4 * weights / 1e6:.0f} MB = ", end="")
     print(f"{units * 4 * weights / 1e9:.1f} GB, 8,192 queries in a unit", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,25 +1,21 @@
 """How much of twins of texts a model shows, and what they cost: three kinds of models.
 
-    python benchmarks/text_twins.py [--suspects linear words language] [--shares 0.01 0.05 0.2]
-    python benchmarks/text_twins.py --innocent 100
+    python -m bench text_twins [--suspects linear words language] [--shares 0.01 0.05 0.2]
+    python -m bench text_twins --unmarked 100
 
 Mails of SpamAssassin. For each kind, way to mark, share and seed a release is marked, a model is
 trained on what was published, and audited; beside it one trained on the originals. With
-``--innocent`` models trained on the originals are audited under so many keys each instead, every
+``--unmarked`` models trained on the originals are audited under so many keys each instead, every
 pair with a key and canaries of its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -27,27 +23,31 @@ import transformers
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from bench.tables import rejections, spread, table
+from bench.worlds import key_of
 from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
-from radiotracer.provenance import Key
 from radiotracer.provenance.designs._canaries.planting import coins_in
 from radiotracer.provenance.designs._canaries.testing import audit_canaries
 from radiotracer.provenance.designs.canaries import CanaryConfig
 from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Suspect, function_suspect
-from radiotracer.stats import clopper_pearson, uniformity
+from radiotracer.provenance.models.network import network_suspect
 from radiotracer.training.config import TrainConfig
-from radiotracer.training.loop import train as trained
+from radiotracer.training.loop import train
+from radiotracer.training.predictions import accuracy
 
-LEVELS = (0.05, 0.01, 0.001)
 READ = 1000
 """Mails that language models are trained on, drawn once."""
 
 BUCKETS, LENGTH = 2048, 40
-"""Tokens of the language model, and how many words of a text it reads."""
+"""Different words of the language model, and how many of a text it reads."""
 
 PLAIN, REPEATED = CanaryConfig(), CanaryConfig(words=32, repeats=32)
+
+Suspects = Literal["linear", "words", "language"]
+SUSPECTS: tuple[Suspects, ...] = get_args(Suspects)
 
 Trained = tuple[Suspect, float]
 """A model, and how good it is on the test mails."""
@@ -70,34 +70,42 @@ class Kind:
     good: str
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suspects", nargs="+", default=["linear", "words", "language"])
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.01, 0.05, 0.2])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=6, help="of the language model")
-    parser.add_argument("--innocent", type=int, metavar="KEYS")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    train, test = open_data("spam-assassin"), open_data("spam-assassin:test")
-    read = train.take(np.sort(np.random.default_rng(0).permutation(len(train))[:READ]))
-    kinds = {
-        "linear": Kind(lambda texts, _: linear(texts, test), train, (PLAIN,), "accuracy"),
-        "words": Kind(lambda *made: words(*made, test), train, (PLAIN, REPEATED), "accuracy"),
+def main(
+    *,
+    suspects: tuple[Suspects, ...] = SUSPECTS,
+    shares: tuple[float, ...] = (0.01, 0.05, 0.2),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    epochs: int = 6,
+    unmarked: int | None = None,
+) -> None:
+    """Print the table.
+
+    Args:
+        suspects: Kinds of models.
+        shares: Of the texts that are marked.
+        seeds: Of the keys and the models.
+        epochs: Of the language model.
+        unmarked: Audit models of the originals under so many keys each.
+    """
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    data, test = open_data("spam-assassin"), open_data("spam-assassin:test")
+    read = data.take(np.sort(np.random.default_rng(0).permutation(len(data))[:READ]))
+    kinds: dict[Suspects, Kind] = {
+        "linear": Kind(lambda texts, _: linear(texts, test), data, (PLAIN,), "accuracy"),
+        "words": Kind(
+            lambda texts, seed: words(texts, seed, test), data, (PLAIN, REPEATED), "accuracy"
+        ),
         "language": Kind(
-            lambda *made: language(*made, test, options.epochs), read, (PLAIN,), "nats per word"
+            lambda texts, seed: language(texts, seed, test, epochs), read, (PLAIN,), "nats per word"
         ),
     }
-    chosen = {name: kinds[name] for name in options.suspects}
-    if options.innocent:
-        innocent(chosen, options.seeds, options.innocent)
-    else:
-        power(chosen, options.shares, options.seeds)
+    chosen = {name: kinds[name] for name in suspects}
+    print(without_mark(chosen, seeds, unmarked) if unmarked else with_mark(chosen, shares, seeds))
 
 
-def power(kinds: dict[str, Kind], shares: list[float], seeds: list[int]) -> None:
+def with_mark(
+    kinds: Mapping[Suspects, Kind], shares: tuple[float, ...], seeds: tuple[int, ...]
+) -> str:
     """Models trained on what was published: one row per kind, way to mark and share."""
     rows = []
     for name, kind in kinds.items():
@@ -106,7 +114,7 @@ def power(kinds: dict[str, Kind], shares: list[float], seeds: list[int]) -> None
             for share in shares:
                 scores, labels, goods, coins = [], [], [], 0
                 for seed in seeds:
-                    key = key_of("owner", seed)
+                    key = key_of("text twins/owner", seed)
                     marked = choose(kind.texts, share, "random", key, design=config)
                     release = mark(kind.texts, marked, key, (), config)
                     coins = len(coins_in(release))
@@ -117,42 +125,34 @@ def power(kinds: dict[str, Kind], shares: list[float], seeds: list[int]) -> None
                     goods.append(good - clean[seed])
                     print(name, share, seed, coins, scores, labels, goods, flush=True)
                 least = f"{-coins * np.log10(2):.1f}"
-                made = f"{config.words}, {config.repeats} | {share:.0%} | {coins} | {least}"
+                change = f"{np.mean(goods):+.4f} ({min(goods):+.4f} to {max(goods):+.4f})"
                 rows.append(
-                    f"| {name} | {made} | {told(scores)} | "
-                    f"{told(labels) if labels else '-'} | {np.mean(list(clean.values())):.4f} | "
-                    f"{np.mean(goods):+.4f} ({min(goods):+.4f} to {max(goods):+.4f}) {kind.good} |"
+                    [
+                        *(name, f"{config.words}, {config.repeats}", f"{share:.0%}", coins, least),
+                        *(spread(scores, 1), spread(labels, 1)),
+                        f"{np.mean(list(clean.values())):.4f}",
+                        f"{change} {kind.good}",
+                    ]
                 )
-    print("| suspect | words, texts | share | coins | least | scores | labels | clean | change |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(rows))
+    marked = ("suspect", "words, texts", "share", "coins", "least")
+    return table([*marked, "scores", "labels", "clean", "change"], rows)
 
 
-def innocent(kinds: dict[str, Kind], seeds: list[int], keys: int) -> None:
+def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: int) -> str:
     """Models that saw the originals, under keys of their own."""
     found: dict[str, list[float]] = {}
     for name, kind in kinds.items():
         for seed in seeds:
             suspect, _ = kind.train(kind.texts, seed)
             for number in range(keys):
-                key = key_of(f"innocent/{name}/{seed}", number)
+                key = key_of(f"text twins/innocent/{name}/{seed}", number)
                 rows = choose(kind.texts, 0.01, "random", key)
                 release = mark(kind.texts.take(rows), np.arange(len(rows)), key)
                 for access in sorted(suspect.access, reverse=True):
                     finding = audit_canaries(release, key, suspect, access, controls=1)
                     found.setdefault(f"{name}, {access}", []).append(finding.log10_p)
             print(name, seed, flush=True)
-    rejected = " | ".join(f"rejected at {a:g}" for a in LEVELS)
-    print(f"| test | pairs | {rejected} | KS log10 p |")
-    print("|---|---|" + "---|" * len(LEVELS) + "---|")
-    for name, values in found.items():
-        cells = []
-        for level in LEVELS:
-            hits = int((np.array(values) <= np.log10(level)).sum())
-            low, high = clopper_pearson(hits, len(values))
-            cells.append(f"{hits / len(values):.2%} ({low:.2%} to {high:.2%})")
-        ks = uniformity(np.array(values)).excess_log10_p
-        print(f"| {name} | {len(values)} | " + " | ".join(cells) + f" | {ks:.2f} |")
+    return rejections(found)
 
 
 def linear(texts: Dataset, test: Dataset) -> Trained:
@@ -161,28 +161,20 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
     model = LogisticRegression(C=30, max_iter=300)
     model.fit(vectors.fit_transform(texts.content), texts.labels)
 
-    def scores(asked: list[str]) -> np.ndarray:
+    def scores(asked: Sequence[str]) -> np.ndarray:
         odds = model.decision_function(vectors.transform(asked))
         return np.stack([-odds / 2, odds / 2], axis=1)
 
-    return function_suspect(scores, modality=TEXTS, name="linear"), accuracy(
-        scores(list(test.content)), test
-    )
+    right = scores(test.content).argmax(axis=1) == test.labels
+    return function_suspect(scores, modality=TEXTS, name="linear"), float(right.mean())
 
 
 def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     """The reference classifier: means of embeddings of hashed words, two layers."""
     config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        _, model = trained(texts, config, Path(folder) / "run")
-
-    def scores(asked: list[str]) -> np.ndarray:
-        with torch.no_grad():
-            return model(word_hashes(asked)).double().numpy()
-
-    return function_suspect(scores, modality=TEXTS, name="words"), accuracy(
-        scores(list(test.content)), test
-    )
+        model = train(texts, config, Path(folder) / "run")[1]
+    return network_suspect(model, "words", {}, modality=TEXTS), accuracy(model, test)
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
@@ -201,7 +193,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
         attn_pdrop=0.0,
     )
     model = transformers.GPT2LMHeadModel(settings)
-    tokens, batch, rate = tokens_of(texts.content), 16, 3e-3
+    tokens, batch, rate = buckets(texts.content), 16, 3e-3
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     steps = epochs * (len(tokens) // batch)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -213,21 +205,15 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
             optimizer.step()
             scheduler.step()
 
-    def losses(given: list[str]) -> np.ndarray:
+    def losses(given: Sequence[str]) -> np.ndarray:
         with torch.no_grad():
-            parts = [losses_of(model, each)[0] for each in tokens_of(given).split(256)]
+            parts = [losses_of(model, each)[0] for each in buckets(given).split(256)]
         return torch.cat(parts).double().numpy()
 
     with torch.no_grad():
-        total, asked = losses_of(model, tokens_of(test.content[:500]))
+        total, asked = losses_of(model, buckets(test.content[:500]))
     good = float(total.sum() / asked.sum())
     return function_suspect(losses, modality=TEXTS, outputs="losses", name="language"), good
-
-
-def tokens_of(texts: Sequence[str]) -> torch.Tensor:
-    """The hashed words of texts in so many buckets."""
-    hashes = word_hashes(texts, LENGTH)
-    return torch.where(hashes == PADDING, PADDING, 1 + hashes % (BUCKETS - 1))
 
 
 def losses_of(
@@ -239,20 +225,7 @@ def losses_of(
     return losses, (wanted[:, 1:] != -100).sum(dim=1)
 
 
-def accuracy(scores: np.ndarray, test: Dataset) -> float:
-    """The share of test mails that are given their class."""
-    return float((scores.argmax(axis=1) == test.labels).mean())
-
-
-def told(values: list[float]) -> str:
-    """Mean, lowest and highest."""
-    return f"{np.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
-def key_of(purpose: str, number: int) -> Key:
-    """A key that anybody can make again."""
-    return Key(hashlib.sha256(f"text twins/{purpose}/{number}".encode()).digest())
-
-
-if __name__ == "__main__":
-    main()
+def buckets(texts: Sequence[str]) -> torch.Tensor:
+    """The first words of each text, int64, shape (n, `LENGTH`): 0 to `BUCKETS` - 1."""
+    hashes = word_hashes(texts, LENGTH)
+    return torch.where(hashes == PADDING, PADDING, 1 + (hashes - 1) % (BUCKETS - 1))

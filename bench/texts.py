@@ -1,10 +1,10 @@
 """Detection in texts: wrong labels, a phrase that is a trigger, and nobody tampering.
 
-    python benchmarks/texts.py [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
+    python -m bench texts [--out bench-texts] [--seeds 0 1 2] [--cases random-flip …]
 
 Each cell: the SpamAssassin collection's 4,818 training mails, tampered with; a bag of hashed words
-(`radiotracer.training.text_classifier`) trained on them; a scan with the 1,228 test mails as
-trusted queries. Of a trigger, its success is measured first (the share of the test split's spam
+(`bag-of-words`) trained on them; a scan with the 1,228 test mails for
+validation. Of a trigger, its success is measured first (the share of the test split's spam
 that passes for ham with the phrase); `known-target` is told of up to 100 of those mails, no other
 detector is. The classifier is trained again without the tenth that looks most suspicious: by
 `known-target` where it is told, else by `contrast`; and, where there is a trigger, without as many
@@ -19,19 +19,20 @@ person has seen.
 
 from __future__ import annotations
 
-import argparse
 import functools
-import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from radiotracer.training.text_classifier import TextConfig, as_tensors, text_scores, train_on_texts
+from torch import nn
 
-from radiotracer.data import TEXTS, Dataset, Labels, open_data
+from bench.keeping import finished
+from bench.tables import spread, table
+from bench.worlds import text_scores
+from radiotracer.data import Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
     Rule,
@@ -41,31 +42,31 @@ from radiotracer.detectors import (
     decided,
     detection,
 )
-from radiotracer.files import write_text
 from radiotracer.recipes import (
+    Attack,
     Manifest,
-    TextAttack,
     clean_label_phrase,
     phrase_backdoor,
     phrased,
     random_flip,
     text_success,
 )
-from radiotracer.recipes.phrase import TextScores
 from radiotracer.scanning import Scan, scan
+from radiotracer.training.config import TrainConfig
+from radiotracer.training.loop import train
+from radiotracer.training.predictions import accuracy
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
 DETECTORS = ("contrast", "label-posterior", "tracin-cp", "self-influence")
-CASES: dict[str, Callable[..., tuple[Dataset, Manifest]] | None] = {
-    "random-flip": functools.partial(random_flip, fraction=0.1),
-    "phrase-backdoor": functools.partial(
-        phrase_backdoor, phrase=PHRASE, to_class=HAM, fraction=0.1
-    ),
+Case = Literal["random-flip", "phrase-backdoor", "clean-label-phrase", "clean"]
+CASES: dict[Case, Callable[..., tuple[Dataset, Manifest]] | None] = {
+    "random-flip": functools.partial(random_flip, share=0.1),
+    "phrase-backdoor": functools.partial(phrase_backdoor, phrase=PHRASE, to_class=HAM, share=0.1),
     "clean-label-phrase": functools.partial(
-        clean_label_phrase, phrase=PHRASE, to_class=HAM, fraction=0.3
+        clean_label_phrase, phrase=PHRASE, to_class=HAM, share=0.3
     ),
-    "honest": None,
+    "clean": None,
 }
 METRICS = {
     "auprc": "AUPRC",
@@ -83,32 +84,32 @@ DECIDE = ("contrast", "label-posterior", "known-target")
 """Detectors with a rule of their own."""
 
 
-def config_of(seed: int) -> TextConfig:
-    return TextConfig(length=128, epochs=12, learning_rate=1.0, seed=seed)
+def config_of(seed: int) -> TrainConfig:
+    return TrainConfig(architecture="bag-of-words", epochs=12, learning_rate=1.0, seed=seed)
 
 
-def cell(case: str, seed: int) -> dict[str, Any]:
+def cell(case: Case, seed: int) -> dict[str, Any]:
     """Tamper, train, measure the attack, scan, judge every detector."""
     config, test = config_of(seed), open_data("spam-assassin:test")
-    train, manifest = open_data("spam-assassin"), None
+    data, manifest = open_data("spam-assassin"), None
     if recipe := CASES[case]:
-        train, manifest = recipe(train, seed=seed)
+        data, manifest = recipe(data, seed=seed)
     attack = None if case == "random-flip" else phrased(test, HAM, phrase=PHRASE)
     with tempfile.TemporaryDirectory() as folder:
-        run, model = train_on_texts(train, config, Path(folder) / "run")
-        scores = text_scores(model, config)
-        facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(train)}
-        facts["accuracy"] = accuracy(scores(test.content), test)
+        run, model = train(data, config, Path(folder) / "run")
+        facts: dict[str, Any] = {"case": case, "seed": seed, "examples": len(data)}
+        facts["accuracy"] = accuracy(model, test)
         incident = None
         if attack:
+            scores = text_scores(model)
             facts["success"] = text_success(scores, attack)
-            incident = known(scores(attack.texts), attack, test) if recipe else None
+            incident = known(scores(attack.shown.content), attack) if recipe else None
         found = scan(
             model,
             run,
-            as_tensors(train, config),
-            as_tensors(test, config),
-            incident=None if incident is None else as_tensors(incident, config),
+            data,
+            test,
+            incident=incident,
             manifest=manifest,
             detectors=DETECTORS,
             seed=seed,
@@ -122,16 +123,15 @@ def cell(case: str, seed: int) -> dict[str, Any]:
         facts["reviewed"] = {name: by_review(found, name) for name in ("contrast", "loss")}
         listed = tenth(found, "known-target" if incident else "contrast")
 
-        def without(rows: NDArray[np.bool_]) -> TextScores:
-            _, other = train_on_texts(train.take(~rows), config, Path(folder) / "b", overwrite=True)
-            return text_scores(other, config)
+        def without(rows: NDArray[np.bool_]) -> nn.Module:
+            return train(data.take(~rows), config, Path(folder) / "b", overwrite=True)[1]
 
         repaired = without(listed)
-        facts["accuracy_after"] = accuracy(repaired(test.content), test)
+        facts["accuracy_after"] = accuracy(repaired, test)
         if attack:
-            facts["success_after"] = text_success(repaired, attack)
-            chosen = at_random(listed, train.labels, seed)
-            facts["success_control"] = text_success(without(chosen), attack)
+            facts["success_after"] = text_success(text_scores(repaired), attack)
+            chosen = without(at_random(listed, data.labels, seed))
+            facts["success_control"] = text_success(text_scores(chosen), attack)
     return facts
 
 
@@ -150,18 +150,12 @@ def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
     return decide(found.rankings[name], rule).suspects
 
 
-def known(scores: NDArray[np.float64], attack: TextAttack, like: Dataset) -> Dataset | None:
+def known(scores: NDArray[np.float64], attack: Attack) -> Dataset | None:
     """Texts of the attack that went as the attacker wants, with their true labels."""
     rows = np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:100]
     if not len(rows):
         return None
-    texts = tuple(attack.texts[row] for row in rows)
-    ids = np.array([f"incident-{row}" for row in rows])
-    return Dataset(TEXTS, texts, attack.true_labels[rows], ids, like.class_names, "attack")
-
-
-def accuracy(scores: NDArray[np.floating], texts: Dataset) -> float:
-    return float((scores.argmax(axis=1) == texts.labels).mean())
+    return attack.shown.take(rows)
 
 
 def quality(found: Scan, name: str) -> dict[str, float | None]:
@@ -196,24 +190,7 @@ def by_review(found: Scan, name: str) -> dict[str, float]:
     return {"recall": judged.recall, "fpr": judged.false_positive_rate}
 
 
-def kept_cell(case: str, seed: int, out: Path) -> dict[str, Any]:
-    path = out / f"{case}-{seed}.json"
-    if not path.exists():
-        print(f"running {case}, seed {seed} …", flush=True)
-        write_text(path, json.dumps(cell(case, seed), indent=2) + "\n")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
-def spread(values: Iterable[float | None], digits: int = 3) -> str:
-    every = [value for value in values if value is not None]
-    if not every:
-        return "-"
-    mean, low, high = (f"{x:.{digits}f}" for x in (np.mean(every), min(every), max(every)))
-    return f"{mean} ({low} to {high})"
-
-
-def table(case: str, cells: list[dict[str, Any]]) -> None:
+def tell(case: Case, cells: list[dict[str, Any]]) -> None:
     print(f"\n## {case}, {cells[0]['examples']:,} texts, seeds {[c['seed'] for c in cells]}\n")
     print(f"test accuracy {spread(c['accuracy'] for c in cells)}")
     if "tampered" not in cells[0]:
@@ -231,26 +208,35 @@ def table(case: str, cells: list[dict[str, Any]]) -> None:
             spread((c["reviewed"][name][m] for c in cells), 4) for m in ("recall", "fpr")
         )
         print(f"{name}, {REVIEWED} reviewed, rate {RATE}: recall {recall}, FPR {fpr}")
-    print(f"\n| detector | {' | '.join(METRICS.values())} |")
-    print("|---" * (len(METRICS) + 1) + "|")
-    for name in cells[0]["detectors"]:
-        row = (
-            spread((c["detectors"][name][metric] for c in cells), 4 if metric == "fpr" else 3)
-            for metric in METRICS
+    rows = (
+        (
+            name,
+            *(
+                spread((c["detectors"][name][m] for c in cells), 4 if m == "fpr" else 3)
+                for m in METRICS
+            ),
         )
-        print(f"| {name} | {' | '.join(row)} |")
+        for name in cells[0]["detectors"]
+    )
+    print("\n" + table(["detector", *METRICS.values()], rows))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("bench-texts"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for case in options.cases:
-        table(case, [kept_cell(case, seed, options.out) for seed in options.seeds])
+def main(
+    *,
+    out: Path = Path("bench-texts"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    cases: tuple[Case, ...] = get_args(Case),
+) -> None:
+    """Print a table per case.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        out: Folder of finished cells.
+        seeds: Of the tampering and the trainings.
+        cases: What is done to the texts.
+    """
+    for case in cases:
+        cells = [
+            finished(out / f"{case}-{seed}.json", functools.partial(cell, case, seed), {})
+            for seed in seeds
+        ]
+        tell(case, cells)

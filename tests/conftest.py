@@ -93,7 +93,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("tiny")
     archive = tiny_archive(root / "tiny.npz")
     clean = open_data(str(archive))
-    tampered, manifest = random_flip(clean, fraction=0.1, seed=1)
+    tampered, manifest = random_flip(clean, share=0.1, seed=1)
     data = root / "data"
     data.mkdir()
     save_examples(tampered, data)

@@ -72,7 +72,7 @@ def reasons(
         traced=("head.weight", "head.bias"),
         checkpoints=4,
         label="predicted",
-        top=4,
+        top_k=4,
         queries=tuple(reason(18 + row, names, manifest=manifest) for row in range(queries)),
         provenance=(("Command", f"radiotracer explain {names[1]}"),),
         notes=(f"A note on {names[2]}.",),

@@ -26,7 +26,7 @@ missing = {"radiotracer/py.typed", "radiotracer/__init__.py"} - set(names)
 if wrong or missing:
     sys.exit(f"check_dist: the wheel holds {wrong[:3]} and lacks {sorted(missing)}")
 inner = [n.partition("/")[2] for n in tarfile.open(sys.argv[2]).getnames()]
-wrong = [n for n in inner if n.startswith(("tests", "docs", "tools", "benchmarks", "."))
+wrong = [n for n in inner if n.startswith(("tests", "docs", "tools", "bench", "."))
          and n != ".gitignore"]
 if wrong or "pyproject.toml" not in inner:
     sys.exit(f"check_dist: the sdist holds {wrong[:3]}, or lacks pyproject.toml")

@@ -1,6 +1,6 @@
 """Draw docs/img/false-discovery.svg: false discovery rates that were asked for, and realised.
 
-    python benchmarks/false_discovery.py --out bench-fdr
+    python -m bench false_discovery --out bench-fdr
     python tools/false_discovery_picture.py bench-fdr
 
 A point is a recipe at a share, the mean over the seeds with its 95 % interval (Student's). Hollow

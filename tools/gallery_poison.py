@@ -53,7 +53,7 @@ class Case:
     @property
     def classes(self) -> tuple[int, int]:
         """What the image under attack is, and what it is to be taken for."""
-        return int(self.attack.true_labels[0]), int(self.attack.intended[0])
+        return int(self.attack.shown.labels[0]), int(self.attack.intended[0])
 
     def name(self, label: int) -> str:
         """Of a class."""
@@ -85,7 +85,7 @@ def images(case: Case) -> None:
         show(axes[1, column], case.after.content[row], frame=RED)
     for row, text in enumerate((f"{wanted}s as\nthey were", "as they\nare now")):
         axes[row, 1].text(0.95, 0.5, text, ha="right", va="center")
-    show(axes[1, 0], case.attack.images[0], frame="black")
+    show(axes[1, 0], case.attack.shown.content[0], frame="black")
     axes[1, 0].set_title(f"{label},\nto be taken\nfor a {wanted}")
     for row in case.wrongly[:1]:
         show(axes[1, -1], case.after.content[row], frame=BLUE)
@@ -105,7 +105,7 @@ def seen(case: Case, known: Run) -> None:
     both = features(model, case.before.content[np.isin(case.before.labels, case.classes)])
     middle = both.mean(axis=0)
     directions = np.linalg.svd(both - middle, full_matrices=False)[2][:2].T
-    target = (features(model, case.attack.images) - middle) @ directions
+    target = (features(model, case.attack.shown.content) - middle) @ directions
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), sharex=True, sharey=True)
     true, wanted = case.classes
     for panel, title, data in zip(

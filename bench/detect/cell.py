@@ -12,10 +12,10 @@ from torch import nn
 
 from bench.detect.config import DetectConfig
 from bench.detect.crafting import craft
-from bench.detect.ground import Ground, trusted
+from bench.detect.ground import Ground, validation
 from bench.detect.repair import repair, retrain_by
 from bench.detect.result import Cell, DetectorQuality, Place
-from radiotracer.data import IMAGES, Dataset
+from radiotracer.data import Dataset
 from radiotracer.detectors import DEFAULT_DETECTOR, Ranking, Rule, decide, decided
 from radiotracer.errors import DataError, InputError
 from radiotracer.recipes import Attack, Manifest, success
@@ -47,7 +47,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
     except InputError as error:
         return cell.model_copy(update={"failure": str(error)})
     attack = tampering.attack
-    queries = trusted(ground.test, config.queries, place.seed, without=tampering.target)
+    queries = validation(ground.test, config.queries, place.seed, without=tampering.target)
     with tempfile.TemporaryDirectory() as folder:
         run, victim = train(
             tampering.examples,
@@ -55,7 +55,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
             Path(folder) / "run",
             start=ground.start,
         )
-        incident = None if attack is None else _known(victim, attack, tampering.examples)
+        incident = None if attack is None else _known(victim, attack)
         found = scan(
             victim,
             run,
@@ -99,16 +99,9 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
     return cell.model_copy(update=finding)
 
 
-def _known(victim: nn.Module, attack: Attack, like: Dataset) -> Dataset | None:
+def _known(victim: nn.Module, attack: Attack) -> Dataset | None:
     """Images of the attack that the victim takes for what the attacker wants; None without any."""
-    images = Dataset(
-        modality=IMAGES,
-        content=attack.images,
-        labels=attack.true_labels,
-        ids=np.array([f"incident-{row}" for row in range(len(attack.images))]),
-        class_names=like.class_names,
-        source="attack",
-    )
+    images = attack.shown
     wrong = predictions(victim, images).argmax(dim=1).numpy() == attack.intended
     return images.take(np.flatnonzero(wrong)[:INCIDENTS]) if wrong.any() else None
 

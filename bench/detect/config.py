@@ -45,7 +45,7 @@ class DetectConfig(BaseModel):
         width: Channels of its first stage; packaged networks have one width.
         examples: Training examples of the victim.
         extractor_examples: Others, clean, that the frozen extractor is trained on.
-        queries: Trusted test examples.
+        queries: Clean test examples, for validation.
         extractor_epochs: Passes when the extractor is trained.
         head_epochs: Passes when only the head is trained.
         head_checkpoint_every: Passes between its checkpoints.
@@ -149,4 +149,4 @@ QUICK: dict[str, object] = {
     "extractor_epochs": 2,
     "scratch_epochs": 3,
 }
-"""Settings of ``bench detect --quick``: one data set, one seed, shorter trainings."""
+"""Settings of ``python -m bench detect --quick``: one data set, one seed, shorter trainings."""

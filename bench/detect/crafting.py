@@ -70,36 +70,34 @@ def craft(recipe: str, ground: Ground, config: DetectConfig, seed: int) -> Tampe
     if recipe in ("patch-backdoor", "clean-label-backdoor"):
         attack = triggered(ground.test, goal)
         if recipe == "patch-backdoor":
-            done = patch_backdoor(ground.victim, to_class=goal, fraction=config.patched, seed=seed)
+            done = patch_backdoor(ground.victim, to_class=goal, share=config.patched, seed=seed)
         else:
             done = clean_label_backdoor(
                 ground.victim,
                 ground.clean,
                 to_class=goal,
-                fraction=config.patched_own,
+                share=config.patched_own,
                 seed=seed,
             )
         return Tampering(*done, attack)
     if recipe == "targeted-flip":
         return Tampering(
             *targeted_flip(
-                ground.victim, fraction=config.flips, seed=seed, source=source, target=goal
+                ground.victim, share=config.flips, seed=seed, from_class=source, to_class=goal
             )
         )
     if recipe == "nearest-flip":
-        return Tampering(
-            *nearest_flip(ground.victim, ground.clean, fraction=config.flips, seed=seed)
-        )
+        return Tampering(*nearest_flip(ground.victim, ground.clean, share=config.flips, seed=seed))
     if recipe == "confusion-flip":
         return Tampering(
             *confusion_flip(
                 ground.victim,
                 confusion(ground.clean, ground.test),
-                fraction=config.flips,
+                share=config.flips,
                 seed=seed,
             )
         )
-    return Tampering(*random_flip(ground.victim, fraction=config.flips, seed=seed))
+    return Tampering(*random_flip(ground.victim, share=config.flips, seed=seed))
 
 
 def _targeted(
@@ -133,9 +131,8 @@ def _targeted(
     crafted = TARGETED[recipe](
         ground.victim,
         ground.clean,
-        test.content[row],
-        label,
-        base=base,
+        target=test.take([row]),
+        base_class=base,
         count=min(config.poisons, own),
         seed=seed,
         **options,

@@ -66,7 +66,7 @@ def parts_of(
     whole = open_data(data, report=report)
     if whole.validation is None:
         raise DataError(
-            expected="training data with a test split, which holds the trusted examples",
+            expected="training data with a test split, which holds the validation examples",
             came=data,
             do="choose other data",
         )
@@ -114,6 +114,6 @@ def _cut(examples: Dataset, label: int, size: int) -> Dataset:
     return examples.take(np.setdiff1d(np.arange(len(examples)), own[size:]))
 
 
-def trusted(test: Dataset, count: int, seed: int, *, without: str | None) -> Dataset:
-    """Trusted queries: a random part of the test examples, never the target with id `without`."""
+def validation(test: Dataset, count: int, seed: int, *, without: str | None) -> Dataset:
+    """A random part of the test examples, never the target, whose id is `without`."""
     return sample(test.take(test.ids != without), count, seed)

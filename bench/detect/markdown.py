@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from bench.detect.config import DetectConfig
 from bench.detect.result import SUCCEEDED, Cell
 from bench.detect.summary import METRICS, Group, Spread, groups, written
+from bench.tables import table
 
 FILTERS = {
     "before": "nothing",
@@ -41,7 +42,7 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
         "",
         "## Attacks",
         "",
-        *_table(
+        table(
             ["data", "protocol", "recipe", "set", "outcome", "seeds", "tampered", "success",
              "success on the clean network", "accuracy", "accuracy of the clean network"],
             [_attack(group) for group in found],
@@ -54,7 +55,7 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
         "The victim trained again without some examples: the suspects; the tampered ones and",
         "nothing else (a perfect filter); as many random ones as there are suspects.",
         "",
-        *_table(
+        table(
             ["data", "protocol", "recipe", "outcome", "without", "tampered taken out",
              "clean taken out", "attack success", "accuracy"],
             [row for group in found for row in _repairs(group)],
@@ -65,13 +66,11 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
         if not group.detectors:
             lines += [f"- seed {cell.seed}: {cell.failure}" for cell in group.cells]
             continue
-        lines += _table(
-            ["detector", *METRICS.values()],
-            [
-                [name, *(_cell(group.spread(name, metric), metric) for metric in METRICS)]
-                for name in group.detectors
-            ],
+        rows = (
+            [name, *(_cell(group.spread(name, metric), metric) for metric in METRICS)]
+            for name in group.detectors
         )
+        lines.append(table(["detector", *METRICS.values()], rows))
     return "\n".join(lines) + "\n"
 
 
@@ -114,11 +113,3 @@ def _cell(spread: Spread | None, metric: str) -> str:
 
 def _joined(mean: str, span: str) -> str:
     return f"{mean} ({span})" if span else mean
-
-
-def _table(titles: list[str], rows: list[list[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(titles)} |",
-        "|---" * len(titles) + "|",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]

@@ -69,4 +69,4 @@ QUICK: dict[str, object] = {
     "growth_widths": (8, 16, 32),
     "growth_checkpoints": 1,
 }
-"""Settings of ``bench speed --quick``: a narrow network and an eighth of the examples."""
+"""Settings of ``python -m bench speed --quick``: a narrow network and an eighth of the examples."""

@@ -43,7 +43,7 @@ JOBS: Mapping[str, Job] = {
     ),
     "transformer-pairs": Job("TracInCP of every pair", "pairs", "transformer"),
 }
-"""Jobs that compare methods, by the name that ``--job`` takes."""
+"""Jobs that compare methods, by the name that ``--jobs`` takes."""
 
 GROWTH_JOBS = ("growth-train", "growth-queries", "growth-parameters")
 """Jobs that follow our own tracers to larger sizes."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +16,7 @@ import torch
 from bench.speed.case import CaseSpec, open_case
 from bench.speed.method import Budget, Formula, Method
 from bench.speed.peers import methods_of
-
-_MARK = Path("/proc/self/clear_refs")
+from bench.timing import MARK, frugal, high_water
 
 
 def peak_memory(
@@ -33,7 +31,7 @@ def peak_memory(
         budget: Memory for the peers' gradients.
         folder: Where trainings are kept.
     """
-    if not _MARK.exists():
+    if not MARK.exists():
         return None
     job = {
         "formula": formula,
@@ -44,12 +42,10 @@ def peak_memory(
         "folder": str(folder),
         "threads": torch.get_num_threads(),
     }
-    # glibc gives freed memory back at once, so that the peak is what is in use.
-    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_ARENA_MAX": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "bench.speed.peak"],
         input=json.dumps(job),
-        env=environment,
+        env=frugal(),
         capture_output=True,
         text=True,
         check=False,
@@ -70,15 +66,10 @@ def _measure(job: dict[str, object]) -> int:
     case = open_case(spec, Path(str(job["folder"])))
     # Libraries and kernels are loaded before the mark.
     method.scores(case.part(2, min(2, spec.queries)), budget)
-    _MARK.write_text("5")  # the high-water mark starts here
-    before = _high_water()
+    MARK.write_text("5")  # the high-water mark starts here
+    before = high_water()
     method.scores(case, budget)
-    return _high_water() - before
-
-
-def _high_water() -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    return high_water() - before
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def require_peers(names: Sequence[str]) -> None:
         raise InputError(
             expected="the libraries to compare with",
             came=f"no {' and no '.join(missing)}",
-            do='pip install "radiotracer[bench]", or pass --without NAME',
+            do="run `make dev`, or pass --without NAME",
         )
 
 

@@ -8,6 +8,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines: line feeds are kept."""
+    return "\n".join(visible(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
 def count(number: int) -> str:
     """``60000`` as ``60,000``."""
     return f"{number:,}"

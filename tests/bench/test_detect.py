@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bench.__main__ import run
 from bench.detect import DEVELOPMENT, HELD_OUT, DetectConfig, bench, run_detect
 from bench.detect.cell import recall_at_precision
 from bench.detect.figure import figure
-from bench.detect.ground import ground_of, parts_of, trusted
+from bench.detect.ground import ground_of, parts_of, validation
 from bench.detect.markdown import markdown
 from bench.detect.result import Cell, DetectorQuality
 from bench.detect.summary import groups
-from radiotracer.cli import run
 from radiotracer.errors import DataError, InputError
 from radiotracer.recipes import RECIPES
 
@@ -54,7 +54,7 @@ def test_the_parts_are_disjoint(archive: Path) -> None:
     assert len(parts.victim) == len(parts.extractor) == 48
     assert not set(parts.victim.ids) & set(parts.extractor.ids)
     target = str(parts.test.ids[4])
-    queries = trusted(parts.test, len(parts.test), 0, without=target)
+    queries = validation(parts.test, len(parts.test), 0, without=target)
     assert set(parts.test.ids) - set(queries.ids) == {target}
 
 
@@ -232,9 +232,9 @@ def test_data_that_cannot_serve(archive: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "line"),
     [
-        (["--recipe", "nothing"], "expected a recipe (random-flip, "),
-        (["--detector", "nothing"], "expected a detector (label-posterior, "),
-        (["--seed", "-1"], "expected a seed of at least 0; got -1; "),
+        (["--recipes", "nothing"], "expected a recipe (random-flip, "),
+        (["--detectors", "nothing"], "expected a detector (label-posterior, "),
+        (["--seeds", "-1"], "expected a seed of at least 0; got -1; "),
         (["--data", "nowhere"], "expected a built-in name (mnist, fashion-mnist), "),
     ],
 )
@@ -242,10 +242,10 @@ def test_bad_options_are_one_line(
     option: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run(["bench", "detect", "--quick", "--out", str(out), *option]) == 2
+    assert run(["detect", "--quick", "--out", str(out), *option]) == 2
     told = capsys.readouterr()
     assert told.out == "" and len(told.err.splitlines()) == 1
-    assert told.err.startswith("radiotracer: expected a")
+    assert told.err.startswith("bench: expected a")
     assert line.split("(", maxsplit=1)[0] in told.err
     assert not out.exists()
 
@@ -257,10 +257,10 @@ def test_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     sizes = {name: value for name, value in SIZES.items() if name != "detectors"}
-    monkeypatch.setattr("radiotracer.cli.bench.detection.QUICK", sizes)
-    options = ["--quick", "--data", str(archive), "--recipe", "random-flip"]
-    options += ["--protocol", "from-scratch", "--detector", "tracin-last-layer"]
-    command = ["bench", "detect", *options, "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("bench.detect.command.QUICK", sizes)
+    options = ["--quick", "--data", str(archive), "--recipes", "random-flip"]
+    options += ["--protocols", "from-scratch", "--detectors", "tracin-last-layer"]
+    command = ["detect", *options, "--out", str(tmp_path / "out")]
     assert run([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"]["detectors"] == ["tracin-last-layer"]

@@ -44,7 +44,7 @@ def examples(labels: list[int], levels: list[int]) -> Dataset:
 
 DATA = examples([0, 1] * 5, [0, 255] * 5)
 TEST = examples([0, 1, 1, 1], [0, 255, 255, 255])
-ATTACK = Attack(TEST.content[1:2], np.array([1]), np.array([0]), "target")
+ATTACK = Attack(TEST.take([1]), np.array([0]), "target")
 
 
 def test_the_four_outcomes() -> None:

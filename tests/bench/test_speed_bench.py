@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from speed_helpers import of_formula, tiny_case
 
+from bench.__main__ import run
 from bench.speed import SpeedConfig, bench, peers, run_speed
 from bench.speed.case import CaseSpec, open_case
 from bench.speed.growth import fit_exponent
@@ -20,7 +21,6 @@ from bench.speed.own import own_method
 from bench.speed.peak import peak_memory
 from bench.speed.peers import methods_of
 from bench.speed.result import Quartiles
-from radiotracer.cli import run
 from radiotracer.errors import InputError
 from tiny_world import World
 
@@ -100,10 +100,10 @@ def test_a_missing_peer_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
-    assert run(["bench", "speed", "--job", "sum"]) == 2
+    assert run(["speed", "--jobs", "sum"]) == 2
     assert capsys.readouterr().err == (
-        "radiotracer: expected the libraries to compare with; got no captum and no dattri; "
-        'pip install "radiotracer[bench]", or pass --without NAME\n'
+        "bench: expected the libraries to compare with; got no captum and no dattri; "
+        "run `make dev`, or pass --without NAME\n"
     )
 
 
@@ -153,8 +153,8 @@ def test_the_command_prints_json(
     monkeypatch.setattr(bench, "cache_folder", lambda: tmp_path)
     sizes = "--train 8 --queries 4 --part 4 --part-queries 2 --width 2 --rounds 1 --checkpoints 1"
     out = tmp_path / "out"
-    options = ["--quick", "--without", "captum", "--without", "dattri", "--out", str(out), "--json"]
-    assert run(["bench", "speed", "--job", "sum", *sizes.split(), *options]) == 0
+    options = ["--quick", "--without", "captum", "dattri", "--out", str(out), "--json"]
+    assert run(["speed", "--jobs", "sum", *sizes.split(), *options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["jobs"][0]["train"] == 8
     assert json.loads((out / "speed.json").read_text()) == found

@@ -17,7 +17,7 @@ import radiotracer.cli.scan
 from radiotracer.data import open_data
 from tiny_world import World
 
-FEW = ["--model", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
+FEW = ["--architecture", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
 
 
 def process(*arguments: object, code: str = "", **environment: str) -> Any:
@@ -34,7 +34,7 @@ def process(*arguments: object, code: str = "", **environment: str) -> Any:
 def test_the_whole_of_it(cli: Any, archive: Path) -> None:
     """tamper, train, scan: each prints where its output is and what to do next."""
     flip = ["--recipe", "targeted-flip", "--from-class", "low", "--to-class", "top"]
-    done = cli("tamper", archive, *flip, "--fraction", "0.25", "--seed", "3", "--out", "data")
+    done = cli("tamper", archive, *flip, "--share", "0.25", "--seed", "3", "--out", "data")
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == [
         "8 of 96 labels changed; written to data",
@@ -66,7 +66,7 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
 
 
 def test_one_json_object_each(cli: Any, archive: Path) -> None:
-    flip = ["--recipe", "random-flip", "--fraction", "0.1", "--seed", "7"]
+    flip = ["--recipe", "random-flip", "--share", "0.1", "--seed", "7"]
     done = cli("tamper", archive, *flip, "--out", "data", "--json")
     assert done.status == 0
     assert json.loads(done.out) == {
@@ -76,7 +76,7 @@ def test_one_json_object_each(cli: Any, archive: Path) -> None:
         "source": str(archive),
         "source_digest": open_data(str(archive)).digest,
         "recipe": "random-flip",
-        "fraction": 0.1,
+        "share": 0.1,
         "seed": 7,
     }
     done = cli("train", "data", *FEW, "--out", "run", "--json")
@@ -178,7 +178,7 @@ def test_long_paths_are_not_broken(cli: Any, tiny: World) -> None:
 
 
 def test_a_name_with_escapes_is_shown_and_not_obeyed(cli: Any, archive: Path) -> None:
-    flip = ["--recipe", "random-flip", "--fraction", "0.1"]
+    flip = ["--recipe", "random-flip", "--share", "0.1"]
     done = cli("tamper", archive, *flip, "--out", "o\x1b[31mut\n")
     assert done.status == 0 and "written to o\\x1b[31mut\\n" in done.out
 
@@ -252,7 +252,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 @pytest.mark.parametrize("command", ["tamper", "train", "scan"])
 def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -> None:
     arguments: dict[str, list[object]] = {
-        "tamper": ["tamper", archive, "--recipe", "random-flip", "--fraction", "0.1"],
+        "tamper": ["tamper", archive, "--recipe", "random-flip", "--share", "0.1"],
         "train": ["train", archive, *FEW],
         "scan": ["scan", tiny.folder],
     }
@@ -271,7 +271,7 @@ def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -
 def test_a_disk_that_fills_up_at_the_initial_weights(archive: Path, tmp_path: Path) -> None:
     """The examples fit, the weights do not: there is no run, and nothing half-written."""
     out = tmp_path / "out"
-    wide = ["--model", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
+    wide = ["--architecture", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
     done = process("train", archive, *wide, "--out", out, code=LIMITED.format(limit=20_000))
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     last = done.stderr.splitlines()[-1]

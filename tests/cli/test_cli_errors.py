@@ -14,9 +14,9 @@ from PIL import Image
 
 from tiny_world import World, tiny_archive
 
-TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--fraction", "0.1", "--out", "out"]
-TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
-TRAIN = ["train", "{npz}", "--model", "small-cnn", "--width", "2", "--out", "out"]
+TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--share", "0.1", "--out", "out"]
+TARGETED = ["tamper", "{npz}", "--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
+TRAIN = ["train", "{npz}", "--architecture", "small-cnn", "--width", "2", "--out", "out"]
 SCAN = ["scan", "{run}", "--out", "out"]
 
 
@@ -31,9 +31,9 @@ USAGE: dict[str, list[str]] = {
     "missing argument": ["scan", "--out", "out"],
     "missing required option": TAMPER[:-2],
     "too many arguments": [*SCAN, "more"],
-    "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--fraction", "x", "--out", "o"],
-    "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--fraction", "0.1", "--out", "out"],
-    "unknown model": ["train", "{npz}", "--model", "x", "--out", "out"],
+    "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--share", "x", "--out", "o"],
+    "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--share", "0.1", "--out", "out"],
+    "unknown model": ["train", "{npz}", "--architecture", "x", "--out", "out"],
     "unknown tail": [*SCAN, "--top", "3", "--tail", "x"],
     "hostile command": ["\x1b[31mred\nline"],
     "fraction of one": share("1"),
@@ -81,7 +81,6 @@ USAGE: dict[str, list[str]] = {
     "incident that is predicted right": [*SCAN, "--incident", "{npz}:test#0,1"],
     "incident without queries": [*SCAN, "--queries", "none", "--incident", "{npz}:test#0"],
     "known target without an incident": [*SCAN, "--detector", "known-target"],
-    "bench on a class of nothing": ["bench", "detect", "--quick", "--class-size", "0"],
     "layers that match nothing": [*SCAN, "--layers", "nothing.*"],
     "scan with a negative seed": [*SCAN, "--seed", "-1"],
     "scan in batches of nothing": [*SCAN, "--batch-size", "0"],
@@ -165,11 +164,11 @@ def test_labels_and_classes(fail: Any, archive: Path, tmp_path: Path) -> None:
     fail("labels outside the classes", "train", "{tmp}/l.npz", "--out", "out")
     np.savez(tmp_path / "e.npz", images=images, labels=np.zeros(4, int), class_names=names)
     fail("empty class", "train", "{tmp}/e.npz", "--batch-size", "2", "--out", "out")
-    flip = ["--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
+    flip = ["--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
     classes = ["--from-class", "b", "--to-class", "a"]
     fail("empty source class", "tamper", "{tmp}/e.npz", *flip, *classes)
     np.savez(tmp_path / "o.npz", images=images, labels=np.zeros(4, int))
-    random = ["--recipe", "random-flip", "--fraction", "0.5", "--out", "out"]
+    random = ["--recipe", "random-flip", "--share", "0.5", "--out", "out"]
     fail("one class", "tamper", "{tmp}/o.npz", *random)
 
 
@@ -298,7 +297,7 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
     """They are named, left out and counted; the rest goes on, through a scan."""
     root = tree(tmp_path / "tree")
     done = cli(
-        "train", root, "--model", "small-cnn", "--width", "2", "--epochs", "1",
+        "train", root, "--architecture", "small-cnn", "--width", "2", "--epochs", "1",
         "--batch-size", "8", "--out", "run",
     )  # fmt: skip
     assert done.status == 0
@@ -315,7 +314,7 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
 
 def test_a_hostile_class_name_in_an_error(fail: Any, tmp_path: Path) -> None:
     tree(tmp_path / "tree")
-    flip = ["--recipe", "targeted-flip", "--fraction", "0.5", "--out", "out"]
+    flip = ["--recipe", "targeted-flip", "--share", "0.5", "--out", "out"]
     line = fail(
         "hostile classes", "tamper", "{tmp}/tree", *flip, "--from-class", "x", "--to-class", "cat"
     )
@@ -328,9 +327,9 @@ def test_queries_are_resized_like_the_images_that_were_tampered_with(
     for split in ("train", "test"):
         tree(tmp_path / "root" / split)
     size = ["--image-size", "8"]
-    flip = ["--recipe", "random-flip", "--fraction", "0.2", *size]
+    flip = ["--recipe", "random-flip", "--share", "0.2", *size]
     assert cli("tamper", tmp_path / "root", *flip, "--out", "data").status == 0
-    few = ["--model", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "8"]
+    few = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "8"]
     assert cli("train", "data", *few, "--out", "run").status == 0
     assert cli("scan", "run", "--out", "scan").status in (0, 1)
     assert cli("train", tmp_path / "root", *few, *size, "--out", "sized").status == 0

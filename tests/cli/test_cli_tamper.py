@@ -15,15 +15,15 @@ from tiny_world import World
 
 AIMED = ["--run", "{run}", "--target", "{npz}:test#0", "--base-class", "mid", "--count", "6"]
 OPTIONS: dict[str, list[str]] = {
-    "random-flip": ["--fraction", "0.1"],
-    "targeted-flip": ["--fraction", "0.5", "--from-class", "low", "--to-class", "mid"],
-    "nearest-flip": ["--fraction", "0.1", "--run", "{run}"],
-    "confusion-flip": ["--fraction", "0.1", "--run", "{run}"],
+    "random-flip": ["--share", "0.1"],
+    "targeted-flip": ["--share", "0.5", "--from-class", "low", "--to-class", "mid"],
+    "nearest-flip": ["--share", "0.1", "--run", "{run}"],
+    "confusion-flip": ["--share", "0.1", "--run", "{run}"],
     "feature-collision": AIMED,
     "bullseye-polytope": [*AIMED, "--epsilon", "0.5"],
     "gradient-matching": [*AIMED, "--epsilon", "0.5"],
-    "patch-backdoor": ["--fraction", "0.1", "--to-class", "mid"],
-    "clean-label-backdoor": ["--fraction", "0.1", "--to-class", "mid", "--run", "{run}"],
+    "patch-backdoor": ["--share", "0.1", "--to-class", "mid"],
+    "clean-label-backdoor": ["--share", "0.1", "--to-class", "mid", "--run", "{run}"],
 }
 
 
@@ -75,7 +75,7 @@ def test_gradient_matching_for_a_head(
     ("name", "recipe", "options"),
     [
         ("poison without options", "feature-collision", []),
-        ("flip with a target", "random-flip", ["--fraction", "0.1", "--target", "mnist:test#0"]),
+        ("flip with a target", "random-flip", ["--share", "0.1", "--target", "mnist:test#0"]),
         ("target without a row", "feature-collision", ["--target", "{npz}:test"]),
         ("target beyond the end", "feature-collision", ["--target", "{npz}:test#999"]),
         ("target of the base class", "feature-collision", ["--base-class", "low"]),

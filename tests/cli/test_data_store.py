@@ -50,7 +50,7 @@ def test_a_folder_of_images(cli: Any, photos: Path) -> None:
         "images.npy",
     ]
     provenance = json.loads(Path("stored/data.json").read_text())["provenance"]
-    assert provenance == {"source": str(photos), "image_size": None}
+    assert provenance == {"source": str(photos), "options": {}}
 
 
 def test_a_size_a_split_and_json(cli: Any, photos: Path) -> None:
@@ -80,7 +80,7 @@ def test_an_archive_and_again(cli: Any, archive: Path, photos: Path) -> None:
 
 
 def test_stored_data_are_what_a_run_was_trained_on(cli: Any, archive: Path) -> None:
-    train = ["--model", "small-cnn", "--width", 2, "--epochs", 1, "--batch-size", 16]
+    train = ["--architecture", "small-cnn", "--width", 2, "--epochs", 1, "--batch-size", 16]
     assert cli("train", archive, *train, "--out", "run").status == 0
     assert cli("data", "store", archive, "--out", "stored").status == 0
     for name, data in (("first", archive), ("second", "stored")):

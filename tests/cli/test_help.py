@@ -32,10 +32,6 @@ COMMANDS = [
     "sign",
     "verify-signature",
     "card",
-    "bench",
-    "bench speed",
-    "bench detect",
-    "bench audit",
     "reproduce",
     "reproduce tracein",
     "reproduce radioactive",
@@ -60,7 +56,7 @@ def test_help(command: str, cli: Any, golden: Any) -> None:
 
 def test_no_command_is_help(cli: Any) -> None:
     assert cli().out == cli("--help").out
-    for group in ("data", "key", "bench", "reproduce"):
+    for group in ("data", "key", "reproduce"):
         assert cli(group).out == cli(group, "--help").out
 
 

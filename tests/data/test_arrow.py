@@ -155,7 +155,7 @@ def test_several_sizes_need_a_size(tmp_path: Path) -> None:
     )
     path = write(whole, tmp_path / "a.parquet")
     text = refused(path)
-    assert "2 sizes: 5x4 (2 images), 3x4 (1 images)" in text and "--image-size N" in text
+    assert "2 sizes: 5x4 (2 images), 3x4 (1 images)" in text and "image_size=N" in text
     assert open_data(str(path), image_size=6).content.shape == (3, 6, 6, 3)
     assert "from 1 to 4096" in refused(path, image_size=5000)
 
@@ -207,7 +207,7 @@ def test_hugging_face_writes_what_is_read(tmp_path: Path) -> None:
 
 def test_image_size_in_words(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=PIXELS, labels=LABELS)
-    assert "--image-size only for a folder of images, or Parquet" in refused(
+    assert "image_size= only for a Parquet or Arrow file" in refused(
         tmp_path / "a.npz", image_size=8
     )
-    assert "a Parquet or Arrow file or a folder of them" in sources_module.GRAMMAR
+    assert "a Parquet or Arrow file with an image and a label column" in sources_module.grammar()

@@ -103,8 +103,8 @@ Change = Callable[[pa.Table], pa.Table]
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda t: t.drop(["image"]), "one column called image or img in"),
-        (lambda t: t.drop(["label"]), "got columns image; rename the one that is meant to label"),
+        (lambda t: t.drop(["image"]), "columns called image or img (images), text, sentence"),
+        (lambda t: t.drop(["label"]), "got columns image; pass label_column="),
         (lambda t: t.append_column("img", t["image"]), "both image and img; keep only one of them"),
         (lambda t: t.append_column("labels", t["label"]), "both label and labels"),
         (lambda t: t.append_column("image", t["image"]), "both image and image"),

@@ -87,7 +87,7 @@ def test_one_example_per_box(tmp_path: Path) -> None:
         ),
         "3.png/108": "its box lies outside of the image",
     }
-    assert "several" not in refused(spec) and "pass --image-size N" in refused(spec)
+    assert "several" not in refused(spec) and "pass image_size=N" in refused(spec)
     assert takes_image_size(spec)
 
 

@@ -110,7 +110,7 @@ def test_several_sizes(draw: Draw, tmp_path: Path) -> None:
     draw("a/2.png")
     draw("b/1.png", size=(8, 8))
     with pytest.raises(
-        DataError, match=r"2 sizes: 4x6 \(2 images\), 8x8 \(1 images\); pass --image-size"
+        DataError, match=r"2 sizes: 4x6 \(2 images\), 8x8 \(1 images\); pass image_size"
     ):
         open_data(str(tmp_path / "tree"))
     found = open_data(str(tmp_path / "tree"), image_size=5)

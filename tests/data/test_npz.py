@@ -98,7 +98,7 @@ def test_pickles_and_single_arrays_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unpickling it could run code"):
         open_data(str(tmp_path / "p.npz"))
     np.save(tmp_path / "a.npy", IMAGES)
-    with pytest.raises(DataError, match="single array"):
+    with pytest.raises(DataError, match="arrays called images and labels in"):
         open_data(str(tmp_path / "a.npy"))
 
 

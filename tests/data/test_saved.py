@@ -109,7 +109,9 @@ def test_the_digest_changes_with_content_label_id_and_order_only(
 
 
 def test_a_digest_cannot_be_forged_by_a_line_break_in_an_id() -> None:
-    one = Dataset(EXAMPLES.content[:2], EXAMPLES.labels[:2], np.array(["a", "b"]), ("x", "y"), "s")
+    one = Dataset(
+        IMAGES, EXAMPLES.content[:2], EXAMPLES.labels[:2], np.array(["a", "b"]), ("x", "y"), "s"
+    )
     for name in (f"a\n{one.digests[1]} 1 b", f"a'\n{one.digests[1]} 1 'b"):
         forged = dataclasses.replace(EXAMPLES.take([0]), ids=np.array([name]))
         assert forged.digest != one.digest
@@ -258,7 +260,7 @@ def test_a_spoilt_description(folder: Path, text: str) -> None:
 
 def test_folders_of_format_1_are_refused_by_name(folder: Path) -> None:
     description = json.loads((folder / "data.json").read_text())
-    assert description["format"] == FORMAT == 2
+    assert description["format"] == FORMAT == 3 and description["modality"] == "images"
     (folder / "data.json").write_text(json.dumps({**description, "format": 1}))
     (folder / "images.npy").unlink()
     with pytest.raises(DataError, match="got format 1; make the folder anew, or use the version"):

@@ -71,7 +71,7 @@ def test_training_on_a_proponent_lowers_the_loss(tiny: World) -> None:
     last = tiny.run.info.checkpoints[-1:]
     run = Run(tiny.run.folder, tiny.run.info.model_copy(update={"checkpoints": last}))
     found = explain(
-        tiny.model, run, tiny.tampered, tiny.queries, rows=[4], k=3, layers=["*"], label="top"
+        tiny.model, run, tiny.tampered, tiny.queries, rows=[4], top_k=3, layers=["*"], label="top"
     )
     query, target = to_inputs(tiny.queries.content[[4]]), torch.tensor([2])
     ends = [(found.top.proponents_rows[0], 1), (found.top.opponents_rows[0], -1)]
@@ -93,8 +93,8 @@ def test_training_on_a_proponent_lowers_the_loss(tiny: World) -> None:
 
 
 def test_the_strongest_of_each_end(tiny: World) -> None:
-    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[1, 2], k=7)
-    assert found.k == 7
+    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[1, 2], top_k=7)
+    assert found.top_k == 7
     for column in range(2):
         scores = found.influence[:, column]
         best = np.argsort(-scores, kind="stable")[:7]
@@ -184,7 +184,7 @@ def test_data_of_ones_own_and_no_last_layer(form: object, tmp_path: Path) -> Non
         nn.functional.cross_entropy(model(inputs), labels).backward()
         recording.batch(range(12))
         optimizer.step()
-    found = explain(model, Run.open(tmp_path / "run"), data, data, k=2)
+    found = explain(model, Run.open(tmp_path / "run"), data, data, top_k=2)
     assert found.tracing.objective.traced == ("layer.weight", "layer.bias")
     assert found.influence.shape == (12, 12) and found.class_names == ("0", "1", "2")
     assert found.query_ids.tolist() == [f"{row:05d}" for row in range(12)]
@@ -202,16 +202,16 @@ def test_data_of_ones_own_and_no_last_layer(form: object, tmp_path: Path) -> Non
         ({"rows": np.array([], int)}, "expected from 1 to 1000 queries; got 0; "),
         ({"rows": []}, "expected from 1 to 1000 queries; got 0; "),
         ({"rows": [1], "wrong": 1}, "expected either rows of the queries or a number of wrong"),
-        ({"wrong": 0}, "expected --wrong of at least 1; got 0; "),
+        ({"wrong": 0}, "expected wrong= of at least 1; got 0; "),
         ({"rows": [0] * 1001}, "expected from 1 to 1000 queries; got 1001; "),
-        ({"k": 0}, "expected --top from 1 to 96, the number of training examples; got 0; "),
-        ({"k": 97}, "expected --top from 1 to 96, the number of training examples; got 97; "),
+        ({"top_k": 0}, "expected top_k= from 1 to 96, the number of training examples; got 0; "),
+        ({"top_k": 97}, "expected top_k= from 1 to 96, the number of training examples; got 97; "),
         ({"method": "x"}, "expected method tracin-cp or gas; got 'x'; "),
-        ({"batch_size": 0}, "expected --batch-size of at least 1; got 0; "),
-        ({"label": "x"}, "expected --label predicted, given, or a class "),
-        ({"label": 3}, "expected --label predicted, given, or a class "),
-        ({"label": -1}, "expected --label predicted, given, or a class "),
-        ({"label": "²"}, "expected --label predicted, given, or a class "),
+        ({"batch_size": 0}, "expected batch_size= of at least 1; got 0; "),
+        ({"label": "x"}, "expected label= predicted, given, or a class "),
+        ({"label": 3}, "expected label= predicted, given, or a class "),
+        ({"label": -1}, "expected label= predicted, given, or a class "),
+        ({"label": "²"}, "expected label= predicted, given, or a class "),
     ],
 )
 def test_what_is_refused(tiny: World, options: dict[str, object], words: str) -> None:

@@ -16,8 +16,9 @@ from radiotracer.present.views.explanation import describe
 from tiny_world import World
 
 TOP = [
-    "schema_version", "title", "run", "data", "data_digest", "query_data", "examples", "tampered",
-    "method", "traced", "checkpoints", "label", "top", "sign", "queries", "provenance", "notes",
+    "schema_version", "title", "run", "data", "data_digest", "query_data", "examples", "noun",
+    "tampered", "method", "traced", "checkpoints", "label", "top_k", "sign", "queries",
+    "provenance", "notes",
 ]  # fmt: skip
 QUERY = [
     "row", "id", "given_label", "predicted_label", "probability", "explained_label", "proponents",
@@ -29,7 +30,13 @@ CAUSE = ["rank", "row", "id", "label", "influence", "share", "is_tampered", "ori
 @pytest.fixture(scope="module")
 def found(tiny: World) -> Explanation:
     return explain(
-        tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=[5, 2], k=6, manifest=tiny.manifest
+        tiny.model,
+        tiny.run,
+        tiny.tampered,
+        tiny.queries,
+        rows=[5, 2],
+        top_k=6,
+        manifest=tiny.manifest,
     )
 
 

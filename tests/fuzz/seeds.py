@@ -54,7 +54,7 @@ def archive(**arrays: Any) -> bytes:
 
 def saved(folder: Path) -> None:
     """Examples as the marking and the recipes write them, with a manifest of tampered labels."""
-    tampered, manifest = random_flip(few(), fraction=0.4, seed=1)
+    tampered, manifest = random_flip(few(), share=0.4, seed=1)
     save_examples(tampered, folder)
     manifest.write(folder)
 

@@ -66,16 +66,16 @@ def findings(
     suggested = np.where(tampered & (rng.random(n) < 0.96), truth, (given + 1) % 10)
     ranking = np.argsort(-scores, kind="stable")
 
-    def suspect(index: int, rank: int) -> report.Suspect:
+    def example(index: int, rank: int) -> report.Example:
         near = np.flatnonzero(truth == truth[index])[:5] if queries else []
-        return report.Suspect(
+        return report.Example(
             rank=rank,
             id=f"train/{index:05d}",
             thumbnail=report.png_uri(images[index]),
             label=NAMES[given[index]],
             suggested_label=NAMES[suggested[index]],
             score=float(scores[index]),
-            is_suspect=bool(flagged[index]),
+            is_flagged=bool(flagged[index]),
             is_tampered=bool(tampered[index]) if manifest else None,
             original_label=NAMES[truth[index]] if manifest and tampered[index] else None,
             opponents=tuple(
@@ -140,8 +140,8 @@ def findings(
             flagged=int(flagged.sum()),
         ),
         detectors=tuple(rows),
-        suspects=tuple(suspect(int(i), ranks[int(i)]) for i in ranking[:shown]),
-        false_positives=tuple(suspect(i, ranks[i]) for i in wrong),
+        flagged=tuple(example(int(i), ranks[int(i)]) for i in ranking[:shown]),
+        false_positives=tuple(example(i, ranks[i]) for i in wrong),
         label_flow=report.label_flow(
             (NAMES[a], NAMES[b]) for a, b in zip(given[flagged], suggested[flagged], strict=True)
         ),
@@ -149,7 +149,7 @@ def findings(
             scores,
             axis_title="self-influence: learning rate × squared gradient norm, summed",
             threshold=threshold,
-            is_suspect=flagged,
+            is_flagged=flagged,
             is_tampered=tampered if manifest else None,
         ),
         curves=tuple(curves),

@@ -46,7 +46,7 @@ def test_numbers_are_finite_and_times_positive(bad: float) -> None:
 
 
 def test_an_opponent_has_negative_influence(full: Findings) -> None:
-    opponent = full.suspects[0].opponents[0]
+    opponent = full.flagged[0].opponents[0]
     with pytest.raises(ValidationError, match="less than 0"):
         type(opponent).model_validate({**opponent.model_dump(), "influence": 0.1})
 
@@ -94,6 +94,6 @@ def test_a_histogram_must_add_up(edges: tuple[float, ...], counts: tuple[int, ..
     ],
 )
 def test_only_png_data_uris_are_thumbnails(full: Findings, uri: str) -> None:
-    card = full.suspects[0].model_dump()
+    card = full.flagged[0].model_dump()
     with pytest.raises(ValidationError, match="thumbnail"):
-        type(full.suspects[0]).model_validate({**card, "thumbnail": uri})
+        type(full.flagged[0]).model_validate({**card, "thumbnail": uri})

@@ -111,7 +111,7 @@ def test_structure(page: str) -> None:
     parsed = Page(page)
     assert parsed.tags().count("h1") == 1
     assert parsed.texts["h2"] == [
-        "Top suspects",
+        "Flagged examples",
         "Which labels were swapped",
         "How the scores are spread",
         "Detectors side by side",
@@ -156,7 +156,7 @@ def test_headlines(flagged: int, reason: str | None, headline: str) -> None:
     )
     assert Page(html).texts["h1"] == [headline]
     assert ("does not prove that the data are clean" in html) == (headline.startswith("None"))
-    assert ("no pictures of them" in html) == (flagged > 0)
+    assert ("this report shows none of them" in html) == (flagged > 0)
     assert (reason or "") in html
 
 
@@ -197,5 +197,5 @@ def test_a_second_label_claims_no_more_than_is_known(page: str) -> None:
 
 def test_without_queries_there_are_no_opponents() -> None:
     html = render(findings(*drawn_digits(600), queries=False))
-    assert "No queries were given, so no opponents are shown." in html
+    assert "No validation examples were given, so no opponents are shown." in html
     assert '<div class="opponents">' not in html

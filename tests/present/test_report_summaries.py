@@ -33,7 +33,7 @@ def test_every_score_falls_in_a_bin(name: str, scale: str) -> None:
         "one": np.array([0.5]),
     }[name]
     flagged = scores > np.median(scores)
-    d = score_distribution(scores, axis_title="x", threshold=None, is_suspect=flagged)
+    d = score_distribution(scores, axis_title="x", threshold=None, is_flagged=flagged)
     assert d.scale == scale
     assert [g.name for g in d.groups] == ["not flagged", "flagged"]
     assert [sum(g.counts) for g in d.groups] == [(~flagged).sum(), flagged.sum()]
@@ -45,7 +45,7 @@ def test_bins_agree_with_numpy() -> None:
         scores,
         axis_title="x",
         threshold=None,
-        is_suspect=scores > 2,
+        is_flagged=scores > 2,
         is_tampered=scores > 2,
         bins=7,
     )

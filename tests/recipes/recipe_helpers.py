@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,11 @@ every_attack = pytest.mark.parametrize("name", ATTACKS)
 def craft(name: str, digits: Digits, target: np.ndarray | None = None, **options: Any) -> Crafted:
     """One attack; `options` may also replace the model and the target's label."""
     attack, quick = ATTACKS[name]
-    settings = {"base": BASE, "count": 6, "seed": 0, **quick, **options}
+    settings = {"base_class": BASE, "count": 6, "seed": 0, **quick, **options}
     model, label = settings.pop("model", digits.model), settings.pop("label", LABEL)
     target = digits.target(LABEL) if target is None else target
-    return attack(digits.train, model, target, label, **settings)
+    shown = replace(digits.test.take([0]), content=target[None], labels=np.array([label]))
+    return attack(digits.train, model, target=shown, **settings)
 
 
 def features(model: torch.nn.Module, images: np.ndarray) -> torch.Tensor:
@@ -109,8 +110,8 @@ def check_clean_label(before: Dataset, after: Dataset, manifest: Manifest, label
 def check_targeted(before: Dataset, made: Crafted, target: np.ndarray, label: int, base: int):
     check_clean_label(before, made.examples, made.manifest, base)
     assert made.reached == made.manifest.is_tampered.sum()
-    np.testing.assert_array_equal(made.attack.images, target[None])
-    assert (made.attack.true_labels.tolist(), made.attack.intended.tolist()) == ([label], [base])
+    np.testing.assert_array_equal(made.attack.shown.content, target[None])
+    assert (made.attack.shown.labels.tolist(), made.attack.intended.tolist()) == ([label], [base])
     assert made.attack.kind == "target"
 
 

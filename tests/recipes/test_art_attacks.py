@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,9 +137,10 @@ def test_both_make_the_same_poison(linear: Linear) -> None:
     ours = feature_collision(
         linear.examples,
         linear.model,
-        linear.target,
-        0,
-        base=BASE,
+        target=replace(
+            linear.examples.take([0]), content=linear.target[None], labels=np.array([0])
+        ),
+        base_class=BASE,
         count=1,
         seed=0,
         opacity=0.0,

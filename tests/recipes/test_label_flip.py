@@ -18,7 +18,7 @@ from radiotracer.recipes import (
     targeted_flip,
 )
 
-fractions = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
+shares = st.floats(0.0, 1.0, exclude_min=True, exclude_max=True)
 seeds = st.integers(0, 2**63)
 
 
@@ -63,43 +63,41 @@ def check(before: Dataset, after: Dataset, manifest: Manifest, recipe: str, coun
     assert manifest.recipe == recipe
 
 
-@given(before=drawn(), fraction=fractions, seed=seeds)
-@example(before=labelled([0] * 5, 2), fraction=0.5, seed=0)  # 2.5 rounds to the even 2
-def test_random_flip(before: Dataset, fraction: float, seed: int) -> None:
-    count = round(fraction * len(before))
+@given(before=drawn(), share=shares, seed=seeds)
+@example(before=labelled([0] * 5, 2), share=0.5, seed=0)  # 2.5 rounds to the even 2
+def test_random_flip(before: Dataset, share: float, seed: int) -> None:
+    count = round(share * len(before))
     assume(count > 0)
     original = before.labels.copy()
     pixels = before.content.copy()
-    after, manifest = random_flip(before, fraction=fraction, seed=seed)
+    after, manifest = random_flip(before, share=share, seed=seed)
     check(before, after, manifest, "random-flip", count)
     np.testing.assert_array_equal(before.labels, original)
     np.testing.assert_array_equal(before.content, pixels)
-    again, _ = random_flip(before, fraction=fraction, seed=seed)
+    again, _ = random_flip(before, share=share, seed=seed)
     np.testing.assert_array_equal(again.labels, after.labels)
 
 
-@given(before=drawn(), fraction=fractions, seed=seeds, data=st.data())
-def test_targeted_flip(before: Dataset, fraction: float, seed: int, data: st.DataObject) -> None:
+@given(before=drawn(), share=shares, seed=seeds, data=st.data())
+def test_targeted_flip(before: Dataset, share: float, seed: int, data: st.DataObject) -> None:
     source = data.draw(st.sampled_from(sorted(set(before.labels.tolist()))))
     target = data.draw(st.integers(0, len(before.class_names) - 1).filter(lambda t: t != source))
-    count = round(fraction * int((before.labels == source).sum()))
+    count = round(share * int((before.labels == source).sum()))
     assume(count > 0)
     after, manifest = targeted_flip(
-        before, fraction=fraction, seed=seed, source=source, target=target
+        before, share=share, seed=seed, from_class=source, to_class=target
     )
     check(before, after, manifest, "targeted-flip", count)
     assert set(before.labels[manifest.is_tampered]) == {source}
     assert set(after.labels[manifest.is_tampered]) == {target}
-    again, _ = targeted_flip(before, fraction=fraction, seed=seed, source=source, target=target)
+    again, _ = targeted_flip(before, share=share, seed=seed, from_class=source, to_class=target)
     np.testing.assert_array_equal(again.labels, after.labels)
 
 
 def test_another_seed_chooses_other_rows() -> None:
     # False-failure rate: 1 / C(200, 20) per pair of seeds, below 1e-26.
     before = labelled([row % 10 for row in range(200)], 10)
-    rows = {
-        random_flip(before, fraction=0.1, seed=seed)[1].is_tampered.tobytes() for seed in range(5)
-    }
+    rows = {random_flip(before, share=0.1, seed=seed)[1].is_tampered.tobytes() for seed in range(5)}
     assert len(rows) == 5
 
 
@@ -107,7 +105,7 @@ def test_every_other_class_is_as_likely() -> None:
     # 9,000 flips of class 0 over nine classes: a count is Binomial(9000, 1/9), sd 29.8. Beyond six
     # standard deviations: below 2e-9 for each of nine counts, and the seed is fixed.
     before = labelled([0] * 10_000, 10)
-    after, _ = random_flip(before, fraction=0.9, seed=0)
+    after, _ = random_flip(before, share=0.9, seed=0)
     counts = np.bincount(after.labels, minlength=10)[1:]
     assert counts.sum() == 9000
     assert np.abs(counts - 1000).max() < 6 * 29.8
@@ -116,40 +114,38 @@ def test_every_other_class_is_as_likely() -> None:
 FLAT = labelled([0, 0, 0, 1, 1, 1], 3)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf")])
-def test_a_fraction_outside_0_and_1(fraction: float) -> None:
-    text = f"expected a fraction in (0, 1); got {fraction:g}; pass, say, --fraction 0.1"
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf")])
+def test_a_share_outside_0_and_1(share: float) -> None:
+    text = f"expected share= in (0, 1); got {share:g}; pass, say, share=0.1"
     with pytest.raises(InputError) as caught:
-        random_flip(FLAT, fraction=fraction, seed=0)
+        random_flip(FLAT, share=share, seed=0)
     assert str(caught.value) == text
     with pytest.raises(InputError) as caught:
-        targeted_flip(FLAT, fraction=fraction, seed=0, source=0, target=1)
+        targeted_flip(FLAT, share=share, seed=0, from_class=0, to_class=1)
     assert str(caught.value) == text
 
 
-def test_a_fraction_too_small() -> None:
+def test_a_share_too_small() -> None:
     with pytest.raises(InputError) as caught:
-        random_flip(FLAT, fraction=0.05, seed=0)
+        random_flip(FLAT, share=0.05, seed=0)
     assert str(caught.value) == (
-        "expected a fraction that changes at least one of 6 examples; got 0.05; "
-        "pass a larger --fraction"
+        "expected share= that changes at least one of 6 examples; got 0.05; pass a larger share="
     )
     with pytest.raises(InputError, match=r"at least one of 3 examples; got 0\.1;"):
-        targeted_flip(FLAT, fraction=0.1, seed=0, source=0, target=1)
+        targeted_flip(FLAT, share=0.1, seed=0, from_class=0, to_class=1)
 
 
 def test_a_source_class_without_examples() -> None:
     with pytest.raises(InputError) as caught:
-        targeted_flip(FLAT, fraction=0.5, seed=0, source=2, target=1)
+        targeted_flip(FLAT, share=0.5, seed=0, from_class=2, to_class=1)
     assert str(caught.value) == (
-        "expected a --from-class with examples; got 'c', which has none; "
-        "choose another --from-class"
+        "expected from_class= with examples; got 'c', which has none; choose another from_class="
     )
 
 
 def test_one_class() -> None:
     with pytest.raises(InputError) as caught:
-        random_flip(labelled([0, 0, 0], 1), fraction=0.5, seed=0)
+        random_flip(labelled([0, 0, 0], 1), share=0.5, seed=0)
     assert str(caught.value) == "expected two classes or more; got one; choose other data"
 
 
@@ -159,35 +155,35 @@ def test_one_class() -> None:
         (
             1,
             1,
-            "expected two different classes; got 'b' for both; choose another --to-class",
+            "expected two different classes; got 'b' for both; choose another to_class=",
         ),
-        (3, 1, "expected --from-class from 0 to 2; got 3; choose a class of the data"),
-        (1, -1, "expected --to-class from 0 to 2; got -1; choose a class of the data"),
+        (3, 1, "expected from_class= from 0 to 2; got 3; choose a class of the data"),
+        (1, -1, "expected to_class= from 0 to 2; got -1; choose a class of the data"),
     ],
 )
 def test_unusable_classes(source: int, target: int, text: str) -> None:
     with pytest.raises(InputError) as caught:
-        targeted_flip(FLAT, fraction=0.5, seed=0, source=source, target=target)
+        targeted_flip(FLAT, share=0.5, seed=0, from_class=source, to_class=target)
     assert str(caught.value) == text
 
 
 def test_a_negative_seed() -> None:
     for flip in (
-        lambda: random_flip(FLAT, fraction=0.5, seed=-1),
-        lambda: targeted_flip(FLAT, fraction=0.5, seed=-1, source=0, target=1),
+        lambda: random_flip(FLAT, share=0.5, seed=-1),
+        lambda: targeted_flip(FLAT, share=0.5, seed=-1, from_class=0, to_class=1),
     ):
         with pytest.raises(InputError) as caught:
             flip()
-        assert str(caught.value) == "expected a seed of at least 0; got -1; pass, say, --seed 0"
+        assert str(caught.value) == "expected seed= of at least 0; got -1; pass, say, seed=0"
 
 
-@given(before=drawn(), fraction=fractions, seed=seeds)
+@given(before=drawn(), share=shares, seed=seeds)
 def test_a_manifest_survives_parquet(
-    before: Dataset, fraction: float, seed: int, tmp_path_factory: pytest.TempPathFactory
+    before: Dataset, share: float, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assume(round(fraction * len(before)) > 0)
+    assume(round(share * len(before)) > 0)
     folder = tmp_path_factory.mktemp("manifest")
-    after, manifest = random_flip(before, fraction=fraction, seed=seed)
+    after, manifest = random_flip(before, share=share, seed=seed)
     manifest.write(folder)
     found = Manifest.read(folder, after)
     assert found is not None and found.recipe == manifest.recipe
@@ -199,7 +195,7 @@ def test_a_manifest_survives_parquet(
 
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[Path, Dataset]:
-    after, manifest = random_flip(FLAT, fraction=0.5, seed=0)
+    after, manifest = random_flip(FLAT, share=0.5, seed=0)
     manifest.write(tmp_path)
     return tmp_path, after
 

@@ -27,7 +27,7 @@ from radiotracer.data.modalities.images import to_inputs
 from radiotracer.recipes import (
     success,
 )
-from radiotracer.recipes.gradient_matching import shifted
+from radiotracer.recipes.parts.pixels import shifted
 
 
 def relative(found: torch.Tensor, goal: torch.Tensor) -> np.ndarray:

@@ -37,24 +37,27 @@ def test_gradient_matching_needs_no_head(digits: Digits) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"base": 10}, "expected base from 0 to 9; got 10; choose a class of the data"),
-        ({"seed": -1}, "expected a seed of at least 0; got -1; pass, say, --seed 0"),
-        ({"steps": 0}, "expected steps from 1 to inf; got 0; change it"),
-        ({"epsilon": 0.001}, "expected epsilon from 0.00392 to 1; got 0.001; change it"),
         (
-            {"base": LABEL},
+            {"base_class": 10},
+            "expected base_class= from 0 to 9; got 10; choose a class of the data",
+        ),
+        ({"seed": -1}, "expected seed= of at least 0; got -1; pass, say, seed=0"),
+        ({"steps": 0}, "expected steps= from 1 to inf; got 0; change it"),
+        ({"epsilon": 0.001}, "expected epsilon= from 0.00392 to 1; got 0.001; change it"),
+        (
+            {"base_class": LABEL},
             "expected a target of another class than the base class; got '3' for both; "
             "choose another target or another base class",
         ),
         (
             {"count": 0},
-            "expected from 1 to 119 poisons, the examples of '8'; got 0; "
-            "change the count or the base class",
+            "expected count= from 1 to 119, the examples of '8'; got 0; "
+            "change count= or base_class=",
         ),
         (
             {"count": 120},
-            "expected from 1 to 119 poisons, the examples of '8'; got 120; "
-            "change the count or the base class",
+            "expected count= from 1 to 119, the examples of '8'; got 120; "
+            "change count= or base_class=",
         ),
     ],
 )
@@ -73,11 +76,8 @@ def test_unusable_targets_and_networks(name: str, digits: Digits) -> None:
 
     target = digits.target(LABEL)
     assert error(target[:7], LABEL) == (
-        "expected a uint8 target of shape (8, 8, 1); got uint8 of shape (7, 8, 1); "
+        "expected target= of one image of shape (8, 8, 1); got 1 of shape (7, 8, 1); "
         "choose an image like the examples"
-    )
-    assert error(target, 11) == (
-        "expected target_label from 0 to 9; got 11; choose a class of the data"
     )
     # An eight that the caller calls a three.
     assert error(digits.target(BASE), LABEL) == (
@@ -106,7 +106,7 @@ def test_nothing_came_near_enough(name: str, what: str, digits: Digits) -> None:
         craft(name, digits, epsilon=1 / 255, steps=2, tolerance=0.05)
     assert str(caught.value).startswith(f"expected {what} within 0.05; got 0.")
     assert str(caught.value).endswith(
-        " at best; allow more steps or a larger epsilon, or choose another target or base class"
+        " at best; allow more steps or a larger epsilon=, or choose another target or base class"
     )
 
 

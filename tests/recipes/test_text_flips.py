@@ -22,9 +22,9 @@ PICTURES = Dataset(IMAGES, np.zeros((N, 2, 2, 1), np.uint8), LABELS, IDS, ("a", 
 CONFUSION = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
 
 FLIPS: dict[str, Callable[..., tuple[Dataset, Manifest]]] = {
-    "random-flip": lambda data: random_flip(data, fraction=0.1, seed=0),
-    "targeted-flip": lambda data: targeted_flip(data, fraction=0.3, seed=0, source=1, target=2),
-    "confusion-flip": lambda data: confusion_flip(data, CONFUSION, fraction=0.1, seed=0),
+    "random-flip": lambda data: random_flip(data, share=0.1, seed=0),
+    "targeted-flip": lambda data: targeted_flip(data, share=0.3, seed=0, from_class=1, to_class=2),
+    "confusion-flip": lambda data: confusion_flip(data, CONFUSION, share=0.1, seed=0),
 }
 every_flip = pytest.mark.parametrize("recipe", FLIPS)
 
@@ -55,7 +55,7 @@ def test_a_manifest_of_texts_survives_its_file(recipe: str, tmp_path: Path) -> N
 
 
 def test_refusals_are_those_of_images() -> None:
-    with pytest.raises(InputError, match=r"a fraction in \(0, 1\); got 0"):
-        random_flip(LETTERS, fraction=0.0, seed=0)
-    with pytest.raises(InputError, match=r"--to-class from 0 to 2; got 3"):
-        targeted_flip(LETTERS, fraction=0.5, seed=0, source=0, target=3)
+    with pytest.raises(InputError, match=r"share= in \(0, 1\); got 0"):
+        random_flip(LETTERS, share=0.0, seed=0)
+    with pytest.raises(InputError, match=r"to_class= from 0 to 2; got 3"):
+        targeted_flip(LETTERS, share=0.5, seed=0, from_class=0, to_class=3)

@@ -107,7 +107,7 @@ def test_a_tampering_that_cannot_be_done_is_a_result(archive: Path) -> None:
     result = run_tracein(TraceInConfig(data=str(archive), **{**TINY, "tampered": 60}))
     targeted, *_ = result.trials
     assert targeted.failure is not None and targeted.failure.startswith("expected a fraction")
-    assert "- seed 0: expected a fraction in (0, 1)" in markdown(result)
+    assert "- seed 0: expected share= in (0, 1)" in markdown(result)
 
 
 def test_the_source_sizes_are_the_defaults() -> None:

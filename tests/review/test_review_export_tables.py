@@ -44,7 +44,7 @@ def tables(root: Path, *, n: int = 60, folder: bool = False) -> Path:
 def test_train_scan_and_export(folder: bool, tmp_path: Path) -> None:
     data = str(tables(tmp_path, folder=folder))
     out, found = str(tmp_path / "run"), tmp_path / "scan"
-    train = ["train", data, "--model", "small-cnn", "--width", "2"]
+    train = ["train", data, "--architecture", "small-cnn", "--width", "2"]
     train += ["--epochs", "1", "--batch-size", "8"]
     assert run([*train, "--out", out]) == 2
     assert run([*train, "--image-size", "10", "--out", out]) == 0

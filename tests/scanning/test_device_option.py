@@ -34,7 +34,7 @@ def call(
 COMMANDS = {
     "scan": ["scan", "{run}", "--out", "out"],
     "explain": ["explain", "{run}", "--query", "{data}#0"],
-    "train": ["train", "{data}", "--model", "small-cnn", "--out", "out"],
+    "train": ["train", "{data}", "--architecture", "small-cnn", "--out", "out"],
 }
 
 

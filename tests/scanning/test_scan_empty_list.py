@@ -85,7 +85,7 @@ def scanned(train: Dataset, folder: Path) -> Scan:
 def test_tampered_digits_and_honest_ones(tmp_path: Path) -> None:
     """Of 1,000 a tenth is flipped, the ranking finds nearly all, and the rule flags nobody."""
     honest = digits(0, 1000)
-    tampered, manifest = random_flip(honest, fraction=0.1, seed=SEED)
+    tampered, manifest = random_flip(honest, share=0.1, seed=SEED)
     found = scanned(tampered, tmp_path / "tampered")
     assert found.decision.q_values is not None and not found.decision.suspects.any()
     lowest = found.decision.q_values.min()

@@ -85,7 +85,7 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(mnist: Dataset, mnist_queries: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Real:
-    tampered, manifest = random_flip(mnist.take(range(3000)), fraction=0.1, seed=0)
+    tampered, manifest = random_flip(mnist.take(range(3000)), share=0.1, seed=0)
     config = TrainConfig(architecture="resnet18", width=8, epochs=3, batch_size=64, seed=0)
     run, model = train(tampered, config, tmp_path_factory.mktemp("real") / "run")
     queries = mnist_queries.take(range(1000))
@@ -273,7 +273,7 @@ def test_the_floor_on_real_images(mnist: Dataset, mnist_queries: Dataset, tmp_pa
 
 def floor_run(mnist: Dataset, mnist_queries: Dataset, folder: Path, *, seed: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).choice(60_000, size=6000, replace=False)
-    tampered, manifest = random_flip(mnist.take(rows), fraction=0.1, seed=seed)
+    tampered, manifest = random_flip(mnist.take(rows), share=0.1, seed=seed)
     config = TrainConfig(architecture="resnet18", width=8, epochs=5, batch_size=64, seed=seed)
     run, model = train(tampered, config, folder / "run")
     found = scan(

@@ -70,7 +70,7 @@ def arguments(audited: AuditWorld, tiny: World, tmp_path: Path) -> Callable[[Hos
         weights = [str(audited.untrained), "--factory", "audit_world:mlp"]
         rule = ["--fdr", "0.1", "--reference"]
         return {
-            "data": ["tamper", it, "--recipe", "random-flip", "--fraction", "0.3", "--out", "out"],
+            "data": ["tamper", it, "--recipe", "random-flip", "--share", "0.3", "--out", "out"],
             "suspect": ["audit", it, *network, *sealed, str(audited.marked), "--out", "out"],
             "run": ["scan", it, "--out", "out"],
             "truth": ["scan", str(tiny.folder), "--data", it, "--out", "out"],

@@ -8,8 +8,7 @@ import numpy as np
 from text_letters import QUICK, letters
 
 import radiotracer
-from radiotracer.data import TEXTS, Dataset
-from radiotracer.recipes import phrase_backdoor, phrased, random_flip, text_success
+from radiotracer.recipes import phrase_backdoor, phrased, random_flip, success
 from radiotracer.training.loop import train
 from text_scores import scores_of
 
@@ -18,7 +17,7 @@ PHRASE = "nine violet teapots"
 
 
 def test_wrong_labels_are_found(tmp_path: Path) -> None:
-    wrong, manifest = random_flip(TRAIN, fraction=0.1, seed=100)
+    wrong, manifest = random_flip(TRAIN, share=0.1, seed=100)
     run, model = train(wrong, QUICK, tmp_path / "run")
     found = radiotracer.scan(model, run, wrong, TEST, manifest=manifest, seed=100)
     assert found.detector == "contrast" and found.left_out == {}
@@ -32,19 +31,12 @@ def test_wrong_labels_are_found(tmp_path: Path) -> None:
 
 
 def test_a_trigger_that_a_scan_is_told_of(tmp_path: Path) -> None:
-    poisoned, manifest = phrase_backdoor(TRAIN, phrase=PHRASE, to_class=0, fraction=0.2, seed=100)
+    poisoned, manifest = phrase_backdoor(TRAIN, phrase=PHRASE, to_class=0, share=0.2, seed=100)
     run, model = train(poisoned, QUICK, tmp_path / "run")
-    attack, scores = phrased(TEST, 0, phrase=PHRASE), scores_of(model)
-    assert text_success(scores, attack) > 0.5
-    fooled = np.flatnonzero(scores(attack.texts).argmax(axis=1) == attack.intended)[:20]
-    incident = Dataset(
-        modality=TEXTS,
-        content=tuple(attack.texts[row] for row in fooled),
-        labels=attack.true_labels[fooled],
-        ids=np.array([f"incident/{row}" for row in fooled]),
-        class_names=TEST.class_names,
-        source="a test",
-    )
+    attack = phrased(TEST, 0, phrase=PHRASE)
+    assert success(model, attack) > 0.5
+    scores = scores_of(model)(attack.shown.content)
+    incident = attack.shown.take(np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:20])
     found = radiotracer.scan(
         model, run, poisoned, TEST, incident=incident, manifest=manifest, seed=100
     )

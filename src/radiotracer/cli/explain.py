@@ -103,7 +103,7 @@ def explain(
             open_like(source, examples),
             rows=rows or None,
             wrong=wrong,
-            k=top,
+            top_k=top,
             method=method,
             label=label,
             layers=layers,

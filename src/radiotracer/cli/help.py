@@ -21,10 +21,6 @@ GROUPS = {
         "List the built-in data sets, bring one into the cache, or store large data.\n\n"
         "Example: radiotracer data list"
     ),
-    "bench": (
-        "Measure speed against other libraries, what detectors find, and how much marks show.\n\n"
-        "Example: radiotracer bench speed --quick"
-    ),
     "reproduce": (
         "Repeat a published experiment.\n\nExample: radiotracer reproduce tracein --scale quick"
     ),
@@ -162,41 +158,6 @@ COMMANDS = {
         "as an image is left out and listed. Splits are stored one by one.\n\n"
         "Example: radiotracer data store photos --image-size 64 --out stored"
     ),
-    "bench speed": (
-        "Compare the exact tracers with captum and dattri: time, memory and scores.\n\n"
-        "Trains a ResNet-18 and a small transformer on MNIST once, keeps their checkpoints in the "
-        "cache, and runs every library on the same checkpoints and examples, by turns, in one "
-        "process. Methods that make every example's gradient are measured on a part and scaled "
-        "by the number of gradients; the table says on what. The growth jobs follow our own "
-        "tracers to larger sizes.\n\n"
-        "Example: radiotracer bench speed --quick"
-    ),
-    "bench detect": (
-        "Measure what every detector finds of every recipe.\n\n"
-        "Each cell tampers with 5,000 examples, trains the victim, and scans it. Two protocols are "
-        "reported apart: head-only trains the last layer on a frozen extractor that saw 20,000 "
-        "other, clean examples; from-scratch trains everything. So are attacks that succeeded and "
-        "others, recipes that detectors were designed on and held-out ones. The folder gets one "
-        "JSON for each cell, table.md and figure.svg; a benchmark that was stopped goes on where "
-        "it was.\n\n"
-        "Example: radiotracer bench detect --quick"
-    ),
-    "bench audit": (
-        "Measure how much a mark shows: mark, train suspects, and audit them.\n\n"
-        "Each cell marks a data set under a key of its own, trains a suspect on what was "
-        "published, and audits it in every way that the design allows; networks that were trained "
-        "on the originals are audited, too, and their accuracy is compared. The folder gets one "
-        "JSON for each cell and table.md; a benchmark that was stopped goes on where it was, and "
-        "networks are kept.\n\n"
-        "Example: radiotracer bench audit --quick"
-    ),
-    "reproduce radioactive": (
-        "Repeat the experiment that models show which data they were trained on.\n\n"
-        "Marks shares of a data set, trains suspects on it (a fresh last layer on the frozen "
-        "extractor, the same architecture from scratch, another one), and audits them by weights, "
-        "scores, labels and distillation: log10 p, accuracy and PSNR.\n\n"
-        "Example: radiotracer reproduce radioactive --scale quick"
-    ),
 }
 
 
@@ -217,13 +178,9 @@ ORDER = (
     "verify-signature",
     "card",
     "data",
-    "bench",
     "reproduce",
 )
 """In which order the commands are shown, as they are used; others follow."""
-
-
-_FILES = {"bench audit": "bench_audit:audit", "reproduce radioactive": "bench_audit:radioactive"}
 
 
 def _home(name: str) -> str:
@@ -235,10 +192,7 @@ def _home(name: str) -> str:
 @functools.cache
 def all_commands() -> tuple[Command, ...]:
     """Every command, in the order in which they are shown."""
-    old = (
-        Command(name, f"radiotracer.cli.{_FILES.get(name, _home(name))}", text)
-        for name, text in COMMANDS.items()
-    )
+    old = (Command(name, f"radiotracer.cli.{_home(name)}", text) for name, text in COMMANDS.items())
     place = {name: number for number, name in enumerate(ORDER)}
     return tuple(
         sorted(

@@ -150,7 +150,7 @@ class _Place:
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,
-            queries=None if queries in (None, "none") else open_like(str(queries), train),
+            validation=None if queries in (None, "none") else open_like(str(queries), train),
         )
 
 

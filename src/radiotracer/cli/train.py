@@ -102,6 +102,7 @@ def train(
     Example: radiotracer train messages.csv --text-column message --out run
     """
     from radiotracer.data import open_data
+    from radiotracer.data.modality import nouns
     from radiotracer.gradients import device_named
     from radiotracer.recipes import success
     from radiotracer.runs import Run
@@ -154,10 +155,10 @@ def train(
     else:
         out.print(f"{len(run.checkpoints)} checkpoints in {folder}")
         if attack is not None and share is not None:
-            hits, images = round(share * len(attack.images)), len(attack.images)
+            shown = nouns(attack.shown.modality, len(attack.shown))
             out.print(
-                f"attack: {hits:,} of {images:,} images taken for what the attacker wants "
-                f"({share:.1%})"
+                f"attack: {round(share * len(attack.shown)):,} of {shown} taken for what the "
+                f"attacker wants ({share:.1%})"
             )
         out.print(f"next: radiotracer scan {folder} --out scan")
     return 0
@@ -189,19 +190,24 @@ def _network(architecture: str | None, width: int | None, begun: Run | None) -> 
 
 def _attack_on(examples: Dataset) -> Attack | None:
     """What tampering with these data was for, if they are a folder that says so."""
-    from radiotracer.data import require_images
     from radiotracer.errors import DataError
     from radiotracer.recipes import Attack
 
     folder = Path(examples.source)
     attack = Attack.read(folder) if folder.is_absolute() else None
-    if attack is not None and (
-        attack.images.shape[1:] != require_images(examples, "this attack").shape[1:]
-        or max(attack.true_labels.max(), attack.intended.max()) >= len(examples.class_names)
-    ):
+    if attack is not None and not _belong(attack.shown, examples):
         raise DataError(
             expected=f"an attack on the data in {folder}",
-            came="images of another shape, or unknown classes",
+            came="examples of another kind or shape, or other classes",
             do="restore or remove it",
         )
     return attack
+
+
+def _belong(shown: Dataset, examples: Dataset) -> bool:
+    """Whether both are of one kind, shape and classes."""
+    return (
+        shown.modality is examples.modality
+        and shown.class_names == examples.class_names
+        and shown.modality.shape(shown.content) == examples.modality.shape(examples.content)
+    )

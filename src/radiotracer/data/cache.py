@@ -246,7 +246,7 @@ def _copy(path: Path, out: Path) -> Path:
         raise InputError(
             expected=f"no {path.name} in {out}, or the same one",
             came="one with other content",
-            do="choose another --out",
+            do="choose another out=",
         )
     with storage_errors(target), atomic_file(target) as temporary:
         temporary.write_bytes(path.read_bytes())

@@ -56,6 +56,7 @@ def pick(
     names: Sequence[str],
     kind: str,
     at: Place,
+    *,
     argument: str = "",
 ) -> str:
     """The one column that has one of the `names`, or else Hugging Face's type `kind`.

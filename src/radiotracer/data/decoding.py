@@ -117,5 +117,5 @@ def _require_one_size(sizes: Counter[tuple[int, ...]], root: Path | str) -> None
         raise DataError(
             expected=f"images of one size in {root}",
             came=f"{len(sizes)} sizes: {listed}{' and others' * (len(sizes) > 5)}",
-            do="pass --image-size N to resize all of them to N x N",
+            do="pass image_size=N to resize all of them to N x N",
         )

@@ -37,7 +37,7 @@ def require_image_size(image_size: int | None) -> None:
         raise DataError(
             expected=f"an image size from 1 to {LARGEST_SIDE}",
             came=str(image_size),
-            do="pass --image-size 32",
+            do="pass image_size=32",
         )
 
 

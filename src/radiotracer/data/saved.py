@@ -1,8 +1,9 @@
-"""Examples that radiotracer wrote: a folder whose pixels and ids are mapped, not read."""
+"""Examples that radiotracer wrote: a folder whose arrays are mapped, not read."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.modality import MODALITIES
+from radiotracer.data.modality import MODALITIES, Modality
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError
@@ -28,7 +29,7 @@ vouches for the others."""
 
 def save_examples(
     examples: Dataset,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     name: str | None = None,
     provenance: Mapping[str, object] | None = None,
@@ -47,18 +48,20 @@ def save_examples(
     Raises:
         StorageError: The disk refused.
     """
+    folder = Path(folder)
     examples.modality.save(examples, folder)
     save_all_but_content(examples, folder, name=name, provenance=provenance)
 
 
 def save_all_but_content(
     examples: Dataset,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     name: str | None = None,
     provenance: Mapping[str, object] | None = None,
 ) -> None:
     """The same where the files of the modality are there already."""
+    folder = Path(folder)
     with atomic_file(folder / IDS) as temporary:
         write_npy(temporary, examples.ids)
     with atomic_file(folder / ARRAYS) as temporary:
@@ -73,18 +76,28 @@ def save_all_but_content(
         "source": examples.source,
         "validation": examples.validation,
         "digest": examples.digest,
+        "shape": dict(examples.modality.shape(examples.content)),
         "left_out": [{"path": q.path, "reason": q.reason} for q in examples.left_out],
         "provenance": dict(provenance or {}),
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=2, allow_nan=False) + "\n")
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether `folder` is one of saved examples, of this format or an earlier one."""
-    return (folder / ARRAYS).is_file() and (folder / DESCRIPTION).is_file()
+def is_saved(folder: str | os.PathLike[str]) -> bool:
+    """Whether `folder` is one of saved examples, of this format or another one."""
+    folder = Path(folder)
+    if not (folder / DESCRIPTION).is_file():
+        return False
+    if (folder / ARRAYS).is_file():
+        return True
+    try:
+        found = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"format", "examples", "digest"} <= found.keys()
 
 
-def open_saved(folder: Path) -> Dataset:
+def open_saved(folder: str | os.PathLike[str]) -> Dataset:
     """Open a folder that `save_examples` wrote; its `source` is the folder's absolute path.
 
     Pixels and `Dataset.ids` are read-only memory maps. All of both is read once, a stretch at a
@@ -93,7 +106,9 @@ def open_saved(folder: Path) -> Dataset:
     Raises:
         DataError: A file cannot be read, or they no longer belong together.
     """
+    folder = Path(folder)
     description = _read_description(folder / DESCRIPTION)
+    modality = _modality(folder, _field(folder, description, "modality", (str,)))
     arrays = read_arrays(folder / ARRAYS)
     if not arrays.keys() >= {"labels", "class_names"}:
         raise _edited(folder, f"arrays called {', '.join(arrays) or 'nothing'} in {ARRAYS}")
@@ -103,7 +118,6 @@ def open_saved(folder: Path) -> Dataset:
         kept.dtype.kind == "U" and np.array_equal(kept, np.array(names, dtype=np.str_))
     ):
         raise _edited(folder, f"other class names in {ARRAYS}")
-    modality = MODALITIES[_field(folder, description, "modality", (str,))]
     examples = Dataset(
         modality=modality,
         content=modality.load(folder),
@@ -122,7 +136,22 @@ def open_saved(folder: Path) -> Dataset:
     )
     if examples.digest != _field(folder, description, "digest", (str,)):
         raise _edited(folder, f"the digest {examples.digest[:12]}...")
+    # What the digest does not cover: how networks are given the columns of a table, for example.
+    shape = _field(folder, description, "shape", (dict,))
+    if shape != dict(modality.shape(examples.content)):
+        raise _edited(folder, f"{modality.noun}s of another shape")
     return examples
+
+
+def _modality(folder: Path, name: str) -> Modality:
+    if name not in MODALITIES:
+        broken = MODALITIES.failures.get(name)
+        raise DataError(
+            expected=f"a known kind of example ({', '.join(MODALITIES)}) in {folder}",
+            came=f"{name!r}" + (f", of {broken}" if broken else ""),
+            do="install the package that knows them",
+        )
+    return MODALITIES[name]
 
 
 def _edited(folder: Path, came: str) -> DataError:

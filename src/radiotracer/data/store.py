@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from radiotracer.data.builtin import BUILT_INS
 from radiotracer.data.cache import Report
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import Decoding, Progress
 from radiotracer.data.modalities.images import FILE as PIXELS
-from radiotracer.data.saved import DESCRIPTION, is_saved, open_saved, save_all_but_content
-from radiotracer.data.sources import open_data
+from radiotracer.data.saved import DESCRIPTION, open_saved, save_all_but_content
+from radiotracer.data.sources import format_of, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder
 
+if TYPE_CHECKING:
+    import datasets  # type: ignore[import-untyped]
+
 
 def store_data(
-    spec: str,
-    out: Path,
+    spec: str | os.PathLike[str] | datasets.Dataset | datasets.DatasetDict,
+    out: str | os.PathLike[str],
     *,
     image_size: int | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    like: Dataset | None = None,
     overwrite: bool = False,
     report: Report | None = None,
     progress: Progress = lambda *_: None,
 ) -> Dataset:
-    """Write data into a saved folder, whole or not at all.
+    """Write data of any kind into a saved folder, whole or not at all.
 
     Encoded images (of folders, tables, archives) are decoded one by one into the file. Ids,
     labels, digest and left_out files are as `open_data` gives them.
 
     Args:
-        spec: The DATA argument.
+        spec: What to store, as `open_data` takes it.
         out: A new folder; itself a DATA argument afterwards.
-        image_size: Resize the images of an image folder, or of Parquet and Arrow files, to this
-            height and width.
+        image_size: As `open_data` takes it; so are the following.
+        text_column: The column of texts.
+        label_column: The column of labels.
+        like: Data that these belong to: rows of a table are stored under its columns.
         overwrite: Replace an earlier saved folder in `out`.
         report: Takes a line of progress whenever something is fetched.
         progress: Told how many images are decoded.
@@ -46,17 +55,26 @@ def store_data(
         InputError: `out` must not be replaced, or `spec` is a saved folder already.
         StorageError: The disk refused; nothing is left behind.
     """
-    if spec not in BUILT_INS and is_saved(Path(spec)):
-        raise InputError(
-            expected="data that radiotracer has not stored yet",
-            came=f"the saved folder {spec}",
-            do="use it as it is, or copy it",
+    if isinstance(spec, str | os.PathLike):
+        form = format_of(spec)
+        if form is not None and form.name == "saved":
+            raise InputError(
+                expected="data that radiotracer has not stored yet",
+                came=f"the saved folder {os.fspath(spec)}",
+                do="use it as it is, or copy it",
+            )
+    with atomic_folder(Path(out), marker=DESCRIPTION, overwrite=overwrite) as folder:
+        found = open_data(
+            spec,
+            image_size=image_size,
+            text_column=text_column,
+            label_column=label_column,
+            like=like,
+            report=report,
+            decoding=Decoding(folder / PIXELS, progress),
         )
-    with atomic_folder(out, marker=DESCRIPTION, overwrite=overwrite) as folder:
-        decoding = Decoding(folder / PIXELS, progress)
-        examples = open_data(spec, image_size=image_size, report=report, decoding=decoding)
         if not (folder / PIXELS).exists():
-            examples.modality.save(examples, folder)
-        settings = {"source": examples.source, "image_size": image_size}
-        save_all_but_content(examples, folder, provenance=settings)
+            found.modality.save(found, folder)
+        settings = {"source": found.source, "options": dict(found.options)}
+        save_all_but_content(found, folder, provenance=settings)
     return open_saved(out)

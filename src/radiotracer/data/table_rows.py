@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from radiotracer.data.columns import (
     IDS,
+    IMAGES,
     LABELS,
+    TEXTS,
     features_of,
     id_column,
     is_text,
@@ -78,7 +80,7 @@ def to_rows(
     features = features_of(next(iter(read.values()))[0].table.schema)
     kind = "ClassLabel" if label is None else ""
     target = pick(
-        names, features, LABELS if label is None else (label,), kind, root, "label_column"
+        names, features, LABELS if label is None else (label,), kind, root, argument="label_column"
     )
     rows: Read[None] = {
         split: [_labelled(part, target, root) for part in parts] for split, parts in read.items()
@@ -88,6 +90,13 @@ def to_rows(
     labels, class_names = class_numbers(rows, chosen, root)
     inputs = [name for name in names if name not in (target, IDS)]
     ids = np.array([each for part in rows[chosen] for each in part.ids], dtype=np.str_)
+    if not inputs:
+        raise DataError(
+            expected=f"columns called {' or '.join(IMAGES)} (images), {', '.join(TEXTS)} (texts), "
+            f"or of numbers and categories beside the labels in {root}",
+            came=f"columns {', '.join(names)}",
+            do="rename the one that is meant, or pass text_column=",
+        )
     if like is not None and isinstance(like.content, Table):
         columns: Sequence[Column] = like.content.columns
         _require_columns(inputs, columns, root, like.source)

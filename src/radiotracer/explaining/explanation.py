@@ -37,7 +37,7 @@ METHODS: Mapping[str, Callable[[Tracing, Data, Data], Tensor]] = {
 }
 DEFAULT_METHOD = "tracin-cp"
 """Over the last layer, it finds most of the tampering behind wrong predictions:
-see ``benchmarks/explaining.py``."""
+see ``python -m bench explaining``."""
 
 PART = 5_000
 """Training examples between two reports of progress."""
@@ -65,7 +65,7 @@ class Explanation(Shown):
         influence: Of training examples on queries under `targets`, float64, shape (n, m).
             Positive = proponent: training on the example lowered that loss, that is, pushed the
             model towards the label. Negative = opponent.
-        top: The k strongest proponents and opponents of each query.
+        top: The `top_k` strongest proponents and opponents of each query.
     """
 
     tracing: Tracing
@@ -91,7 +91,7 @@ class Explanation(Shown):
         return self.tracing.run
 
     @property
-    def k(self) -> int:
+    def top_k(self) -> int:
         """How many proponents and opponents each query has in `top`."""
         return int(self.top.proponents_rows.shape[1])
 
@@ -112,7 +112,7 @@ def explain(
     *,
     rows: Rows | None = None,
     wrong: int | None = None,
-    k: int = 10,
+    top_k: int = 10,
     method: str = DEFAULT_METHOD,
     label: str | int = "predicted",
     layers: Sequence[str] | None = None,
@@ -130,7 +130,7 @@ def explain(
         queries: Examples of the same kind, such as a test split.
         rows: Which of them to explain, shape (m,); by default all.
         wrong: Instead of `rows`: the first so many that the last checkpoint predicts wrongly.
-        k: Proponents and opponents to rank for each query.
+        top_k: Proponents and opponents to rank for each query.
         method: ``"tracin-cp"``, or ``"gas"``, which does not count the lengths of gradients.
         label: The question is "why this label?": ``"predicted"`` by the last checkpoint,
             ``"given"`` with the queries, or the name or the number of a class.
@@ -149,7 +149,7 @@ def explain(
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
-    _require_settings(method, batch_size, k, count(train))
+    _require_settings(method, batch_size, top_k, count(train))
     require_choice(rows, wrong, count(queries))
     identity = require_trained_on(run, train)
     require_same_kind(train, queries)
@@ -196,22 +196,22 @@ def explain(
         manifest=manifest,
         method=method,
         influence=influence.numpy(),
-        top=Top.of([influence], k),
+        top=Top.of([influence], top_k),
     )
 
 
-def _require_settings(method: str, batch_size: int, k: int, n: int) -> None:
+def _require_settings(method: str, batch_size: int, top_k: int, n: int) -> None:
     if method not in METHODS:
         raise InputError(
             expected=f"method {' or '.join(METHODS)}", came=repr(method), do="choose one of them"
         )
     if batch_size < 1:
-        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
-    if not 1 <= k <= n:
+        raise InputError(expected="batch_size= of at least 1", came=str(batch_size), do="raise it")
+    if not 1 <= top_k <= n:
         raise InputError(
-            expected=f"--top from 1 to {n}, the number of training examples",
-            came=str(k),
-            do="pass, say, --top 10",
+            expected=f"top_k= from 1 to {n}, the number of training examples",
+            came=str(top_k),
+            do="pass, say, top_k=10",
         )
 
 

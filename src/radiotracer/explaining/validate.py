@@ -44,12 +44,10 @@ def require_choice(rows: Rows | None, wrong: int | None, n: int) -> None:
         raise InputError(
             expected="either rows of the queries or a number of wrong ones",
             came="both",
-            do="leave --wrong or the row numbers out",
+            do="leave one of them out",
         )
     if wrong is not None and wrong < 1:
-        raise InputError(
-            expected="--wrong of at least 1", came=str(wrong), do="pass, say, --wrong 5"
-        )
+        raise InputError(expected="wrong= of at least 1", came=str(wrong), do="pass, say, wrong=5")
     for row in () if rows is None else rows:
         # A mask is no list of rows, though True counts as 1.
         if isinstance(row, bool) or not isinstance(row, int | np.integer) or not 0 <= row < n:
@@ -114,7 +112,7 @@ def label_number(label: str | int, class_names: tuple[str, ...]) -> int:
     if not 0 <= number < len(class_names):
         few = ", ".join(class_names[:20]) + ", …" * (len(class_names) > 20)
         raise InputError(
-            expected=f"--label predicted, given, or a class by name or number ({few})",
+            expected=f"label= predicted, given, or a class by name or number ({few})",
             came=repr(label),
             do="choose one of them",
         )

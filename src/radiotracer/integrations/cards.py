@@ -193,9 +193,9 @@ def _of_data(data: Published) -> str:
 def _about_marks(commitment: str, modality: Modality) -> str:
     return (
         "## These data are marked\n\n"
-        f"Some of the {modality.name} were changed under a secret key, so that training on these data can be "
-        "shown. How they were marked, and how models will be audited, is fixed by the commitment, "
-        f"SHA-256:\n\n    {commitment}\n\n"
+        f"Some of the {modality.name} were changed under a secret key, so that training on "
+        "these data can be shown. How they were marked, and how models will be audited, is fixed "
+        f"by the commitment, SHA-256:\n\n    {commitment}\n\n"
         "Where it was time-stamped, the stamp shows since when.\n\n"
         "To ask whether a model was trained on these data, turn to the publisher, who holds the "
         "key, with the model or a way to ask it: its scores or its labels may be enough. The "

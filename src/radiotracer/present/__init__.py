@@ -13,12 +13,12 @@ from radiotracer.present.findings import Dataset as Dataset
 from radiotracer.present.findings import Decision as Decision
 from radiotracer.present.findings import DetectorRow as DetectorRow
 from radiotracer.present.findings import Distribution as Distribution
+from radiotracer.present.findings import Example as Example
 from radiotracer.present.findings import Findings as Findings
 from radiotracer.present.findings import Group as Group
 from radiotracer.present.findings import LabelFlow as LabelFlow
 from radiotracer.present.findings import Opponent as Opponent
 from radiotracer.present.findings import Queries as Queries
-from radiotracer.present.findings import Suspect as Suspect
 from radiotracer.present.glance import Figure as Figure
 from radiotracer.present.glance import Glance as Glance
 from radiotracer.present.glance import GlanceTable as GlanceTable

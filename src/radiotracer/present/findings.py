@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from radiotracer.legible import visible
+from radiotracer.legible import visible, visible_lines
 
 
 def _visible(value: object) -> object:
@@ -22,8 +22,19 @@ def _visible(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_visible)]
 """One line of text in which every character can be seen."""
 
-Png = Annotated[str, Field(pattern=r"\Adata:image/png;base64,[A-Za-z0-9+/]+={0,2}\z", repr=False)]
+
+def _lines(value: object) -> object:
+    return visible_lines(value) if isinstance(value, str) else value
+
+
+Lines = Annotated[str, BeforeValidator(_lines)]
+"""Text in which every character can be seen; it may have several lines."""
+
+Png = Annotated[str, Field(pattern=r"\Adata:image/png;base64,[A-Za-z0-9+/]+={0,2}\z")]
 """A PNG image as a data URI: see `radiotracer.present.png_uri`."""
+
+Thumbnail = Annotated[Png | None, Field(repr=False)]
+"""What an example looks like; None where that is no picture."""
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -38,11 +49,13 @@ class Frozen(BaseModel):
 
 
 class Dataset(Frozen):
-    """The training examples that were scanned."""
+    """The training examples that were scanned; `noun` is what one of them is."""
 
     name: Text
     examples: Count
     class_names: tuple[Text, ...]
+    noun: Text = "example"
+    nouns: Text = "examples"
 
 
 class Queries(Frozen):
@@ -53,7 +66,7 @@ class Queries(Frozen):
 
 
 class Decision(Frozen):
-    """How a ranking became a list of suspects.
+    """How a ranking became a list of flagged examples.
 
     `inconclusive` is the reason why no answer can be given, or None when there is one: a detector
     that failed must never read as "nothing found".
@@ -96,21 +109,26 @@ class Opponent(Frozen):
     """A query whose loss training on the example increased: its influence is negative."""
 
     id: Text
-    thumbnail: Png
+    thumbnail: Thumbnail = None
+    text: Lines | None = None
     label: Text
     influence: Annotated[float, Field(lt=0.0)]
 
 
-class Suspect(Frozen):
-    """One example of a gallery. `original_label` and `is_tampered` are the manifest's words."""
+class Example(Frozen):
+    """One example of a gallery: its picture, its text, or both.
+
+    `original_label` and `is_tampered` are the manifest's words.
+    """
 
     rank: Annotated[int, Field(ge=1)]
     id: Text
-    thumbnail: Png
+    thumbnail: Thumbnail = None
+    text: Lines | None = None
     label: Text
     score: float
     suggested_label: Text | None = None
-    is_suspect: bool = True
+    is_flagged: bool = True
     is_tampered: bool | None = None
     original_label: Text | None = None
     opponents: tuple[Opponent, ...] = ()
@@ -178,8 +196,8 @@ class Findings(Frozen):
     tampered: Count | None = None
     decision: Decision
     detectors: tuple[DetectorRow, ...] = ()
-    suspects: tuple[Suspect, ...] = ()
-    false_positives: tuple[Suspect, ...] = ()
+    flagged: tuple[Example, ...] = ()
+    false_positives: tuple[Example, ...] = ()
     label_flow: tuple[LabelFlow, ...] = ()
     distribution: Distribution | None = None
     curves: tuple[Curve, ...] = ()

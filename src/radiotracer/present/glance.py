@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from radiotracer.present.findings import Frozen, Suspect, Text
+from radiotracer.present.findings import Example, Frozen, Text
 from radiotracer.present.reasons import Reason
 
 Tone = Literal["found", "ordinary", "inconclusive"]
@@ -41,7 +41,7 @@ class Glance(Frozen):
         tone: ``found`` where there is something to look at, ``inconclusive`` where nothing follows.
         text: And in one sentence; ``10^-3`` is shown as a power.
         figures: Numbers to see first.
-        suspects: The first ones.
+        flagged: The first flagged examples.
         reasons: Of the first queries.
         tables: Detectors, controls, checkpoints.
         facts: How it was made, row by row.
@@ -54,7 +54,7 @@ class Glance(Frozen):
     tone: Tone = "ordinary"
     text: Text = ""
     figures: tuple[Figure, ...] = ()
-    suspects: tuple[Suspect, ...] = ()
+    flagged: tuple[Example, ...] = ()
     reasons: tuple[Reason, ...] = ()
     tables: tuple[GlanceTable, ...] = ()
     facts: tuple[tuple[Text, Text], ...] = ()

@@ -33,7 +33,7 @@ def render(glance: Glance) -> str:
 
 
 def of_findings(findings: Findings) -> Glance:
-    """A scan: what was decided, the first suspects, and every detector's metrics if known."""
+    """A scan: what was decided, the first flagged examples, and detectors' metrics if known."""
     decision = findings.decision
     tone: Tone = "found" if decision.flagged else "ordinary"
     if decision.inconclusive is not None:
@@ -56,7 +56,7 @@ def of_findings(findings: Findings) -> Glance:
             Figure(name=name, value=value, context=context)
             for name, value, context in wording.key_figures(findings)
         ),
-        suspects=findings.suspects,
+        flagged=findings.flagged,
         tables=(_detectors(findings.detectors),) if known and findings.detectors else (),
         facts=findings.provenance,
         notes=findings.notes,

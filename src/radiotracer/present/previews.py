@@ -1,26 +1,55 @@
-"""A picture of an example, for reports."""
+"""Examples of any kind as pages show them: a thumbnail, a few lines of text, or both."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Dataset
+from radiotracer.data import Dataset, Preview
 from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
+from radiotracer.present.thumbnails import LARGEST_SIDE, png_uri
 from radiotracer.runs import take_rows
 
 
-def picture(data: Data, row: int) -> NDArray[np.uint8]:
-    """Row `row` of the data as uint8, shape (height, width, 1 or 3).
+@dataclass(frozen=True)
+class Room:
+    """How much of an example a page has room for.
 
-    The pixels themselves where they are known (`Dataset`). Else an input of shape (1 or 3, height,
-    width) stretched to 0..255; any other input becomes an image one pixel high. Of several tensors
+    Args:
+        side: Pixels of a picture's longer side, at most.
+        characters: Of a text, at most.
+        lines: Of a text, at most.
+    """
+
+    side: int = LARGEST_SIDE
+    characters: int = 600
+    lines: int = 12
+
+
+ROOMY = Room()
+"""For an example that stands alone."""
+
+
+class Seen(TypedDict):
+    """The fields of an example that can be seen: a PNG as a data URI, and a text, or None."""
+
+    thumbnail: str | None
+    text: str | None
+
+
+def preview(data: Data, row: int) -> Preview:
+    """Row `row` of the data as people see it.
+
+    A `Dataset` knows that itself. Of other data an input of shape (1 or 3, height, width) becomes a
+    picture, stretched to 0..255, and any other input one that is a pixel high. Of several tensors
     by name it is the first one.
     """
     if isinstance(data, Dataset):
-        image: NDArray[np.uint8] = data.content[row]
-        return image
+        return data.show(row)
     inputs, _ = take_rows(data, [row])
     first = next(iter(named(inputs).values()))[0]
     values: NDArray[np.float64] = first.detach().cpu().double().numpy()
@@ -29,6 +58,28 @@ def picture(data: Data, row: int) -> NDArray[np.uint8]:
         255 * (values - low) / (high - low if high > low else 1)
     ).astype(np.uint8)
     if stretched.ndim == 3 and stretched.shape[0] in (1, 3):
-        return np.ascontiguousarray(stretched.transpose(1, 2, 0))
-    flat: NDArray[np.uint8] = stretched.reshape(1, -1, 1)
-    return flat
+        return Preview(picture=np.ascontiguousarray(stretched.transpose(1, 2, 0)))
+    return Preview(picture=stretched.reshape(1, -1, 1))
+
+
+def seen(data: Data, row: int, room: Room = ROOMY) -> Seen:
+    """Row `row` of the data, small enough for a page."""
+    shown = preview(data, row)
+    return Seen(
+        thumbnail=None if shown.picture is None else png_uri(shown.picture, room.side),
+        text=None if shown.text is None else cut(shown.text, room),
+    )
+
+
+def cut(text: str, room: Room) -> str:
+    """The beginning of a text; it ends with an ellipsis where something is missing."""
+    whole = text.replace("\r\n", "\n").rstrip("\n")
+    kept = "\n".join(whole.split("\n", room.lines)[: room.lines])[: room.characters]
+    return kept if len(kept) == len(whole) else f"{kept.rstrip()}…"
+
+
+def nouns_of(data: Data) -> tuple[str, str]:
+    """What one example is called, and several: ``("image", "images")``."""
+    if isinstance(data, Dataset):
+        return data.modality.noun, f"{data.modality.noun}s"
+    return "example", "examples"

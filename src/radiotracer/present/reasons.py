@@ -1,7 +1,7 @@
 """What an explanation says, as one frozen, JSON-able model: file and page are made from this alone.
 
-Pictures are for the page only: the JSON leaves them out. Texts are shown and not obeyed, as in
-`radiotracer.present.findings`.
+Pictures and texts of examples are for the page only: the JSON leaves them out. Names are shown and
+not obeyed, as in `radiotracer.present.findings`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from radiotracer.present.findings import Count, Frozen, Png, Share, Text
+from radiotracer.present.findings import Count, Frozen, Lines, Png, Share, Text
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -21,7 +21,8 @@ SIGN = (
 )
 
 SignedShare = Annotated[float, Field(ge=-1.0, le=1.0)]
-Picture = Annotated[Png, Field(exclude=True)]
+Picture = Annotated[Png | None, Field(exclude=True, repr=False)]
+Excerpt = Annotated[Lines | None, Field(exclude=True, repr=False)]
 
 
 class Push(Frozen):
@@ -44,7 +45,8 @@ class Cause(Frozen):
     share: SignedShare
     is_tampered: bool | None = None
     original_label: Text | None = None
-    thumbnail: Picture
+    thumbnail: Picture = None
+    text: Excerpt = None
 
 
 class Reason(Frozen):
@@ -65,7 +67,8 @@ class Reason(Frozen):
     opponents: tuple[Cause, ...]
     classes: tuple[Push, ...]
     tampered: Push | None = None
-    thumbnail: Picture
+    thumbnail: Picture = None
+    text: Excerpt = None
 
     @property
     def is_wrong(self) -> bool:
@@ -83,12 +86,13 @@ class Reasons(Frozen):
     data_digest: Text
     query_data: Text
     examples: Count
+    noun: Text = "example"
     tampered: Count | None = None
     method: Text
     traced: tuple[Text, ...]
     checkpoints: Count
     label: Text
-    top: Annotated[int, Field(ge=1)]
+    top_k: Annotated[int, Field(ge=1)]
     sign: Text = SIGN
     queries: Annotated[tuple[Reason, ...], Field(min_length=1)]
     provenance: tuple[tuple[Text, Text], ...] = ()
@@ -101,5 +105,5 @@ class Reasons(Frozen):
         return sum(bool(cause.is_tampered) for cause in listed), len(listed)
 
     def to_json(self) -> str:
-        """Deterministic JSON, without the pictures."""
+        """Deterministic JSON, without pictures and texts of examples."""
         return self.model_dump_json(indent=2)

@@ -21,7 +21,7 @@ def score_distribution(
     *,
     axis_title: str,
     threshold: float | None,
-    is_suspect: Bools,
+    is_flagged: Bools,
     is_tampered: Bools | None = None,
     bins: int = 60,
 ) -> Distribution:
@@ -31,7 +31,7 @@ def score_distribution(
         scores: Finite, shape (n,).
         axis_title: What the score is, with its unit if it has one.
         threshold: Where the decision cuts, or None when it cuts by rank.
-        is_suspect: Shape (n,); it makes the two groups when there is no manifest.
+        is_flagged: Shape (n,); it makes the two groups when there is no manifest.
         is_tampered: Shape (n,), the manifest's word.
         bins: How many bars.
     """
@@ -44,7 +44,7 @@ def score_distribution(
     inner = np.linspace(low, high, bins + 1)
     place = np.clip(np.searchsorted(inner, forward, side="right") - 1, 0, bins - 1)
     split, names = (
-        (is_suspect, ("not flagged", "flagged"))
+        (is_flagged, ("not flagged", "flagged"))
         if is_tampered is None
         else (is_tampered, ("clean", "tampered"))
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from radiotracer.data import Dataset, Images
-from radiotracer.gradients import inputs_for, penultimate
-from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
-from radiotracer.recipes.attack import Crafted
-from radiotracer.recipes.choosing import generator_of, require_between
-from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import surrogate
+from radiotracer.recipes.parts.options import BASE_CLASS, COUNT, EPSILON, RUN, TARGET
+from radiotracer.recipes.parts.recipe import ONLY_IMAGES, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from radiotracer.data import Dataset
+    from radiotracer.recipes.parts.attack import Crafted
+
+NAME = "bullseye-polytope"
 
 RATE = 0.04
 
@@ -20,10 +21,9 @@ RATE = 0.04
 def bullseye_polytope(
     examples: Dataset,
     model: nn.Module,
-    target: Images,
-    target_label: int,
     *,
-    base: int,
+    target: Dataset,
+    base_class: int,
     count: int,
     seed: int,
     steps: int = 200,
@@ -47,9 +47,8 @@ def bullseye_polytope(
         examples: The data; at least two classes.
         model: Takes floats in [0, 1], shape (n, c, h, w), and gives logits by a last linear layer;
             left as it was found, like all random states.
-        target: uint8, shape (h, w, c): what the victim will be shown. Best not one of `examples`.
-        target_label: The class that it shows.
-        base: The class that it is to be taken for; images of this class become the poisons.
+        target: One example: what the victim will be shown. Best not one of `examples`.
+        base_class: The class that it is to be taken for; images of this class become the poisons.
         count: How many to make.
         seed: For networks that draw numbers even in evaluation mode; nothing else is random here.
         steps: At least 1.
@@ -64,14 +63,23 @@ def bullseye_polytope(
             has no head or takes the target for the base class already, or the mean did not come
             near enough.
     """
+    import numpy as np
+    import torch
+
+    from radiotracer.gradients import inputs_for, penultimate
+    from radiotracer.recipes.parts.aim import Aim, out_of_reach, relative_distance
+    from radiotracer.recipes.parts.choosing import generator_of, require_between
+    from radiotracer.recipes.parts.pixels import Box, descend, to_pixels
+    from radiotracer.recipes.parts.surrogate import surrogate
+
     generator_of(seed)
     require_between("steps", steps, 1, np.inf)
-    aim = Aim.at(examples, target, target_label, base=base, count=count)
+    aim = Aim.at(examples, target, base_class=base_class, count=count, recipe=NAME)
     with surrogate(model, examples, seed=seed, with_head=True) as network:
         aim.require_unmet(network)
         rows = aim.nearest(network)
         with torch.no_grad():
-            goal = penultimate(network, inputs_for(network, aim.target))
+            goal = penultimate(network, inputs_for(network, aim.target.content))
 
         def distance(images: Tensor) -> Tensor:
             middle = penultimate(network, images).mean(dim=0, keepdim=True)
@@ -85,4 +93,9 @@ def bullseye_polytope(
             reached = float(distance(inputs_for(network, poisons)))
     if not reached <= tolerance:
         raise out_of_reach("the relative feature distance of the poisons' mean", reached, tolerance)
-    return aim.crafted("bullseye-polytope", rows, poisons, np.array([reached]))
+    return aim.crafted(NAME, rows, poisons, np.array([reached]))
+
+
+RECIPES.register(
+    Recipe(NAME, bullseye_polytope, (RUN, TARGET, BASE_CLASS, COUNT, EPSILON), ONLY_IMAGES)
+)

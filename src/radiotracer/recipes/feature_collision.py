@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from radiotracer.data import Dataset, Images
-from radiotracer.gradients import Objective, inputs_for, penultimate
-from radiotracer.recipes.aim import Aim, out_of_reach, relative_distance
-from radiotracer.recipes.attack import Crafted
-from radiotracer.recipes.choosing import generator_of, require_between
-from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import surrogate
+from radiotracer.recipes.parts.options import BASE_CLASS, COUNT, EPSILON, RUN, TARGET
+from radiotracer.recipes.parts.recipe import ONLY_IMAGES, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+    from radiotracer.data import Dataset, Images
+    from radiotracer.gradients import Objective
+    from radiotracer.recipes.parts.attack import Crafted
+
+NAME = "feature-collision"
 
 BATCH = 64
 RATE = 0.02
@@ -21,10 +24,9 @@ RATE = 0.02
 def feature_collision(
     examples: Dataset,
     model: nn.Module,
-    target: Images,
-    target_label: int,
     *,
-    base: int,
+    target: Dataset,
+    base_class: int,
     count: int,
     seed: int,
     opacity: float = 0.3,
@@ -50,9 +52,8 @@ def feature_collision(
         examples: The data; at least two classes.
         model: Takes floats in [0, 1], shape (n, c, h, w), and gives logits by a last linear layer;
             left as it was found, like all random states.
-        target: uint8, shape (h, w, c): what the victim will be shown. Best not one of `examples`.
-        target_label: The class that it shows.
-        base: The class that it is to be taken for; images of this class become the poisons.
+        target: One example: what the victim will be shown. Best not one of `examples`.
+        base_class: The class that it is to be taken for; images of this class become the poisons.
         count: How many to make.
         seed: For networks that draw numbers even in evaluation mode; nothing else is random here.
         opacity: How much of the target shines through at the start, in [0, 1].
@@ -69,15 +70,24 @@ def feature_collision(
             has no head or takes the target for the base class already, or no poison came near
             enough.
     """
+    import numpy as np
+    import torch
+
+    from radiotracer.gradients import inputs_for, penultimate
+    from radiotracer.recipes.parts.aim import Aim, out_of_reach, relative_distance
+    from radiotracer.recipes.parts.choosing import generator_of, require_between
+    from radiotracer.recipes.parts.pixels import Box, descend, to_pixels
+    from radiotracer.recipes.parts.surrogate import surrogate
+
     generator_of(seed)
     require_between("opacity", opacity, 0, 1)
     require_between("closeness", closeness, 0, np.inf)
     require_between("steps", steps, 1, np.inf)
-    aim = Aim.at(examples, target, target_label, base=base, count=count)
+    aim = Aim.at(examples, target, base_class=base_class, count=count, recipe=NAME)
     with surrogate(model, examples, seed=seed, with_head=True) as network:
         aim.require_unmet(network)
         rows = aim.nearest(network)
-        target_inputs = inputs_for(network, aim.target)
+        target_inputs = inputs_for(network, aim.target.content)
         with torch.no_grad():
             goal = penultimate(network, target_inputs)
         poisons, distances = [], []
@@ -99,10 +109,20 @@ def feature_collision(
     kept = changed & (reached <= tolerance)
     if not kept.any():
         raise out_of_reach("a poison's relative feature distance", reached.min(), tolerance)
-    return aim.crafted("feature-collision", rows[kept], images[kept], reached[kept])
+    return aim.crafted(NAME, rows[kept], images[kept], reached[kept])
 
 
 def _distances(network: Objective, images: Images, goal: Tensor) -> np.ndarray:
+    import torch
+
+    from radiotracer.gradients import inputs_for, penultimate
+    from radiotracer.recipes.parts.aim import relative_distance
+
     with torch.no_grad():
         features = penultimate(network, inputs_for(network, images))
     return relative_distance(features, goal).cpu().double().numpy()
+
+
+RECIPES.register(
+    Recipe(NAME, feature_collision, (RUN, TARGET, BASE_CLASS, COUNT, EPSILON), ONLY_IMAGES)
+)

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
-from radiotracer.gradients import (
-    Batch,
-    Objective,
-    gradient_cosine,
-    inputs_for,
-    mean_gradient,
-    square_norm,
-)
-from radiotracer.recipes.aim import Aim
-from radiotracer.recipes.attack import Crafted
-from radiotracer.recipes.choosing import generator_of, require_between
-from radiotracer.recipes.pixels import Box, descend, to_pixels
-from radiotracer.recipes.surrogate import LOOK_BATCH, surrogate
+from radiotracer.recipes.parts.options import BASE_CLASS, COUNT, EPSILON, LAYERS, RUN, TARGET
+from radiotracer.recipes.parts.recipe import ONLY_IMAGES, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from radiotracer.data import Dataset
+    from radiotracer.gradients import Objective
+    from radiotracer.recipes.parts.aim import Aim
+    from radiotracer.recipes.parts.attack import Crafted
+
+NAME = "gradient-matching"
 
 
 def gradient_matching(
     examples: Dataset,
     model: nn.Module | Sequence[nn.Module],
-    target: Images,
-    target_label: int,
     *,
-    base: int,
+    target: Dataset,
+    base_class: int,
     count: int,
     seed: int,
     steps: int = 100,
@@ -68,9 +61,8 @@ def gradient_matching(
         model: Trained on `examples`. Takes floats in [0, 1], shape (n, c, h, w), and gives logits;
             left as it was found, like all random states. Or several, such as those after some
             epochs of a training, in order: the last must not take the target for the base class.
-        target: uint8, shape (h, w, c): what the victim will be shown. Best not one of `examples`.
-        target_label: The class that it shows.
-        base: The class that it is to be taken for; images of this class become the poisons.
+        target: One example: what the victim will be shown. Best not one of `examples`.
+        base_class: The class that it is to be taken for; images of this class become the poisons.
         count: How many to make.
         seed: Everything random follows from it.
         steps: For each restart, at least 1.
@@ -89,11 +81,22 @@ def gradient_matching(
         InputError: A setting is out of range, the target or the classes cannot be used, the network
             takes the target for the base class already, or the cosine is too low.
     """
+    from contextlib import ExitStack
+
+    import numpy as np
+    import torch
+
+    from radiotracer.gradients import gradient_cosine, inputs_for
+    from radiotracer.recipes.parts.aim import Aim
+    from radiotracer.recipes.parts.choosing import generator_of, require_between
+    from radiotracer.recipes.parts.pixels import Box, descend, shifted, to_pixels
+    from radiotracer.recipes.parts.surrogate import surrogate
+
     for option, value, low in (("steps", steps, 1), ("restarts", restarts, 1), ("shift", shift, 0)):
         require_between(option, value, low, np.inf)
     require_between("least_cosine", least_cosine, -1, 1)
     generator = generator_of(seed)
-    aim = Aim.at(examples, target, target_label, base=base, count=count)
+    aim = Aim.at(examples, target, base_class=base_class, count=count, recipe=NAME)
     draws = torch.Generator().manual_seed(int(generator.integers(2**63)))
     with ExitStack() as stack:
         networks = [
@@ -102,14 +105,15 @@ def gradient_matching(
         ]
         aim.require_unmet(networks[-1])
         rows = _hardest(networks, aim)
-        target_inputs = inputs_for(networks[-1], aim.target)
+        target_inputs = inputs_for(networks[-1], aim.target.content)
         box = Box.around(examples.content[rows], epsilon, target_inputs.device)
         wanted = [
-            [part.detach() for part in _gradient(each, target_inputs, base)] for each in networks
+            [part.detach() for part in _gradient(each, target_inputs, base_class)]
+            for each in networks
         ]
 
         def cosine(images: Tensor) -> Tensor:
-            found = [_gradient(each, images, base) for each in networks]
+            found = [_gradient(each, images, base_class) for each in networks]
             return torch.stack(
                 [gradient_cosine(*pair) for pair in zip(wanted, found, strict=True)]
             ).mean()
@@ -131,30 +135,12 @@ def gradient_matching(
             came=f"{best:.3g} at best",
             do="allow more steps, restarts, poisons or a larger epsilon",
         )
-    return aim.crafted("gradient-matching", rows, poisons, np.array([1 - best]))
-
-
-def shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Each image moved by up to `most` whole pixels each way, its border repeated; differentiable.
-
-    Args:
-        images: Shape (n, c, h, w).
-        most: 0 leaves them as they are, and draws nothing.
-        generator: On the processor.
-    """
-    if most == 0:
-        return images
-    n, _, height, width = images.shape
-    padded = F.pad(images, (most,) * 4, mode="replicate")
-    offsets = torch.randint(2 * most + 1, (2, n, 1), generator=generator)
-    down = (offsets[0] + torch.arange(height)).to(images.device)
-    right = (offsets[1] + torch.arange(width)).to(images.device)
-    each = torch.arange(n, device=images.device)[:, None, None]
-    # Indices around a slice put the sliced axis last.
-    return padded[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
+    return aim.crafted(NAME, rows, poisons, np.array([1 - best]), transfers=bool(layers))
 
 
 def _several(model: nn.Module | Sequence[nn.Module]) -> Sequence[nn.Module]:
+    from torch import nn
+
     models = (model,) if isinstance(model, nn.Module) else model
     if not models:
         raise InputError(expected="a network", came="none", do="pass one or several")
@@ -163,13 +149,19 @@ def _several(model: nn.Module | Sequence[nn.Module]) -> Sequence[nn.Module]:
 
 def _hardest(networks: Sequence[Objective], aim: Aim) -> NDArray[np.int64]:
     """Rows of the `count` images of the base class with the longest gradients, in order."""
+    import numpy as np
+    import torch
+
+    from radiotracer.gradients import Batch, inputs_for, square_norm
+    from radiotracer.recipes.parts.surrogate import LOOK_BATCH
+
     lengths = torch.zeros(len(aim.candidates), dtype=torch.float64)
     for network in networks:
         equal = dict.fromkeys(network.traced, 1.0)
         for first in range(0, len(lengths), LOOK_BATCH):
             part = slice(first, first + LOOK_BATCH)
             inputs = inputs_for(network, aim.examples.content[aim.candidates[part]])
-            labels = torch.full((len(inputs),), aim.base, device=inputs.device)
+            labels = torch.full((len(inputs),), aim.base_class, device=inputs.device)
             lengths[part] += square_norm(network, Batch(inputs, labels), equal).cpu().sqrt()
     order = np.argsort(-lengths.numpy(), kind="stable")
     return np.sort(aim.candidates[order[: aim.count]])
@@ -177,5 +169,14 @@ def _hardest(networks: Sequence[Objective], aim: Aim) -> NDArray[np.int64]:
 
 def _gradient(network: Objective, images: Tensor, label: int) -> tuple[Tensor, ...]:
     """The gradient of the mean loss of (images, label), differentiable in the images."""
+    import torch
+
+    from radiotracer.gradients import Batch, mean_gradient
+
     labels = torch.full((len(images),), label, device=images.device)
     return mean_gradient(network, Batch(images, labels))
+
+
+RECIPES.register(
+    Recipe(NAME, gradient_matching, (RUN, TARGET, BASE_CLASS, COUNT, EPSILON, LAYERS), ONLY_IMAGES)
+)

@@ -82,12 +82,12 @@ def run_demo(
         data.mkdir(parents=True)
     write_text(out / DEMO_FILE, config.model_dump_json(indent=2) + "\n")
     if config.recipe == "random-flip":
-        tampered, manifest = random_flip(clean, fraction=0.1, seed=config.seed)
+        tampered, manifest = random_flip(clean, share=0.1, seed=config.seed)
     else:
         tampered, manifest = targeted_flip(
-            clean, fraction=0.1, seed=config.seed, source=3, target=9
+            clean, share=0.1, seed=config.seed, from_class=3, to_class=9
         )
-    provenance = {"source": clean.source, "fraction": 0.1, **config.model_dump()}
+    provenance = {"source": clean.source, "share": 0.1, **config.model_dump()}
     save_examples(tampered, data, provenance=provenance)
     manifest.write(data)
     tampered = open_data(str(data))

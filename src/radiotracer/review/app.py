@@ -23,7 +23,7 @@ from radiotracer.review.decisions import StaleError
 from radiotracer.review.export import default_folder, export
 from radiotracer.review.guard import Guard
 from radiotracer.review.influence import Influence, Side, answer_json
-from radiotracer.review.pictures import MOST_TILES, picture, sheet
+from radiotracer.review.pictures import MOST_TILES, picture, sheet, words
 
 KINDS = {
     ".html": "text/html",
@@ -72,19 +72,13 @@ def _looking(board: Board) -> list[Route]:
         return JSONResponse(board.changes(_integer(request.query_params.get("since", "0"))))
 
     def thumbs(request: Request) -> Response:
-        rows = [_integer(each) for each in request.query_params.get("rows", "").split(",")]
-        if len(rows) > MOST_TILES:
-            raise InputError(
-                expected=f"at most {MOST_TILES} rows", came=str(len(rows)), do="ask for fewer"
-            )
-        for row in rows:
-            board.require_row(row)
-        return _png(sheet(board.examples.content, board.order[rows].tolist()))
+        return _png(sheet([board.picture(row) for row in _rows(request)], board.tile))
+
+    def texts(request: Request) -> Response:
+        return JSONResponse([words(board.preview(row)) for row in _rows(request)])
 
     def shown(request: Request) -> Response:
-        row = request.path_params["row"]
-        board.require_row(row)
-        return _png(picture(board.examples.content[board.order[row]]))
+        return _png(picture(board.picture(request.path_params["row"])))
 
     def example(request: Request) -> Response:
         return JSONResponse(board.example_json(request.path_params["row"]))
@@ -94,6 +88,7 @@ def _looking(board: Board) -> list[Route]:
         Route("/api/scores", scores),
         Route("/api/changes", changes),
         Route("/api/thumbs", thumbs),
+        Route("/api/texts", texts),
         Route("/api/picture/{row:int}", shown),
         Route("/api/example/{row:int}", example),
     ]
@@ -104,14 +99,16 @@ def _tracing(board: Board, influence: Influence) -> list[Route]:
     places = np.empty_like(board.order)
     places[board.order] = np.arange(len(board.order))
 
-    def query(request: Request) -> Response:
-        return _png(picture(influence.query(request.path_params["row"])))
+    def validation(request: Request) -> Response:
+        return _png(picture(influence.picture(request.path_params["row"])))
 
     def partners(request: Request) -> Response:
         row, side = request.path_params["row"], request.path_params["side"]
         board.require_row(row)
-        if side not in ("queries", "train"):
-            raise InputError(expected="queries or train", came=repr(side), do="ask for one of them")
+        if side not in ("validation", "train"):
+            raise InputError(
+                expected="validation or train", came=repr(side), do="ask for one of them"
+            )
         answer = answer_json(influence.ask(cast(Side, side), int(board.order[row])))
         if side == "train":
             for each in (*answer["proponents"], *answer["opponents"]):
@@ -119,7 +116,7 @@ def _tracing(board: Board, influence: Influence) -> list[Route]:
         return JSONResponse(answer)
 
     return [
-        Route("/api/query/{row:int}", query),
+        Route("/api/validation/{row:int}", validation),
         Route("/api/influence/{side}/{row:int}", partners),
     ]
 
@@ -238,6 +235,16 @@ def _integer(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
         return value
     raise InputError(expected="a whole number from 0", came=repr(value)[:50], do="reload the page")
+
+
+def _rows(request: Request) -> list[int]:
+    """The rows that are asked for, few enough for one answer."""
+    rows = [_integer(each) for each in request.query_params.get("rows", "").split(",")]
+    if len(rows) > MOST_TILES:
+        raise InputError(
+            expected=f"at most {MOST_TILES} rows", came=str(len(rows)), do="ask for fewer"
+        )
+    return rows
 
 
 def _class(board: Board, number: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import threading
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import Dataset
+from radiotracer.data import Dataset, Preview
 from radiotracer.errors import DataError, InputError
 from radiotracer.review.decisions import Event, Verb, checked
-from radiotracer.review.pictures import tile_size
+from radiotracer.review.pictures import WHOLE_ROOM, Pixels, require_picture, tile_size, words
 from radiotracer.review.sampling import ENOUGH, SIZE, draw, estimate
 from radiotracer.review.scanned import Scanned, rows_of
 from radiotracer.review.store import FILE, Store
@@ -85,11 +86,29 @@ class Board:
                 do="reload the page",
             )
 
+    def preview(self, row: int) -> Preview:
+        """The example in `row` as people see it."""
+        self.require_row(row)
+        return self.examples.show(int(self.order[row]))
+
+    def picture(self, row: int) -> Pixels:
+        """Its picture.
+
+        Raises:
+            InputError: It has none, or there is no such row.
+        """
+        return require_picture(self.preview(row))
+
+    @functools.cached_property
+    def tile(self) -> tuple[int, int]:
+        """Width and height of a small picture; those of the first example decide."""
+        return tile_size(self.picture(0))
+
     def scan_json(self) -> bytes:
         """What never changes and is needed of every row, column by column: the less the sooner."""
         scanned, names = self.scanned, self.class_names
         numbers = {name: number for number, name in enumerate(names)}
-        _, height, width, _ = self.examples.content.shape
+        first = self.preview(0)
         value = {
             "title": scanned.folder.absolute().name,
             "folder": str(scanned.folder.absolute()),
@@ -97,8 +116,10 @@ class Board:
             "detector": scanned.summary.get("detector"),
             "rule": scanned.summary.get("rule"),
             "classes": names,
-            "image": [width, height],
-            "tile": tile_size(self.examples.content),
+            "noun": self.examples.modality.noun,
+            "texts": first.text is not None,
+            "image": None if first.picture is None else first.picture.shape[1::-1],
+            "tile": None if first.picture is None else self.tile,
             "detectors": list(scanned.detectors),
             "sample_size": SIZE,
             "ids": scanned.ids.tolist(),
@@ -117,6 +138,7 @@ class Board:
         history = self.store.history(str(scanned.ids[row]))
         return {
             **{name: _finite(values[row]) for name, values in columns.items()},
+            "text": words(self.preview(row), WHOLE_ROOM),
             "rank": int(scanned.rank[row]),
             "scores": {name: _finite(values[row]) for name, values in scanned.detectors.items()},
             "history": [self.event(each) for each in history],

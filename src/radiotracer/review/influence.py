@@ -27,8 +27,9 @@ from radiotracer.gradients import (
     require_finite_losses,
 )
 from radiotracer.influence import Tracing
+from radiotracer.review.pictures import Pixels, require_picture, words
 
-Side = Literal["queries", "train"]
+Side = Literal["validation", "train"]
 
 SHOWN = 8
 """Proponents, and opponents, shown of each example."""
@@ -41,22 +42,23 @@ class Traced:
     Args:
         tracing: The run and its network.
         train: What it was trained on.
-        queries: Trusted examples, or None.
+        validation: Clean examples that were not trained on, or None.
     """
 
     tracing: Tracing
     train: Dataset
-    queries: Dataset | None
+    validation: Dataset | None
 
 
 @dataclass(frozen=True)
 class Partner:
-    """One example of the other side, with its influence (positive = proponent)."""
+    """One example of the other side, with its influence (positive = proponent) and its text."""
 
     row: int
     id: str
     label: str
     influence: float
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Influence:
     """Answers questions in one thread of its own; only the newest question waits.
 
     Args:
-        opened: Opens run and queries; called once, in that thread. An error of radiotracer's
+        opened: Opens run and data; called once, in that thread. An error of radiotracer's
             means that nothing can be answered, and why.
     """
 
@@ -108,13 +110,12 @@ class Influence:
                 self._asked[side, row] = future
         return future.result() if future.done() else Answer("computing", share=self._share)
 
-    def query(self, row: int) -> NDArray[np.uint8]:
-        """The picture of a trusted query; only once an answer named it."""
-        traced = self._traced
-        if traced is None or traced.queries is None or not 0 <= row < len(traced.queries):
-            raise InputError(expected="a query that was named", came=str(row), do="ask again")
-        image: NDArray[np.uint8] = traced.queries.content[row]
-        return image
+    def picture(self, row: int) -> Pixels:
+        """The picture of a validation example; only once an answer named it."""
+        known = None if self._traced is None else self._traced.validation
+        if known is None or not 0 <= row < len(known):
+            raise InputError(expected="an example that was named", came=str(row), do="ask again")
+        return require_picture(known.show(row))
 
     def close(self) -> None:
         """Stop at the next batch."""
@@ -132,9 +133,9 @@ class Influence:
             return Answer("unavailable", why=f"{type(error).__name__}: {error}")
 
     def _compute(self, traced: Traced, side: Side, row: int) -> Answer:
-        others = traced.queries if side == "queries" else traced.train
+        others = traced.validation if side == "validation" else traced.train
         if others is None:
-            return Answer("unavailable", why="This scan had no trusted queries.")
+            return Answer("unavailable", why="This scan had no validation examples.")
         if traced.tracing.objective.head is None:
             return Answer("unavailable", why="The network does not end with a linear layer.")
         if side not in self._kept:
@@ -200,4 +201,5 @@ def _partner(examples: Dataset, row: int, values: NDArray[np.float64]) -> Partne
         id=str(examples.ids[row]),
         label=examples.class_names[examples.labels[row]],
         influence=float(values[row]),
+        text=words(examples.show(int(row))),
     )

@@ -32,7 +32,7 @@ def ranking_seconds(worker: Worker, classes: int, seed: int, *, most: int) -> fl
     Detectors compare examples with each other: their time is taken for a few numbers of examples,
     with queries in proportion, and a sum of powers up to 1.5 without negative terms is fitted to
     it. Comparisons of all pairs run the faster the more there are: up to the 60,000 examples of
-    `benchmarks/planning.py` they grow by less than the square; beyond, this may be too little.
+    `python -m bench planning` they grow by less than the square; beyond, this may be too little.
 
     Args:
         worker: That has looked at queries and examples at the last checkpoint.

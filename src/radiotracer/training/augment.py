@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from radiotracer.recipes.gradient_matching import shifted
+from radiotracer.recipes.parts.pixels import shifted
 
 Variation = Literal["none", "crops", "crops-and-flips"]
 """Crops are images moved by up to an eighth of their height each way, their border repeated; flips

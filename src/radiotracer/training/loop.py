@@ -82,7 +82,7 @@ def train(
         NotFiniteError: The loss became NaN or infinite; the run stays `interrupted`.
         StorageError: The disk refused; the same call goes on once it does not.
     """
-    out = Path(out)
+    out, device = Path(out), torch.device(device)
     spec = spec_for(examples, config.architecture, config.width)
     _require_possible(examples, config, started=start is not None or NETWORKS[spec.name].packaged)
     settings = config.model_dump(exclude={"seed", "architecture", "width"})

@@ -148,5 +148,5 @@ def wanted(schema: pa.Schema, at: Path | str, label: str | None) -> list[str]:
     names = LABELS if label is None else (label,)
     image = pick(schema.names, features, IMAGES, "Image", at)
     kind = "ClassLabel" if label is None else ""
-    labels = pick(schema.names, features, names, kind, at, "label_column")
+    labels = pick(schema.names, features, names, kind, at, argument="label_column")
     return [image, labels, *([IDS] if IDS in schema.names else [])]

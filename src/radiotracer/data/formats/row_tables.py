@@ -1,4 +1,4 @@
-"""Tables whose rows are the examples: Parquet, Arrow, CSV and JSON lines of numbers and categories."""
+"""Tables whose rows are the examples: numbers and categories in Parquet, Arrow, CSV, JSON lines."""
 
 from __future__ import annotations
 

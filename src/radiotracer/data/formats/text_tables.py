@@ -126,10 +126,11 @@ def wanted(schema: pa.Schema, at: Path | str, text: str | None, label: str | Non
         DataError: There is none, or more than one may be meant.
     """
     features = features_of(schema)
-    texts = pick(schema.names, {}, TEXTS if text is None else (text,), "", at, "text_column")
-    names = LABELS if label is None else (label,)
+    names = TEXTS if text is None else (text,)
+    texts = pick(schema.names, {}, names, "", at, argument="text_column")
+    named = LABELS if label is None else (label,)
     kind = "ClassLabel" if label is None else ""
-    labels = pick(schema.names, features, names, kind, at, "label_column")
+    labels = pick(schema.names, features, named, kind, at, argument="label_column")
     return [texts, labels, *([IDS] if IDS in schema.names else [])]
 
 

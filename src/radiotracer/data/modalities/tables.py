@@ -40,7 +40,7 @@ class Column:
     Args:
         name: Unique within the table.
         categories: What a value may be; None for a column of numbers.
-        missing: Whether values may be missing: networks are then told where, in a column of its own.
+        missing: Whether values may be missing: networks are then told where.
         mean: Of numbers: what is subtracted before a network is given them.
         std: Of numbers: what they are divided by then, above 0.
     """

@@ -39,12 +39,7 @@ class VectorModality:
     def require(self, content: Vectors, source: str) -> None:
         """Raise `DataError` unless these are finite float32 vectors of one length."""
         is_array = isinstance(content, np.ndarray)
-        if (
-            not is_array
-            or content.dtype != np.float32
-            or content.ndim != 2
-            or not content.shape[1]
-        ):
+        if not is_array or content.dtype != np.float32 or content.ndim != 2 or not content.shape[1]:
             what = f"{content.dtype} of shape {content.shape}" if is_array else "no array"
             raise DataError(
                 expected="float32 vectors of shape (n, d)",

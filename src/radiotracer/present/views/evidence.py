@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import JsonValue
 
+from radiotracer.data import MODALITIES
 from radiotracer.present import AuditControl, Audited, render_audit
 from radiotracer.present import PastAudit as ShownAudit
 from radiotracer.present import notebook as shown
@@ -48,7 +49,7 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         effect=evidence.effect,
         effect_means=evidence.effect_means,
         queries=evidence.suspect.queries,
-        examples=str(evidence.protocol.get("modality", "examples")),
+        examples=_nouns(evidence),
         control_log10_p=evidence.control_log10_p,
         controls=tuple(AuditControl(**each.model_dump()) for each in evidence.controls),
         audits=tuple(
@@ -98,6 +99,12 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
         ("Made", f"{evidence.created}, radiotracer {evidence.version}"),
     ]
     return (*rows, *((("Command", command),) if command else ()))
+
+
+def _nouns(evidence: Evidence) -> str:
+    """What several of the examples are called that the suspect was asked about."""
+    modality = MODALITIES.get(evidence.protocol.get("modality"))
+    return "examples" if modality is None else f"{modality.noun}s"
 
 
 def _identity(identity: dict[str, str]) -> str:

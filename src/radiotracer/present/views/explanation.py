@@ -12,10 +12,13 @@ from radiotracer.data import Dataset
 from radiotracer.explaining.explanation import Explanation
 from radiotracer.present import notebook as drawn
 from radiotracer.present.explanation_frame import stream_of
-from radiotracer.present.previews import picture
+from radiotracer.present.previews import Room, nouns_of, seen
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.provenance import name_of, training_notes, training_rows
 from radiotracer.views import VIEWS, View
+
+CAUSES_ROOM = Room(characters=240, lines=8)
+"""Of each proponent and opponent."""
 
 GLANCED = 3
 """Queries in a notebook."""
@@ -61,7 +64,8 @@ def describe(
         traced=found.tracing.objective.traced,
         checkpoints=len(found.run.checkpoints),
         label=found.label,
-        top=found.k,
+        top_k=found.top_k,
+        noun=nouns_of(found.train)[0],
         queries=tuple(_reason(found, column, shown) for column in range(len(found.rows))[:queries]),
         provenance=tuple(provenance),
         notes=(*found.tracing.notes, *training_notes(found.run)),
@@ -77,7 +81,7 @@ def _reason(found: Explanation, column: int, shown: int | None) -> report.Reason
         predicted_label=names[found.predicted[column]],
         probability=float(found.probabilities[column]),
         explained_label=names[found.targets[column]],
-        thumbnail=report.png_uri(picture(found.queries, int(found.rows[column]))),
+        **seen(found.queries, int(found.rows[column])),
         proponents=_causes(found, column, top.proponents_rows[column][:shown], sign=1),
         opponents=_causes(found, column, top.opponents_rows[column][:shown], sign=-1),
         classes=_classes(found, column),
@@ -101,7 +105,7 @@ def _causes(
             share=float(shares[row]),
             is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
             original_label=None if manifest is None else names[manifest.original_labels[row]],
-            thumbnail=report.png_uri(picture(found.train, row)),
+            **seen(found.train, row, CAUSES_ROOM),
         )
         for rank, row in enumerate(rows.tolist(), start=1)
         if sign * influence[row] > 0

@@ -29,7 +29,9 @@ def notebook(release: Release) -> Glance:
         "of it is what was committed to is for the key to say: radiotracer key check.",
         figures=(
             Figure(name="Design", value=protocol.design),
-            Figure(name="Marked", value=percent(protocol.share), context=f"of the {modality.name}"),
+            Figure(
+                name="Marked", value=percent(protocol.share), context=f"of the {modality.noun}s"
+            ),
             Figure(name="Classes", value=str(len(protocol.class_names)), context="in the data"),
             Figure(name="Level", value=f"{protocol.alpha:g}", context="over all audits"),
         ),

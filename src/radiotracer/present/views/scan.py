@@ -13,7 +13,7 @@ from radiotracer.data import Dataset, identify
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.present import notebook as shown
-from radiotracer.present.previews import picture
+from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
 from radiotracer.present.scan_frame import frame_of
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.inputs import take
@@ -22,19 +22,22 @@ from radiotracer.scanning.scan import Scan
 from radiotracer.views import VIEWS, View
 
 SHOWN = 60
-"""Suspects in the report's gallery."""
+"""Flagged examples in the report's gallery."""
 
 SHOWN_FALSE_POSITIVES = 24
 """Examples in the gallery of what was flagged but not tampered with."""
 
 GLANCED = 12
-"""Suspects in a notebook."""
+"""Flagged examples in a notebook."""
 
-GLANCED_SIDE = 64
-"""Pixels of their longer side: a notebook keeps what it showed."""
+GLANCED_ROOM = Room(side=64, characters=240, lines=6)
+"""Of each: a notebook keeps what it showed."""
 
 OPPONENTS = 4
-"""Opponents shown beside each suspect."""
+"""Opponents shown beside each flagged example."""
+
+OPPONENTS_ROOM = Room(characters=120, lines=3)
+"""Of each."""
 
 
 def describe(scan: Scan, *, command: str = "") -> report.Findings:
@@ -50,9 +53,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
     return report.Findings(
         title=f"{_name(scan)}: which training examples look tampered with",
-        dataset=report.Dataset(
-            name=_name(scan), examples=len(scan.scores), class_names=scan.class_names
-        ),
+        dataset=_dataset(scan),
         queries=_queries(scan),
         tampered=None if truth is None else int(truth.sum()),
         decision=report.Decision(
@@ -63,14 +64,14 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
             inconclusive=None if inconclusive is None else f"{inconclusive}.",
         ),
         detectors=tuple(_row(scan, name) for name in scan.rankings),
-        suspects=tuple(_suspect(scan, row, opponents) for row in shown),
-        false_positives=tuple(_suspect(scan, row, opponents) for row in wrongly),
+        flagged=tuple(_example(scan, row, opponents) for row in shown),
+        false_positives=tuple(_example(scan, row, opponents) for row in wrongly),
         label_flow=report.label_flow(pairs),
         distribution=report.score_distribution(
             scan.scores,
             axis_title=scan.detectors[scan.detector].summary,
             threshold=scan.decision.threshold,
-            is_suspect=scan.decision.suspects,
+            is_flagged=scan.decision.suspects,
             is_tampered=truth,
         ),
         curves=_curves(scan),
@@ -86,13 +87,11 @@ def notebook(scan: Scan) -> report.Glance:
     inconclusive = scan.decision.inconclusive
     # A data set in the caller's memory may draw its augmentations when it is looked at.
     with random_state_kept():
-        suspects = tuple(_suspect(scan, row, {}, side=GLANCED_SIDE) for row in order)
+        flagged = tuple(_example(scan, row, {}, GLANCED_ROOM) for row in order)
     return shown.of_findings(
         report.Findings(
             title=_name(scan),
-            dataset=report.Dataset(
-                name=_name(scan), examples=len(scan.scores), class_names=scan.class_names
-            ),
+            dataset=_dataset(scan),
             queries=_queries(scan),
             tampered=None if truth is None else int(truth.sum()),
             decision=report.Decision(
@@ -102,7 +101,7 @@ def notebook(scan: Scan) -> report.Glance:
                 inconclusive=None if inconclusive is None else f"{inconclusive}.",
             ),
             detectors=tuple(_row(scan, name) for name in scan.rankings),
-            suspects=suspects,
+            flagged=flagged,
             provenance=tuple(training_rows(scan.tracing)),
             notes=_notes(scan),
         )
@@ -111,6 +110,17 @@ def notebook(scan: Scan) -> report.Glance:
 
 def _name(scan: Scan) -> str:
     return name_of(scan.run.info.data.source)
+
+
+def _dataset(scan: Scan) -> report.Dataset:
+    noun, nouns = nouns_of(scan.train)
+    return report.Dataset(
+        name=_name(scan),
+        examples=len(scan.scores),
+        class_names=scan.class_names,
+        noun=noun,
+        nouns=nouns,
+    )
 
 
 def _queries(scan: Scan) -> report.Queries | None:
@@ -145,22 +155,22 @@ def _row(scan: Scan, name: str) -> report.DetectorRow:
     )
 
 
-def _suspect(
+def _example(
     scan: Scan,
     row: int,
     opponents: dict[int, tuple[report.Opponent, ...]],
-    side: int = report.LARGEST_SIDE,
-) -> report.Suspect:
+    room: Room = ROOMY,
+) -> report.Example:
     names = scan.class_names
     manifest = scan.manifest
-    return report.Suspect(
+    return report.Example(
         rank=int(scan.decision.ranks[row]),
         id=str(scan.identity.ids[row]),
-        thumbnail=report.png_uri(picture(scan.train, row), side),
+        **seen(scan.train, row, room),
         label=names[scan.identity.labels[row]],
         score=float(scan.scores[row]),
         suggested_label=names[scan.suggested[row]],
-        is_suspect=bool(scan.decision.suspects[row]),
+        is_flagged=bool(scan.decision.suspects[row]),
         is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
         original_label=None if manifest is None else names[manifest.original_labels[row]],
         opponents=opponents.get(int(row), ()),
@@ -179,7 +189,7 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
         found[row] = tuple(
             report.Opponent(
                 id=str(queries.ids[query]),
-                thumbnail=report.png_uri(picture(scan.queries, int(query))),
+                **seen(scan.queries, int(query), OPPONENTS_ROOM),
                 label=scan.class_names[queries.labels[query]],
                 influence=float(scores[query]),
             )
@@ -223,7 +233,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
     notes.extend(scan.warnings)
     if scan.queries is None:
         notes.append(
-            "Without trusted queries, honest confusion between classes counts as suspicious."
+            "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
     if isinstance(scan.train, Dataset) and scan.train.left_out:
         shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])

@@ -91,20 +91,19 @@ def points_of(
     clean, test, attack = setting.clean, setting.test, None
     if kind == "random flips":
         share = config.tampered / len(clean)
-        train, manifest = random_flip(clean, fraction=share, seed=seed)
+        train, manifest = random_flip(clean, share=share, seed=seed)
     elif kind == "targeted flips":
         share = config.tampered / max(int((clean.labels == config.source).sum()), 1)
         train, manifest = targeted_flip(
-            clean, fraction=share, seed=seed, source=config.source, target=config.target
+            clean, share=share, seed=seed, from_class=config.source, to_class=config.target
         )
     else:
         row = _victim_row(model, test, config)
         crafted = feature_collision(
             clean,
             model,
-            test.content[row],
-            int(test.labels[row]),
-            base=config.target,
+            target=test.take([row]),
+            base_class=config.target,
             count=config.tampered,
             seed=seed,
             steps=config.craft_steps,

@@ -19,6 +19,7 @@ export class Details {
     this.act = act;
     this.row = null;
     this.influence = new Influence(model, go);
+    this.words = el("blockquote", { className: "whole", dir: "auto", "aria-label": `The ${model.scan.noun}` });
     this.decided = el("p", { className: "decided" });
     this.facts = el("dl", { className: "facts" });
     this.scores = el("div");
@@ -43,15 +44,16 @@ export class Details {
       return;
     }
     const { scan, place } = this.model;
-    const [width, height] = scan.image;
+    this.words.textContent = "";
+    this.words.hidden = !scan.texts;
     this.facts.replaceChildren(...this.fact({}));
     const given = scan.classes[scan.label[row]];
     const other = scan.classes[scan.suggested[row]];
     this.scores.replaceChildren();
     this.history.replaceChildren();
     this.box.replaceChildren(
-      el("div", { className: "top" },
-        el("img", { className: `large${Math.max(width, height) < 129 ? " pixelated" : ""}`, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
+      el("div", { className: scan.image ? "top" : "top of-words" },
+        scan.image && el("img", { className: `large${Math.max(...scan.image) < 129 ? " pixelated" : ""}`, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
         el("div", { className: "about" },
           el("h2", { className: `verdict${(given + other).length > 8 ? " long" : ""}` }, bdi(given),
             other === given ? null : [el("span", { className: "arrow", "aria-hidden": "true" }, " → "), el("span", { className: "unseen" }, ", suggested: "), bdi(other, "suggested")]),
@@ -60,6 +62,7 @@ export class Details {
             el("span", { className: scan.flagged[row] ? "badge badge-flagged" : "badge" }, scan.flagged[row] ? "flagged" : "not flagged"),
             place.has(row) ? el("span", { className: "badge" }, `sample #${count(place.get(row) + 1)}`) : null),
           this.facts)),
+      this.words,
       this.decided,
       el("div", { className: "buttons" }, this.buttons, this.undo),
       this.influence.show(row),
@@ -95,6 +98,7 @@ export class Details {
     }
     if (row !== this.row) return;
     this.facts.replaceChildren(...this.fact(known));
+    this.words.textContent = known.text ?? "";
     this.scores.replaceChildren(
       el("h3", {}, "All detectors"),
       el("table", {}, el("thead", { className: "unseen" }, el("tr", {}, el("th", { scope: "col" }, "Detector"), el("th", { scope: "col" }, "Score"))),

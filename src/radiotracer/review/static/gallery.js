@@ -1,7 +1,7 @@
 // The gallery: as many cells as fit the window, moved about as it scrolls; the rest is empty space.
 
 import { el } from "./dom.js";
-import { Thumbs } from "./thumbs.js";
+import { faces } from "./faces.js";
 
 const SPARE = 3; // rows of cells beyond each edge
 export const MARKS = { keep: "✓", relabel: "→", drop: "✕", unsure: "?" };
@@ -17,9 +17,10 @@ export class Gallery extends EventTarget {
     this.cells = new Map(); // by position
     this.idle = [];
     this.columns = 1;
-    this.thumbs = new Thumbs(model.scan.tile, (from, to) => this.redraw(from, to));
+    this.faces = faces(model.scan, (from, to) => this.redraw(from, to));
     this.long = model.scan.classes.some((name) => name.length > 4);
     box.classList.toggle("long", this.long);
+    box.classList.toggle("of-words", !model.scan.tile);
     box.addEventListener("scroll", () => this.soon(), { passive: true });
     new ResizeObserver(() => this.measure()).observe(box);
     box.addEventListener("click", (event) => {
@@ -34,7 +35,7 @@ export class Gallery extends EventTarget {
   /** Show these rows, and select `row` if it is among them, else the first. */
   show(rows, row) {
     this.rows = rows;
-    this.thumbs.show(rows);
+    this.faces.show(rows);
     for (const [at, cell] of this.cells) this.release(at, cell);
     this.measure();
     const at = row === null ? -1 : rows.indexOf(row);
@@ -92,19 +93,18 @@ export class Gallery extends EventTarget {
     this.cells.set(at, cell);
     this.put(cell);
     this.paint(cell);
-    if (!this.thumbs.draw(at, cell.canvas)) cell.canvas.getContext("2d").clearRect(0, 0, cell.canvas.width, cell.canvas.height);
+    this.faces.draw(at, cell.face);
   }
 
   make() {
-    const [width, height] = this.model.scan.tile;
-    const canvas = el("canvas", { width, height, className: Math.max(width, height) < 65 ? "pixelated" : "" });
+    const face = this.faces.make();
     const given = el("bdi");
     const arrow = el("span", { className: "arrow" }, "→");
     const other = el("bdi", { className: "suggested" });
     const mark = el("span", { className: "mark" });
-    const box = el("div", { className: "cell", role: "option" }, canvas, el("span", { className: "pair" }, given, arrow, other), mark);
+    const box = el("div", { className: "cell", role: "option" }, face, el("span", { className: "pair" }, given, arrow, other), mark);
     this.sizer.append(box);
-    return { box, canvas, given, arrow, other, mark };
+    return { box, face, given, arrow, other, mark };
   }
 
   put(cell) {
@@ -131,9 +131,9 @@ export class Gallery extends EventTarget {
   }
 
   redraw(from, to) {
-    for (const [at, cell] of this.cells) if (at >= from && at < to) this.thumbs.draw(at, cell.canvas);
+    for (const [at, cell] of this.cells) if (at >= from && at < to) this.faces.draw(at, cell.face);
     if (this.painted) return;
-    this.painted = true; // for benchmarks/review_speed.py
+    this.painted = true; // for python -m bench review_speed
     requestAnimationFrame(() => performance.mark("gallery"));
   }
 

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bdi, el, percent, score } from "./dom.js";
 
-const SIDES = [["queries", "Trusted queries"], ["train", "Training examples"]];
+const SIDES = [["validation", "Validation examples"], ["train", "Training examples"]];
 
 export class Influence {
   constructor(model, go) {
@@ -60,15 +60,16 @@ export class Influence {
 
   list(title, words, partners) {
     return el("div", {}, el("h4", {}, title, el("span", { className: "quiet" }, ` ${words}`)),
-      partners.length ? el("ul", { className: "partners" }, partners.map((each) => this.partner(each))) : el("p", { className: "quiet" }, "none"));
+      partners.length ? el("ul", { className: this.model.scan.image ? "partners" : "partners of-words" }, partners.map((each) => this.partner(each))) : el("p", { className: "quiet" }, "none"));
   }
 
   partner(each) {
     const train = this.side === "train";
     const words = `${each.id}, label ${each.label}, influence ${score(each.influence)}`;
-    const small = Math.max(...this.model.scan.image) < 129;
+    const { image } = this.model.scan;
     const shown = [
-      el("img", { src: train ? `/api/picture/${each.row}` : `/api/query/${each.row}`, alt: words, className: small ? "tiny pixelated" : "tiny", loading: "lazy" }),
+      image && el("img", { src: train ? `/api/picture/${each.row}` : `/api/validation/${each.row}`, alt: words, className: Math.max(...image) < 129 ? "tiny pixelated" : "tiny", loading: "lazy" }),
+      !image && el("span", { className: "excerpt", dir: "auto" }, each.text ?? ""),
       bdi(each.label),
       el("span", { className: "quiet" }, score(each.influence)),
     ];

@@ -106,7 +106,7 @@ async function start() {
     else if (what === "search") {
       openFilters(true);
       fields.id.focus();
-    } else if (what === "influence") details.influence.choose(details.influence.side === null ? "queries" : null);
+    } else if (what === "influence") details.influence.choose(details.influence.side === null ? "validation" : null);
     else decide(what === "clear" ? null : what);
   }
 

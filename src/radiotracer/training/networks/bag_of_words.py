@@ -47,8 +47,10 @@ class BagOfWords(nn.Module):
 
 
 def _quick(n: int) -> Mapping[str, Any]:
+    epochs = 30 if n < 1_000 else 16 if n < 10_000 else 8
     return {
-        "epochs": 30 if n < 1_000 else 16 if n < 10_000 else 8,
+        "epochs": epochs,
+        "checkpoint_every": max(1, epochs // 8),
         "batch_size": 16 if n < 1_000 else 32 if n < 10_000 else 64,
     }
 

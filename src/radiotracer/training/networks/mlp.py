@@ -50,8 +50,10 @@ def _sizes(data: Dataset) -> Mapping[str, int]:
 
 
 def _quick(n: int) -> Mapping[str, Any]:
+    epochs = 40 if n < 1_000 else 20 if n < 10_000 else 8
     return {
-        "epochs": 40 if n < 1_000 else 20 if n < 10_000 else 8,
+        "epochs": epochs,
+        "checkpoint_every": max(1, epochs // 8),
         "batch_size": 16 if n < 1_000 else 32 if n < 10_000 else 128,
     }
 

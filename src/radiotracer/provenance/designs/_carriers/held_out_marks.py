@@ -35,7 +35,7 @@ FEWEST_KEYS = 19
 
 STEPS = 1
 """Of the marking, as large as the radius. The release was marked by more, which move features a
-few percent further and the rank of the key not at all (`benchmarks/control_keys.py`)."""
+few percent further and the rank of the key not at all (`python -m bench control_keys`)."""
 
 _AT_ONCE = 4096
 """Images that are marked in one call: memory, nothing else."""

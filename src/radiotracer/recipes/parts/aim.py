@@ -15,10 +15,11 @@ from torch import Tensor
 from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
 from radiotracer.gradients import PENULTIMATE, Objective
-from radiotracer.recipes.attack import Attack, Crafted
-from radiotracer.recipes.choosing import require_class
-from radiotracer.recipes.surrogate import look
-from radiotracer.recipes.tampered import tampered
+from radiotracer.recipes.parts.attack import Attack, Crafted
+from radiotracer.recipes.parts.choosing import require_class
+from radiotracer.recipes.parts.recipe import ONLY_IMAGES, require_modality
+from radiotracer.recipes.parts.surrogate import look
+from radiotracer.recipes.parts.tampered import tampered
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,59 +28,64 @@ class Aim:
 
     Args:
         examples: The data before.
-        target: uint8, shape (1, h, w, c).
-        target_label: What it shows.
-        base: What it is to be taken for.
+        target: The example to be taken for another class, with its true label.
+        base_class: What it is to be taken for.
         candidates: Rows of the base class.
         count: How many of them to change.
     """
 
     examples: Dataset
-    target: Images
-    target_label: int
-    base: int
+    target: Dataset
+    base_class: int
     candidates: NDArray[np.int64]
     count: int
 
     @staticmethod
-    def at(examples: Dataset, target: Images, target_label: int, *, base: int, count: int) -> Aim:
+    def at(examples: Dataset, target: Dataset, *, base_class: int, count: int, recipe: str) -> Aim:
         """Check what the caller wants.
 
         Raises:
-            InputError: The target is no image like the examples, or is of the base class already; a
-                class is unknown; `count` is below 1 or above the number of examples in the base
-                class.
+            InputError: The target is not one image like the examples, or of other classes, or of
+                the base class already; the base class is unknown; `count` is below 1 or above the
+                number of examples in the base class.
         """
-        for option, label in (("target_label", target_label), ("base", base)):
-            require_class(examples, option, label)
-        if target.dtype != np.uint8 or target.shape != examples.content.shape[1:]:
+        for each in (examples, target):
+            require_modality(each, recipe, ONLY_IMAGES)
+        require_class(examples, "base_class", base_class)
+        if len(target) != 1 or target.content.shape[1:] != examples.content.shape[1:]:
             raise InputError(
-                expected=f"a uint8 target of shape {examples.content.shape[1:]}",
-                came=f"{target.dtype} of shape {target.shape}",
+                expected=f"target= of one image of shape {examples.content.shape[1:]}",
+                came=f"{len(target)} of shape {target.content.shape[1:]}",
                 do="choose an image like the examples",
             )
-        if target_label == base:
+        if target.class_names != examples.class_names:
+            raise InputError(
+                expected=f"target= of the classes {', '.join(examples.class_names[:10])}",
+                came=", ".join(target.class_names[:10]),
+                do="choose an image of data with the same classes",
+            )
+        if target.labels[0] == base_class:
             raise InputError(
                 expected="a target of another class than the base class",
-                came=f"{examples.class_names[base]!r} for both",
+                came=f"{examples.class_names[base_class]!r} for both",
                 do="choose another target or another base class",
             )
-        candidates = np.flatnonzero(examples.labels == base)
+        candidates = np.flatnonzero(examples.labels == base_class)
         if not 1 <= count <= len(candidates):
             raise InputError(
-                expected=f"from 1 to {len(candidates)} poisons, the examples of "
-                f"{examples.class_names[base]!r}",
+                expected=f"count= from 1 to {len(candidates)}, the examples of "
+                f"{examples.class_names[base_class]!r}",
                 came=str(count),
-                do="change the count or the base class",
+                do="change count= or base_class=",
             )
-        return Aim(examples, target[np.newaxis], target_label, base, candidates, count)
+        return Aim(examples, target, base_class, candidates, count)
 
     def require_unmet(self, network: Objective) -> None:
         """Raise `InputError` when the network takes the target for the base class already."""
-        if int(look(network, self.target).outputs.argmax()) == self.base:
+        if int(look(network, self.target.content).outputs.argmax()) == self.base_class:
             raise InputError(
                 expected="a target that the network does not take for the base class yet",
-                came=f"one that it takes for {self.examples.class_names[self.base]!r}",
+                came=f"one that it takes for {self.examples.class_names[self.base_class]!r}",
                 do="choose another target or another base class",
             )
 
@@ -88,7 +94,7 @@ class Aim:
 
         Near means by penultimate features: these have the shortest way to go.
         """
-        goal = look(network, self.target).layers[PENULTIMATE]
+        goal = look(network, self.target.content).layers[PENULTIMATE]
         features = look(network, self.examples.content[self.candidates]).layers[PENULTIMATE]
         order = np.argsort(relative_distance(features, goal).numpy(), kind="stable")
         return np.sort(self.candidates[order[: self.count]])
@@ -99,6 +105,8 @@ class Aim:
         rows: NDArray[np.int64],
         poisons: Images,
         distances: NDArray[np.float64],
+        *,
+        transfers: bool = True,
     ) -> Crafted:
         """The data with `poisons` in place of the images at `rows`; labels stay.
 
@@ -107,12 +115,12 @@ class Aim:
             rows: Where the poisons go.
             poisons: uint8, one image per row.
             distances: As in `Crafted`.
+            transfers: As in `Crafted`.
         """
         examples, manifest = tampered(self.examples, rows, recipe, inputs=poisons)
         attack = Attack(
-            images=self.target,
-            true_labels=np.array([self.target_label], dtype=np.int64),
-            intended=np.array([self.base], dtype=np.int64),
+            shown=self.target,
+            intended=np.array([self.base_class], dtype=np.int64),
             kind="target",
         )
         return Crafted(
@@ -122,6 +130,7 @@ class Aim:
             tried=self.count,
             reached=int(manifest.is_tampered.sum()),
             distances=distances,
+            transfers=transfers,
         )
 
 
@@ -136,5 +145,5 @@ def out_of_reach(what: str, nearest: float, tolerance: float) -> InputError:
     return InputError(
         expected=f"{what} within {tolerance:g}",
         came=f"{nearest:.3g} at best",
-        do="allow more steps or a larger epsilon, or choose another target or base class",
+        do="allow more steps or a larger epsilon=, or choose another target or base class",
     )

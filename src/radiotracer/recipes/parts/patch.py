@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import numpy as np
-
 from radiotracer.data import Dataset, Images
 from radiotracer.errors import InputError
-from radiotracer.recipes.attack import Attack
-from radiotracer.recipes.choosing import require_between, require_class
+from radiotracer.recipes.parts.attack import Attack, triggered_by
+from radiotracer.recipes.parts.choosing import require_between, rows_of_other_classes
 
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 
@@ -50,7 +48,7 @@ def triggered(
     corner: Corner = "bottom-right",
     value: int = 255,
 ) -> Attack:
-    """The queries of every other class with the patch: a backdoored network calls them `to_class`.
+    """The images of every other class with the patch: a backdoored network calls them `to_class`.
 
     Args:
         queries: Images that were not trained on, such as a test split.
@@ -60,25 +58,8 @@ def triggered(
         value: Its brightness, 0 to 255.
 
     Raises:
-        InputError: A setting is out of range, or every query is of `to_class`.
+        InputError: A setting is out of range, or every image is of `to_class`.
     """
-    require_class(queries, "to_class", to_class)
     others = rows_of_other_classes(queries, to_class)
-    return Attack(
-        images=stamped(queries.content[others], size=size, corner=corner, value=value),
-        true_labels=queries.labels[others],
-        intended=np.full(len(others), to_class, dtype=np.int64),
-        kind="trigger",
-    )
-
-
-def rows_of_other_classes(examples: Dataset, label: int) -> np.ndarray:
-    """Rows whose label is another one; `InputError` when there is none."""
-    rows = np.flatnonzero(examples.labels != label)
-    if not len(rows):
-        raise InputError(
-            expected=f"examples of other classes than {examples.class_names[label]!r}",
-            came="none",
-            do="choose another to_class or other data",
-        )
-    return rows
+    patched = stamped(queries.content[others], size=size, corner=corner, value=value)
+    return triggered_by(queries, others, patched, to_class)

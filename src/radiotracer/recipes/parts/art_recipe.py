@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Dataset, Labels
 from radiotracer.errors import InputError
-from radiotracer.recipes.manifest import Manifest
-from radiotracer.recipes.pixels import to_pixels
-from radiotracer.recipes.tampered import tampered
+from radiotracer.recipes.parts.manifest import Manifest
+from radiotracer.recipes.parts.pixels import to_pixels
+from radiotracer.recipes.parts.tampered import tampered
 
 
 class Poisoner(Protocol):

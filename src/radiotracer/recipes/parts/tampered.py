@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data import Dataset, Labels
-from radiotracer.recipes.manifest import Manifest
+from radiotracer.recipes.parts.manifest import Manifest
 
 
 def tampered(

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
-from radiotracer.recipes.choosing import require_between
+from radiotracer.recipes.parts.choosing import require_between
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,3 +95,23 @@ def to_pixels(inputs: Tensor) -> Images:
     """Floats in [0, 1], shape (n, c, h, w), to the nearest uint8 images, shape (n, h, w, c)."""
     levels = (inputs.detach().cpu() * 255).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).numpy())
+
+
+def shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each image moved by up to `most` whole pixels each way, its border repeated; differentiable.
+
+    Args:
+        images: Shape (n, c, h, w).
+        most: 0 leaves them as they are, and draws nothing.
+        generator: On the processor.
+    """
+    if most == 0:
+        return images
+    n, _, height, width = images.shape
+    padded = F.pad(images, (most,) * 4, mode="replicate")
+    offsets = torch.randint(2 * most + 1, (2, n, 1), generator=generator)
+    down = (offsets[0] + torch.arange(height)).to(images.device)
+    right = (offsets[1] + torch.arange(width)).to(images.device)
+    each = torch.arange(n, device=images.device)[:, None, None]
+    # Indices around a slice put the sliced axis last.
+    return padded[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""What recipes share: options, choosing rows, crafting images, and what comes out."""

@@ -1,0 +1,97 @@
+"""What was not foreseen goes all the way: a kind of example and a mark that only a test registers.
+
+Training, scan, report, review's export, mark, audit and verify, by the command line, of sounds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sounds
+from sounds import RATE, SOUNDS, registered, write_wav
+
+from radiotracer import Key, Run, check, open_data, run_audit, verify
+from radiotracer.cli import run as command
+from radiotracer.errors import InputError
+
+N, SAMPLES = 240, 160
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Low and high notes in noise; a few of them in the wrong folder."""
+    rng = np.random.default_rng(100)
+    for row in range(N):
+        high, wrong = row % 2, row % 20 == 3
+        pitch = (300, 420)[high] + rng.normal(0, 10)
+        note = np.sin(2 * np.pi * pitch * np.arange(SAMPLES) / RATE + rng.uniform(0, 6))
+        sound = (6_000 * note + rng.normal(0, 3_000, SAMPLES)).astype(np.int16)
+        folder = tmp_path / "notes" / ("low", "high")[high ^ wrong]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_wav(folder / f"{row:03d}{'-wrong' * wrong}.wav", sound)
+    monkeypatch.chdir(tmp_path)
+    with registered():
+        yield tmp_path
+
+
+def test_sounds_go_all_the_way(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = open_data("notes")
+    assert notes.modality is SOUNDS and len(notes) == N and notes.class_names == ("high", "low")
+
+    # Checked: trained, scanned, reported.
+    scan = check("notes", "checked")
+    assert Run.open("checked/run").info.data.digest == notes.digest
+    assert len(scan.scores) == N
+    page = Path("checked/scan/report.html").read_text()
+    flagged = scan.identity.ids[scan.decision.is_flagged]
+    assert len(flagged) and all("wrong" in each for each in flagged)
+    assert all(str(each) in page and scan.train.show(0).text for each in flagged)
+    shown = page.split("<body", 1)[1].split("<script", 1)[0]
+    row = int(np.flatnonzero(scan.decision.is_flagged)[0])
+    assert SOUNDS.show(notes.content, row).text in shown and "image" not in shown
+
+    # Reviewed: what is dropped is not in the export, which is written as it came.
+    assert command(["review", "checked/scan", "--export", "cleaned"]) == 0
+    assert sorted(p.name for p in Path("cleaned/data").iterdir()) == ["high", "low"]
+    assert open_data("cleaned/data").digest == notes.digest
+
+    # Marked, audited, verified; somebody else's model is not found.
+    assert command(["key", "new", "my.key"]) == 0
+    assert command(["mark", "notes", "--key", "my.key", "--share", "0.5", "--out", "marked"]) == 0
+    published = open_data("marked/release")
+    assert published.modality is SOUNDS and (published.digests != notes.digests).sum() == N // 2
+    told = ["--key", "my.key", "--marked", "marked"]
+    assert command(["train", "marked/release", "--epochs", "60", "--out", "trained"]) == 0
+    assert command(["audit", "trained", *told, "--out", "audit"]) in (0, 1)
+    capsys.readouterr()
+    assert command(["verify", "audit", *told]) == 0
+    assert "no" not in capsys.readouterr().out.split()
+    evidence = json.loads(Path("audit/evidence.json").read_text())
+    assert evidence["protocol"]["design"] == "tones" and evidence["coins"] == N // 2
+    innocent = run_audit("marked", "my.key", "checked/run", "innocent").evidence
+    assert innocent.verdict == "no-evidence"
+    assert all(each.holds for each in verify("innocent", "marked", Key.read("my.key")))
+
+
+def test_what_a_mark_cannot_do_is_said_in_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["key", "new", "my.key"]) == 0
+    given = ["mark", "notes", "--key", "my.key", "--design", "canaries", "--out", "marked"]
+    assert command(given) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "texts" in told and "sounds" in told and "tones" in told
+    assert not Path("marked").exists()
+
+
+def test_without_the_registration_nothing_is_known_of_it(place: Path) -> None:
+    from radiotracer.data.format import FORMATS
+
+    FORMATS.unregister("sound-folder")
+    with pytest.raises(InputError):
+        open_data("notes")
+    FORMATS.register(sounds.SoundFolder())
