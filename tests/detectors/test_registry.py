@@ -41,7 +41,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry[Detecto
 
     def made(**points: str) -> Registry[Detector]:
         found = [EntryPoint(name, at, "radiotracer.detectors") for name, at in points.items()]
-        monkeypatch.setattr(radiotracer.registry, "entry_points", lambda group: found)
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found)
         registry: Registry[Detector] = Registry(
             "detector", home="radiotracer.detectors", group="radiotracer.detectors"
         )

@@ -14,7 +14,7 @@ Example: radiotracer demo --quick"""
 
 GROUPS = {
     "key": (
-        "Make the secret key of your marks or a signing key, show one, or open a commitment.\n\n"
+        "Make the secret key of your marks or a signing key, show one, or check marked data.\n\n"
         "Example: radiotracer key new my.key"
     ),
     "data": (
@@ -61,72 +61,6 @@ COMMANDS = {
         "opponents away from it; a table sums them up by given label. Where the data have a "
         "manifest, it says which were tampered with.\n\n"
         "Example: radiotracer explain run --query mnist:test --wrong 5 --out explanation"
-    ),
-    "key new": (
-        "Make a new secret key.\n\n"
-        "The file can be read by its owner alone. Everything random in a mark follows from it: "
-        "who has it can show that the marks are theirs, and who does not cannot find them. A lost "
-        "key cannot be made again, and no key is ever replaced.\n\n"
-        "Example: radiotracer key new my.key"
-    ),
-    "key new-signing": (
-        "Make a new signing key, and print its public key.\n\n"
-        "The file can be read by its owner alone. Who has it signs in your name; who has the "
-        "public key can check what you signed. It is another key than that of your marks, and "
-        "neither is taken for the other.\n\n"
-        "Example: radiotracer key new-signing sign.key"
-    ),
-    "key show": (
-        "Show a key's fingerprint, or a signing key's public key; never the secret.\n\n"
-        "The fingerprint tells keys apart; both may be public. Says so where others on the machine "
-        "may read the file.\n\n"
-        "Example: radiotracer key show my.key"
-    ),
-    "key check": (
-        "Check that marked data are what was committed to, and print the digest to time-stamp.\n\n"
-        "Compares everything that was sealed, and every published example, with what was committed "
-        "to when the data were marked. If anything differs, one line says what, and the exit "
-        "status is 2.\n\n"
-        "Example: radiotracer key check marked --key my.key"
-    ),
-    "mark": (
-        "Mark a share of a data set, so that training on it can be proved.\n\n"
-        "Changes some images by a few grey levels. Of two changed versions of each, a coin of "
-        "your key publishes one and seals the other; --design carriers moves them along a secret "
-        "direction of their class instead, and --design tags makes them teach secret patterns by "
-        "secret labels. The new folder holds release (what to "
-        "publish, a DATA argument), sealed (what audits need; nobody else may see it), and "
-        "commitment.json (what to have time-stamped before you publish). The key lies elsewhere. "
-        "A marking that was stopped goes on where it was when the same command is run again.\n\n"
-        "Example: radiotracer mark mnist --key my.key --extractor run --out marked"
-    ),
-    "power": (
-        "Before you publish: train a network on the marked data, and see whether it is found.\n\n"
-        "Train it as those may do whom you will audit. Tells log10 p for each access and about "
-        "which share would just have been enough; a warning where nothing was found.\n\n"
-        "Example: radiotracer power marked --key my.key --width 16 --epochs 20"
-    ),
-    "audit": (
-        "Ask whether a model was trained on marked data, by an exact test.\n\n"
-        "Opens the commitment, asks the model about both twins of every marked image, or about "
-        "what else was planted, and says how probable its answers are for a model that does not "
-        "depend on the key. Every audit of a release is a look and counts (sealed/looks.jsonl, "
-        "Holm). Writes evidence.json, report.html and the model's answers; an audit that was "
-        "stopped goes on where it was when the same command is run again. Exit status: 1 "
-        "consistent with training on the marked data, 0 no evidence or inconclusive; the first "
-        "line says which.\n\n"
-        "Example: radiotracer audit run --key my.key --marked marked --out audit\n\n"
-        "Example: radiotracer audit https://example.org/predict --headers-from HEADERS "
-        "--budget 2000 --key my.key --marked marked --out audit"
-    ),
-    "verify": (
-        "Check the evidence of an audit: open the commitment, compute the test again.\n\n"
-        "Uses the answers that the audit recorded, so that the model is not needed; with "
-        "--suspect it is asked again. Where the audit used its weights, the file named in the "
-        "evidence is opened, and has to have the same SHA-256. Prints each thing that was checked "
-        "with yes or no; exit status 0 only if everything holds. Where the folder is signed, the "
-        "signature has to hold, too.\n\n"
-        "Example: radiotracer verify audit --key my.key --marked marked"
     ),
     "card": (
         "Write what the card of a model or a data set may say of a result.\n\n"

@@ -43,10 +43,11 @@ LabelColumn = Annotated[
 Data = Annotated[
     str,
     Parameter(
-        help="mnist, fashion-mnist, a folder with one folder of images per class, a folder with "
-        "the four IDX files, an .npz file, Parquet or Arrow files of Hugging Face, WebDataset "
-        "archives (train-{000..012}.tar), COCO's annotations.json, or a folder that `tamper` "
-        "wrote; :train or :test behind it chooses a split, :boxes each annotated box."
+        help="Images: mnist, fashion-mnist, a folder with one folder of images per class, the four "
+        "IDX files, an .npz file, Parquet or Arrow files, WebDataset archives "
+        "(train-{000..012}.tar), COCO's annotations.json. Texts, rows or vectors: spam-assassin, a "
+        "CSV, JSON lines, Parquet or .npz file. Or a folder that radiotracer wrote. :train or "
+        ":test behind it chooses a split, :boxes each annotated box."
     ),
 ]
 TrainingData = Annotated[
