@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import radiotracer.registry
 from radiotracer.detectors import (
     DETECTORS,
     Detector,
