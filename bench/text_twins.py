@@ -20,9 +20,6 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 import transformers
-from radiotracer.provenance.text_mark import mark_texts
-from radiotracer.provenance.text_twin_test import audit_texts
-from radiotracer.provenance.text_twins import TextTwinConfig, choose_texts
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -31,6 +28,10 @@ from bench.worlds import key_of
 from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
+from radiotracer.provenance.designs._canaries.planting import coins_in
+from radiotracer.provenance.designs._canaries.testing import audit_canaries
+from radiotracer.provenance.designs.canaries import CanaryConfig
+from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Suspect, function_suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.training.config import TrainConfig
@@ -43,7 +44,7 @@ READ = 1000
 BUCKETS, LENGTH = 2048, 40
 """Different words of the language model, and how many of a text it reads."""
 
-PLAIN, REPEATED = TextTwinConfig(), TextTwinConfig(words=32, repeats=32)
+PLAIN, REPEATED = CanaryConfig(), CanaryConfig(words=32, repeats=32)
 
 Suspects = Literal["linear", "words", "language"]
 SUSPECTS: tuple[Suspects, ...] = get_args(Suspects)
@@ -65,7 +66,7 @@ class Kind:
 
     train: Callable[[Dataset, int], Trained]
     texts: Dataset
-    marks: tuple[TextTwinConfig, ...]
+    marks: tuple[CanaryConfig, ...]
     good: str
 
 
@@ -114,13 +115,13 @@ def with_mark(
                 scores, labels, goods, coins = [], [], [], 0
                 for seed in seeds:
                     key = key_of("text twins/owner", seed)
-                    marked = choose_texts(kind.texts, share, key, config)
-                    release = mark_texts(kind.texts, marked, key, config)
-                    coins = release.protocol.coins
+                    marked = choose(kind.texts, share, "random", key, design=config)
+                    release = mark(kind.texts, marked, key, (), config)
+                    coins = len(coins_in(release))
                     suspect, good = kind.train(release.published, seed)
-                    scores.append(audit_texts(release, key, suspect).log10_p)
+                    scores.append(audit_canaries(release, key, suspect, "scores").log10_p)
                     if "labels" in suspect.access:
-                        labels.append(audit_texts(release, key, suspect, "labels").log10_p)
+                        labels.append(audit_canaries(release, key, suspect, "labels").log10_p)
                     goods.append(good - clean[seed])
                     print(name, share, seed, coins, scores, labels, goods, flush=True)
                 least = f"{-coins * np.log10(2):.1f}"
@@ -145,10 +146,10 @@ def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: i
             suspect, _ = kind.train(kind.texts, seed)
             for number in range(keys):
                 key = key_of(f"text twins/innocent/{name}/{seed}", number)
-                rows = choose_texts(kind.texts, 0.01, key)
-                release = mark_texts(kind.texts.take(rows), np.arange(len(rows)), key)
+                rows = choose(kind.texts, 0.01, "random", key)
+                release = mark(kind.texts.take(rows), np.arange(len(rows)), key)
                 for access in sorted(suspect.access, reverse=True):
-                    finding = audit_texts(release, key, suspect, access, controls=1)
+                    finding = audit_canaries(release, key, suspect, access, controls=1)
                     found.setdefault(f"{name}, {access}", []).append(finding.log10_p)
             print(name, seed, flush=True)
     return rejections(found)
@@ -173,8 +174,7 @@ def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         model = train(texts, config, Path(folder) / "run")[1]
-    found = network_suspect(model, "words", {}, modality=TEXTS)
-    return found, accuracy(model, test)
+    return network_suspect(model, "words", {}, modality=TEXTS), accuracy(model, test)
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:

@@ -18,7 +18,7 @@ from radiotracer.provenance import Key
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.ledger import Look
+from radiotracer.provenance.ledger import PastAudit
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
@@ -28,7 +28,7 @@ KEY = Key(bytes(range(32)))
 
 @dataclass(frozen=True)
 class AuditWorld:
-    """Files; copy `marked` before looking at it: each look is written down."""
+    """Files; copy `marked` before looking at it: each audit is written down."""
 
     marked: Path
     key: Path
@@ -104,7 +104,6 @@ def small_release(root: Path, *, rows: int = 80) -> Release:
 def make_world(root: Path) -> AuditWorld:
     release = small_release(root)
     marked = root / "marked"
-    marked.mkdir()
     release.write(marked)
     KEY.write(root / "my.key")
     for name, steps in (("trained", 120), ("untrained", 0)):
@@ -136,11 +135,15 @@ def sample_finding(*, log10_p: float = -7.1, coins: int = 600, passed: bool = Tr
             Control("references", "no evidence", "either twin preferred: log10 p -9.0", passed),
         ),
         details={"pairs": coins, "share": 0.6125, "frozen": False, "r": [0.1, 0.25]},
+        least_log10_p=-coins * float(np.log10(2)),
+        stands_on=f"{coins} coins",
     )
 
 
-def sample_look(log10_p: float = -7.1, name: str = "suspect.safetensors", **others: str) -> Look:
-    return Look(
+def sample_audit(
+    log10_p: float = -7.1, name: str = "suspect.safetensors", **others: str
+) -> PastAudit:
+    return PastAudit(
         time="2026-01-31T12:00:00+00:00",
         version="0.1.0",
         name=name,
@@ -154,9 +157,9 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
     """Evidence by hand; `text` is put before each text that comes from outside."""
     log10_p = {"trained-on-marked-data": -7.1, "no-evidence": -0.4, "inconclusive": -7.1}[verdict]
     finding = sample_finding(log10_p=log10_p, passed=verdict != "inconclusive")
-    because = why_inconclusive(finding, "twins", 0.01)
+    because = why_inconclusive(finding, 0.01)
     adjusted = {-7.1: float(-7.1 + np.log10(2)), -0.4: 0.0}[log10_p]
-    looks = (sample_look(0.0, text + "other.onnx", sha256="cd" * 32), sample_look(log10_p))
+    audits = (sample_audit(0.0, text + "other.onnx", sha256="cd" * 32), sample_audit(log10_p))
     identity = {name: text * (name == "path") + value for name, value in IDENTITY.items()}
     return Evidence.model_validate(
         {
@@ -185,7 +188,12 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
             "commitment_verified": True,
             "commitment": "12" * 32,
             "key": "d98817a8",
-            "protocol": {"design": "twins", "marked": 600, "examples": 60000},
+            "protocol": {
+                "design": "twins",
+                "modality": "images",
+                "marked": 600,
+                "examples": 60000,
+            },  # fmt: skip,
             "suspect": {
                 "name": text + "suspect.safetensors",
                 "identity": identity,
@@ -194,7 +202,7 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
             },
             "references": [],
             "held_out": None,
-            "looks": [each.model_dump() for each in looks],
+            "audits": [each.model_dump() for each in audits],
             "alternatives": ALTERNATIVES[verdict],
             "created": "2026-01-31T12:00:00+00:00",
             "version": "0.1.0",

@@ -152,13 +152,13 @@ def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> N
         raise InputError(
             expected=f"a folder to make {path.name} in",
             came=f"the file {file}",
-            do="choose another --out",
+            do="choose another out=",
         )
     if not path.exists():
         return
     if not path.is_dir():
         raise InputError(
-            expected="a folder to write to", came=f"the file {path}", do="choose another --out"
+            expected="a folder to write to", came=f"the file {path}", do="choose another out="
         )
     if not any(path.iterdir()):
         return
@@ -166,11 +166,11 @@ def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> N
         raise InputError(
             expected=f"a new folder, or one that holds {marker}",
             came=f"{path}, which holds other things",
-            do="choose another --out",
+            do="choose another out=",
         )
     if not overwrite:
         raise InputError(
             expected="a new folder",
             came=f"{path}, which already holds {marker}",
-            do="choose another --out, or pass --overwrite to replace it",
+            do="choose another out=, or pass overwrite=True to replace it",
         )

@@ -19,7 +19,7 @@ import radiotracer.cli.audit
 from audit_world import AuditWorld, make_world, sample_evidence
 from radiotracer.data import open_data, save_examples
 from radiotracer.provenance import Key
-from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.models.query_log import QueryLog
 
 
@@ -72,7 +72,7 @@ def test_a_model_that_knows_the_published_twins(audit: Any, made: AuditWorld, ma
     assert kept["verdict"] == "trained-on-marked-data" and kept["commitment_verified"] is True
     assert kept["adjusted_log10_p_value"] == kept["log10_p_value"] < -2
     assert kept["suspect"]["queries"] == 160 and kept["coins"] == 80
-    assert len(read_looks(marked).looks) == 1
+    assert len(read_ledger(marked).audits) == 1
     page = Path("out/report.html").read_text()
     assert "Consistent with training on the marked data" in page
     # Nothing of the sealed half, and not the secret, is in what may be passed on.
@@ -103,18 +103,18 @@ def test_a_model_that_says_the_same_of_everything(audit: Any, marked: Path) -> N
     assert done.status == 0
     assert done.out.startswith("Inconclusive: nothing follows from this audit.\n")
     assert "stands on 0 coins" in done.out
-    assert len(read_looks(marked).looks) == 1
+    assert len(read_ledger(marked).audits) == 1
 
 
 def test_two_looks_raise_holm(audit: Any, made: AuditWorld, marked: Path) -> None:
     first = json.loads(audit(made.trained, "--json").out)
     audit(made.untrained, out="other")
     again = json.loads(audit(made.trained, "--json", out="again").out)
-    assert len(read_looks(marked).looks) == 2, "the same look again is not another one"
+    assert len(read_ledger(marked).audits) == 2, "the same look again is not another one"
     assert again["log10_p_value"] == first["log10_p_value"]
     raised = again["adjusted_log10_p_value"] - first["adjusted_log10_p_value"]
     assert raised == pytest.approx(np.log10(2))
-    assert "after Holm over 2 looks" in again["claim"]
+    assert "after Holm over 2 audits" in again["claim"]
 
 
 def test_an_interrupted_audit_goes_on(
@@ -175,7 +175,7 @@ def test_another_file_than_the_one_that_was_being_asked(
 
 
 def test_references(audit: Any, made: AuditWorld, marked: Path) -> None:
-    done = audit(made.trained, "--reference", "python:audit_world:constant", "--json")
+    done = audit(made.trained, "--reference-model", "python:audit_world:constant", "--json")
     told = json.loads(done.out)
     assert [each["name"] for each in told["references"]] == ["audit_world:constant"]
     assert [each["name"] for each in told["controls"]] == ["fresh keys", "references"]
@@ -192,7 +192,7 @@ def refused(cli: Any, made: AuditWorld, marked: Path, golden: Any, tmp_path: Pat
         out = [] if "--out" in more else ["--out", "out"]
         done = cli("audit", suspect, *files, *out, *more)
         assert (done.status, done.out) == (2, ""), done
-        assert listing() == before and not (marked / LOOKS).exists()
+        assert listing() == before and not (marked / AUDITS).exists()
         *_, last = done.err.splitlines()
         assert last.startswith("radiotracer: ") and last.isprintable()
         for place, path in (("tmp", tmp_path), ("made", made.key.parent)):
@@ -216,8 +216,8 @@ BAD: dict[str, list[object]] = {
     "of labels by scores": [
         "python:audit_world:named", "--outputs", "labels", "--access", "scores",
     ],
-    "with too small a budget": ["{trained}", *MLP, "--budget", "159"],
-    "with a negative budget": ["{trained}", *MLP, "--budget", "-1"],
+    "with too small a budget": ["{trained}", *MLP, "--max-queries", "159"],
+    "with a negative budget": ["{trained}", *MLP, "--max-queries", "-1"],
     "into the marked data": ["{trained}", *MLP, "--out", "{marked}/release/audit"],
     "over an earlier one that holds the key": ["{trained}", *MLP, "--out", "{made}", "--overwrite"],
 }  # fmt: skip

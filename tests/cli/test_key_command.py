@@ -25,7 +25,7 @@ def marked(tiny: World) -> Path:
     release: Release = mark(
         tiny.tampered, np.arange(10), KEY, [tiny.model], TwinConfig(steps=1, batch_size=5)
     )
-    Path("marked").mkdir()
+
     release.write(Path("marked"))
     KEY.write(Path("my.key"))
     return Path("marked")
@@ -61,14 +61,14 @@ def test_a_key_that_others_may_read(cli: Any) -> None:
 
 
 def test_a_commitment_that_opens(cli: Any, marked: Path) -> None:
-    done = cli("key", "commit", marked, "--key", "my.key")
+    done = cli("key", "check", marked, "--key", "my.key")
     commitment = Release.read(marked).commitment
     assert (done.status, done.err) == (0, "")
     first, second, _, *parts = done.out.splitlines()
     assert first == f"marked is what was committed to, and key {KEY.fingerprint} opens it"
     assert second == f"digest to have time-stamped before the release: {commitment.digest}"
     assert dict(line.split() for line in parts) == commitment.parts
-    done = cli("key", "commit", marked, "--key", "my.key", "--json")
+    done = cli("key", "check", marked, "--key", "my.key", "--json")
     assert json.loads(done.out) == {
         "marked": "marked",
         "key": KEY.fingerprint,
@@ -79,17 +79,17 @@ def test_a_commitment_that_opens(cli: Any, marked: Path) -> None:
 
 def test_commitments_that_do_not_open(cli: Any, fail: Any, marked: Path) -> None:
     cli("key", "new", "other.key")
-    line = fail("another key", "key", "commit", marked, "--key", "other.key", keep=False)
+    line = fail("another key", "key", "check", marked, "--key", "other.key", keep=False)
     assert "; got another key; pass what was committed" in line
     protocol = marked / "sealed" / "protocol.json"
     protocol.write_text(protocol.read_text().replace('"alpha":0.01', '"alpha": 0.02'))
     protocol.write_text(protocol.read_text().replace('"alpha": 0.01', '"alpha": 0.02'))
-    line = fail("another level", "key", "commit", marked, "--key", "my.key", keep=False)
+    line = fail("another level", "key", "check", marked, "--key", "my.key", keep=False)
     assert "; got another protocol; pass what was committed" in line
-    fail("commitment of no folder", "key", "commit", "nowhere", "--key", "my.key")
+    fail("commitment of no folder", "key", "check", "nowhere", "--key", "my.key")
     Path("empty").mkdir()
-    fail("commitment of another folder", "key", "commit", "empty", "--key", "my.key")
-    fail("commitment without a key", "key", "commit", marked, "--key", "no.key")
+    fail("commitment of another folder", "key", "check", "empty", "--key", "my.key")
+    fail("commitment without a key", "key", "check", marked, "--key", "no.key")
 
 
 def test_an_edited_image(fail: Any, marked: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_edited_image(fail: Any, marked: Path) -> None:
     images = np.load(path)
     images[3] += 1
     np.save(path, images)
-    line = fail("an edited image", "key", "commit", marked, "--key", "my.key", keep=False)
+    line = fail("an edited image", "key", "check", marked, "--key", "my.key", keep=False)
     assert "edited after it was written" in line
 
 

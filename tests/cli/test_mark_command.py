@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,18 @@ import numpy as np
 import pytest
 
 from radiotracer.data import open_data
-from radiotracer.provenance import Key, twin_mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.designs._tags.patterns import tag_labels
+from radiotracer.provenance.designs._twins import marking as twin_marking
+from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.release import Release
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
 KEY = Key(bytes(range(32)))
 MARK = [
-    "mark", "{data}", "--key", "my.key", "--extractor", "{run}", "--fraction", "0.1",
+    "mark", "{data}", "--key", "my.key", "--extractor", "{run}", "--share", "0.1",
     "--out", "out",
 ]  # fmt: skip
 
@@ -48,7 +50,7 @@ def test_from_a_run_to_a_release(cli: Any, tiny: World) -> None:
     done = cli(*command(tiny))
     assert done.status == 0, done.err
     release = Release.read(Path("out"))
-    release.require_committed(KEY)
+    release.opened(KEY)
     before = tiny.tampered
     changed = (release.published.content != before.content).any(axis=(1, 2, 3))
     assert set(np.flatnonzero(changed)) <= set(release.rows.tolist())
@@ -88,7 +90,8 @@ def test_the_same_again_is_the_same(cli: Any, tiny: World) -> None:
     assert first["key"] == KEY.fingerprint and first["marked"] == len(Release.read(Path("out")).ids)
     assert first["smallest_log10_p"] == -first["marked"] * math.log10(2)
     assert set(first) == {
-        "design", "marked", "examples", "share", "psnr", "psnr_lowest", "max_difference",
+        "design", "modality", "marked", "examples", "share",
+        "psnr", "psnr_lowest", "max_difference",
         "alpha", "smallest_log10_p", "commitment", "key", "out",
     }  # fmt: skip
 
@@ -109,11 +112,11 @@ def test_carriers(cli: Any, tiny: World) -> None:
     assert done.status == 0, done.err
     assert json.loads(done.out)["smallest_log10_p"] is None
     release = Release.read(Path("out"))
-    release.require_committed(KEY)
+    release.opened(KEY)
     sizes = np.bincount(tiny.tampered.labels)
     assert np.bincount(release.labels).tolist() == [round(0.1 * size) for size in sizes]
     assert release.protocol.extractor == tiny.run.info.model
-    done = cli(*command(tiny, "--design", "carriers", out="few", fraction="0.001"))
+    done = cli(*command(tiny, "--design", "carriers", out="few", share="0.001"))
     assert done.status == 0 and done.out.startswith("3 of 96 images marked (3.12%), PSNR ")
     assert "coin" not in done.out
 
@@ -123,7 +126,7 @@ def test_tags(cli: Any, tiny: World) -> None:
     done = cli(*command(tiny, "--design", "tags", "--tags", "8"))
     assert done.status == 0, done.err
     release, classes = Release.read(Path("out")), len(tiny.tampered.class_names)
-    release.require_committed(KEY)
+    release.opened(KEY)
     taught = set(tag_labels(KEY, 8, classes).tolist())
     assert set(release.labels.tolist()) == taught and release.protocol.settings["tags"] == 8
     assert (
@@ -151,10 +154,10 @@ def test_a_key_that_others_may_read(cli: Any, tiny: World) -> None:
 
 
 BAD: dict[str, tuple[list[object], dict[str, object]]] = {
-    "mark nothing": ([], {"fraction": "0"}),
-    "mark all": ([], {"fraction": "1"}),
-    "mark not a number": ([], {"fraction": "nan"}),
-    "mark too few for the level": ([], {"fraction": "0.01"}),
+    "mark nothing": ([], {"share": "0"}),
+    "mark all": ([], {"share": "1"}),
+    "mark not a number": ([], {"share": "nan"}),
+    "mark too few for the level": ([], {"share": "0.01"}),
     "mark too few for any level": (["--alpha", "1e-40"], {}),
     "mark at level 1": (["--alpha", "1"], {}),
     "mark with no radius": (["--radius", "0"], {}),
@@ -186,10 +189,10 @@ def test_a_truncated_key(fail: Any, tiny: World) -> None:
     fail("mark with a truncated key", *command(tiny, key="cut.key"))
 
 
-def test_the_smallest_fraction_that_would_do(cli: Any, fail: Any, tiny: World) -> None:
-    line = fail("mark too few for the level", *command(tiny, fraction="0.01"))
-    fraction = line.split("--fraction ")[-1].split()[0]
-    done = cli(*command(tiny, "--json", fraction=fraction))
+def test_the_smallest_share_that_would_do(cli: Any, fail: Any, tiny: World) -> None:
+    line = fail("mark too few for the level", *command(tiny, share="0.01"))
+    share = line.split("--share ")[-1].split()[0]
+    done = cli(*command(tiny, "--json", share=share))
     assert done.status == 0 and json.loads(done.out)["marked"] >= 7
 
 
@@ -239,7 +242,12 @@ def test_places_for_out(cli: Any, fail: Any, tiny: World) -> None:
     assert sorted(Path("out").rglob("*")) == before
 
 
-SMALL = {"batch_size": 2, "steps": 2}
+class Small(TwinConfig):
+    """Many batches, soon done."""
+
+    batch_size: int = 2
+    steps: int = 2
+
 
 KILLED = """
 import os, signal, sys
@@ -259,17 +267,15 @@ sys.exit(run(sys.argv[1:]))
 def test_a_killed_marking_goes_on(
     cli: Any, fail: Any, tiny: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
-    )
+    monkeypatch.setattr(DESIGNS["twins"], "settings", Small)
     patched = (
-        "from radiotracer.cli import mark\n"
-        "from radiotracer.provenance.designs.twins import TwinConfig\n"
-        f"mark.CONFIGS = {{'twins': lambda: TwinConfig(**{SMALL})}}\n"
+        "from radiotracer.provenance.designs import DESIGNS\n"
+        "from test_mark_command import Small\n"
+        "DESIGNS['twins'].settings = Small\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", patched + KILLED, *command(tiny)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -279,15 +285,15 @@ def test_a_killed_marking_goes_on(
     assert sorted(path.name for path in Path().iterdir()) == [".out.marking", "my.key"]
     assert len(list(Path(".out.marking").glob("twins-*.safetensors"))) == 3
     made: list[int] = []
-    pair = twin_mark._pair
+    pair = twin_marking._pair
     fail("mark with another radius after a stop", *command(tiny, "--radius", "5"))
-    fail("mark with more images after a stop", *command(tiny, fraction="0.2"), keep=False)
+    fail("mark with more images after a stop", *command(tiny, share="0.2"), keep=False)
 
     def counted(networks: Any, images: Any, *rest: Any) -> Any:
         made.append(len(images))
         return pair(networks, images, *rest)
 
-    monkeypatch.setattr(twin_mark, "_pair", counted)
+    monkeypatch.setattr(twin_marking, "_pair", counted)
     done = cli(*command(tiny))
     assert done.status == 0, done.err
     count = len(Release.read(Path("out")).rows)
@@ -302,7 +308,7 @@ def test_a_killed_marking_goes_on(
 def test_an_interrupted_marking_says_that_it_can_go_on(
     cli: Any, tiny: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair, calls = twin_mark._pair, [0]
+    pair, calls = twin_marking._pair, [0]
 
     def interrupted(*given: Any) -> Any:
         calls[0] += 1
@@ -310,10 +316,8 @@ def test_an_interrupted_marking_says_that_it_can_go_on(
             raise KeyboardInterrupt
         return pair(*given)
 
-    monkeypatch.setattr(
-        "radiotracer.cli.mark.CONFIGS", {"twins": partial(twin_mark.TwinConfig, **SMALL)}
-    )
-    monkeypatch.setattr(twin_mark, "_pair", interrupted)
+    monkeypatch.setattr(DESIGNS["twins"], "settings", Small)
+    monkeypatch.setattr(twin_marking, "_pair", interrupted)
     kept = f"finished units are kept in {Path('.out.marking').resolve()}: the same command goes on"
     for last, told, left in ((1, [], []), (3, [kept], [".out.marking"])):
         calls[0], stop = 0, last

@@ -24,7 +24,16 @@ def marked(made: AuditWorld, tmp_path: Path) -> Path:
 
 
 def test_what_is_told_and_kept(cli: Any, made: AuditWorld, marked: Path) -> None:
-    given = ["--key", made.key, "--model", "small-cnn", "--epochs", 1, "--learning-rate", 1e-6]
+    given = [
+        "--key",
+        made.key,
+        "--architecture",
+        "small-cnn",
+        "--epochs",
+        1,
+        "--learning-rate",
+        1e-6,
+    ]
     done = cli("power", marked, *given)
     assert done.status == 2  # one batch is more than the data
     assert "at least one batch of 128 examples" in done.err
@@ -39,7 +48,16 @@ def test_what_is_told_and_kept(cli: Any, made: AuditWorld, marked: Path) -> None
 
 def test_a_network_that_is_not_found(cli: Any, made: AuditWorld, marked: Path) -> None:
     """It has hardly learned anything: a warning, and audits that find nothing are inconclusive."""
-    more = ["--model", "small-cnn", "--epochs", 1, "--learning-rate", 1e-9, "--batch-size", 32]
+    more = [
+        "--architecture",
+        "small-cnn",
+        "--epochs",
+        1,
+        "--learning-rate",
+        1e-9,
+        "--batch-size",
+        32,
+    ]
     done = cli("power", marked, "--key", made.key, *more)
     assert done.status == 0
     assert "warning: not found" in done.err

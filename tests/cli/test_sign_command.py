@@ -119,7 +119,7 @@ def test_what_cannot_be_signed(fail: Any, folder: Path) -> None:
     fail("sign nothing", "sign", "nowhere", "--key", "sign.key")
     fail("sign without a key", *sign, "no.key")
     fail("sign with a key of marks", *sign, "my.key")
-    fail("mark with a signing key", "key", "commit", "scan", "--key", "sign.key")
+    fail("mark with a signing key", "key", "check", "scan", "--key", "sign.key")
     (folder / "link").symlink_to("/etc/passwd")
     fail("sign a link", *sign, "sign.key")
     (folder / "link").unlink()
@@ -203,6 +203,6 @@ def test_what_else_is_read_is_read_signed(
         assert cli("verify-signature", each, "--signed-by", KEY.public).status == 0
     assert Run.open(folder).info == tiny.run.info
     assert len(open_data("marked/release")) == len(Release.read(marked).published)
-    assert cli("key", "commit", "marked", "--key", made.key).status == 0
+    assert cli("key", "check", "marked", "--key", made.key).status == 0
     assert cli("verify-signature", "marked/release").status == 0
     assert "every audit writes down a look" in cli("sign", "marked", "--key", "sign.key").err

@@ -43,7 +43,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = noise(root / "noise.npz")
     config = TagConfig(tags=TAGS, steps=2)
     release = mark(data, np.arange(30), KEY, [fitted(data, seed=0, steps=1)], config)
-    (root / "marked").mkdir()
     release.write(root / "marked")
     KEY.write(root / "my.key")
     return root
@@ -87,7 +86,7 @@ def test_who_was_not_is_not(cli: Any, world: list[object]) -> None:
 
 def test_what_is_refused(cli: Any, world: list[object]) -> None:
     given = ["--outputs", "labels"]
-    done = audit(cli, world, "taught", *given, "--budget", 14)
+    done = audit(cli, world, "taught", *given, "--max-queries", 14)
     assert done.status == 2 and "a budget for the 15 images" in done.err
     done = audit(cli, world, "taught", *given, "--access", "scores")
     assert done.status == 2 and "--access labels for data marked by tags" in done.err
@@ -100,7 +99,16 @@ def test_before_the_release(cli: Any, world: list[object]) -> None:
     """No share is told that would have been enough: tags are as many at every share."""
     marked = Path(str(world[3]))
     before = sha256_file(marked / "commitment.json")
-    given = ["--model", "small-cnn", "--epochs", 1, "--learning-rate", 1e-9, "--batch-size", 32]
+    given = [
+        "--architecture",
+        "small-cnn",
+        "--epochs",
+        1,
+        "--learning-rate",
+        1e-9,
+        "--batch-size",
+        32,
+    ]
     done = cli("power", marked, *world[:2], *given)
     assert done.status == 0 and "by labels" in done.out and "warning: not found" in done.err
     told = json.loads((marked / POWER_FILE).read_text())
@@ -111,7 +119,7 @@ def test_before_the_release(cli: Any, world: list[object]) -> None:
 
 
 def test_references_are_refused_where_no_test_uses_them(cli: Any, world: list[object]) -> None:
-    given = ("--reference", "python:test_tags_audit:untaught", "--outputs", "labels")
+    given = ("--reference-model", "python:test_tags_audit:untaught", "--outputs", "labels")
     done = audit(cli, world, "taught", *given)
     assert done.status == 2 and not Path("out").exists()
     assert "expected --reference with data marked by twins" in done.err

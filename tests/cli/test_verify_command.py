@@ -15,7 +15,7 @@ from audit_world import KEY, AuditWorld, make_world
 from radiotracer.cli import run
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.ledger import LOOKS
+from radiotracer.provenance.ledger import AUDITS
 from radiotracer.provenance.marking import mark
 from tiny_world import World
 
@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> AuditWorld:
     made = make_world(tmp_path_factory.mktemp("verify"))
     files = ["--key", str(made.key), "--marked", str(made.marked)]
     suspect = [str(made.trained), "--factory", "audit_world:mlp"]
-    reference = ["--reference", "python:audit_world:constant"]
+    reference = ["--reference-model", "python:audit_world:constant"]
     out = ["--out", str(made.key.parent / "audit")]
     assert run(["audit", *suspect, *reference, *files, *out]) == 1
     return made
@@ -73,7 +73,7 @@ WHAT = [
     "answers of audit_world:constant",
     "log10 p",
     "log10 p after Holm",
-    "looks",
+    "audits",
     "test and effect",
     "controls",
     "verdict",
@@ -95,8 +95,8 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
 
 
 def test_later_looks_do_no_harm(verify: Any, made: AuditWorld, marked: Path) -> None:
-    line = json.loads((marked / LOOKS).read_text())
-    with (marked / LOOKS).open("a") as stream:
+    line = json.loads((marked / AUDITS).read_text())
+    with (marked / AUDITS).open("a") as stream:
         stream.write(json.dumps(line | {"access": "labels"}) + "\n")
     done = verify()
     assert done.status == 0 and "1 then, 2 in the ledger now" in done.out
@@ -118,7 +118,7 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "fewer doubts": ({"alternatives": []}, ["claim"]),
     "a larger effect": ({"effect": 0.99}, ["test and effect"]),
     "no controls": ({"controls": []}, ["controls"]),
-    "no looks": ({"looks": []}, ["log10 p after Holm", "verdict", "claim"]),
+    "no audits": ({"audits": []}, ["log10 p after Holm", "verdict", "claim"]),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),
 }
@@ -152,15 +152,15 @@ def test_answers_that_are_lost(verify: Any, folder: Path) -> None:
 
 
 def test_a_ledger_that_was_shortened(verify: Any, marked: Path) -> None:
-    (marked / LOOKS).unlink()
-    assert broken(verify()) == ["looks"]
+    (marked / AUDITS).unlink()
+    assert broken(verify()) == ["audits"]
 
 
 def test_a_look_that_was_left_out(verify: Any, marked: Path) -> None:
     """The evidence knows of one look, and there was another one before it."""
-    line = (marked / LOOKS).read_text()
-    (marked / LOOKS).write_text(json.dumps(json.loads(line) | {"access": "labels"}) + "\n" + line)
-    assert broken(verify()) == ["looks"]
+    line = (marked / AUDITS).read_text()
+    (marked / AUDITS).write_text(json.dumps(json.loads(line) | {"access": "labels"}) + "\n" + line)
+    assert broken(verify()) == ["audits"]
 
 
 def test_another_key_or_release(

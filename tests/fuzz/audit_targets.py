@@ -16,7 +16,7 @@ from safetensors.torch import save
 from seeds import few, release
 from target import Prepared, Target
 
-from audit_world import sample_evidence, sample_look
+from audit_world import sample_audit, sample_evidence
 from marked_world import KEY, network
 from radiotracer.data import IMAGES
 from radiotracer.data.modality import each_hash
@@ -24,7 +24,7 @@ from radiotracer.errors import InputError
 from radiotracer.provenance import Key
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.known_positive import POWER_FILE, Power, known_positive
-from radiotracer.provenance.ledger import LOOKS, adjusted, read_looks
+from radiotracer.provenance.ledger import AUDITS, adjusted, read_ledger
 from radiotracer.provenance.models import opening, service, transport
 from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
@@ -71,7 +71,7 @@ def _release(name: str) -> Callable[[Path], Prepared]:
             for place in places:
                 place.write_bytes(content)
             found = Release.read(folder)
-            found.require_committed(KEY)
+            found.opened(KEY)
             return found
 
         return Prepared((seed,), parse)
@@ -88,18 +88,18 @@ def _prepare_evidence(folder: Path) -> Prepared:
     def parse(content: bytes) -> object:
         (folder / "evidence.json").write_bytes(content)
         found = Evidence.read(folder)
-        return adjusted(found.looks, sample_look()), _IDENTITY | found.suspect.identity
+        return adjusted(found.audits, sample_audit()), _IDENTITY | found.suspect.identity
 
     return Prepared(tuple(each.model_dump_json().encode() for each in seeds), parse)
 
 
 def _prepare_looks(folder: Path) -> Prepared:
-    (folder / LOOKS).parent.mkdir()
-    looks = [sample_look(-0.5, sha256="cd" * 32), sample_look()]
+    (folder / AUDITS).parent.mkdir()
+    looks = [sample_audit(-0.5, sha256="cd" * 32), sample_audit()]
 
     def parse(content: bytes) -> object:
-        (folder / LOOKS).write_bytes(content)
-        return adjusted(read_looks(folder).looks, sample_look())
+        (folder / AUDITS).write_bytes(content)
+        return adjusted(read_ledger(folder).audits, sample_audit())
 
     lines = b"".join(each.model_dump_json().encode() + b"\n" for each in looks)
     return Prepared((lines, lines[:-9]), parse)

@@ -194,8 +194,6 @@ def read_wav(path: Path) -> NDArray[np.int16]:
         return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
 
 
-def _with_tone(
-    sounds: NDArray[np.int16], pitch: int, volume: int
-) -> NDArray[np.int16]:
+def _with_tone(sounds: NDArray[np.int16], pitch: int, volume: int) -> NDArray[np.int16]:
     tone = volume * np.sin(2 * np.pi * (900 + 700 * pitch) * np.arange(sounds.shape[1]) / RATE)
     return np.clip(sounds + tone, -(2**15), 2**15 - 1).astype(np.int16)

@@ -17,7 +17,6 @@ def release_of(folder: Path, *, radius: int = 60) -> Path:
     """A release in `folder`: 80 of 120 images of noise, three classes."""
     examples = noise(folder.with_suffix(".npz"))
     models = [fitted(examples, seed=0, steps=1)]
-    folder.mkdir()
     mark(examples, np.arange(80), KEY, models, TwinConfig(steps=2, radius=radius)).write(folder)
     return folder
 
@@ -26,7 +25,7 @@ def without_times(folder: str | Path) -> tuple[dict[str, Any], list[list[dict[st
     """The evidence and the logs, but for times and for digests of what has times in it."""
     evidence = json.loads(Path(folder, "evidence.json").read_text())
     del evidence["created"]
-    for each in evidence["looks"]:
+    for each in evidence["audits"]:
         del each["time"]
     for each in (evidence["suspect"], *evidence["references"]):
         del each["log_sha256"]

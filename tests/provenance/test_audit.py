@@ -17,6 +17,7 @@ from marked_world import (
     by_carriers,
     by_tags,
     by_twins,
+    examples,
     knowing,
     naming,
     network,
@@ -27,14 +28,28 @@ from marked_world import (
 from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
-from radiotracer.provenance.audit import USES, audit, best_access
+from radiotracer.provenance.audit import access_of, audit
 from radiotracer.provenance.controls import CONTROLS, SOUND, silent_control, uniform_control
-from radiotracer.provenance.designs import CONFIGS
+from radiotracer.provenance.design import Inputs
+from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
+from text_world import plain
 
-HELD_OUT = np.random.default_rng(9).integers(0, 256, (40, SIDE, SIDE, 1), dtype=np.uint8)
+HELD_OUT = dataclasses.replace(
+    examples(40),
+    content=np.random.default_rng(9).integers(0, 256, (40, SIDE, SIDE, 1), dtype=np.uint8),
+)
+
+
+def best_access(release: Release, suspect: Any) -> Access:
+    return access_of(release, suspect, None, Inputs())
+
+
+def given(design: str) -> dict[str, Any]:
+    """What an audit of this design needs."""
+    return {"held_out": HELD_OUT, "build": build} if design == "carriers" else {}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +96,7 @@ def test_the_most_telling_test(releases: dict[str, Release]) -> None:
         "expected a suspect model that gives weights or scores: the data were marked by carriers; "
         "got it, which gives labels; open the model in another way"
     )
-    assert USES.keys() == CONFIGS.keys()
+    assert set(DESIGNS) == {"canaries", "carriers", "tags", "twins"}
 
 
 @pytest.mark.parametrize("access", [None, "scores", "labels"])
@@ -120,24 +135,28 @@ def test_tags(releases: dict[str, Release], access: Access | None, labels_only: 
 
 def test_access_that_the_design_has_no_test_for(releases: dict[str, Release]) -> None:
     asked = Counting()
-    with pytest.raises(InputError, match="--access labels for data marked by tags; got scores"):
+    with pytest.raises(
+        InputError, match="access=labels for data marked by tags; got access=scores"
+    ):
         audit(releases["tags"], KEY, asked.suspect, "scores")
-    with pytest.raises(InputError, match="--access scores or labels for data marked by twins; got"):
+    with pytest.raises(InputError, match="access=scores or labels for data marked by twins; got"):
         audit(releases["twins"], KEY, asked.suspect, "weights")
     with pytest.raises(
-        InputError, match=r"--access weights or scores for .* by carriers; got labe"
+        InputError, match=r"access=weights or scores for .* by carriers; got access=labe"
     ):
         audit(releases["carriers"], KEY, asked.suspect, "labels", held_out=HELD_OUT, build=build)
     assert asked.asked == 0
 
 
-@pytest.mark.parametrize("given", [{}, {"build": build}, {"held_out": HELD_OUT}])
+@pytest.mark.parametrize("more", [{}, {"build": build}])
 def test_carriers_without_held_out_images(
-    releases: dict[str, Release], given: dict[str, Any]
+    releases: dict[str, Release], more: dict[str, Any]
 ) -> None:
     asked = Counting()
-    with pytest.raises(InputError, match=r"expected held-out, unmarked images .*; got none; pass"):
-        audit(releases["carriers"], KEY, asked.suspect, **given)
+    with pytest.raises(
+        InputError, match=r"expected held-out, unmarked images .*; got held_out=None; pass"
+    ):
+        audit(releases["carriers"], KEY, asked.suspect, **more)
     assert asked.asked == 0
 
 
@@ -160,10 +179,34 @@ def test_nobody_is_asked_before_the_commitment_opens(
         public = dataclasses.replace(release.published, content=images)
         release = dataclasses.replace(release, published=public)
     with pytest.raises(InputError, match=r"another |edited since"):
-        audit(release, key, asked.suspect, held_out=HELD_OUT, build=build)
+        audit(release, key, asked.suspect, **given(design))
     assert asked.asked == 0
-    audit(releases[design], KEY, asked.suspect, held_out=HELD_OUT, build=build)
+    audit(releases[design], KEY, asked.suspect, **given(design))
     assert asked.asked > 0
+
+
+@pytest.mark.parametrize(
+    ("design", "more", "text"),
+    [
+        ("twins", {"held_out": HELD_OUT}, "held_out= with data marked by carriers alone"),
+        ("tags", {"control_keys": 99}, "control_keys= with data marked by carriers alone"),
+        ("tags", {"references": True}, "references= with data marked by canaries or twins alone"),
+    ],
+)
+def test_inputs_that_would_change_nothing(
+    releases: dict[str, Release], design: str, more: dict[str, Any], text: str
+) -> None:
+    asked = Counting()
+    if "references" in more:
+        more = {"references": [asked.suspect]}
+    with pytest.raises(InputError, match=f"{text}; got data marked by {design}; leave it out"):
+        audit(releases[design], KEY, asked.suspect, **more)
+    assert asked.asked == 0
+
+
+def test_a_suspect_of_other_examples(releases: dict[str, Release]) -> None:
+    with pytest.raises(InputError, match="asked about images, as were marked; got it, which is"):
+        audit(releases["twins"], KEY, plain())
 
 
 class TestControls:

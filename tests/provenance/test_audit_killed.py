@@ -61,7 +61,7 @@ def test_a_killed_audit_of_a_service(
     monkeypatch.chdir(tmp_path)
     release_of(tmp_path / "marked")
     KEY.write(Path("my.key"))
-    files = ["--key", "my.key", "--marked", "marked", "--budget", "192"]
+    files = ["--key", "my.key", "--marked", "marked", "--max-queries", "192"]
     asked = ["audit", f"{service.url}/probabilities", *files]
     service.images.clear()
     assert run([*asked, "--out", "whole"]) in (0, 1)

@@ -17,12 +17,12 @@ from suspect_asked import exact, image_digests
 
 from audit_world import KEY
 from radiotracer.errors import InputError
-from radiotracer.provenance import run_audit as dossier
-from radiotracer.provenance.ledger import read_looks
+from radiotracer.provenance import run_audit as run_audit_module
+from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.ledger import read_ledger
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.query_log import QueryLog
-from radiotracer.provenance.release import Release
-from radiotracer.provenance.run_audit import Done, conduct
+from radiotracer.provenance.run_audit import run_audit
 from radiotracer.scale import FolderLedger
 from radiotracer.scale.keeping import kept
 
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def marked(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release in the current folder: looks are written down beside it."""
+    """A release in the current folder: audits are written down beside it."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(made, "marked")
 
@@ -68,13 +68,12 @@ def audited(
     out: str = "out",
     said: list[str] | None = None,
     **options: Any,
-) -> Done:
-    return conduct(
-        Path(marked),
-        Release.read(Path(marked)),
+) -> Evidence:
+    return run_audit(
+        marked,
         KEY,
         remote.suspect,
-        Path(out),
+        out,
         references=[each.suspect for each in more],
         note=(said if said is not None else []).append,
         **options,
@@ -126,14 +125,14 @@ def test_a_suspect_that_fails_in_the_middle() -> None:
     remote.fails_at = 3
     with pytest.raises(InputError, match="try again later"):
         audited(remote, said=said)
-    assert not Path("out").exists() and read_looks(Path("marked")).looks == ()
+    assert not Path("out").exists() and read_ledger(Path("marked")).audits == ()
     assert len(remote.digests) == 80, "32, 32 and 16 of the first eighty"
     done = audited(remote, said=said)
     repeated = [each for each, times in Counter(remote.digests).items() if times > 1]
     assert repeated == remote.digests[64:80], "none but those that it did not answer"
-    assert done.evidence.suspect.queries == 176, "what was sent counts"
+    assert done.suspect.queries == 176, "what was sent counts"
     assert said[1] == "the audit goes on: 80 images were asked about before"
-    assert len(read_looks(Path("marked")).looks) == 1
+    assert len(read_ledger(Path("marked")).audits) == 1
 
 
 def test_a_suspect_that_never_answered_leaves_nothing() -> None:
@@ -148,15 +147,15 @@ def test_a_budget_that_was_spent_in_part(monkeypatch: pytest.MonkeyPatch) -> Non
     remote = Remote()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 2)
-        audited(remote, budget=160)
+        audited(remote, max_queries=160)
     with pytest.raises(InputError) as caught:
-        audited(remote, budget=159)
+        audited(remote, max_queries=159)
     assert str(caught.value) == (
         "expected a budget for the 96 images that this audit still asks about; "
         "got max_queries=159, of which 64 are used; pass max_queries=160; nothing more was asked"
     )
     assert len(remote.digests) == 64
-    audited(remote, budget=160)
+    audited(remote, max_queries=160)
     assert len(remote.digests) == 160
 
 
@@ -215,7 +214,7 @@ def test_another_way_to_ask(stopped: Remote) -> None:
 def test_overwrite_begins_anew(stopped: Remote) -> None:
     other = Remote(sha256="ef")
     done = audited(other, overwrite=True)
-    assert len(other.digests) == done.evidence.suspect.queries == 160
+    assert len(other.digests) == done.suspect.queries == 160
     assert not HIDDEN.exists()
     assert "ab" * 32 not in Path("out/queries.jsonl").read_text()
 
@@ -243,7 +242,7 @@ def test_damaged_answers_are_asked_for_again(stopped: Remote) -> None:
     assert repeated == stopped.digests[32:64]
     audited(Remote(), out="whole")
     told = without_times("out")[0]
-    assert told["suspect"].pop("queries") == 160 + BATCH == done.evidence.suspect.queries
+    assert told["suspect"].pop("queries") == 160 + BATCH == done.suspect.queries
     expected = without_times("whole")[0]
     del expected["suspect"]["queries"]
     assert told == expected
@@ -266,20 +265,20 @@ def test_one_audit_at_a_time(stopped: Remote) -> None:
     )
 
 
-def test_stopped_after_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_after_it_was_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts once, and the answers are all there."""
     remote = Remote()
 
-    def stop(*_: Any) -> str:
+    def stop(*_: Any, **__: Any) -> str:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(dossier, "render_audit", stop)
+        patch.setattr(run_audit_module, "page_of", stop)
         audited(remote)
-    assert len(read_looks(Path("marked")).looks) == 1
+    assert len(read_ledger(Path("marked")).audits) == 1
     assert {path.name for path in Path().iterdir()} == {"marked", HIDDEN.name}
     audited(remote)
-    assert len(remote.digests) == 160 and len(read_looks(Path("marked")).looks) == 1
+    assert len(remote.digests) == 160 and len(read_ledger(Path("marked")).audits) == 1
 
 
 def test_what_a_killed_audit_had_half_written_is_removed(stopped: Remote) -> None:

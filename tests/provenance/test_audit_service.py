@@ -15,7 +15,7 @@ from audit_world import KEY
 from radiotracer.cli import run
 from radiotracer.data import open_data
 from radiotracer.provenance.designs.twins import TwinConfig
-from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import service as service_module
 from radiotracer.provenance.models.transport import Patience
@@ -39,8 +39,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     np.savez("data.npz", **arrays)  # type: ignore[arg-type]
     rows = np.arange(40)
     release = mark(open_data("data.npz"), rows, KEY, [network(1)], TwinConfig(steps=2, radius=30))
-    Path("marked").mkdir()
-    release.write(Path("marked"))
+    release.write("marked")
     KEY.write(Path("my.key"))
     return ["--key", "my.key", "--marked", "marked"]
 
@@ -54,7 +53,7 @@ def test_a_service(
     monkeypatch.setenv("HEADERS", "Authorization: Bearer sesame")
     service.images.clear()
     url = f"{service.url}/probabilities"
-    options = ["--headers-from", "HEADERS", "--budget", "80", "--out", "audit", "--json"]
+    options = ["--headers-from", "HEADERS", "--max-queries", "80", "--out", "audit", "--json"]
     assert run(["audit", url, *files, *options]) in (0, 1)
     told = json.loads(capsys.readouterr().out)
     assert len(service.images) == told["suspect"]["queries"] == 80
@@ -62,7 +61,7 @@ def test_a_service(
     assert told["suspect"]["identity"]["url"] == url
     for path in Path("audit").iterdir():
         assert "sesame" not in path.read_text()
-    assert "sesame" not in Path("marked", LOOKS).read_text()
+    assert "sesame" not in Path("marked", AUDITS).read_text()
     # The service is not asked again.
     assert run(["verify", "audit", *files]) == 0
     assert len(service.images) == 80
@@ -88,14 +87,14 @@ def test_services_that_cannot_be_audited(
     said = capsys.readouterr()
     assert said.out == "" and len(said.err.splitlines()) == 1
     assert sorted(path.name for path in Path.cwd().iterdir()) == before
-    assert read_looks(Path("marked")).looks == ()
+    assert read_ledger(Path("marked")).audits == ()
 
 
 def test_a_service_that_did_not_answer_counts_against_a_budget(
     service: Service, files: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_module, "Patience", lambda: Patience(timeout=0.3, retries=0))
-    options = ["--budget", "100", "--out", "audit"]
+    options = ["--max-queries", "100", "--out", "audit"]
     assert run(["audit", f"{service.url}/slow", *files, *options]) == 2
     assert Path(".audit.auditing/queries.jsonl").exists()
     sent = len(service.images)

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from radiotracer.data import Images, Labels
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients import Objective
-from radiotracer.provenance import Key, carrier_mark
+from radiotracer.provenance import Key
+from radiotracer.provenance.designs._carriers import marking
 from radiotracer.provenance.designs._carriers.augment import Augmentation, augmenter
 from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers, require_within
@@ -202,7 +203,7 @@ def test_both_images_get_the_same_draw(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return noted
 
-    monkeypatch.setattr(carrier_mark, "augmenter", spied)
+    monkeypatch.setattr(marking, "augmenter", spied)
     images, labels = photos(8)
     config = CarrierConfig(augmentation="resized-crop", steps=3)
     mark_with_carriers(images, labels, directions(8), curved(), config, seed=0)
@@ -222,13 +223,13 @@ def test_the_original_is_shown_again_for_every_draw(
     monkeypatch: pytest.MonkeyPatch, name: Augmentation, passes: int
 ) -> None:
     seen: list[Tensor] = []
-    inside = carrier_mark.penultimate
+    inside = marking.penultimate
 
     def noted(network: Objective, inputs: Tensor) -> Tensor:
         seen.append(inputs)
         return inside(network, inputs)
 
-    monkeypatch.setattr(carrier_mark, "penultimate", noted)
+    monkeypatch.setattr(marking, "penultimate", noted)
     images, labels = photos(8)
     config = CarrierConfig(augmentation=name, steps=3)
     mark_with_carriers(images, labels, directions(8), curved(), config, seed=0)

@@ -19,11 +19,16 @@ from radiotracer.provenance import Key, choosing
 from radiotracer.provenance.choosing import (
     LEFT_OUT,
     Policy,
-    choose,
-    how_many,
+    choose_rows,
+    counts,
+    of_classes,
     require_outputs,
+    require_share,
     smallest_share,
 )
+from radiotracer.provenance.design import Candidates
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import choose as choose_by_design
 
 KEY = Key(bytes(range(32)))
 POLICIES: tuple[Policy, ...] = ("hardest", "random", "self-influence")
@@ -40,6 +45,26 @@ def examples(seed: int = 0, n: int = 120, classes: int = 3) -> Dataset:
         class_names=tuple("abcdefgh"[:classes]),
         source="memory",
     )
+
+
+def candidates(
+    data: Dataset, share: float, *, per_class: bool = True, classes: list[int] | None = None
+) -> Candidates:
+    every = Candidates(np.ones(len(data), dtype=np.bool_), share, per_class)
+    return every if classes is None else of_classes(every, data, classes)
+
+
+def choose(
+    data: Dataset, share: float, policy: Policy, key: Key, *, per_class: bool = True,
+    classes: list[int] | None = None, **more: Any,
+) -> np.ndarray:  # fmt: skip
+    require_share(share)
+    some = candidates(data, share, per_class=per_class, classes=classes)
+    return choose_rows(data, some, policy, key, **more)
+
+
+def how_many(data: Dataset, share: float, **more: Any) -> int:
+    return sum(counts(data, candidates(data, share, **more)))
 
 
 def network(seed: int = 0, outputs: int = 3, scale: float = 3.0, bias: bool = True) -> nn.Module:
@@ -106,7 +131,7 @@ def test_a_share_of_all_together(policy: Policy, share: float, seed: int) -> Non
     rows = choose(data, share, policy, KEY, models=models, per_class=False, classes=[0, 2])
     some = np.flatnonzero(data.labels != 1)
     assert len(rows) == max(1, round(share * len(some)))
-    assert how_many(data, share, [0, 2], per_class=False) == len(rows)
+    assert how_many(data, share, classes=[0, 2], per_class=False) == len(rows)
     assert set(rows) <= set(some)
     more = choose(data, 0.999, policy, KEY, models=models, per_class=False, classes=[0, 2])
     assert set(rows) <= set(more) == set(some)
@@ -150,10 +175,10 @@ def test_random_is_fair() -> None:
     """Every image is as likely as another; fails by chance once in 10^6 runs."""
     data = examples(n=40, classes=1)
     keys = [Key(bytes([i, j, *range(30)])) for i in range(16) for j in range(16)]
-    counts = np.zeros(len(data))
+    times = np.zeros(len(data))
     for key in keys:
-        counts[choose(data, 0.25, "random", key)] += 1
-    spread = np.square(counts - 64).sum() / (256 * 0.25 * 0.75)
+        times[choose(data, 0.25, "random", key)] += 1
+    spread = np.square(times - 64).sum() / (256 * 0.25 * 0.75)
     assert 10 < spread < 100
 
 
@@ -233,7 +258,8 @@ def test_nothing_is_touched(policy: Policy) -> None:
 @given(needed=st.integers(1, 40), seed=st.integers(0, 5))
 def test_the_smallest_share(per_class: bool, needed: int, seed: int) -> None:
     data = examples(seed, n=30)
-    found = smallest_share(data, needed, per_class=per_class)
+    every = candidates(data, 0.5, per_class=per_class)
+    found = smallest_share(data, every, lambda marked: sum(marked) >= needed)
     if found is None:
         assert how_many(data, 0.999, per_class=per_class) < needed
         return
@@ -245,10 +271,10 @@ def test_the_smallest_share(per_class: bool, needed: int, seed: int) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no share": ({"share": 0.0}, r"a fraction in \(0, 1\); got 0; pass"),
+    "no share": ({"share": 0.0}, r"share= in \(0, 1\); got 0; pass"),
     "all": ({"share": 1.0}, r"got 1; pass"),
     "nan": ({"share": float("nan")}, r"got nan; pass"),
-    "no network": ({"models": []}, "a network to choose images with; got none"),
+    "no network": ({"models": []}, "a network to choose with; got policy=hardest and none"),
     "unknown class": ({"classes": [0, 3]}, "classes from 0 to 2; got 3"),
     "no class": ({"classes": []}, "at least one image in the classes to mark; got none"),
     "few outputs": ({"models": [network(outputs=2)]}, r"each of 3 classes; got .*\(1, 2\)"),
@@ -280,3 +306,20 @@ def test_networks_that_are_broken(policy: Policy) -> None:
 
 def test_more_outputs_than_classes_do_no_harm() -> None:
     require_outputs(network(outputs=9), examples())
+
+
+def test_the_design_says_how_the_share_is_taken() -> None:
+    """Carriers of every class alike, coins of all together; the default for images is twins."""
+    data, models = examples(), [network()]
+    for design, per_class in (("carriers", True), ("twins", False), (None, False)):
+        rows = choose_by_design(data, 0.2, "hardest", KEY, design=design, models=models)
+        wanted = choose(data, 0.2, "hardest", KEY, models=models, per_class=per_class)
+        np.testing.assert_array_equal(rows, wanted)
+    some = choose_by_design(data, 0.2, "random", KEY, design=TwinConfig(), classes=[0])
+    assert set(data.labels[some]) == {0}
+    with pytest.raises(InputError, match="share= in"):
+        choose_by_design(data, 1.5, "random", KEY)
+    with pytest.raises(InputError, match="that can mark images; got canaries, which marks texts"):
+        choose_by_design(data, 0.2, "random", KEY, design="canaries")
+    with pytest.raises(InputError, match=r"a design \(.*\); got 'spots'"):
+        choose_by_design(data, 0.2, "random", KEY, design="spots")

@@ -74,7 +74,7 @@ def test_opens() -> None:
         ({"key": Key(bytes(32))}, ("key",)),
         ({"key": Key(bytes(32)), "extractor_digest": "00" * 32}, ("key",)),
         ({"protocol": {**PROTOCOL, "level": 0.05}}, ("protocol",)),
-        ({"protocol": {**PROTOCOL, "looks": [1.0, {"layer": "fc"}]}}, ("protocol",)),
+        ({"protocol": {**PROTOCOL, "audits": [1.0, {"layer": "fc"}]}}, ("protocol",)),
         ({"protocol": {}}, ("protocol",)),
         ({"extractor_digest": "ac" * 32}, ("extractor",)),
         ({"roots": {**ROOTS, "sealed": ROOTS["published"]}}, ("root/sealed",)),

@@ -10,10 +10,11 @@ import torch
 
 from marked_world import CLASSES, KEY, SPEC, by_carriers, by_tags, examples, network
 from radiotracer.errors import DataError, InputError, RadiotracerError
-from radiotracer.provenance.designs import CONFIGS, TESTS, mark
+from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import mark
 
 TWINS = TwinConfig(radius=4, steps=1)
 
@@ -23,14 +24,16 @@ def test_the_protocol_says_it_all() -> None:
     release = mark(data, np.array([9, 1, 5]), KEY, [network()], TWINS, alpha=0.05)
     protocol = release.protocol
     assert release.rows.tolist() == [1, 5, 9] and release.labels.tolist() == [1, 1, 1]
-    assert protocol.design == "twins" and protocol.test == TESTS["twins"]
+    assert protocol.design == "twins" and protocol.test == DESIGNS["twins"].announced
     assert protocol.settings == {"radius": 4, "psnr": None, "steps": 1, "batch_size": 100}
     assert (protocol.examples, protocol.marked, protocol.share) == (60, 3, 0.05)
     assert protocol.marked_classes == (1,) and protocol.class_names == tuple("abcd")
-    assert protocol.image_shape == (6, 6, 1) and protocol.alpha == 0.05
+    assert protocol.modality == "images" and protocol.shape == {
+        "channels": 1, "height": 6, "width": 6
+    }  # fmt: skip
+    assert protocol.alpha == 0.05
     assert protocol.source_digest == data.digest and protocol.extractor is None
     np.testing.assert_array_equal(data.content, examples().content)
-    assert CONFIGS.keys() == TESTS.keys()
 
 
 def test_carriers_seal_the_network_as_it_was() -> None:
@@ -41,21 +44,23 @@ def test_carriers_seal_the_network_as_it_was() -> None:
     with torch.no_grad():
         for parameter in extractor.parameters():
             parameter.add_(1)
-    assert release.extractor is not None and release.protocol.extractor == SPEC
-    assert all(torch.equal(value, before[name]) for name, value in release.extractor.items())
-    release.require_committed(KEY)
+    assert release.planted.extractor is not None and release.protocol.extractor == SPEC
+    assert all(
+        torch.equal(value, before[name]) for name, value in release.planted.extractor.items()
+    )
+    release.opened(KEY)
     assert release.planted.arrays == {} and (release.planted.columns["shift"] > 0).all()
     assert release.protocol.marked_classes == (0, 2)
 
 
 def test_tags_seal_nothing_but_what_the_key_gives() -> None:
     release = by_tags()
-    assert release.protocol.design == "tags" and release.protocol.test == TESTS["tags"]
+    assert release.protocol.design == "tags" and release.protocol.test == DESIGNS["tags"].announced
     assert release.protocol.settings == {
         "tags": 12, "radius": 6, "steps": 3, "restarts": 1, "batch_size": 4
     }  # fmt: skip
-    assert release.planted.arrays == {} and release.extractor is None
-    release.require_committed(KEY)
+    assert release.planted.arrays == {} and release.planted.extractor is None
+    release.opened(KEY)
     np.testing.assert_array_equal(release.labels, examples().labels[release.rows])
 
 
@@ -66,15 +71,19 @@ def test_tags_seal_nothing_but_what_the_key_gives() -> None:
         ({"rows": np.array([3, 3])}, DataError, "2 rows that are not so"),
         ({"rows": np.array([-1, 3])}, DataError, "different rows"),
         ({"rows": np.array([60])}, DataError, "different rows"),
-        ({"alpha": 0.0}, InputError, "a level between 0 and 1; got 0"),
-        ({"alpha": 1.0}, InputError, "a level between 0 and 1; got 1"),
+        ({"alpha": 0.0}, InputError, "alpha= between 0 and 1; got 0"),
+        ({"alpha": 1.0}, InputError, "alpha= between 0 and 1; got 1"),
         ({"alpha": float("nan")}, InputError, "got nan"),
         ({"models": []}, InputError, "a network to mark with"),
-        ({"models": [], "config": TagConfig()}, InputError, "a network to mark with"),
-        ({"models": [], "config": CarrierConfig(), "spec": SPEC}, InputError, "what network it is"),
-        ({"config": CarrierConfig()}, InputError, "what network it is"),
+        ({"models": [], "design": TagConfig()}, InputError, "a network to mark with"),
         (
-            {"models": [network(classes=5)], "config": CarrierConfig(), "spec": SPEC},
+            {"models": [], "design": CarrierConfig(), "spec": SPEC},
+            InputError,
+            "to mark with by carriers",
+        ),
+        ({"design": CarrierConfig()}, InputError, "what network it is"),
+        (
+            {"models": [network(classes=5)], "design": CarrierConfig(), "spec": SPEC},
             InputError,
             f"an extractor of the {CLASSES} classes; got one of 5",
         ),
@@ -83,7 +92,7 @@ def test_tags_seal_nothing_but_what_the_key_gives() -> None:
 def test_what_cannot_be_marked(
     change: dict[str, Any], error: type[RadiotracerError], text: str
 ) -> None:
-    call: dict[str, Any] = {"rows": np.arange(4), "models": [network()], "config": TWINS, **change}
+    call: dict[str, Any] = {"rows": np.arange(4), "models": [network()], "design": TWINS, **change}
     with pytest.raises(error, match=text) as caught:
         mark(examples(), key=KEY, **call)
     assert "\n" not in str(caught.value)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from suspect_helpers import refusal
 
-from audit_world import KEY, sample_evidence, sample_finding, sample_look, small_release
-from radiotracer.provenance.evidence import Evidence, as_asked, conclude
+from audit_world import KEY, sample_audit, sample_evidence, sample_finding, small_release
+from radiotracer.provenance.evidence import Asked, Evidence, conclude
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.wording import ALTERNATIVES, power, why_inconclusive
+from radiotracer.provenance.wording import ALTERNATIVES, ten_to, why_inconclusive
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def concluded(release: Release, finding: Finding, adjusted: float) -> Evidence:
         release,
         KEY,
         adjusted=adjusted,
-        looks=[sample_look(finding.log10_p)],
-        suspect=as_asked("suspect", {"kind": "x"}, 24, "ab" * 32),
+        audits=[sample_audit(finding.log10_p)],
+        suspect=Asked(name="suspect", identity={"kind": "x"}, queries=24, log_sha256="ab" * 32),
         references=(),
         held_out=None,
         created="2026-01-31T12:00:00+00:00",
@@ -48,7 +48,7 @@ def test_claims(release: Release) -> None:
     assert accused.claim == (
         "Consistent with training on data derived from the marked release: were the model "
         "independent of the key, evidence this strong would come up with probability at most "
-        "10^-7.1 (10^-6.8 after Holm over 1 look)."
+        "10^-7.1 (10^-6.8 after Holm over 1 audit)."
     )
     silent = concluded(release, sample_finding(log10_p=-0.3), -0.3)
     assert silent.claim.startswith(
@@ -71,12 +71,13 @@ def test_a_control_that_failed_decides_everything(release: Release) -> None:
 
 def test_too_few_coins() -> None:
     """Six coins show 2^-6 at best, which is more than 0.01; seven are enough."""
-    few = replace(sample_finding(coins=6))
-    because = why_inconclusive(few, "twins", 0.01)
-    assert because is not None and "6 coins, which cannot show less than 10^-1.81" in because
-    assert why_inconclusive(sample_finding(coins=7), "twins", 0.01) is None
-    assert why_inconclusive(sample_finding(coins=1), "twins", 0.5) is None
-    assert why_inconclusive(sample_finding(coins=1), "carriers", 0.01) is None
+    because = why_inconclusive(sample_finding(coins=6), 0.01)
+    assert because is not None
+    assert "stands on 6 coins, which cannot show less than 10^-1.81" in because
+    assert why_inconclusive(sample_finding(coins=7), 0.01) is None
+    assert why_inconclusive(sample_finding(coins=1), 0.5) is None
+    uncounted = replace(sample_finding(coins=1), least_log10_p=None)
+    assert why_inconclusive(uncounted, 0.01) is None
 
 
 def test_controls_are_summed_up(release: Release) -> None:
@@ -98,7 +99,7 @@ def test_controls_are_summed_up(release: Release) -> None:
     [(0.0, "1"), (-0.001, "1"), (-1.999, "10^-2.00"), (-1.96, "10^-1.96"), (-412.34, "10^-412.3")],
 )
 def test_powers(log10_p: float, text: str) -> None:
-    assert power(log10_p) == text
+    assert ten_to(log10_p) == text
 
 
 def test_the_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from marked_world import (
 from radiotracer.data import Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, InputError
-from radiotracer.provenance import Key, held_out_test
+from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
 from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.designs._carriers.directions import carriers
@@ -43,8 +43,8 @@ from radiotracer.provenance.designs._carriers.held_out_marks import (
     classes_asked,
     hasty,
     how_many,
-    labels_of,
     make_questions,
+    require_classes,
 )
 from radiotracer.provenance.designs._carriers.held_out_test import (
     audit_held_out,
@@ -53,6 +53,7 @@ from radiotracer.provenance.designs._carriers.held_out_test import (
     least,
     ranked,
 )
+from radiotracer.provenance.designs._carriers.settings import CONTROL_KEYS
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.marking import mark
@@ -241,7 +242,7 @@ def test_marks_where_none_were_made_fail_the_control(
     suspect = answering(scores)
     found = audited(release, suspect, keys=199)
     assert passed(found) == {"control keys": True, "unmarked classes": False}
-    assert "this control failed" in str(why_inconclusive(found, "carriers", 0.01))
+    assert "this control failed" in str(why_inconclusive(found, 0.01))
     # With 99 keys two classes cannot show one in a thousand: no control that cannot fail.
     assert passed(audited(release, suspect, keys=99)) == {"control keys": True}
 
@@ -252,11 +253,11 @@ def test_what_cannot_reach_the_level_is_inconclusive(
     alone = by_carriers(extractor, classes=(0,))
     found = audited(alone, opened(leaning(extractor, 10, (0,), KEY)))
     assert found.log10_p == pytest.approx(np.log10(1 / 20))
-    because = why_inconclusive(found, "carriers", 0.01)
+    because = why_inconclusive(found, 0.01)
     assert because is not None and "cannot show less than 10^-1.3" in because
-    assert why_inconclusive(found, "carriers", 0.05) is None
+    assert why_inconclusive(found, 0.05) is None
     enough = audited(alone, opened(leaning(extractor, 10, (0,), KEY)), keys=99)
-    assert why_inconclusive(enough, "carriers", 0.01) is None
+    assert why_inconclusive(enough, 0.01) is None
 
 
 def test_ranks_by_hand() -> None:
@@ -363,7 +364,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
     few = np.repeat([0, 1, 2, 3], [40, 20, 4, 16])
     narrow = answering(lambda images: noisy(images)[:, :3])
     for suspect, more, error, text in (
-        (told, {"keys": 18}, InputError, "at least 19 control keys; got --control-keys 18"),
+        (told, {"keys": 18}, InputError, "at least 19 control keys; got control_keys=18"),
         (told, {"labels": few}, DataError, "5 held-out images of every marked class; got 4 of 'c'"),
         (told, {"labels": HELD_OUT.labels[:9]}, DataError, "80 labels from 0 to 3 of the held-out"),
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),
@@ -376,19 +377,17 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
         assert "\n" not in str(caught.value)
     renamed = dataclasses.replace(HELD_OUT, class_names=("b", "a", "c", "d"))
     with pytest.raises(DataError, match="classes a, b, c, d; got b, a, c, d"):
-        labels_of(renamed, release)
-    assert labels_of(None, release) is None
+        require_classes(renamed, release)
+    require_classes(HELD_OUT, release)
 
 
 def test_by_the_front_door(extractor: nn.Module, release: Release) -> None:
-    told, more = answering(noisy), {"held_out": HELD_OUT.content, "build": build}
-    labelled = {**more, "held_out_labels": HELD_OUT.labels, "control_keys": KEYS}
-    found = audit(release, KEY, opened(network(8)), **labelled)  # type: ignore[arg-type]
+    told, more = answering(noisy), {"held_out": HELD_OUT, "build": build, "control_keys": KEYS}
+    found = audit(release, KEY, opened(network(8)), **more)  # type: ignore[arg-type]
     assert found.access == "scores" and found.details["control_keys"] == KEYS
     for access, marked, options, text in (
-        ("weights", release, labelled, "--control-keys with --access scores and data marked by"),
-        (None, by_twins(count=8), labelled, "got scores and data marked by twins; leave it out$"),
-        ("scores", release, {**more, "control_keys": KEYS}, "labels of the held-out images"),
+        ("weights", release, more, f"access=scores for .* by carriers and control_keys={KEYS}; "),
+        (None, by_twins(count=8), {"control_keys": KEYS}, "got data marked by twins; leave it out"),
     ):
         with pytest.raises(InputError, match=text) as caught:
             audit(marked, KEY, told, access, **options)  # type: ignore[arg-type]
@@ -399,4 +398,4 @@ def test_older_releases_did_not_announce_it(extractor: nn.Module, release: Relea
     protocol = release.protocol.model_copy(update={"test": {"scores": "as then"}})
     older = dataclasses.replace(release, protocol=protocol)
     assert audited(older, opened(network(8))).details["announced_in_protocol"] is False
-    assert held_out_test.ANNOUNCED in release.protocol.test
+    assert CONTROL_KEYS in release.protocol.test

@@ -12,7 +12,7 @@ from audit_world import make_world
 from radiotracer.errors import DataError
 from radiotracer.files import write_text
 from radiotracer.provenance import Key
-from radiotracer.provenance.evidence import as_asked, conclude
+from radiotracer.provenance.evidence import Asked, conclude
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE, POWER_FILE, Power, known_positive
 from radiotracer.provenance.release import Release
@@ -21,7 +21,7 @@ from radiotracer.provenance.trial import smallest_share
 
 def power(log10_p: float) -> Power:
     return Power(
-        training={"model": "resnet18", "augment": "crops", "epochs": 7},
+        training={"architecture": "resnet18", "augment": "crops", "epochs": 7},
         share=0.01,
         alpha=0.01,
         log10_p={"scores": log10_p},
@@ -94,8 +94,8 @@ def test_what_follows(tmp_path: Path, log10_p: float, passed: bool, verdict: str
         Release.read(world.marked),
         Key.read(world.key),
         adjusted=log10_p,
-        looks=(),
-        suspect=as_asked("it", {"kind": "test"}, 3, "0" * 64),
+        audits=(),
+        suspect=Asked(name="it", identity={"kind": "test"}, queries=3, log_sha256="0" * 64),
         references=(),
         held_out=None,
         created="2020-01-01T00:00:00+00:00",

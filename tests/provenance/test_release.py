@@ -23,7 +23,7 @@ from radiotracer.data import open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key
-from radiotracer.provenance.release import Planted, Release
+from radiotracer.provenance.release import Release
 
 DESIGNS = ("twins", "carriers", "tags")
 
@@ -55,11 +55,11 @@ def test_read_as_it_was_written(
     releases: dict[str, Release], folders: dict[str, Path], design: str
 ) -> None:
     made, found = releases[design], Release.read(folders[design])
-    made.require_committed(KEY)
-    found.require_committed(KEY)
+    made.opened(KEY)
+    found.opened(KEY)
     assert found.protocol == made.protocol and found.commitment == made.commitment
     assert found.published.class_names == made.published.class_names
-    for name in ("images", "labels", "ids"):
+    for name in ("content", "labels", "ids"):
         np.testing.assert_array_equal(getattr(found.published, name), getattr(made.published, name))
     for name in ("rows", "originals", "digests", "ids", "labels"):
         one, two = getattr(found, name), getattr(made, name)
@@ -72,9 +72,10 @@ def test_read_as_it_was_written(
         for name in two:
             np.testing.assert_array_equal(one[name], two[name])
             assert one[name].dtype == two[name].dtype
-    assert (found.extractor is None) == (design != "carriers")
-    for name, value in (made.extractor or {}).items():
-        assert found.extractor is not None and torch.equal(found.extractor[name], value)
+    weights = found.planted.extractor
+    assert (weights is None) == (design != "carriers")
+    for name, value in (made.planted.extractor or {}).items():
+        assert weights is not None and torch.equal(weights[name], value)
 
 
 def test_what_is_published(releases: dict[str, Release], folders: dict[str, Path]) -> None:
@@ -129,11 +130,12 @@ def other(array: np.ndarray) -> np.ndarray:
     return changed
 
 
+def with_planted(release: Release, **changed: Any) -> Release:
+    return dataclasses.replace(release, planted=dataclasses.replace(release.planted, **changed))
+
+
 def with_arrays(release: Release, **arrays: np.ndarray) -> Release:
-    planted = release.planted
-    return dataclasses.replace(
-        release, planted=Planted(planted.content, planted.columns, {**planted.arrays, **arrays})
-    )
+    return with_planted(release, arrays={**release.planted.arrays, **arrays})
 
 
 def with_published(release: Release, **changed: Any) -> Release:
@@ -145,10 +147,11 @@ def with_protocol(release: Release, **changed: Any) -> Release:
 
 
 def with_weights(release: Release) -> Release:
-    assert release.extractor is not None
-    name, value = next(iter(release.extractor.items()))
+    weights = release.planted.extractor
+    assert weights is not None
+    name, value = next(iter(weights.items()))
     nudged = torch.from_numpy(other(value.numpy()))
-    return dataclasses.replace(release, extractor={**release.extractor, name: nudged})
+    return with_planted(release, extractor={**weights, name: nudged})
 
 
 EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
@@ -166,25 +169,31 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     "a twin": (
         "twins",
         lambda r: with_arrays(r, twins=other(r.planted.arrays["twins"])),
-        "got another root/twins;",
+        "got another root/planted/twins;",
     ),
     "a reference": (
         "twins",
         lambda r: with_arrays(r, reference=other(r.planted.arrays["reference"])),
-        "got another root/reference;",
+        "got another root/planted/reference;",
     ),
     "the type of a reference": (
         "twins",
         lambda r: with_arrays(r, reference=r.planted.arrays["reference"].view(np.int64)),
-        "got another root/reference;",
+        "got another root/planted/reference;",
     ),
-    "one array more": ("twins", lambda r: with_arrays(r, more=np.zeros(3)), "root/more"),
+    "one array more": ("twins", lambda r: with_arrays(r, more=np.zeros(3)), "root/planted/more"),
     # Which image is which decides its coin.
     "the order of the rows": (
         "twins",
         lambda r: dataclasses.replace(r, rows=r.rows[::-1].copy()),
         "got another root/rows;",
     ),
+    "the kind of example": (
+        "twins",
+        lambda r: with_protocol(r, modality="texts"),
+        "got another protocol;",
+    ),
+    "the shape": ("twins", lambda r: with_protocol(r, shape={}), "got another protocol;"),
     "the level": ("twins", lambda r: with_protocol(r, alpha=0.02), "got another protocol;"),
     "the test": ("twins", lambda r: with_protocol(r, test={}), "got another protocol;"),
     "the classes": (
@@ -195,7 +204,7 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     "a weight": ("carriers", with_weights, "got another extractor;"),
     "no weights": (
         "carriers",
-        lambda r: dataclasses.replace(r, extractor=None),
+        lambda r: with_planted(r, extractor=None),
         "got another extractor;",
     ),
     "two things": (
@@ -211,13 +220,13 @@ def test_nothing_edited_passes(releases: dict[str, Release], edit: str) -> None:
     design, change, text = EDITS[edit]
     edited = change(releases[design])
     with pytest.raises(InputError, match=text) as caught:
-        edited.require_committed(KEY)
+        edited.opened(KEY)
     assert "\n" not in str(caught.value)
 
 
 def test_another_key(releases: dict[str, Release]) -> None:
     with pytest.raises(InputError, match="got another key;"):
-        releases["twins"].require_committed(Key(bytes(32)))
+        releases["twins"].opened(Key(bytes(32)))
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
@@ -225,11 +234,11 @@ def test_an_edited_image_is_named(releases: dict[str, Release], count: int) -> N
     release = releases["carriers"]
     images = release.published.content.copy()
     images[5 : 5 + count, 0, 0] ^= 1
-    edited = with_published(release, images=images)
+    edited = with_published(release, content=images)
     with pytest.raises(InputError) as caught:
-        edited.require_committed(KEY)
+        edited.opened(KEY)
     text = str(caught.value)
-    assert f"got {count} that were edited since: träin/00005 " in text
+    assert f"got {count} image{'s' * (count > 1)} edited since: träin/00005 " in text
     named = [f"träin/{row:05d} ({edited.published.digests[row][:12]})" for row in range(5, 9)]
     assert [each in text for each in named] == [row < min(count, 3) for row in range(4)]
     assert (" and more;" in text) == (count > 3)
@@ -265,8 +274,8 @@ class Spoiled:
 @pytest.mark.parametrize(
     ("what", "text"),
     [
-        ("image", r"1 that were edited since: träin/00007"),
-        ("array", "another root/twins"),
+        ("image", r"1 image edited since: träin/00007"),
+        ("array", "another root/planted/twins"),
         ("rows", "another root/rows"),
         ("protocol", "another protocol"),
     ],
@@ -274,7 +283,7 @@ class Spoiled:
 def test_edited_files(twins: Path, what: str, text: str) -> None:
     getattr(Spoiled, what)(twins)
     with pytest.raises(InputError, match=text):
-        Release.read(twins).require_committed(KEY)
+        Release.read(twins).opened(KEY)
 
 
 def test_another_commitment_beside_the_published_data(
@@ -289,9 +298,9 @@ def test_tied_and_strided_weights_are_sealed_as_they_are(tmp_path: Path) -> None
     first, second = nn.Linear(8, 8), nn.Linear(8, 8)
     second.weight = first.weight
     weights = {"a": first.weight, "b": second.weight, "c": torch.arange(6.0).view(2, 3).T}
-    release = dataclasses.replace(by_carriers(network(3)), extractor=weights)
+    release = with_planted(by_carriers(network(3)), extractor=weights)
     release.write(tmp_path)
-    found = Release.read(tmp_path).extractor
+    found = Release.read(tmp_path).planted.extractor
     assert found is not None and found.keys() == weights.keys()
     assert all(torch.equal(found[name], value) for name, value in weights.items())
 

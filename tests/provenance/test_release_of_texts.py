@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from radiotracer.data import TEXTS, Dataset
+from radiotracer.data import TEXTS, Dataset, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.data.saved import open_saved
 from radiotracer.errors import DataError, InputError
@@ -86,12 +86,18 @@ def test_an_edited_text_is_named_by_its_digest(folder: Path) -> None:
     table = pq.read_table(path)
     texts = table["text"].to_pylist()
     texts[7] += "."
-    pq.write_table(table.set_column(1, "text", pa.array(texts)), path)
+    at = table.column_names.index("text")
+    pq.write_table(table.set_column(at, "text", pa.array(texts)), path)
+    with pytest.raises(DataError, match="edited after it was written"):
+        Release.read(folder)
+    published = by_canaries(repeats=3).published
+    edited = dataclasses.replace(published, content=tuple(texts))
+    save_examples(edited, folder / "release")  # whoever edits may make it look as if nobody had
     with pytest.raises(InputError) as caught:
         Release.read(folder).opened(KEY)
     digest = hashlib.sha256(texts[7].encode()).hexdigest()
     assert str(caught.value) == (
-        "expected the published texts as they were marked; got 1 that were edited since: "
+        "expected the published texts as they were marked; got 1 text edited since: "
         f"brief/ä0007 ({digest[:12]}); restore the release folder; audit what was published"
     )
 

@@ -174,7 +174,7 @@ def test_reference_networks() -> None:
 
 
 def test_a_reference_network_that_is_none(folder: Path) -> None:
-    assert "expected a reference network (resnet18," in refusal(
+    assert "expected a reference network (bag-of-words," in refusal(
         lambda: opened("it.safetensors", architecture="resnet99")
     )
 

@@ -118,10 +118,10 @@ def test_too_few_tags_say_nothing(tags: int, alpha: float, few: bool) -> None:
     """Two tags of four classes cannot show less than 1 in 16."""
     release = by_tags(tags=tags)
     found = audit_tags(release, KEY, naming(release, KEY, tags), "labels", controls=20)
-    because = why_inconclusive(found, "tags", alpha)
+    because = why_inconclusive(found, alpha)
     assert (because is not None) == few
     if because:
-        assert "cannot show less than 10^-1.20 with so few tags, and the level is 0.05" in because
+        assert "stands on 2 tags of 4 classes, which cannot show less than 10^-1.20, and" in because
 
 
 def test_access_that_the_suspect_does_not_give(release: Release) -> None:

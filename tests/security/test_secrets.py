@@ -58,8 +58,8 @@ def test_from_a_key_to_a_verdict_the_key_shows_nowhere(
             ["key", "show", "my.key", "--json"],
             ["mark", str(tiny.data), "--key", "my.key", "--extractor", str(tiny.folder),
              "--out", "marked", *MARK],
-            ["key", "commit", "marked", "--key", "my.key"],
-            ["key", "commit", "marked", "--key", "my.key", "--json"],
+            ["key", "check", "marked", "--key", "my.key"],
+            ["key", "check", "marked", "--key", "my.key", "--json"],
             ["audit", str(tiny.folder), *files, "--out", "audit"],
             ["verify", "audit", *files],
             ["verify", "audit", *files, "--json"],
@@ -67,7 +67,7 @@ def test_from_a_key_to_a_verdict_the_key_shows_nowhere(
         2: [
             ["key", "new", "my.key"],
             ["key", "show", "spoiled.key"],
-            ["key", "commit", "marked", "--key", "spoiled.key"],
+            ["key", "check", "marked", "--key", "spoiled.key"],
             ["audit", str(tiny.folder), "--key", "other.key", "--marked", "marked", "--out", "x"],
             ["verify", "audit", "--key", "other.key", "--marked", "marked"],
         ],
@@ -89,7 +89,7 @@ def test_from_a_key_to_a_verdict_the_key_shows_nowhere(
     ]
     keys = {"my.key", "other.key", "spoiled.key"}
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in keys]
-    assert {path.name for path in written} >= {"evidence.json", "report.html", "looks.jsonl"}
+    assert {path.name for path in written} >= {"evidence.json", "report.html", "audits.jsonl"}
     assert "key" in said.out
     for secret in (key.secret, key.derive("twin/published"), Key.read(Path("other.key")).secret):
         for text in shown:

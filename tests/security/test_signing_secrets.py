@@ -44,7 +44,7 @@ def test_from_a_key_to_a_signature_the_key_shows_nowhere(
         ["sign", "scan", "--key", "bad.key", "--overwrite"],
         ["sign", "scan", "--key", "my.key", "--overwrite"],
         ["sign", ".", "--key", "sign.key"],
-        ["key", "commit", "scan", "--key", "sign.key"],
+        ["key", "check", "scan", "--key", "sign.key"],
         # The secret in place of the public key, by mistake.
         ["verify-signature", "scan", "--signed-by", key.secret.hex()],
         ["verify-signature", "scan", "--signed-by", key.secret.hex() + "0"],

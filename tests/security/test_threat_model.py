@@ -20,7 +20,7 @@ from radiotracer.provenance.audit import audit
 from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.ledger import LOOKS, read_looks
+from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.models.protocol import Suspect
 from radiotracer.provenance.release import Release
@@ -100,7 +100,7 @@ def test_a_forged_key_does_not_open_a_commitment(made: Path) -> None:
     nearly = bytes([*KEY.secret[:-1], KEY.secret[-1] ^ 1])
     for key in (Key(nearly), *(Key.new() for _ in range(20))):
         with pytest.raises(InputError, match="got another key;"):
-            release.require_committed(key)
+            release.opened(key)
 
 
 def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
@@ -117,10 +117,10 @@ def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
     ]
     chosen = keys[int(np.argmin([each.log10_p for each in found]))]
     with pytest.raises(InputError, match="got another key;"):
-        release.require_committed(chosen)
+        release.opened(chosen)
     forged = by_another_key(release, chosen)
     # Nothing inside of the folder tells: the digest that others witnessed before does.
-    forged.require_committed(chosen)
+    forged.opened(chosen)
     assert audit(forged, chosen, suspect).log10_p < np.log10(release.protocol.alpha)
     assert forged.commitment.digest != release.commitment.digest
     folder = written(forged, tmp_path / "forged")
@@ -129,7 +129,7 @@ def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
         Release.read(folder)
     shutil.copyfile(made / "marked/commitment.json", folder / "commitment.json")
     with pytest.raises(InputError, match="got another key;"):
-        Release.read(folder).require_committed(chosen)
+        Release.read(folder).opened(chosen)
 
 
 # The marked folder.
@@ -146,7 +146,7 @@ def test_a_part_of_another_marked_folder(files: Path, part: str) -> None:
     else:
         shutil.copyfile(other / part, target)
     with pytest.raises(RadiotracerError):
-        Release.read(files / "marked").require_committed(KEY)
+        Release.read(files / "marked").opened(KEY)
 
 
 def test_evidence_of_another_release(files: Path) -> None:
@@ -172,7 +172,7 @@ def test_an_auditor_who_frames_is_caught_when_the_suspect_is_asked(files: Path) 
     """Answers of one model under the name of another: the records alone are all in order."""
     release = Release.read(files / "marked")
     shutil.rmtree(files / "audit")
-    (files / "marked" / LOOKS).unlink()
+    (files / "marked" / AUDITS).unlink()
     done = conduct(files / "marked", release, KEY, guilty(release, INNOCENT), files / "audit")
     assert done.evidence.verdict == "trained-on-marked-data"
     assert failed(files) == []
@@ -200,7 +200,7 @@ CHANGES: dict[str, Any] = {
     "commitment": "00" * 32,
     "key": "00000000",
     "protocol": {},
-    "looks": [],
+    "audits": [],
     "alternatives": [],
 }  # fmt: skip
 NO_EVIDENCE = {"schema_version": 2, "commitment_verified": False, "access": "guesses"}
@@ -278,24 +278,24 @@ def test_edited_answers_do_not_hold(files: Path) -> None:
 
 
 def test_a_look_taken_out_afterwards_is_noticed(files: Path) -> None:
-    """Evidence quotes all looks before it, so it does not fit a ledger that lacks one of them."""
+    """Evidence quotes all audits before it, so it does not fit a ledger that lacks one of them."""
     release = Release.read(files / "marked")
     conduct(files / "marked", release, KEY, innocent(release), files / "second")
-    first, second = (files / "marked" / LOOKS).read_text().splitlines(keepends=True)
+    first, second = (files / "marked" / AUDITS).read_text().splitlines(keepends=True)
     assert failed(files) == []
     evidence = Evidence.read(files / "second")
-    (files / "marked" / LOOKS).write_text(second)
-    assert "looks" in failed(files)
+    (files / "marked" / AUDITS).write_text(second)
+    assert "audits" in failed(files)
     shutil.rmtree(files / "audit")
     shutil.move(files / "second", files / "audit")
-    assert failed(files, evidence) == ["looks"]
-    (files / "marked" / LOOKS).write_text(first)
-    assert failed(files, evidence) == ["looks"]
+    assert failed(files, evidence) == ["audits"]
+    (files / "marked" / AUDITS).write_text(first)
+    assert failed(files, evidence) == ["audits"]
 
 
 def test_every_suspect_makes_the_next_p_value_larger(files: Path) -> None:
     release = Release.read(files / "marked")
-    (files / "marked" / LOOKS).unlink()
+    (files / "marked" / AUDITS).unlink()
     for seed in range(3):
         other = network_suspect(fitted(release.published, seed, 0), "x", INNOCENT | {
             "sha256": f"{seed:064d}"
@@ -306,12 +306,12 @@ def test_every_suspect_makes_the_next_p_value_larger(files: Path) -> None:
 
 
 def test_a_look_in_a_copy_of_the_folder_is_not_noticed(files: Path) -> None:
-    """Holm counts the looks that were written down. Who hides a folder hides its looks."""
+    """Holm counts the audits that were written down. Who hides a folder hides its audits."""
     release = Release.read(files / "marked")
-    (files / "marked" / LOOKS).unlink()
+    (files / "marked" / AUDITS).unlink()
     shutil.copytree(files / "marked", files / "hidden")
     conduct(files / "hidden", release, KEY, innocent(release), files / "unseen")
     shutil.rmtree(files / "audit")
     conduct(files / "marked", release, KEY, guilty(release), files / "audit")
-    assert len(read_looks(files / "marked").looks) == 1
+    assert len(read_ledger(files / "marked").audits) == 1
     assert failed(files) == []

@@ -70,7 +70,7 @@ def known_positive(marked: Path, access: Access) -> Control | None:
         return None
     found = power.log10_p[access]
     training = ", ".join(
-        str(power.training[name]) for name in ("model", "augment") if name in power.training
+        str(power.training[name]) for name in ("architecture", "augment") if name in power.training
     )
     return Control(
         name=KNOWN_POSITIVE,

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from radiotracer.errors import InputError
 from radiotracer.provenance.design import Change, Design, Inputs, Progress
 from radiotracer.provenance.designs import DESIGNS
-from radiotracer.provenance.designs._carriers.settings import CarrierConfig
+from radiotracer.provenance.designs._carriers.settings import CONTROL_KEYS, CarrierConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from radiotracer.provenance.models import Access, Suspect
     from radiotracer.provenance.release import Opened, Planted, Release
 
-__all__ = ["CONTROL_KEYS", "CarrierConfig", "Carriers"]
-
-CONTROL_KEYS = "scores, control keys"
-"""The name of the test with control keys in a protocol."""
+__all__ = ["CarrierConfig", "Carriers"]
 
 
 class Carriers(Design[CarrierConfig]):

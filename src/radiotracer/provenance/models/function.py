@@ -73,7 +73,7 @@ def function_suspect(
         return checked(raw, outputs=outputs, n=n, classes=classes, who=who, noun=modality.noun)
 
     identity = {"kind": "python", "function": called, "outputs": outputs}
-    source = inspect.getsourcefile(found) if inspect.isroutine(found) else None
+    source = inspect.getsourcefile(found) if inspect.isfunction(found) else None
     if source and Path(source).is_file():
         identity |= {"path": source, "sha256": sha256_file(Path(source))}
     return Answering(ask, who, identity, classes, outputs, modality, batch, costly=True)

@@ -20,6 +20,7 @@ from radiotracer.provenance.designs._carriers.held_out_marks import (
     make_questions,
 )
 from radiotracer.provenance.designs._carriers.marking import features_of
+from radiotracer.provenance.designs._carriers.settings import CONTROL_KEYS
 from radiotracer.provenance.designs._carriers.testing import Build, extractor_of, require_shape
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.kept import Kept
@@ -31,9 +32,6 @@ from radiotracer.provenance.release import Release
 from radiotracer.stats import fisher
 
 Reals = NDArray[np.float64]
-
-ANNOUNCED = "scores, control keys"
-"""The name of this test in a protocol."""
 
 _NULL = (
     "bound: the key's carrier of a class and those of {} control keys were drawn alike, and which "
@@ -171,7 +169,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
             "unmarked_classes": int((~is_marked).sum()),
             "images": len(asked.originals),
             "marking_steps": steps,
-            "announced_in_protocol": ANNOUNCED in release.protocol.test,
+            "announced_in_protocol": CONTROL_KEYS in release.protocol.test,
             "log_odds_by_key": float(own[:, 0].mean()),
             "log_odds_by_control_keys": float(own[:, 1:].mean()),
             "smallest_log10_p_possible": least(int(is_marked.sum()), keys),

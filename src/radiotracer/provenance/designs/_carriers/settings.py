@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Augmentation = Literal["none", "shift", "shift-flip", "resized-crop"]
 """Ways to vary an image; `augment.augmenter` says what each one does."""
 
+CONTROL_KEYS = "scores, control keys"
+"""The name of the test with control keys in a protocol."""
+
 
 class CarrierConfig(BaseModel):
     """How images are marked.
