@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from radiotracer.provenance import Key
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.designs._twins.testing import WEIGHTING, beyond, preferences
+from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.preferences import WEIGHTING, beyond
 from radiotracer.provenance.release import Release
 from radiotracer.stats import signflip
 

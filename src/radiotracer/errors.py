@@ -9,6 +9,7 @@
         └── WorkerError       worker processes that die again and again
 
 A message is one line with three parts, in this order: what was expected, what came, what to do.
+It names arguments as ``seed=``; the command line shows its own options in their place.
 Anything else that escapes is a bug of ours (exit status 3).
 """
 
@@ -25,9 +26,9 @@ class InputError(RadiotracerError):
     """What the caller gave cannot be used.
 
     Args:
-        expected: What would have been right, e.g. ``"a fraction in (0, 1)"``.
+        expected: What would have been right, e.g. ``"share= in (0, 1)"``.
         came: What was found instead, e.g. ``"1.5"``.
-        do: What the reader should do next, e.g. ``"pass --fraction 0.1"``.
+        do: What the reader should do next, e.g. ``"pass share=0.1"``.
     """
 
     def __init__(self, *, expected: str, came: str, do: str) -> None:

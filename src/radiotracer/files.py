@@ -108,7 +108,8 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         )
         try:
             temporary.chmod(0o755)
-            yield temporary
+            with _named_after(path, temporary):
+                yield temporary
             old = temporary.with_suffix(".old")
             if path.exists():
                 path.rename(old)
@@ -121,6 +122,16 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named_after(path: Path, temporary: Path) -> Iterator[None]:
+    """Refusals within the temporary folder name the one that it was to become."""
+    try:
+        yield
+    except StorageError as error:
+        named = error.expected.replace(str(temporary), str(path))
+        raise StorageError(expected=named, came=error.came, do=error.do) from error
 
 
 def remove_partial(path: Path) -> None:
@@ -141,13 +152,13 @@ def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> N
         raise InputError(
             expected=f"a folder to make {path.name} in",
             came=f"the file {file}",
-            do="choose another --out",
+            do="choose another out=",
         )
     if not path.exists():
         return
     if not path.is_dir():
         raise InputError(
-            expected="a folder to write to", came=f"the file {path}", do="choose another --out"
+            expected="a folder to write to", came=f"the file {path}", do="choose another out="
         )
     if not any(path.iterdir()):
         return
@@ -155,11 +166,11 @@ def require_new_folder(path: Path, *, marker: str, overwrite: bool = False) -> N
         raise InputError(
             expected=f"a new folder, or one that holds {marker}",
             came=f"{path}, which holds other things",
-            do="choose another --out",
+            do="choose another out=",
         )
     if not overwrite:
         raise InputError(
             expected="a new folder",
             came=f"{path}, which already holds {marker}",
-            do="choose another --out, or pass --overwrite to replace it",
+            do="choose another out=, or pass overwrite=True to replace it",
         )

@@ -11,10 +11,12 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from radiotracer.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -144,8 +146,11 @@ class Registry(Mapping[str, T], Generic[T]):
             self._state = "new"
             raise
         self._state = "loaded"
-        for entry in entry_points(group=self.group) if self.group else ():
-            self._add(entry)
+        if self.group:
+            from importlib.metadata import entry_points  # slow to import
+
+            for entry in entry_points(group=self.group):
+                self._add(entry)
 
     def _add(self, entry: EntryPoint) -> None:
         """Register what an entry point names; another package's fault is kept, not raised."""

@@ -25,7 +25,7 @@ def marked(tiny: World) -> Path:
     release: Release = mark(
         tiny.tampered, np.arange(10), KEY, [tiny.model], TwinConfig(steps=1, batch_size=5)
     )
-    Path("marked").mkdir()
+
     release.write(Path("marked"))
     KEY.write(Path("my.key"))
     return Path("marked")

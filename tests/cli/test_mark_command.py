@@ -90,7 +90,8 @@ def test_the_same_again_is_the_same(cli: Any, tiny: World) -> None:
     assert first["key"] == KEY.fingerprint and first["marked"] == len(Release.read(Path("out")).ids)
     assert first["smallest_log10_p"] == -first["marked"] * math.log10(2)
     assert set(first) == {
-        "design", "modality", "marked", "examples", "share", "psnr", "psnr_lowest", "max_difference",
+        "design", "modality", "marked", "examples", "share",
+        "psnr", "psnr_lowest", "max_difference",
         "alpha", "smallest_log10_p", "commitment", "key", "out",
     }  # fmt: skip
 

@@ -43,7 +43,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = noise(root / "noise.npz")
     config = TagConfig(tags=TAGS, steps=2)
     release = mark(data, np.arange(30), KEY, [fitted(data, seed=0, steps=1)], config)
-    (root / "marked").mkdir()
     release.write(root / "marked")
     KEY.write(root / "my.key")
     return root

@@ -191,13 +191,13 @@ def test_from_a_letter_to_a_page(
     for page in (
         evidence._repr_html_(),
         Path("audit/report.html").read_text(),
-        card(Path("audit")),
+        card("audit"),
     ):
         text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
         assert "images" not in text.replace("images and nothing", "")
         assert "answers.parquet" not in text
     assert "queries.jsonl, SHA-256" in evidence._repr_html_()
-    assert f"{evidence.suspect.queries} texts" in card(Path("audit"))
+    assert f"{evidence.suspect.queries} texts" in card("audit")
     assert run(["verify", "audit", "--key", "k", "--marked", "m"]) == 0
     assert "Everything holds" in capsys.readouterr().out
     assert run(["key", "check", "m", "--key", "k", "--json"]) == 0

@@ -321,5 +321,5 @@ def test_the_design_says_how_the_share_is_taken() -> None:
         choose_by_design(data, 1.5, "random", KEY)
     with pytest.raises(InputError, match="that can mark images; got canaries, which marks texts"):
         choose_by_design(data, 0.2, "random", KEY, design="canaries")
-    with pytest.raises(InputError, match=r"a design \(.*twins\); got 'spots'"):
+    with pytest.raises(InputError, match=r"a design \(.*\); got 'spots'"):
         choose_by_design(data, 0.2, "random", KEY, design="spots")

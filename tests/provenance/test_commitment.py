@@ -24,7 +24,7 @@ from radiotracer.provenance.commitment import (
 from radiotracer.provenance.merkle import merkle_root
 
 KEY = Key(bytes(range(32)))
-PROTOCOL: dict[str, Any] = {"test": "signed ranks", "level": 0.01, "audits": [1, {"layer": "fc"}]}
+PROTOCOL: dict[str, Any] = {"test": "signed ranks", "level": 0.01, "looks": [1, {"layer": "fc"}]}
 EXTRACTOR = "ab" * 32
 ROOTS = {"published": merkle_root(["11" * 32]), "sealed": merkle_root(["22" * 32])}
 MADE = commit(KEY, PROTOCOL, EXTRACTOR, ROOTS)
@@ -51,7 +51,7 @@ def test_golden_value() -> None:
 def test_what_it_is_made_of() -> None:
     assert list(MADE.parts) == ["key", "protocol", "extractor", "root/published", "root/sealed"]
     salt = KEY.derive("commitment/salt/protocol")
-    content = b'{"level":0.01,"audits":[1,{"layer":"fc"}],"test":"signed ranks"}'
+    content = b'{"level":0.01,"looks":[1,{"layer":"fc"}],"test":"signed ranks"}'
     assert MADE.parts["protocol"] == hashlib.sha256(salt + content).hexdigest()
     salt = KEY.derive("commitment/salt/root/sealed")
     content = bytes.fromhex(ROOTS["sealed"])

@@ -28,7 +28,9 @@ def test_the_protocol_says_it_all() -> None:
     assert protocol.settings == {"radius": 4, "psnr": None, "steps": 1, "batch_size": 100}
     assert (protocol.examples, protocol.marked, protocol.share) == (60, 3, 0.05)
     assert protocol.marked_classes == (1,) and protocol.class_names == tuple("abcd")
-    assert protocol.modality == "images" and protocol.shape == dict(channels=1, height=6, width=6)
+    assert protocol.modality == "images" and protocol.shape == {
+        "channels": 1, "height": 6, "width": 6
+    }  # fmt: skip
     assert protocol.alpha == 0.05
     assert protocol.source_digest == data.digest and protocol.extractor is None
     np.testing.assert_array_equal(data.content, examples().content)

@@ -364,7 +364,7 @@ def test_what_will_not_do(extractor: nn.Module, release: Release) -> None:
     few = np.repeat([0, 1, 2, 3], [40, 20, 4, 16])
     narrow = answering(lambda images: noisy(images)[:, :3])
     for suspect, more, error, text in (
-        (told, {"keys": 18}, InputError, "at least 19 control keys; got --control-keys 18"),
+        (told, {"keys": 18}, InputError, "at least 19 control keys; got control_keys=18"),
         (told, {"labels": few}, DataError, "5 held-out images of every marked class; got 4 of 'c'"),
         (told, {"labels": HELD_OUT.labels[:9]}, DataError, "80 labels from 0 to 3 of the held-out"),
         (told, {"labels": HELD_OUT.labels + 1}, DataError, "or others"),

@@ -171,4 +171,4 @@ def test_nothing_kept_changes_nothing(tmp_path: Path) -> None:
     chosen = examples().take(ROWS)
     plain = plant_twins(chosen, KEY, [Counting()], CONFIG)
     kept = plant_twins(chosen, KEY, [Counting()], CONFIG, kept=held(tmp_path / "kept"))
-    np.testing.assert_array_equal(plain.images, kept.images)
+    np.testing.assert_array_equal(plain.content, kept.content)

@@ -261,7 +261,7 @@ def test_networks_that_will_not_do(models: list[nn.Module], error: type, text: s
 def test_a_share_of_all_is_a_larger_one_of_some(share: float) -> None:
     data = examples(400)
     assert share_taught(data, [1, 3], share) == pytest.approx(2 * share)
-    with pytest.raises(InputError, match=r"--fraction below 0\.5: .* got 0\.5; mark fewer"):
+    with pytest.raises(InputError, match=r"share= below 0\.5: .* got share=0\.5; mark fewer"):
         share_taught(data, [1, 3], 0.5)
 
 

@@ -21,15 +21,11 @@ from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.provenance import Key
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.designs._twins.marking import (
-    _most_worth,
-    log_odds,
-    plant_twins,
-    preference,
-)
+from radiotracer.provenance.designs._twins.marking import _most_worth, plant_twins
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.kept import Kept
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
+from radiotracer.provenance.preferences import log_odds, preference
 from radiotracer.scale import FolderLedger
 
 CONFIG = TwinConfig(radius=6, steps=5, batch_size=32)

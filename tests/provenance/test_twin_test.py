@@ -15,9 +15,10 @@ from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.provenance.coins import published_twins
 from radiotracer.provenance.controls import control_keys
-from radiotracer.provenance.designs._twins.testing import audit_twins, beyond, spread
+from radiotracer.provenance.designs._twins.testing import audit_twins, spread
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.models import Suspect
+from radiotracer.provenance.preferences import beyond
 from radiotracer.provenance.release import Release
 from radiotracer.stats import signflip, uniformity
 

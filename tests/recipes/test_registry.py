@@ -150,7 +150,7 @@ def test_entry_points_and_broken_ones(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("lost", "no_such_module:RECIPE", "radiotracer.recipes"),
         EntryPoint("random-flip", "test_registry:TOY", "radiotracer.recipes"),
     ]
-    monkeypatch.setattr("radiotracer.registry.entry_points", lambda group: found)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found)
     recipes: Registry[Recipe] = Registry("recipe", home="radiotracer.recipes", group="x")
     recipes.register(RECIPES["random-flip"])
     assert recipes["toy-swap"] is TOY

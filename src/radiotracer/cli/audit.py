@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out, progress
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
@@ -32,6 +33,7 @@ STATUS = {"trained-on-marked-data": 1, "no-evidence": 0, "inconclusive": 4}
 """The exit status of each verdict."""
 
 
+@command("audit")
 def audit(
     suspect: SuspectModel,
     /,

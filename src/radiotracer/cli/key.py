@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.key_files import exposure, is_signing_key_file
@@ -31,6 +32,7 @@ def read_signing_key(path: Path) -> SigningKey:
 NewFile = Annotated[Path, Parameter(help="The file to make; no key is ever replaced.")]
 
 
+@command("key new")
 def new(
     path: NewFile,
     /,
@@ -56,6 +58,7 @@ def new(
     return 0
 
 
+@command("key new-signing")
 def new_signing(
     path: NewFile,
     /,
@@ -82,6 +85,7 @@ def new_signing(
     return 0
 
 
+@command("key show")
 def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Json = False) -> int:
     """Show a key's fingerprint, or a signing key's public key; never the secret.
 
@@ -105,6 +109,7 @@ def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Jso
     return 0
 
 
+@command("key check")
 def check(
     marked: Marked,
     /,

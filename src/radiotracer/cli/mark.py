@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out, progress, tell_left_out
 from radiotracer.cli.design_options import design_options, settings_from
 from radiotracer.cli.executing import kept_units
@@ -29,6 +30,7 @@ PolicyName = Literal["hardest", "random", "self-influence"]
 # As in `radiotracer.provenance.choosing`, which a command's help is not to import.
 
 
+@command("mark")
 def mark(
     data: Data,
     /,

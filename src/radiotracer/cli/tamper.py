@@ -11,7 +11,17 @@ from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out
-from radiotracer.cli.options import Data, Factory, ImageSize, Json, Out, Overwrite, Seed
+from radiotracer.cli.options import (
+    Data,
+    Factory,
+    ImageSize,
+    Json,
+    LabelColumn,
+    Out,
+    Overwrite,
+    Seed,
+    TextColumn,
+)
 from radiotracer.errors import InputError
 from radiotracer.recipes import RECIPES, Option, Recipe
 
@@ -29,6 +39,8 @@ def tamper(
     seed: Seed = 0,
     factory: Factory = None,
     image_size: ImageSize = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
     overwrite: Overwrite = False,
     json: Json = False,
     **options: Any,
@@ -54,7 +66,13 @@ def tamper(
     from radiotracer.files import atomic_folder
     from radiotracer.recipes import MANIFEST_FILE, Crafted
 
-    examples = open_data(data, image_size=image_size, report=err.print)
+    examples = open_data(
+        data,
+        image_size=image_size,
+        text_column=text_column,
+        label_column=label_column,
+        report=err.print,
+    )
     chosen.require_modality(examples)
     arguments = {
         each.argument: _meant(each, given[each.name], examples, factory)
@@ -161,6 +179,10 @@ def _options() -> Iterator[inspect.Parameter]:
     takers: dict[str, list[str]] = {}
     options: dict[str, Option] = {}
     for name, recipe in list(RECIPES.items()):
+        if not isinstance(recipe, Recipe):
+            RECIPES.unregister(name)
+            RECIPES.failures[name] = f"it is a {type(recipe).__name__}, and no Recipe"
+            continue
         others = [each.name for each in recipe.options if options.get(each.name, each) != each]
         if others:
             RECIPES.unregister(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Json, KeyFile, Marked
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _SIGNATURE = "signature"
 
 
+@command("verify")
 def verify(
     evidence: Annotated[
         Path, Parameter(help="The folder that `radiotracer audit` wrote, or its evidence.json.")

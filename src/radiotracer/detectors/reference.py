@@ -29,9 +29,9 @@ NAMED = 5
 class Reference:
     """Training examples that are known to be clean, and that the network was trained on.
 
-    The network knows what it was trained on, so that the scores of other trusted examples (a test
-    split) are no measure. A random sample of the training examples that a person has looked at,
-    without those that were tampered with, is a measure.
+    The network knows what it was trained on, so that the scores of other validation examples (a
+    test split) are no measure. A random sample of the training examples that a person has looked
+    at, without those that were tampered with, is a measure.
 
     Args:
         rows: Into the training examples, int64, shape (m,), each once.

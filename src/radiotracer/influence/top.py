@@ -61,7 +61,7 @@ class Top:
         return Top(best.rows, best.scores, worst.rows, worst.scores)
 
 
-def top_k(blocks: Iterable[Tensor], k: int, largest: bool = True) -> Ranking:
+def strongest(blocks: Iterable[Tensor], k: int, largest: bool = True) -> Ranking:
     """The k rows with the largest scores in each column of a matrix that comes block by block.
 
     Equal scores are ranked by ascending row, wherever the blocks end.
@@ -129,9 +129,9 @@ def require_k(k: int, rows: int) -> None:
     """Raise `InputError` unless k of these rows can be ranked."""
     if not 1 <= k <= rows:
         raise InputError(
-            expected=f"k from 1 to the number of training examples, {rows}",
+            expected=f"top_k= from 1 to the number of training examples, {rows}",
             came=str(k),
-            do="pass another k",
+            do="pass, say, top_k=10",
         )
 
 
@@ -140,7 +140,7 @@ class _Best:
 
     def __init__(self, k: int, *, largest: bool) -> None:
         if k < 1:
-            raise InputError(expected="k of at least 1", came=str(k), do="pass another k")
+            raise InputError(expected="top_k= of at least 1", came=str(k), do="pass, say, top_k=10")
         self.k = k
         self.sign = 1 if largest else -1
         self.seen = 0

@@ -97,19 +97,19 @@ class Tracer:
         with torch.inference_mode(False):
             return formula(self._tracing(train), train, queries)
 
-    def top(self, train: Data, queries: Data, k: int, *, method: Method = "tracin-cp") -> Top:
-        """The k strongest proponents and opponents of each query, without a matrix of all scores.
+    def top(self, train: Data, queries: Data, top_k: int, *, method: Method = "tracin-cp") -> Top:
+        """The strongest proponents and opponents of each query, without a matrix of all scores.
 
         Args:
             train: n_train examples.
             queries: n_queries examples.
-            k: How many of each, at most n_train.
+            top_k: How many of each, at most n_train.
             method: As in `influence`.
         """
         formula = self._formula(None, method)
         require_alike(train, queries)
         with torch.inference_mode(False):
-            return top_pairs(self._tracing(train), train, queries, k, formula=formula)
+            return top_pairs(self._tracing(train), train, queries, top_k, formula=formula)
 
     def self_influence(self, train: Data) -> Tensor:
         """Influence of each example on itself: float64, shape (n_train,), never negative."""

@@ -143,7 +143,7 @@ def _require_uses(design: Design[Any], inputs: Inputs) -> None:
     names: tuple[Input, ...] = get_args(Input)
     for name in names:
         if given[name] and name not in design.uses:
-            others = [each for each, other in DESIGNS.items() if name in other.uses]
+            others = sorted(each for each, other in DESIGNS.items() if name in other.uses)
             raise InputError(
                 expected=f"{name}= with data marked by {' or '.join(others)} alone",
                 came=f"data marked by {design.name}",

@@ -152,7 +152,7 @@ def require_export_folder(out: Path, *, overwrite: bool) -> None:
     try:
         require_new_folder(out, marker=CHANGES, overwrite=overwrite)
     except InputError as error:
-        do = error.do.replace("--out", "folder for the export")
+        do = error.do.replace("another out=", "another folder for the export")
         raise InputError(expected=error.expected, came=error.came, do=do) from error
 
 

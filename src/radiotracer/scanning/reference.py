@@ -43,7 +43,7 @@ def read_reference(path: Path, ids: NDArray[np.str_]) -> Reference:
         raise DataError(
             expected=f"ids of training examples in {path}",
             came=f"{len(unknown):,} others, first {unknown[0]!a}",
-            do="take the ids from suspects.parquet or scores.parquet",
+            do="take the ids from ranking.parquet or scores.parquet",
         )
     twice = [name for name, count in Counter(named).items() if count > 1]
     if twice:

@@ -131,7 +131,7 @@ def sign(folder: Path, key: SigningKey, *, overwrite: bool = False) -> Signature
         raise InputError(
             expected="a folder without a signature",
             came=f"{folder / SIGNATURE_FILE}, which exists",
-            do="pass --overwrite to sign the folder as it is now",
+            do="pass overwrite=True to sign the folder as it is now",
         )
     files = digests(folder, but=NOT_SIGNED)
     made = Signature(
@@ -156,7 +156,7 @@ def require_signable(folder: Path) -> None:
         raise InputError(
             expected=f"a folder that radiotracer wrote, with one of {', '.join(MARKS)}",
             came=f"{folder}, which {'has none' if folder.is_dir() else 'is no folder'}",
-            do="pass the --out of a scan or an audit, say",
+            do="pass, say, the folder of a scan or an audit",
         )
     if (folder / "sealed").is_dir():
         raise InputError(

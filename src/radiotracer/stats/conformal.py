@@ -91,7 +91,7 @@ def q_values(p_values: ArrayLike, *, null_share: float = 1.0) -> NDArray[np.floa
     Args:
         p_values: Shape (n,), in [0, 1]; NaN where an example is not tested, and its q-value is.
         null_share: An estimate of the share of honest examples among the tested ones, such as
-            `honest_share`; 1 takes all for honest.
+            `clean_share`; 1 takes all for honest.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     tested = np.isfinite(p_values)
@@ -106,7 +106,7 @@ def flagged(q_values: ArrayLike, rate: float) -> NDArray[np.bool_]:
     return np.asarray(np.asarray(q_values, dtype=np.float64) <= rate * (1.0 + _ROUNDING))
 
 
-def honest_share(p_values: ArrayLike, smallest: ArrayLike) -> float:
+def clean_share(p_values: ArrayLike, smallest: ArrayLike) -> float:
     """Storey's estimate of the share of honest examples among the tested ones, above 0.
 
     ``(1 + #{p >= lambda}) / (n (1 - lambda))`` with lambda = 1/2, rounded down to a multiple of the

@@ -13,7 +13,7 @@ def _not_negative(seeds: tuple[int, ...]) -> tuple[int, ...]:
     for seed in seeds:
         if seed < 0:
             raise InputError(
-                expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0"
+                expected="seed= of at least 0", came=str(seed), do="pass, say, seed=0"
             )
     return seeds
 
