@@ -51,7 +51,7 @@ def test_wrong_labels_are_found_and_trusted_images_help(
     assert done.status == 1
     assert "400 training examples look tampered with" in done.out
     assert done.out.splitlines()[-1] == "next: radiotracer review checked/scan"
-    rows = pq.read_table("checked/scan/suspects.parquet").to_pylist()
+    rows = pq.read_table("checked/scan/ranking.parquet").to_pylist()
     assert {row["id"] for row in rows} >= wrong
     # 34 to 40 of the first 40 with the seeds 0 to 5; 4 by chance.
     assert sum(row["id"] in wrong for row in rows[:40]) >= 25
@@ -61,11 +61,11 @@ def test_wrong_labels_are_found_and_trusted_images_help(
 
     again = cli("check", folder, "--json")
     assert "epoch" not in again.err, "the training is done, and was not repeated"
-    assert json.loads(again.out)["flagged"] == sum(row["is_suspect"] for row in rows)
+    assert json.loads(again.out)["flagged"] == sum(row["is_flagged"] for row in rows)
     # What is written opens again by itself.
     assert cli("scan", "checked/run", "--out", "scanned").status == 1
-    scanned = pq.read_table("scanned/suspects.parquet")
-    assert scanned.equals(pq.read_table("checked/scan/suspects.parquet"))
+    scanned = pq.read_table("scanned/ranking.parquet")
+    assert scanned.equals(pq.read_table("checked/scan/ranking.parquet"))
 
     # Trusted images decide by contrast, and need no other training.
     digits = load_digits()

@@ -225,7 +225,7 @@ def test_other_data_are_refused(folder: Path, tiny: World) -> None:
         match(read_scan(folder), tiny.clean)
 
 
-@pytest.mark.parametrize("name", ["suspects.parquet", "scores.parquet", "summary.json"])
+@pytest.mark.parametrize("name", ["ranking.parquet", "scores.parquet", "summary.json"])
 def test_a_damaged_scan(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"{")
     with pytest.raises(InputError, match="damaged"):

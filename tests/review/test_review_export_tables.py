@@ -48,7 +48,7 @@ def test_train_scan_and_export(folder: bool, tmp_path: Path) -> None:
     train += ["--epochs", "1", "--batch-size", "8"]
     assert run([*train, "--out", out]) == 2
     assert run([*train, "--image-size", "10", "--out", out]) == 0
-    assert run(["scan", out, "--top", "3", "--out", str(found)]) == 1
+    assert run(["scan", out, "--top-k", "3", "--out", str(found)]) == 1
     scanned = read_scan(found)
     assert len(scanned) == (40 if folder else 60)
     examples = open_data(data, image_size=10)

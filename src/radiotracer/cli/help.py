@@ -34,17 +34,6 @@ EPILOGUE = (
 )
 
 COMMANDS = {
-    "scan": (
-        "Rank a recorded run's training examples by suspicion, and report the suspects.\n\n"
-        "Writes suspects.parquet, scores.parquet, summary.json and report.html. Without "
-        "--threshold, --top or --fdr, contrast flags at an estimated false discovery rate of 5 %, "
-        "and label-posterior, where it decides, what is more likely changed than not. A higher "
-        "score is always more suspicious. With --reference, too few reference examples make a scan "
-        "inconclusive, which is neither found nor clean, and ends with status 0. Where the data "
-        "have a manifest, every detector is judged by it. A scan that was stopped goes on where it "
-        "was when the same command is run again.\n\n"
-        "Example: radiotracer scan run --out scan"
-    ),
     "key new": (
         "Make a new secret key.\n\n"
         "The file can be read by its owner alone. Everything random in a mark follows from it: "
