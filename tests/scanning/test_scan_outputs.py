@@ -202,12 +202,12 @@ def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:
     assert names(out) == FILES and "three" in (out / "report.html").read_text()
 
 
-@pytest.mark.parametrize("step", ["_scores", "render", "describe"])
+@pytest.mark.parametrize("step", ["_ranking", "_scores", "page_of"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_while_writing(
     judged: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
-    def fail(*_: object) -> object:
+    def fail(*_: object, **__: object) -> object:
         raise error
 
     write_scan(judged, tmp_path / "old", command="kept")
