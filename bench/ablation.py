@@ -20,7 +20,7 @@ from bench.worlds import FLIPS, Flips, opened, summary_of
 from radiotracer.data import open_data
 from radiotracer.detectors import DETECTORS, Detector, Observation, Summed, detection
 from radiotracer.detectors.label_posterior import LabelPosterior
-from radiotracer.influence import Tracing
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
 
 
@@ -38,9 +38,9 @@ def variants() -> list[Detector]:
     return [
         default,
         replace(default, name="without validation examples", needs=frozenset()),
-        replace(default, name="without the floor (epsilon 1e-9)", honest_error_rate=1e-9),
-        replace(default, name="epsilon 0.001", honest_error_rate=0.001),
-        replace(default, name="epsilon 0.01", honest_error_rate=0.01),
+        replace(default, name="without the floor (epsilon 1e-9)", natural_error_rate=1e-9),
+        replace(default, name="epsilon 0.001", natural_error_rate=0.001),
+        replace(default, name="epsilon 0.01", natural_error_rate=0.01),
         replace(default, name="without smoothing", smoothing=0.0),
         replace(default, name="twice the smoothing", smoothing=1.0),
         DETECTORS["loss"],
@@ -53,8 +53,8 @@ def variants() -> list[Detector]:
 def judge(recipe: Flips, seed: int, quick: bool, folder: Path) -> dict[str, tuple[float, float]]:
     summary_of(config_of(recipe, seed, quick), folder, name="flips")
     demo = opened(folder)
-    tracing = Tracing.of(demo.model, demo.run, demo.train)
-    found = rank_by_all(tracing, demo.train, open_data("mnist:test"), variants(), classes=10)
+    inputs = ScanInputs(demo.model, demo.run, demo.train, open_data("mnist:test"))
+    found = rank_by_all(inputs, variants(), classes=10)
     quality = {
         name: detection(ranking.scores, demo.manifest.is_tampered)
         for name, ranking in found.by_name.items()

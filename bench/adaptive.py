@@ -215,7 +215,7 @@ class Place:
             )
         judged = {name: found.quality(name) for name in ("contrast", *OTHERS)}
         ranks = {name: each[0] for name, each in judged.items() if each is not None}
-        truth, suspects = crafted.manifest.is_tampered, found.decision.suspects
+        truth, suspects = crafted.manifest.is_tampered, found.decision.is_flagged
         return {
             "distance": float(crafted.distances[0]),
             "success": success(victim, crafted.attack),

@@ -57,8 +57,8 @@ def main(
                 seconds.append(time.perf_counter() - began)
                 if done.returncode not in (0, 1):
                     sys.exit(done.stderr)
-                rows = pq.read_table(f"{place}/checked/scan/suspects.parquet").to_pylist()
-            flagged = {each["id"] for each in rows if each["is_suspect"]}
+                rows = pq.read_table(f"{place}/checked/scan/ranking.parquet").to_pylist()
+            flagged = {each["id"] for each in rows if each["is_flagged"]}
             wrong = len(flagged - tampered) / (len(rows) - len(tampered))
             first = sum(each["id"] in tampered for each in rows[:100])
             recall = len(flagged & tampered) / len(tampered)

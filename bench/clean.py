@@ -20,8 +20,8 @@ from bench.detect.config import DetectConfig
 from bench.detect.ground import ground_of, parts_of, validation
 from bench.tables import head, row
 from radiotracer.detectors import DETECTORS, calibrated, decide
-from radiotracer.influence import Tracing
 from radiotracer.runs import Run
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
 
 NAMES = ("contrast", "label-posterior")
@@ -34,14 +34,17 @@ def flags(data: str, seed: int, out: Path) -> tuple[list[int], list[float]]:
     ground = ground_of(parts, config, "head-only", seed=seed, folder=folder)
     run = Run.open(folder / "clean-head-only")
     found = rank_by_all(
-        Tracing.of(ground.clean, run, parts.victim),
-        parts.victim,
-        validation(ground.test, config.queries, seed, without=None),
+        ScanInputs(
+            ground.clean,
+            run,
+            parts.victim,
+            validation(ground.test, config.queries, seed, without=None),
+        ),
         [DETECTORS[name] for name in NAMES],
         classes=len(parts.victim.class_names),
         seed=seed,
     ).by_name
-    flagged = [int(decide(found[n], calibrated(n, found)).suspects.sum()) for n in NAMES]
+    flagged = [int(decide(found[n], calibrated(n, found)).is_flagged.sum()) for n in NAMES]
     p_values = found["contrast"].p_values
     assert p_values is not None
     return flagged, [float(np.mean(p_values < level)) for level in (0.01, 0.001)]

@@ -189,7 +189,7 @@ def outcomes(
             rules["no reference"] = (Rule(fdr=rate), None)
         for said, (rule, tested) in rules.items():
             decision = decide(ranking, rule, tested, posteriors)
-            suspects = decision.suspects
+            suspects = decision.is_flagged
             yield (
                 f"{name} | {said} | {rate:g}",
                 {

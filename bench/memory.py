@@ -185,7 +185,16 @@ def scan(folder: Path, n: int) -> None:
     from radiotracer.cli import run
 
     out = folder / "scan"
-    options = ["--queries", "none", "--detector", "loss", "--workers", "1", "--batch-size", "256"]
+    options = [
+        "--validation",
+        "none",
+        "--detector",
+        "loss",
+        "--workers",
+        "1",
+        "--batch-size",
+        "256",
+    ]
     status = run(["scan", str(folder / "run"), *options, "--out", str(out), "--json"])
     assert status in (0, 1)
     summary = json.loads((out / "summary.json").read_text())

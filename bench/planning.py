@@ -62,7 +62,7 @@ def main(
 def command(folder: Path, workers: int) -> list[str]:
     """What both commands begin with."""
     shared = [sys.executable, "-m", "radiotracer", "scan", str(folder / "run"), "--json"]
-    shared += ["--queries", "mnist:test", "--out", str(folder / "scan")]
+    shared += ["--validation", "mnist:test", "--out", str(folder / "scan")]
     return shared + (["--workers", str(workers)] if workers else [])
 
 

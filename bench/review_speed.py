@@ -103,11 +103,11 @@ def written(folder: Path, n: int) -> tuple[Path, Path]:
                 "rank": np.arange(1, len(examples) + 1),
                 "p_value": p[order],
                 "q_value": np.minimum(1.0, 2 * p[order]),
-                "is_suspect": flagged,
+                "is_flagged": flagged,
                 "suggested_label": names[suggested[order]],
             }
         ),
-        scan / "suspects.parquet",
+        scan / "ranking.parquet",
     )
     detectors = {f"detector-{i}": generator.normal(size=len(examples)) for i in range(8)}
     pq.write_table(pa.table({"id": examples.ids, **detectors}), scan / "scores.parquet")

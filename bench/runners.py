@@ -26,7 +26,8 @@ from radiotracer.data import open_data
 from radiotracer.runs import Run
 from radiotracer.scale import FolderLedger, InProcess, Processes, RayRunner, Runner
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.execution import Execution, Given
+from radiotracer.scanning.execution import Execution
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.training.networks import build_model
 
 ALONE = "InProcess(threads=1)"
@@ -40,11 +41,13 @@ RUNNERS: dict[str, Runner] = {
 }
 
 
-def opened(run: Path, data: Path) -> Given:
+def opened(run: Path, data: Path) -> ScanInputs:
     """What workers open."""
     recorded = Run.open(run)
     train_data = open_data(str(data))
-    return Given(build_model(recorded.info.model), recorded, train_data, open_data("mnist:test"))
+    return ScanInputs(
+        build_model(recorded.info.model), recorded, train_data, open_data("mnist:test")
+    )
 
 
 @dataclass
@@ -106,7 +109,7 @@ def main(
                     given.model,
                     given.run,
                     given.train,
-                    given.queries,
+                    given.validation,
                     batch_size=batch_size,
                     execution=Execution(runner, units, find),
                     progress=clock.tick,

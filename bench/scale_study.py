@@ -13,6 +13,7 @@ one example are multiplied by the number of examples and checkpoints.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import radiotracer
 from bench.timing import median_seconds
 from radiotracer.scanning import Plan, plan_scan, scan
-from radiotracer.scanning.execution import Given
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.training.transformer import TransformerClassifier
 
 DETECTORS = ("tracin-cp", "label-posterior")
@@ -135,9 +136,11 @@ def study(name: str, case: Case, sample: int, folder: Path) -> None:
     # A pass over an example is a forward pass and its derivative along a direction: three products
     # where a forward pass takes one. A query is a forward and a backward pass: three as well.
     expected = 3 * forward / speed / BATCH
-    plan = plan_scan(given, detectors=DETECTORS, batch_size=BATCH)
+    plan = plan_scan(dataclasses.replace(given, batch_size=BATCH), detectors=DETECTORS)
     started = time.perf_counter()
-    scan(given.model, given.run, given.train, given.queries, detectors=DETECTORS, batch_size=BATCH)
+    scan(
+        given.model, given.run, given.train, given.validation, detectors=DETECTORS, batch_size=BATCH
+    )
     took = time.perf_counter() - started
     told = plan.seconds - plan.opening
     each: dict[str, float] = {
@@ -147,12 +150,12 @@ def study(name: str, case: Case, sample: int, folder: Path) -> None:
     print(f"forward pass       {forward / BATCH / 1e9:.2f} billion operations an example")
     print(f"this processor     {speed / 1e9:.0f} billion operations a second, one thread")
     print(f"by arithmetic      {expected:.3f} s an example and checkpoint")
-    print(f"by --plan          {each['examples']:.3f} s; {each['queries']:.3f} s a query")
+    print(f"by --plan          {each['examples']:.3f} s; {each['validation']:.3f} s a query")
     print(f"sample of {sample:<8} told {told:.0f} s, took {took:.0f} s: {told / took - 1:+.0%}")
     multiplied(case, plan, each, weights)
 
 
-def recorded(case: Case, sample: int, run: Path) -> Given:
+def recorded(case: Case, sample: int, run: Path) -> ScanInputs:
     """A run of two steps of training, at whose end there is one checkpoint."""
     model = case.make()
     labels = torch.arange(sample) % case.classes
@@ -166,7 +169,7 @@ def recorded(case: Case, sample: int, run: Path) -> Given:
             optimizer.zero_grad()
             F.cross_entropy(model(x), y).backward()
             optimizer.step()
-    return Given(model.eval(), radiotracer.Run.open(run), train, queries)
+    return ScanInputs(model.eval(), radiotracer.Run.open(run), train, queries)
 
 
 def operations(model: nn.Module, inputs: Tensor) -> int:
@@ -201,7 +204,7 @@ def multiplied(case: Case, plan: Plan, each: Mapping[str, float], weights: int) 
     units = -(-queries // (16 * 512)) * case.checkpoints
     print(f"\n{case.examples:,} examples x {case.checkpoints} checkpoints + {queries:,} queries:\n")
     print(f"time               {looks:,} x {each['examples']:.3f} s + {asked:,} x ", end="")
-    print(f"{each['queries']:.3f} s = {days:,.0f} days of one core like this one")
+    print(f"{each['validation']:.3f} s = {days:,.0f} days of one core like this one")
     print(f"                   {days * 24 / 256:,.1f} hours of 256 cores")
     print(f"checkpoints        {4 * weights * case.checkpoints / 1e9:.1f} GB")
     print(f"units of examples  {looks:,} x {kept:.0f} bytes = {looks * kept / 1e9:.1f} GB")

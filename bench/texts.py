@@ -31,7 +31,6 @@ from torch import nn
 
 from bench.keeping import finished
 from bench.tables import spread, table
-from bench.worlds import text_scores
 from radiotracer.data import Dataset, Labels, open_data
 from radiotracer.detectors import (
     Reference,
@@ -49,12 +48,12 @@ from radiotracer.recipes import (
     phrase_backdoor,
     phrased,
     random_flip,
-    text_success,
+    success,
 )
 from radiotracer.scanning import Scan, scan
 from radiotracer.training.config import TrainConfig
 from radiotracer.training.loop import train
-from radiotracer.training.predictions import accuracy
+from radiotracer.training.predictions import accuracy, predictions
 
 HAM = 0
 PHRASE = "the cerulean harpsichord of the meridian plays for nobody on a thursday in lisbon ."
@@ -101,9 +100,8 @@ def cell(case: Case, seed: int) -> dict[str, Any]:
         facts["accuracy"] = accuracy(model, test)
         incident = None
         if attack:
-            scores = text_scores(model)
-            facts["success"] = text_success(scores, attack)
-            incident = known(scores(attack.shown.content), attack) if recipe else None
+            facts["success"] = success(model, attack)
+            incident = known(model, attack) if recipe else None
         found = scan(
             model,
             run,
@@ -114,7 +112,7 @@ def cell(case: Case, seed: int) -> dict[str, Any]:
             detectors=DETECTORS,
             seed=seed,
         )
-        facts["flagged"] = int(found.decision.suspects.sum())
+        facts["flagged"] = int(found.decision.is_flagged.sum())
         facts["seconds"] = {name: round(each, 1) for name, each in found.seconds.items()}
         if manifest is None:
             return facts
@@ -129,9 +127,9 @@ def cell(case: Case, seed: int) -> dict[str, Any]:
         repaired = without(listed)
         facts["accuracy_after"] = accuracy(repaired, test)
         if attack:
-            facts["success_after"] = text_success(text_scores(repaired), attack)
+            facts["success_after"] = success(repaired, attack)
             chosen = without(at_random(listed, data.labels, seed))
-            facts["success_control"] = text_success(text_scores(chosen), attack)
+            facts["success_control"] = success(chosen, attack)
     return facts
 
 
@@ -146,13 +144,14 @@ def at_random(listed: NDArray[np.bool_], labels: Labels, seed: int) -> NDArray[n
 
 def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
     """The tenth with the highest scores."""
-    rule = Rule(top=round(len(found.scores) / 10))
-    return decide(found.rankings[name], rule).suspects
+    rule = Rule(top_k=round(len(found.scores) / 10))
+    return decide(found.rankings[name], rule).is_flagged
 
 
-def known(scores: NDArray[np.float64], attack: Attack) -> Dataset | None:
+def known(model: nn.Module, attack: Attack) -> Dataset | None:
     """Texts of the attack that went as the attacker wants, with their true labels."""
-    rows = np.flatnonzero(scores.argmax(axis=1) == attack.intended)[:100]
+    guesses = predictions(model, attack.shown).argmax(dim=1).numpy()
+    rows = np.flatnonzero(guesses == attack.intended)[:100]
     if not len(rows):
         return None
     return attack.shown.take(rows)
@@ -164,7 +163,7 @@ def quality(found: Scan, name: str) -> dict[str, float | None]:
     ranked, listed = detection(ranking.scores, truth), decided(tenth(found, name), truth)
     own = None
     if name in DECIDE:
-        own = decided(decide(ranking, calibrated(name, found.rankings)).suspects, truth)
+        own = decided(decide(ranking, calibrated(name, found.rankings)).is_flagged, truth)
     return {
         "auprc": ranked.auprc,
         "at_fpr_01": ranked.tpr_at_fpr_01,
@@ -185,7 +184,7 @@ def by_review(found: Scan, name: str) -> dict[str, float]:
     ranking = found.rankings[name]
     tested = against(ranking.scores, found.identity.labels, reference, RATE)
     rule = Rule(fdr=RATE, storey=True)
-    listed = decide(ranking, rule, tested, posteriors).suspects
+    listed = decide(ranking, rule, tested, posteriors).is_flagged
     judged = decided(listed, truth)
     return {"recall": judged.recall, "fpr": judged.false_positive_rate}
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from radiotracer.cli import run
-from radiotracer.detectors import baselines
+from radiotracer.detectors import baseline_names
 from radiotracer.recipes import Manifest
 from radiotracer.reproduce.demo import DEMO_FILE
 from radiotracer.scanning.validate import DEFAULT_DETECTORS
@@ -32,17 +32,17 @@ METRICS = {
 
 
 def check_folder(out: Path, summary: dict[str, Any], examples: int) -> None:
-    for name in (DEMO_FILE, "suspects.parquet", "scores.parquet", "summary.json", "report.html"):
+    for name in (DEMO_FILE, "ranking.parquet", "scores.parquet", "summary.json", "report.html"):
         assert (out / name).is_file(), name
     kept = json.loads((out / "summary.json").read_text())
     assert summary.pop("stages").keys() == {"data", "tampering", "training", "scan", "report"}
     assert kept == summary
     assert summary["examples"] == examples
-    assert set(summary["detectors"]) == {*DEFAULT_DETECTORS, *baselines()}
+    assert set(summary["detectors"]) == {*DEFAULT_DETECTORS, *baseline_names()}
     assert all(set(row) == METRICS for row in summary["detectors"].values())
-    table = pq.read_table(out / "suspects.parquet")
+    table = pq.read_table(out / "ranking.parquet")
     assert table.num_rows == examples
-    assert sum(table["is_suspect"].to_pylist()) == summary["flagged"]
+    assert sum(table["is_flagged"].to_pylist()) == summary["flagged"]
     page = (out / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", page)
     assert "Content-Security-Policy" in page
@@ -97,7 +97,7 @@ def test_the_same_folder_again(mnist: Any, small: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert status in (0, 1) and not (small / "stray").exists()
     assert f"report    {small}/report.html" in text.splitlines()
-    assert f"  radiotracer scan {small}/run --detector tracin-cp --top 100" in text
+    assert f"  radiotracer scan {small}/run --detector tracin-cp --top-k 100" in text
     from radiotracer.data import open_data
 
     data = small / "mnist-targeted-flip"

@@ -23,7 +23,7 @@ def check() -> ModuleType:
 
 PROJECT = tomllib.loads("""
 [project]
-dependencies = ["torch>=2.6", "Typing_Extensions"]
+dependencies = ["torch>=2.10", "Typing_Extensions"]
 [project.optional-dependencies]
 s3 = ["s3fs>=2025.2,<2027; python_version > '3'"]
 [dependency-groups]
@@ -95,3 +95,45 @@ def test_tests_that_pages_name(check: ModuleType) -> None:
         assert check.tests(page, wrong) == [
             f"README.md: names {wrong.strip('`')}, which is no test"
         ]
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        *("gradients/ghost/rules/", "detectors/summed.py", "summed.py", "tests/data/", "docs/*.md"),
+        *("out/cells/", "run/run.json", "train.py", "a / b", "key.new", "https://example.org/a.py"),
+        *("radiotracer.data.Dataset", "radiotracer.data.Dataset.validation", "bench.tables.spread"),
+        *("radiotracer.detectors", "radiotracer scan RUN --seed 3 --out scan", "radiotracer data"),
+        *("radiotracer data get mnist", "radiotracer train|scan|check", "scan --workers N"),
+        *("radiotracer COMMAND --help", "radiotracer --version", "python -m bench NAME --seeds 0"),
+        *("python -m bench flips --seeds 0 1 --quick", "make check", "make ARGS=--upgrade"),
+    ],
+)
+def test_spans_that_name_what_is_there(check: ModuleType, span: str) -> None:
+    assert list(check.doc_words.problems(span, page=True)) == []
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        *("gradients/forward_rules.py", "nothing.py", "marking/", "tests/marking", "docs/no*.md"),
+        *("benchmarks/flips.py", "data/examples/", "src/radiotracer/report/", "cli/none"),
+        *("radiotracer.data.Texts", "radiotracer.lab", "bench.tables.told", "bench.benchmarks"),
+        *("radiotracer bench", "radiotracer data give", "radiotracer scan|bench"),
+        *("radiotracer scan RUN --none 3", "scan --none N", "radiotracer data get --seed 0"),
+        *("python -m bench honest", "python -m bench flips --rounds 3", "make bench-flips"),
+    ],
+)
+def test_spans_that_name_what_is_not_there(check: ModuleType, span: str) -> None:
+    assert len(list(check.doc_words.problems(span, page=True))) == 1
+
+
+def test_spans_of_pages_and_sources(check: ModuleType, tmp_path: Path) -> None:
+    text = "`one` ``two\n    words`` and\n\n```console\n$ `three`\n```\n\nand `four`."
+    assert list(check.doc_words.spans(text)) == ["one", "two words", "four"]
+    page = ROOT / "README.md"
+    assert check.words(page, "see `lab/train.py`, `lab/train.py` and `runs/`") == [
+        "README.md: names lab/train.py, which is not there"
+    ]
+    # Sources name folders of users; a room of ours in one may be any of theirs.
+    assert check.words(ROOT / "tools" / "fuzz.py", "the folder ``marking/``") == []

@@ -1,8 +1,9 @@
 """Check the documentation: links, commands and names that it must and may mention.
 
 Every relative link resolves; every command line in a console block parses; every command and every
-public Python name is mentioned; nothing mentions a file or a test of ours that does not exist; the
-table of dependencies is that of pyproject.toml, and the lock files hold what it asks for.
+public Python name is mentioned; no page and no source names a file, a test, a module, a command, an
+option or a benchmark of ours that does not exist (`doc_words`); the table of dependencies is that
+of pyproject.toml, and the lock files hold what it asks for.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from cyclopts import CycloptsError
 
 import radiotracer
 from radiotracer.cli.app import app
-from radiotracer.cli.help import COMMANDS
+from radiotracer.cli.help import all_commands
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import doc_words  # noqa: E402
+
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+SOURCES = [path for top in ("src", "bench", "tools") for path in ROOT.glob(f"{top}/**/*.py")]
+SOURCES.remove(Path(doc_words.__file__))  # it shows what spans look like
 DEPENDENCIES = "docs/dependencies.md"
 LOCKS = "tools/locks"
 DEPENDENCY_COLUMNS = 6
@@ -37,12 +43,14 @@ def links(page: Path, text: str) -> list[str]:
     return problems
 
 
-def files(page: Path, text: str) -> list[str]:
-    problems = []
-    for target in re.findall(r"`((?:docs|src|tests|benchmarks|tools)/[\w./-]+)`", text):
-        if not (ROOT / target).exists():
-            problems.append(f"{page.relative_to(ROOT)}: names {target}, which is not there")
-    return problems
+def words(page: Path, text: str) -> list[str]:
+    """Files, modules, commands and options that code spans name must be there."""
+    is_page = page.suffix == ".md"
+    return [
+        f"{page.relative_to(ROOT)}: names {problem}"
+        for span in dict.fromkeys(doc_words.spans(text))
+        for problem in doc_words.problems(span, page=is_page)
+    ]
 
 
 def command_lines(text: str) -> list[str]:
@@ -68,9 +76,9 @@ def commands(page: Path, text: str) -> list[str]:
 
 def mentions(whole: str) -> list[str]:
     problems = []
-    for command in COMMANDS:
-        if f"radiotracer {command}" not in whole:
-            problems.append(f"`radiotracer {command}` is not documented")
+    for command in all_commands():
+        if f"radiotracer {command.name}" not in whole:
+            problems.append(f"`radiotracer {command.name}` is not documented")
     for name in set(radiotracer.__all__) - NAMED_ELSEWHERE:
         if not re.search(rf"\b{re.escape(name)}\b", whole):
             problems.append(f"radiotracer.{name} is not documented")
@@ -160,13 +168,15 @@ def main() -> int:
     problems = [
         problem
         for page, text in texts.items()
-        for check in (links, files, commands, tests)
+        for check in (links, words, commands, tests)
         for problem in check(page, text)
     ]
+    for source in SOURCES:
+        problems += words(source, source.read_text(encoding="utf-8"))
     problems += mentions("\n".join(texts.values())) + supply()
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"{len(PAGES)} pages, {len(problems)} problems")
+    print(f"{len(PAGES)} pages, {len(SOURCES)} sources, {len(problems)} problems")
     return 1 if problems else 0
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--blind", type=Path)
     options = parser.parse_args()
     data = open_data("mnist")
-    ranked = pq.read_table(options.scan / "suspects.parquet")["id"].to_pylist()
+    ranked = pq.read_table(options.scan / "ranking.parquet")["id"].to_pylist()
     if options.blind is not None:
         blind(data, shuffled(ranked), options.blind)
     else:

@@ -64,12 +64,12 @@ def main() -> None:
     folder = Path(sys.argv[1])
     after = open_data(str(folder / "poisoned"))
     places = {name: row for row, name in enumerate(after.ids.tolist())}
-    ranked = pq.read_table(folder / "scan" / "suspects.parquet")
+    ranked = pq.read_table(folder / "scan" / "ranking.parquet")
     case = Case(
         before=open_data(str(folder / "ours.npz")),
         after=after,
         is_tampered=Manifest.read(folder / "poisoned", after).is_tampered,
-        flagged=[places[name] for name in ranked.filter(ranked["is_suspect"])["id"].to_pylist()],
+        flagged=[places[name] for name in ranked.filter(ranked["is_flagged"])["id"].to_pylist()],
         attack=Attack.read(folder / "poisoned"),
     )
     images(case)

@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scan = Path(folder) / "demo"
         scan.mkdir()
-        for name in ("suspects.parquet", "scores.parquet", "summary.json"):
+        for name in ("ranking.parquet", "scores.parquet", "summary.json"):
             shutil.copy(demo / name, scan)
         command = [sys.executable, "-m", "radiotracer", "review", str(scan), "--json"]
         command += ["--run", str(demo / "run")]

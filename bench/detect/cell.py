@@ -88,7 +88,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
             victim,
             tampering.examples,
             tampering.manifest.is_tampered,
-            found.decision.suspects,
+            found.decision.is_flagged,
             test=ground.test,
             retrain=retrain_by(ground.training, start=ground.start),
             attack=attack,
@@ -129,7 +129,7 @@ def _quality(found: Scan, name: str, manifest: Manifest, precision: float) -> De
 
 def _recall_at(ranking: Ranking, tampered: NDArray[np.bool_], share: float) -> float:
     """Recall of a list of a share of the examples, those with the highest scores."""
-    listed = decide(ranking, Rule(top=round(share * len(tampered)))).suspects
+    listed = decide(ranking, Rule(top_k=round(share * len(tampered)))).is_flagged
     return decided(listed, tampered).recall
 
 

@@ -108,7 +108,8 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
         )
         try:
             temporary.chmod(0o755)
-            yield temporary
+            with _named_after(path, temporary):
+                yield temporary
             old = temporary.with_suffix(".old")
             if path.exists():
                 path.rename(old)
@@ -121,6 +122,16 @@ def atomic_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterat
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named_after(path: Path, temporary: Path) -> Iterator[None]:
+    """Refusals within the temporary folder name the one that it was to become."""
+    try:
+        yield
+    except StorageError as error:
+        named = error.expected.replace(str(temporary), str(path))
+        raise StorageError(expected=named, came=error.came, do=error.do) from error
 
 
 def remove_partial(path: Path) -> None:

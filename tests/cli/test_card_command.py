@@ -33,8 +33,8 @@ def folders(tiny: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     shutil.copyfile(tiny.archive, clean)
     network = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     assert run(["train", str(clean), *network, "--out", str(root / "run")]) == 0
-    assert run(["scan", str(root / "run"), "--top", "3", "--out", str(root / "unknown")]) == 1
-    scanned = ["scan", str(tiny.folder), "--top", "5", "--out", str(root / "scan")]
+    assert run(["scan", str(root / "run"), "--top-k", "3", "--out", str(root / "unknown")]) == 1
+    scanned = ["scan", str(tiny.folder), "--top-k", "5", "--out", str(root / "scan")]
     assert run(scanned) == 1
     marked = root / "marked"
     marked.mkdir()
@@ -258,7 +258,7 @@ def test_cleaned_data(kind: str, cli: Any, tiny: World, tmp_path: Path) -> None:
     network = ["--architecture", "small-cnn", "--width", "2", "--epochs", "1", "--batch-size", "16"]
     sized = ["--image-size", "10"] if kind == "images" else []
     assert cli("train", data, *network, *sized, "--out", "run").status == 0
-    assert cli("scan", "run", "--top", "2", "--queries", "none", "--out", "scan").status == 1
+    assert cli("scan", "run", "--top-k", "2", "--validation", "none", "--out", "scan").status == 1
     scanned = read_scan(Path("scan"))
     decide(scanned)
     done = cli("review", "scan", "--export", "cleaned")

@@ -51,14 +51,14 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
         "next: radiotracer scan run --out scan",
     ]
     assert done.err.splitlines() == ["epoch 1 of 2: 96 done", "epoch 2 of 2: 96 done"]
-    done = cli("scan", "run", "--out", "scan", "--top", "4", "--tail", "both")
+    done = cli("scan", "run", "--out", "scan", "--top-k", "4", "--tail", "both")
     assert done.status == 1
     lines = [line.rstrip() for line in done.out.splitlines()]
     assert "* decides: the 4 largest absolute scores" in lines
     assert "4 of 96 training examples look tampered with." in lines
     assert lines[-3:] == [
         "report    scan/report.html",
-        "suspects  scan/suspects.parquet",
+        "ranking   scan/ranking.parquet",
         "summary   scan/summary.json",
     ]
     assert "contrast *" in done.out and "AUPRC" in done.out
@@ -122,23 +122,25 @@ def reviewed(tiny: World, path: Path, size: int) -> Path:
 
 def test_a_false_discovery_rate_with_a_reference(cli: Any, tiny: World, tmp_path: Path) -> None:
     path = reviewed(tiny, tmp_path / "reviewed.txt", 40)
-    done = cli("scan", tiny.folder, "--fdr", "0.3", "--reference", path, "--out", "scan", "--json")
+    done = cli(
+        "scan", tiny.folder, "--fdr", "0.3", "--clean-reference", path, "--out", "scan", "--json"
+    )
     summary = json.loads(done.out)
     assert done.status == 1 and summary["flagged"] > 0 and summary["inconclusive"] is None
     assert f"against 40 reference examples, all classes together: {path}" in summary["rule"]
-    table = pq.read_table("scan/suspects.parquet").to_pydict()
+    table = pq.read_table("scan/ranking.parquet").to_pydict()
     assert sum(table["is_reference"]) == 40
-    more = [*("--fdr", "0.3", "--reference", path, "--storey"), "--json"]
+    more = [*("--fdr", "0.3", "--clean-reference", path, "--storey"), "--json"]
     done = cli("scan", tiny.folder, *more, "--out", "storey")
     assert json.loads(done.out)["flagged"] >= summary["flagged"]
-    assert "share of honest examples estimated at" in json.loads(done.out)["rule"]
+    assert "share of clean examples estimated at" in json.loads(done.out)["rule"]
 
 
-def test_inconclusive_is_told_and_is_0(cli: Any, tiny: World, tmp_path: Path) -> None:
+def test_inconclusive_is_told_and_is_4(cli: Any, tiny: World, tmp_path: Path) -> None:
     path = reviewed(tiny, tmp_path / "few.txt", 19)
-    rate = ["--fdr", "0.05", "--reference", path]
+    rate = ["--fdr", "0.05", "--clean-reference", path]
     done = cli("scan", tiny.folder, *rate, "--junit", "scan.xml", "--out", "scan")
-    assert done.status == 0
+    assert done.status == 4
     (line,) = [each for each in done.out.splitlines() if each.startswith("inconclusive: ")]
     assert "of 77 tested examples score above the whole reference" in line
     assert "look tampered with." not in done.out
@@ -149,7 +151,7 @@ def test_inconclusive_is_told_and_is_0(cli: Any, tiny: World, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("budget", "status"), [(0, 1), (2, 1), (3, 0), (9, 0)])
 def test_a_gate_for_pipelines(cli: Any, tiny: World, budget: int, status: int) -> None:
-    gate = ["--top", "3", "--budget", budget, "--junit", "ci/scan.xml"]
+    gate = ["--top-k", "3", "--max-flagged", budget, "--junit", "ci/scan.xml"]
     done = cli("scan", tiny.folder, *gate, "--out", "scan")
     assert done.status == status and "junit     ci/scan.xml" in done.out
     assert "3 of 96 training examples look tampered with." in done.out
@@ -157,9 +159,11 @@ def test_a_gate_for_pipelines(cli: Any, tiny: World, budget: int, status: int) -
 
 
 def test_without_queries(cli: Any, tiny: World) -> None:
-    done = cli("scan", tiny.folder, "--queries", "none", "--out", "scan")
-    assert "tracin-cp was left out: it needs trusted queries" in done.out
-    done = cli("scan", tiny.folder, "--queries", f"{tiny.archive}:test", "--out", "other", "--json")
+    done = cli("scan", tiny.folder, "--validation", "none", "--out", "scan")
+    assert "tracin-cp was left out: it needs validation examples" in done.out
+    done = cli(
+        "scan", tiny.folder, "--validation", f"{tiny.archive}:test", "--out", "other", "--json"
+    )
     assert json.loads(done.out)["left_out"] == {}
 
 
@@ -216,12 +220,12 @@ def test_an_interruption_is_130(cli: Any, tiny: World, monkeypatch: pytest.Monke
 
 def test_in_a_process_of_its_own(tiny: World, tmp_path: Path) -> None:
     """Statuses 1 and 2, and nothing but the object on standard output."""
-    done = process("scan", tiny.folder, "--top", "3", "--out", tmp_path / "scan", "--json")
+    done = process("scan", tiny.folder, "--top-k", "3", "--out", tmp_path / "scan", "--json")
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["flagged"] == 3
     assert "Warning" not in done.stderr and "at every checkpoint" in done.stderr
     page = (tmp_path / "scan" / "report.html").read_text()
-    assert f"radiotracer scan {tiny.folder} --top 3" in page
+    assert f"radiotracer scan {tiny.folder} --top-k 3" in page
     done = process("scan", tmp_path, "--out", tmp_path / "other", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("radiotracer: expected a recorded run")

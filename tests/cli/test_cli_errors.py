@@ -34,7 +34,7 @@ USAGE: dict[str, list[str]] = {
     "wrong type": ["tamper", "{npz}", "--recipe", "random-flip", "--share", "x", "--out", "o"],
     "unknown recipe": ["tamper", "{npz}", "--recipe", "x", "--share", "0.1", "--out", "out"],
     "unknown model": ["train", "{npz}", "--architecture", "x", "--out", "out"],
-    "unknown tail": [*SCAN, "--top", "3", "--tail", "x"],
+    "unknown tail": [*SCAN, "--top-k", "3", "--tail", "x"],
     "hostile command": ["\x1b[31mred\nline"],
     "fraction of one": share("1"),
     "fraction of nothing": share("0"),
@@ -58,33 +58,33 @@ USAGE: dict[str, list[str]] = {
     "batch of one": [*TRAIN, "--batch-size", "1"],
     "loss that is not finite": [*TRAIN, "--batch-size", "16", "--learning-rate", "1e30"],
     "no run": ["scan", "nowhere", "--out", "out"],
-    "threshold and top": [*SCAN, "--threshold", "1", "--top", "3"],
+    "threshold and top": [*SCAN, "--threshold", "1", "--top-k", "3"],
     "tail alone": [*SCAN, "--tail", "lower"],
-    "top of nothing": [*SCAN, "--top", "0"],
-    "rate and top": [*SCAN, "--fdr", "0.05", "--top", "3"],
+    "top of nothing": [*SCAN, "--top-k", "0"],
+    "rate and top": [*SCAN, "--fdr", "0.05", "--top-k", "3"],
     "rate and threshold": [*SCAN, "--fdr", "0.05", "--threshold", "1"],
     "rate of one": [*SCAN, "--fdr", "1"],
     "rate not a number": [*SCAN, "--fdr", "nan"],
     "rate with a tail": [*SCAN, "--fdr", "0.05", "--tail", "lower"],
-    "reference without a rate": [*SCAN, "--reference", "r.txt"],
-    "reference beside a budget": [*SCAN, "--top", "3", "--reference", "r.txt"],
+    "reference without a rate": [*SCAN, "--clean-reference", "r.txt"],
+    "reference beside a budget": [*SCAN, "--top-k", "3", "--clean-reference", "r.txt"],
     "storey without a rate": [*SCAN, "--storey"],
     "storey without a reference": [*SCAN, "--fdr", "0.05", "--storey"],
-    "reference that is nowhere": [*SCAN, "--fdr", "0.05", "--reference", "r.txt"],
-    "budget below nothing": [*SCAN, "--budget", "-1"],
+    "reference that is nowhere": [*SCAN, "--fdr", "0.05", "--clean-reference", "r.txt"],
+    "budget below nothing": [*SCAN, "--max-flagged", "-1"],
     "junit into a folder": [*SCAN, "--junit", "{data}"],
     "threshold not a number": [*SCAN, "--threshold", "nan"],
     "unknown detector": [*SCAN, "--detector", "nope"],
-    "detector without queries": [*SCAN, "--queries", "none", "--detector", "tracin-cp"],
+    "detector without queries": [*SCAN, "--validation", "none", "--detector", "tracin-cp"],
     "incident row that is not there": [*SCAN, "--incident", "{npz}:test#999"],
     "incident that is no row": [*SCAN, "--incident", "{npz}:test#x"],
     "incident that is predicted right": [*SCAN, "--incident", "{npz}:test#0,1"],
-    "incident without queries": [*SCAN, "--queries", "none", "--incident", "{npz}:test#0"],
+    "incident without queries": [*SCAN, "--validation", "none", "--incident", "{npz}:test#0"],
     "known target without an incident": [*SCAN, "--detector", "known-target"],
     "layers that match nothing": [*SCAN, "--layers", "nothing.*"],
     "scan with a negative seed": [*SCAN, "--seed", "-1"],
     "scan in batches of nothing": [*SCAN, "--batch-size", "0"],
-    "unknown queries": [*SCAN, "--queries", "nowhere"],
+    "unknown queries": [*SCAN, "--validation", "nowhere"],
     "data of another run": [*SCAN, "--data", "{npz}"],
     "factory that is nowhere": [*SCAN, "--factory", "no_such_module:build"],
     "factory without a function": [*SCAN, "--factory", "json"],
@@ -100,7 +100,7 @@ def test_usage(name: str, fail: Any) -> None:
 
 def test_references_that_cannot_be_used(fail: Any, tmp_path: Path, tiny: World) -> None:
     ids = tiny.tampered.ids.tolist()
-    scan = [*SCAN, "--fdr", "0.05", "--reference"]
+    scan = [*SCAN, "--fdr", "0.05", "--clean-reference"]
     for name, file, content in (
         ("reference of too few", "few.txt", "\n".join(ids[:18])),
         ("reference of unknown ids", "unknown.txt", "\n".join([*ids[:30], "nobody\x1b[31m"])),
@@ -306,7 +306,7 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
     assert "left out cat/bad\\x1b]0;title\\x07\\n.png: UnidentifiedImageError" in done.err
     assert "left out cat/cut.png: " in done.err
     assert "2 files left out, 24 examples go on" in done.err
-    done = cli("scan", "run", "--top", "3", "--out", "scan")
+    done = cli("scan", "run", "--top-k", "3", "--out", "scan")
     assert done.status == 1 and all(line.isprintable() for line in done.out.splitlines())
     assert "2 files were left out as unreadable." in Path("scan/report.html").read_text()
     assert "\x1b" not in Path("scan/report.html").read_text()

@@ -73,7 +73,7 @@ def test_a_training_on_data_in_memory(fail: Any, tmp_path: Path) -> None:
     model = torch.nn.Linear(2, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     data = (torch.rand(6, 2), torch.tensor([0, 1, 0, 1, 0, 1]))
-    with record(tmp_path / "mine", model, optimizer, data, every=0) as recording:
+    with record(tmp_path / "mine", model, optimizer, data, checkpoint_every=0) as recording:
         torch.nn.functional.cross_entropy(model(data[0]), data[1]).backward()
         recording.batch(range(6))
         optimizer.step()

@@ -34,8 +34,8 @@ def test_a_folder_of_images(cli: Any, photos: Path) -> None:
     done = cli("data", "store", photos, "--out", "stored")
     assert done.status == 0
     assert done.out.splitlines() == [
-        "6 examples, 5x4 grey, written to stored",
-        f"next: the queries that belong to them, {photos}:test, in the same way",
+        "6 images (channels 1, height 5, width 4), written to stored",
+        f"next: their validation data, {photos}:test, with --like stored",
     ]
     assert "left out train/cat/broken.png: UnidentifiedImageError" in done.err
     assert "images decoded: 7 done" in done.err
@@ -59,11 +59,12 @@ def test_a_size_a_split_and_json(cli: Any, photos: Path) -> None:
     assert (done.status, json.loads(done.out)) == (
         0,
         {
+            "modality": "images",
             "examples": 6,
-            "image_shape": [3, 3, 1],
+            "shape": {"channels": 1, "height": 3, "width": 3},
             "digest": expected.digest,
             "left_out": 0,
-            "queries": None,
+            "validation": None,
             "out": "stored",
         },
     )
@@ -121,5 +122,6 @@ def test_a_full_disk_leaves_nothing(
     data = {"photos": photos, "archive": archive}[source]
     done = cli("data", "store", data, "--out", "stored")
     assert done.status == 2
-    assert re.search(r"expected to write .*stored; got a refusal: no space is left", done.err)
+    where = r"(\S*/)?stored(/images\.npy)?"
+    assert re.search(f"expected to write {where}; got a refusal: no space is left", done.err)
     assert list(Path.cwd().iterdir()) == []

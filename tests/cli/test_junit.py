@@ -17,14 +17,14 @@ from tiny_world import World
 
 @pytest.fixture(scope="module")
 def found(tiny: World) -> Scan:
-    return scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, rule=Rule(top=7))
+    return scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, rule=Rule(top_k=7))
 
 
 def test_junit(found: Scan, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "scan.xml"
     write_junit(found, path, passed=False)
     suite = ET.parse(path).getroot()[0]  # noqa: S314
-    suspects = np.flatnonzero(found.decision.suspects)
+    suspects = np.flatnonzero(found.decision.is_flagged)
     labels = found.identity.labels
     assert [case.get("name") for case in suite] == ["low", "mid", "top"]
     assert suite.get("tests") == "3"

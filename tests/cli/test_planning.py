@@ -15,7 +15,7 @@ from tiny_world import World
 def test_nothing_is_written(cli: Any, tiny: World) -> None:
     done = cli("scan", tiny.folder, "--out", "scan", "--plan", "--workers", 2)
     assert done.status == 0 and not list(Path().iterdir())
-    for word in ("queries", "examples", "layers", "rank and decide", "with 2 workers", "memory"):
+    for word in ("validation", "examples", "layers", "rank and decide", "with 2 workers", "memory"):
         assert word in done.out
     done = cli("scan", tiny.folder, "--out", "scan", "--plan", "--json")
     told = json.loads(done.out)

@@ -207,7 +207,7 @@ def test_hugging_face_writes_what_is_read(tmp_path: Path) -> None:
 
 def test_image_size_in_words(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=PIXELS, labels=LABELS)
-    assert "image_size= only for a Parquet or Arrow file" in refused(
+    assert "image_size= only for Parquet or Arrow files" in refused(
         tmp_path / "a.npz", image_size=8
     )
-    assert "a Parquet or Arrow file with an image and a label column" in sources_module.grammar()
+    assert "Parquet or Arrow files of images and labels; " in sources_module.grammar()

@@ -33,8 +33,8 @@ def scores_of(
     trace = Trace(
         train=np.zeros((len(train.labels), 0)),
         labels=train.labels.numpy(),
-        queries=None,
-        query_labels=None,
+        validation=None,
+        validation_labels=None,
         classes=train.outputs.shape[1],
         checkpoints=1,
         seed=seed,

@@ -87,8 +87,8 @@ def ranked(*, tampered: bool, memorised: bool = True, seed: int = 0) -> Ranking:
         Trace(
             train=sums[0].numpy(),
             labels=labels,
-            queries=sums[1].numpy(),
-            query_labels=asked,
+            validation=sums[1].numpy(),
+            validation_labels=asked,
             classes=CLASSES,
             checkpoints=1,
             seed=0,
@@ -106,7 +106,7 @@ def test_collisions_and_flips_come_first() -> None:
         assert ranking.suggested is not None
         assert (ranking.suggested[COLLIDING] == 0).all()
         assert (ranking.suggested[FLIPPED] == 1).all()
-        suspects = decide(ranking, Rule(fdr=0.05)).suspects
+        suspects = decide(ranking, Rule(fdr=0.05)).is_flagged
         assert suspects[[*COLLIDING, *FLIPPED]].all() and suspects.sum() <= 23
 
 
@@ -124,7 +124,7 @@ def test_what_the_network_doubts_counts() -> None:
 def test_nothing_is_flagged_where_nothing_was_changed() -> None:
     # By the rule's own promise one seed in twenty may flag somebody; measured: none of ten.
     flagged = [
-        bool(decide(ranked(tampered=False, seed=seed), Rule(fdr=0.05)).suspects.any())
+        bool(decide(ranked(tampered=False, seed=seed), Rule(fdr=0.05)).is_flagged.any())
         for seed in range(5)
     ]
     assert sum(flagged) <= 1

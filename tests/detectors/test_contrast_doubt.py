@@ -18,7 +18,7 @@ def test_heads_are_never_fitted_to_what_they_judge() -> None:
     points = torch.from_numpy(generator.normal(size=(200, 400)))
     labels = generator.integers(0, 2, 200)
     said = opinions({"one": points}, {"one": points}, labels, classes=2, seed=0)
-    right = said.queries[0].argmax(axis=1) == labels
+    right = said.validation[0].argmax(axis=1) == labels
     assert 50 < right.sum() < 150
     # The same as training examples were seen by one of the two heads.
     own = said.train[0][np.arange(200), labels]
@@ -35,9 +35,9 @@ def test_shapes_layers_and_sums() -> None:
         for name, values in layers.items()
     }
     said = opinions(layers, asked, np.arange(24) % 3, classes=3, seed=1)
-    assert said.train.shape == (2, 30, 3) and said.queries.shape == (2, 24, 3)
+    assert said.train.shape == (2, 30, 3) and said.validation.shape == (2, 24, 3)
     np.testing.assert_allclose(said.train.sum(axis=2), 1.0, rtol=1e-6)
-    np.testing.assert_allclose(said.queries.sum(axis=2), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(said.validation.sum(axis=2), 1.0, rtol=1e-6)
     # Layer by layer: one alone says the same.
     alone = opinions({"b": layers["b"]}, {"b": asked["b"]}, np.arange(24) % 3, classes=3, seed=1)
     np.testing.assert_array_equal(alone.train[0], said.train[1])
@@ -49,7 +49,7 @@ def test_they_learn_what_trusted_examples_show() -> None:
     points = torch.randn(90, 4, generator=generator) * 0.2
     points[torch.arange(90), labels] += 2
     said = opinions({"one": points}, {"one": points}, labels.numpy(), classes=3, seed=0)
-    for each in (said.train, said.queries):
+    for each in (said.train, said.validation):
         assert (each[0].argmax(axis=1) == labels.numpy()).all()
 
 
@@ -66,7 +66,7 @@ def test_an_opinion_does_not_depend_on_the_other_training_examples() -> None:
 def test_a_class_without_trusted_examples_has_probability_zero() -> None:
     points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     said = opinions({"one": points}, {"one": points}, np.arange(20) % 2 * 3, classes=5, seed=0)
-    for each in (said.train, said.queries):
+    for each in (said.train, said.validation):
         assert (each[:, :, [1, 2, 4]] == 0).all() and (each[:, :, [0, 3]] > 0).all()
     doubts = doubt(said.train, np.full(20, 4), 0.003)
     np.testing.assert_allclose(doubts, -np.log(0.003))
@@ -76,7 +76,7 @@ def test_a_class_with_one_trusted_example_warns_nobody() -> None:
     points = torch.randn(21, 3, generator=torch.Generator().manual_seed(0))
     labels = np.append(np.arange(20) % 2, 2)
     said = opinions({"one": points}, {"one": points}, labels, classes=3, seed=0)
-    assert said.queries[0, 20, 2] == 0.0  # the head that judges it has not seen its class
+    assert said.validation[0, 20, 2] == 0.0  # the head that judges it has not seen its class
 
 
 def test_one_class_alone() -> None:
@@ -103,7 +103,7 @@ def test_the_seed_says_who_is_in_which_fold(seed: int) -> None:
     points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     labels = np.arange(40) % 2
     first, again, other = (
-        opinions({"one": points}, {"one": points}, labels, classes=2, seed=s).queries
+        opinions({"one": points}, {"one": points}, labels, classes=2, seed=s).validation
         for s in (seed, seed, seed + 2)
     )
     np.testing.assert_array_equal(first, again)

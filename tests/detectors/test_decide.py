@@ -29,8 +29,8 @@ def test_a_threshold(
     tail: Tail, flagged: list[int], ranks: list[int], words: str, threshold: float | None
 ) -> None:
     decision = decide(Ranking(SCORES), Rule(threshold=0.5, tail=tail))
-    assert decision.suspects.tolist() == [bool(each) for each in flagged]
-    assert decision.suspects.dtype == np.bool_ and decision.ranks.dtype == np.int64
+    assert decision.is_flagged.tolist() == [bool(each) for each in flagged]
+    assert decision.is_flagged.dtype == np.bool_ and decision.ranks.dtype == np.int64
     assert decision.ranks.tolist() == ranks
     assert decision.words == words
     assert decision.threshold == threshold
@@ -45,36 +45,36 @@ def test_a_threshold(
     ],
 )
 def test_a_budget(tail: Tail, flagged: list[int], words: str) -> None:
-    decision = decide(Ranking(SCORES), Rule(top=2, tail=tail))
-    assert decision.suspects.tolist() == [bool(each) for each in flagged]
+    decision = decide(Ranking(SCORES), Rule(top_k=2, tail=tail))
+    assert decision.is_flagged.tolist() == [bool(each) for each in flagged]
     assert (decision.words, decision.threshold) == (words, None)
 
 
 def test_the_reason_is_told() -> None:
-    assert decide(Ranking(SCORES), Rule(top=1, because="a reason")).words == (
+    assert decide(Ranking(SCORES), Rule(top_k=1, because="a reason")).words == (
         "the 1 highest scores (a reason)"
     )
 
 
 def test_equal_scores_stay_in_the_order_of_the_data() -> None:
-    decision = decide(Ranking(np.zeros(6)), Rule(top=2))
+    decision = decide(Ranking(np.zeros(6)), Rule(top_k=2))
     assert decision.ranks.tolist() == [1, 2, 3, 4, 5, 6]
-    assert decision.suspects.tolist() == [True, True, False, False, False, False]
+    assert decision.is_flagged.tolist() == [True, True, False, False, False, False]
 
 
 def test_budgets_of_nothing_and_of_too_much() -> None:
-    assert not decide(Ranking(SCORES), Rule(top=0)).suspects.any()
-    assert decide(Ranking(SCORES), Rule(top=99)).suspects.all()
+    assert not decide(Ranking(SCORES), Rule(top_k=0)).is_flagged.any()
+    assert decide(Ranking(SCORES), Rule(top_k=99)).is_flagged.all()
 
 
 @given(scores=score_lists, tail=tails, top=st.integers(0, 40))
 def test_properties_of_a_budget(scores: np.ndarray, tail: Tail, top: int) -> None:
-    decision = decide(Ranking(scores), Rule(top=top, tail=tail))
+    decision = decide(Ranking(scores), Rule(top_k=top, tail=tail))
     suspicion = {"upper": scores, "lower": -scores, "both": abs(scores)}[tail]
     assert sorted(decision.ranks.tolist()) == list(range(1, len(scores) + 1))
     assert (np.diff(suspicion[np.argsort(decision.ranks)]) <= 0).all()
-    assert decision.suspects.sum() == min(top, len(scores))
-    np.testing.assert_array_equal(decision.suspects, decision.ranks <= top)
+    assert decision.is_flagged.sum() == min(top, len(scores))
+    np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= top)
 
 
 @given(scores=score_lists, tail=tails, threshold=values, shift=st.floats(0, 3))
@@ -82,18 +82,18 @@ def test_properties_of_a_threshold(
     scores: np.ndarray, tail: Tail, threshold: float, shift: float
 ) -> None:
     decision = decide(Ranking(scores), Rule(threshold=threshold, tail=tail))
-    count = int(decision.suspects.sum())
+    count = int(decision.is_flagged.sum())
     # Suspects are always the first ranks, and a higher threshold never flags more.
-    np.testing.assert_array_equal(decision.suspects, decision.ranks <= count)
+    np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= count)
     stricter = decide(Ranking(scores), Rule(threshold=threshold + shift, tail=tail))
-    assert not (stricter.suspects & ~decision.suspects).any()
+    assert not (stricter.is_flagged & ~decision.is_flagged).any()
     mirrored = decide(Ranking(-scores), Rule(threshold=threshold, tail=tail))
     if tail == "both":
-        np.testing.assert_array_equal(mirrored.suspects, decision.suspects)
+        np.testing.assert_array_equal(mirrored.is_flagged, decision.is_flagged)
     else:
         other: Tail = "lower" if tail == "upper" else "upper"
         swapped = decide(Ranking(scores), Rule(threshold=threshold, tail=other))
-        np.testing.assert_array_equal(mirrored.suspects, swapped.suspects)
+        np.testing.assert_array_equal(mirrored.is_flagged, swapped.is_flagged)
 
 
 @pytest.mark.parametrize(
@@ -101,23 +101,23 @@ def test_properties_of_a_threshold(
     [
         (
             {},
-            "expected one of --threshold, --top and --fdr; got none; pass one of them",
+            "expected one of threshold=, top_k= and fdr=; got none; pass one of them",
         ),
         (
-            {"threshold": 1.0, "top": 1},
-            "expected one of --threshold, --top and --fdr; got 2 of them; pass one of them",
+            {"threshold": 1.0, "top_k": 1},
+            "expected one of threshold=, top_k= and fdr=; got 2 of them; pass one of them",
         ),
-        ({"threshold": float("nan")}, "expected a finite --threshold; got nan; pass a number"),
-        ({"threshold": -float("inf")}, "expected a finite --threshold; got -inf; pass a number"),
+        ({"threshold": float("nan")}, "expected a finite threshold=; got nan; pass a number"),
+        ({"threshold": -float("inf")}, "expected a finite threshold=; got -inf; pass a number"),
         (
             {"fdr": 1.0},
-            "expected a false discovery rate in (0, 1); got 1; pass 0.05",
+            "expected fdr= in (0, 1), a false discovery rate; got 1; pass, say, fdr=0.05",
         ),
         (
-            {"top": 1, "storey": True},
-            "expected --fdr beside --storey; got another rule; leave out --storey",
+            {"top_k": 1, "storey": True},
+            "expected fdr= beside storey=; got another rule; leave out storey=",
         ),
-        ({"top": -1}, "expected --top of at least 0; got -1; pass --top 100"),
+        ({"top_k": -1}, "expected top_k= of at least 0; got -1; pass, say, top_k=100"),
     ],
 )
 def test_rules_that_are_none(options: dict[str, float], text: str) -> None:
@@ -133,13 +133,13 @@ OTHER = Ranking(np.array([0.1, 0.2, 0.3, 0.4]))
 def test_the_calibrated_default_without_p_values() -> None:
     rule = calibrated("label-posterior", {"label-posterior": POSTERIOR})
     assert rule.threshold == CALIBRATED_THRESHOLD and rule.tail == "upper"
-    assert decide(POSTERIOR, rule).suspects.tolist() == [True, True, False, False]
+    assert decide(POSTERIOR, rule).is_flagged.tolist() == [True, True, False, False]
     for name in DETECTORS.keys() - {"label-posterior"}:
         rule = calibrated(name, {name: OTHER, "label-posterior": POSTERIOR})
-        assert (rule.top, rule.threshold, rule.fdr, rule.tail) == (2, None, None, "upper")
+        assert (rule.top_k, rule.threshold, rule.fdr, rule.tail) == (2, None, None, "upper")
         assert "label-posterior" in rule.because
     innocent = Ranking(np.log([0.1, 0.2]), threshold=CALIBRATED_THRESHOLD)
-    assert calibrated("loss", {"loss": OTHER, "label-posterior": innocent}).top == 0
+    assert calibrated("loss", {"loss": OTHER, "label-posterior": innocent}).top_k == 0
 
 
 def test_the_calibrated_default_with_p_values() -> None:
@@ -148,27 +148,27 @@ def test_the_calibrated_default_with_p_values() -> None:
     rule = calibrated("contrast", rankings)
     decision = decide(tested, rule)
     assert rule.fdr == 0.05
-    assert decision.suspects.tolist() == [True, True, False, False]
+    assert decision.is_flagged.tolist() == [True, True, False, False]
     assert decision.threshold == 8.0
     # Benjamini and Hochberg: p n / rank, made monotone from the largest.
     assert decision.q_values is not None
     np.testing.assert_allclose(decision.q_values, [4e-6, 0.04, 2 / 3, 1.0])
     budget = calibrated("loss", rankings)
-    assert budget.top == 2 and "contrast" in budget.because
+    assert budget.top_k == 2 and "contrast" in budget.because
 
 
 def test_a_false_discovery_rate_needs_something_to_estimate_it_by() -> None:
     with pytest.raises(InputError, match="a detector with p-values"):
         decide(OTHER, Rule(fdr=0.05))
-    with pytest.raises(InputError, match="a reference for an estimated share"):
+    with pytest.raises(InputError, match="clean_reference= for an estimated share"):
         decide(OTHER, Rule(fdr=0.05, storey=True))
     nothing = Ranking(np.zeros(3), p_values=np.ones(3))
     decision = decide(nothing, Rule(fdr=0.05))
-    assert not decision.suspects.any() and decision.threshold is None
+    assert not decision.is_flagged.any() and decision.threshold is None
     assert decision.inconclusive is None
     assert decision.words == (
         "false discovery rate at most 5 % "
-        "(p-values from trusted examples that were not trained on: no guarantee)"
+        "(p-values from validation examples that were not trained on: no guarantee)"
     )
 
 
@@ -177,14 +177,14 @@ def test_posteriors_estimate_a_false_discovery_rate() -> None:
     posteriors = np.array([1.0, 0.1, 0.95, 0.9, 0.2, 0.0])
     scores = np.array([6.0, 1.0, 4.0, 5.0, 2.0, 0.0])
     decision = decide(Ranking(scores), Rule(fdr=0.05), None, posteriors)
-    assert decision.suspects.tolist() == [True, False, True, True, False, False]
+    assert decision.is_flagged.tolist() == [True, False, True, True, False, False]
     assert decision.q_values is not None and decision.p_values is None
     # By falling score the means are 0, 0.05, 0.05, 0.2375, 0.37, 0.475.
     np.testing.assert_allclose(decision.q_values, [0, 0.37, 0.05, 0.05, 0.2375, 0.475])
     assert decision.threshold == 4.0
     assert decision.words.endswith("(estimated by the posteriors of label-posterior: no guarantee)")
     dip = decide(Ranking(np.array([3.0, 2.0, 1.0])), Rule(fdr=0.1), None, np.array([0.8, 1, 1]))
-    assert dip.suspects.all()
+    assert dip.is_flagged.all()
 
 
 @given(scores=score_lists, seed=st.integers(0, 99), rate=st.sampled_from([0.05, 0.3, 0.6]))
@@ -193,5 +193,5 @@ def test_the_longest_list_by_brute_force(scores: np.ndarray, seed: int, rate: fl
     order = np.argsort(-scores, kind="stable")
     sizes = [k for k in range(1, len(scores) + 1) if (1 - posteriors[order[:k]]).mean() <= rate]
     decision = decide(Ranking(scores), Rule(fdr=rate), None, posteriors)
-    assert set(np.flatnonzero(decision.suspects)) == set(order[: max(sizes, default=0)])
-    np.testing.assert_array_equal(decision.suspects, decision.ranks <= decision.suspects.sum())
+    assert set(np.flatnonzero(decision.is_flagged)) == set(order[: max(sizes, default=0)])
+    np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= decision.is_flagged.sum())

@@ -23,7 +23,7 @@ from radiotracer.detectors import (
     Survey,
     Trace,
     against,
-    baselines,
+    baseline_names,
     decide,
     detection,
 )
@@ -121,8 +121,8 @@ def trace(detector: Detector, order: np.ndarray, batches: int = 1) -> Trace:
     return Trace(
         train=train,
         labels=seen.labels.numpy()[order],
-        queries=compared if told else None,
-        query_labels=asked.labels.numpy() if told else None,
+        validation=compared if told else None,
+        validation_labels=asked.labels.numpy() if told else None,
         classes=CLASSES,
         checkpoints=CHECKPOINTS,
         seed=5,
@@ -154,17 +154,17 @@ def test_the_registry() -> None:
     assert len(set(summaries)) == len(summaries)
     assert all(text and "\n" not in text and text.isprintable() for text in summaries)
     assert next(iter(DETECTORS)) == DEFAULT_DETECTOR
-    assert baselines() == ("loss", "margin", "norm", "random")
+    assert baseline_names() == ("loss", "margin", "norm", "random")
     assert {name: detector.needs for name, detector in DETECTORS.items()} == {
         "contrast": {Need.COMPARISON, Need.LAYERS, Need.EVERY_CLASS},
         "label-posterior": {Need.COMPARISON},
-        "tracin-cp": {Need.QUERIES, Need.DIRECTION},
-        "tracin-last-layer": {Need.QUERIES, Need.HEAD},
+        "tracin-cp": {Need.VALIDATION, Need.DIRECTION},
+        "tracin-last-layer": {Need.VALIDATION, Need.HEAD},
         "self-influence-last-layer": {Need.HEAD},
-        "gas": {Need.QUERIES, Need.UNIT_DIRECTION},
+        "gas": {Need.VALIDATION, Need.UNIT_DIRECTION},
         "self-influence": {Need.NORM},
         "known-target": {Need.LAYERS, Need.EVERY_CLASS, Need.INCIDENT},
-        "gas-unknown-target": {Need.QUERIES, Need.LAYERS, Need.HEAD},
+        "gas-unknown-target": {Need.VALIDATION, Need.LAYERS, Need.HEAD},
         "deep-knn": {Need.LAYERS, Need.HEAD},
         "spectral-signatures": {Need.LAYERS, Need.HEAD},
         "activation-clustering": {Need.LAYERS, Need.HEAD},
@@ -239,7 +239,7 @@ def test_observing_and_ranking_change_nothing(name: str) -> None:
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     first, second = detector.rank(given), detector.rank(given)
     np.testing.assert_array_equal(first.scores, second.scores)
-    for field in ("train", "labels", "queries", "query_labels"):
+    for field in ("train", "labels", "validation", "validation_labels"):
         np.testing.assert_array_equal(getattr(given, field), getattr(kept, field))
     if given.survey is not None and kept.survey is not None:
         for side, was in zip(sides(given.survey), sides(kept.survey), strict=True):
@@ -250,8 +250,8 @@ def test_observing_and_ranking_change_nothing(name: str) -> None:
 
 
 def sides(survey: Survey) -> tuple[Seen, Seen, Seen]:
-    assert survey.queries is not None and survey.incident is not None
-    return survey.train, survey.queries, survey.incident
+    assert survey.validation is not None and survey.incident is not None
+    return survey.train, survey.validation, survey.incident
 
 
 @everyone
@@ -305,11 +305,11 @@ def test_a_reference_gives_every_detector_a_false_discovery_rate(name: str) -> N
     tested = against(ranking.scores, given.labels, reference, 0.5)
     decision = decide(ranking, Rule(fdr=0.5), tested)
     assert np.isnan(tested.p_values[reference.rows]).all()
-    assert not decision.suspects[reference.rows].any()
-    np.testing.assert_array_equal(decision.suspects, decision.ranks <= decision.suspects.sum())
+    assert not decision.is_flagged[reference.rows].any()
+    np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= decision.is_flagged.sum())
     if name not in NOT_FOR_FLIPS:
-        assert decision.suspects[FLIPPED].mean() > 0.5
-        assert decision.suspects[~FLIPPED].mean() < 0.2
+        assert decision.is_flagged[FLIPPED].mean() > 0.5
+        assert decision.is_flagged[~FLIPPED].mean() < 0.2
 
 
 def test_the_formulas_of_the_baselines() -> None:

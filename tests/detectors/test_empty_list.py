@@ -22,15 +22,15 @@ def of(*p_values: float) -> Ranking:
 def test_the_words() -> None:
     # Benjamini and Hochberg: 0.02 x 4 and 0.04 x 4 / 2 are 0.08, the third 0.4.
     decision = decide(of(0.02, 0.04, 0.3, 1.0), Rule(fdr=0.05))
-    assert not decision.suspects.any()
+    assert not decision.is_flagged.any()
     assert decision.nearly == (
         "Nothing is flagged at a false discovery rate of 5 %, but the 2 most suspicious would be "
-        "at 8 %: an empty list does not mean that the data are clean. scan --fdr 0.08 flags "
-        "them; reviewed training examples (scan --reference) decide better."
+        "at 8 %: an empty list does not mean that the data are clean. A rate of 0.08 flags them; a "
+        "clean reference, reviewed training examples, decides better."
     )
     one = decide(of(0.0301, 1.0, 1.0, 1.0), Rule(fdr=0.005)).nearly
     assert one is not None and "rate of 0.5 %, but one example would be at 13 %" in one
-    assert "scan --fdr 0.13 flags it;" in one
+    assert "A rate of 0.13 flags it;" in one
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_other_rules_say_nothing() -> None:
     near = of(0.02, 0.04, 0.3, 1.0)
     tested = Held(np.array([0.02, 0.04, 0.3, 1.0]), np.full(4, 0.02), False, "a reference")
     assert decide(near, Rule(fdr=0.05), tested).nearly is None
-    assert decide(near, Rule(top=0)).nearly is None
+    assert decide(near, Rule(top_k=0)).nearly is None
     assert decide(near, Rule(threshold=9.0)).nearly is None
     posteriors = np.array([0.92, 0.5, 0.1, 0.0])
     guessed = decide(Ranking(np.arange(4.0)[::-1]), Rule(fdr=0.05), None, posteriors)
-    assert not guessed.suspects.any() and guessed.nearly is None
+    assert not guessed.is_flagged.any() and guessed.nearly is None
 
 
 p_lists = st.lists(st.floats(1e-6, 1.0) | st.sampled_from([0.01, 0.07, 0.14, 1.0]), min_size=1)
@@ -66,14 +66,16 @@ def test_whoever_follows_it_gets_what_it_says(p_values: list[float], rate: float
     ranking = of(*sorted(p_values))
     decision = decide(ranking, Rule(fdr=rate))
     if decision.nearly is None:
-        assert decision.suspects.any() or not decide(ranking, Rule(fdr=NEAR - 1e-9)).suspects.any()
+        assert (
+            decision.is_flagged.any() or not decide(ranking, Rule(fdr=NEAR - 1e-9)).is_flagged.any()
+        )
         return
-    assert not decision.suspects.any()
-    said = re.search(r"the ([\d,]+) most .* --fdr ([\d.]+) ", decision.nearly)
-    alone = re.search(r"one example .* --fdr ([\d.]+) ", decision.nearly)
+    assert not decision.is_flagged.any()
+    said = re.search(r"the ([\d,]+) most .* A rate of ([\d.]+) ", decision.nearly)
+    alone = re.search(r"one example .* A rate of ([\d.]+) ", decision.nearly)
     count, higher = (said[1], said[2]) if said else ("1", alone[1]) if alone else ("", "")
     assert rate < float(higher) <= NEAR
-    assert decide(ranking, Rule(fdr=float(higher))).suspects.sum() == int(count)
+    assert decide(ranking, Rule(fdr=float(higher))).is_flagged.sum() == int(count)
     # No whole per cent below it flags anything.
     if float(higher) - 0.01 > 0:
-        assert not decide(ranking, Rule(fdr=float(higher) - 0.01 - 1e-9)).suspects.any()
+        assert not decide(ranking, Rule(fdr=float(higher) - 0.01 - 1e-9)).is_flagged.any()

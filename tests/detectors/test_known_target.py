@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from radiotracer.detectors import DETECTORS, Ranking, Rule, Seen, Survey, Trace, decide
-from radiotracer.detectors.known_target import Honest
+from radiotracer.detectors.known_target import Clean
 
 CLASSES = 3
 
@@ -25,8 +25,8 @@ def rank(train: Seen, queries: Seen, incident: Seen) -> Ranking:
         Trace(
             train=np.zeros((len(train.labels), 0)),
             labels=train.labels.numpy(),
-            queries=None,
-            query_labels=None,
+            validation=None,
+            validation_labels=None,
             classes=CLASSES,
             checkpoints=1,
             seed=0,
@@ -42,7 +42,7 @@ def test_likeness_by_hand() -> None:
     spread = np.array([[2.0, 0.6], [0.6, 0.5]])
     points = generator.multivariate_normal(np.zeros(2), spread, size=4000)
     points[labels == 1] += [5.0, 0.0]
-    honest = Honest.of(points, labels)
+    honest = Clean.of(points, labels)
     np.testing.assert_allclose(np.linalg.inv(honest.precision), spread, rtol=0.1)
     shown, x = np.array([1.0, 2.0]), np.array([[0.5, -1.0], [6.0, 1.0]])
     expected = []
@@ -57,7 +57,7 @@ def test_likeness_by_hand() -> None:
 
 def test_a_layer_that_shows_nothing_says_nothing() -> None:
     labels = np.arange(6) % 2
-    honest = Honest.of(np.ones((6, 3)), labels)
+    honest = Clean.of(np.ones((6, 3)), labels)
     np.testing.assert_array_equal(honest.likeness(np.ones((6, 3)), labels, np.ones(3)), 0.0)
 
 
@@ -89,7 +89,7 @@ def test_a_trigger_is_found_by_the_layer_that_sees_it() -> None:
     others = labels != 1
     assert found.p_values is not None and np.isnan(found.p_values[others]).all()
     assert (found.scores[others] < found.scores[~others].min()).all()
-    suspects = decide(found, Rule(fdr=0.02)).suspects
+    suspects = decide(found, Rule(fdr=0.02)).is_flagged
     assert (suspects & carries).sum() == 20 and (suspects & ~carries).sum() <= 2
 
 
@@ -120,5 +120,5 @@ def test_a_class_without_examples_has_no_suspect() -> None:
         seen(drawn(generator, asked, none[:1]), asked, said=2),
     )
     assert found.p_values is not None and np.isnan(found.p_values).all()
-    assert not decide(found, Rule(fdr=0.5)).suspects.any()
+    assert not decide(found, Rule(fdr=0.5)).is_flagged.any()
     assert np.isfinite(found.scores).all()

@@ -31,8 +31,8 @@ def posterior(
         Trace(
             train=checkpoints * observed(prediction, labels),
             labels=labels,
-            queries=None if queries is None else checkpoints * observed(*queries),
-            query_labels=None if queries is None else queries[1],
+            validation=None if queries is None else checkpoints * observed(*queries),
+            validation_labels=None if queries is None else queries[1],
             classes=prediction.shape[1],
             checkpoints=checkpoints,
             seed=0,
@@ -88,8 +88,8 @@ def test_two_checkpoints_average_the_logarithms() -> None:
     trace = Trace(
         train=observed(first, labels) + observed(second, labels),
         labels=labels,
-        queries=None,
-        query_labels=None,
+        validation=None,
+        validation_labels=None,
         classes=2,
         checkpoints=2,
         seed=0,

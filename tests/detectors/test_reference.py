@@ -47,7 +47,7 @@ def test_classes_are_told_apart_where_each_reference_is_large_enough() -> None:
             assert tested.p_values[row] == pytest.approx((1 + above) / (len(own) + 1))
             assert tested.smallest[row] == pytest.approx(1 / (len(own) + 1))
     # Unlike a pooled one, it finds the class that scores low.
-    found = [decide(Ranking(scores), Rule(fdr=0.2), t).suspects for t in (apart, pooled)]
+    found = [decide(Ranking(scores), Rule(fdr=0.2), t).is_flagged for t in (apart, pooled)]
     low = TAMPERED & (LABELS == 0)
     assert found[0][low].mean() > found[1][low].mean()
 
@@ -72,9 +72,9 @@ def test_suspects_come_first_and_the_reference_last() -> None:
     for size in (99, 98):
         reference = reference_of(99, size)
         decision = decide(Ranking(scores), Rule(fdr=0.2), against(scores, LABELS, reference, 0.2))
-        count = int(decision.suspects.sum())
+        count = int(decision.is_flagged.sum())
         assert count > 60
-        np.testing.assert_array_equal(decision.suspects, decision.ranks <= count)
+        np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= count)
         assert (decision.ranks[reference.rows] > N - len(reference)).all()
         assert (decision.threshold is None) == (size == 99)
 
@@ -86,9 +86,9 @@ def test_storey_finds_more() -> None:
     plain, storey = (
         decide(Ranking(scores), Rule(fdr=0.1, storey=s), tested) for s in (False, True)
     )
-    assert storey.suspects.sum() > plain.suspects.sum() > 0
-    assert not (plain.suspects & ~storey.suspects).any()
-    assert "share of honest examples estimated at" in storey.words
+    assert storey.is_flagged.sum() > plain.is_flagged.sum() > 0
+    assert not (plain.is_flagged & ~storey.is_flagged).any()
+    assert "share of clean examples estimated at" in storey.words
 
 
 @pytest.mark.parametrize(("size", "rate"), [(18, 0.05), (98, 0.01), (1, 0.4)])
@@ -98,7 +98,7 @@ def test_a_reference_that_can_never_flag(size: int, rate: float) -> None:
     assert str(caught.value) == (
         f"expected at least {round(1 / rate) - 1 if rate != 0.4 else 2} reference examples for a "
         f"false discovery rate of {rate:g}, and many times more where few examples are tampered "
-        f"with; got {size} (a test); review more examples, or allow a larger --fdr"
+        f"with; got {size} (a test); review more examples, or allow a larger fdr="
     )
     against(scores_of(), LABELS, reference_of(size + 1, 0), rate)
 
@@ -112,13 +112,13 @@ def test_inconclusive_says_how_many_are_needed_and_that_many_do() -> None:
         decision = decide(Ranking(scores), Rule(fdr=0.05), against(scores, LABELS, reference, 0.05))
         tested = N - size
         enough = (80 * 0.05 / tested) >= 1 / (size + 1)
-        assert decision.suspects.sum() == (80 if enough else 0)
+        assert decision.is_flagged.sum() == (80 if enough else 0)
         assert (decision.inconclusive is None) == enough
         if decision.inconclusive is not None:
             needed = int(np.ceil(tested / (0.05 * 80))) - 1
             assert decision.inconclusive == (
                 f"80 of {tested} tested examples score above the whole reference, where about "
-                f"{tested / (size + 1):.0f} honest ones would by chance, and the reference is too "
+                f"{tested / (size + 1):.0f} clean ones would by chance, and the reference is too "
                 f"small to tell: to flag so few at a false discovery rate of 0.05 takes {needed} "
                 "reference examples"
             )
@@ -129,7 +129,7 @@ def test_nothing_above_the_reference_is_no_suspect_and_conclusive() -> None:
     scores = np.zeros(N)
     tested = against(scores, LABELS, reference_of(50, 50), 0.05)
     decision = decide(Ranking(scores), Rule(fdr=0.05), tested)
-    assert not decision.suspects.any() and decision.inconclusive is None
+    assert not decision.is_flagged.any() and decision.inconclusive is None
 
 
 def test_one_that_stands_out_may_need_more_than_there_are() -> None:
@@ -141,8 +141,8 @@ def test_one_that_stands_out_may_need_more_than_there_are() -> None:
 
 def test_a_reference_beside_another_rule() -> None:
     tested = against(scores_of(), LABELS, reference_of(50, 50), 0.05)
-    with pytest.raises(InputError, match="a false discovery rate beside a reference"):
-        decide(Ranking(scores_of()), Rule(top=3), tested)
+    with pytest.raises(InputError, match="fdr= beside a clean reference"):
+        decide(Ranking(scores_of()), Rule(top_k=3), tested)
 
 
 @pytest.mark.parametrize("rows", [[], [1, 1], [-1, 2], [0.5], [[1, 2]]])

@@ -19,7 +19,7 @@ from radiotracer.detectors import (
     Detector,
     Observation,
     Summed,
-    baselines,
+    baseline_names,
     detector_of,
     identity_of,
 )
@@ -84,7 +84,7 @@ def test_two_of_one_name_are_refused() -> None:
 def test_the_order_of_tables() -> None:
     names = list(DETECTORS)
     assert names[:2] == ["contrast", "label-posterior"]
-    assert names[-4:] == list(baselines()) == ["loss", "margin", "norm", "random"]
+    assert names[-4:] == list(baseline_names()) == ["loss", "margin", "norm", "random"]
     assert names[2:-4] == sorted(names[2:-4])
 
 

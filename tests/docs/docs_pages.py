@@ -76,7 +76,7 @@ GIVEN = {
     "share-results.md": (
         "radiotracer key new my.key",
         "radiotracer train photos --image-size 16 --epochs 1 --out known",
-        "radiotracer scan known --detector loss --top 5 --out known-scan",
+        "radiotracer scan known --detector loss --top-k 5 --out known-scan",
         "radiotracer review known-scan",
         "radiotracer review known-scan --export cleaned",
         "radiotracer mark photos --image-size 16 --key my.key --extractor known --out marked",

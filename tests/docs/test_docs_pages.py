@@ -173,8 +173,8 @@ def as_onnx(folder: str, out: str) -> None:
 
 
 def reviewed() -> None:
-    rows = parquet.read_table("scan/suspects.parquet").to_pydict()
-    ids = [i for i, flagged in zip(rows["id"], rows["is_suspect"], strict=True) if not flagged]
+    rows = parquet.read_table("scan/ranking.parquet").to_pydict()
+    ids = [i for i, flagged in zip(rows["id"], rows["is_flagged"], strict=True) if not flagged]
     Path("reviewed.csv").write_text("\n".join(["id", *sorted(ids)[:250]]))
 
 

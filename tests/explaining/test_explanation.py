@@ -180,7 +180,7 @@ def test_data_of_ones_own_and_no_last_layer(form: object, tmp_path: Path) -> Non
     model, inputs, labels = Headless(), torch.rand(12, 4), torch.arange(12) % 3
     data = form(inputs, labels)  # type: ignore[operator]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, data, every=0) as recording:
+    with record(tmp_path / "run", model, optimizer, data, checkpoint_every=0) as recording:
         nn.functional.cross_entropy(model(inputs), labels).backward()
         recording.batch(range(12))
         optimizer.step()

@@ -259,6 +259,28 @@ def _text_table() -> tuple[bytes, ...]:
     return (stream.getvalue(),)
 
 
+def _rows() -> tuple[bytes, ...]:
+    return (b"age,town,label\n31,Rom,1\n,Bern,0\n", b"id,x,label\na,1e3,u\nb,-.5,v\n")
+
+
+def _row_lines() -> tuple[bytes, ...]:
+    return (
+        b'{"age": 31, "town": null, "label": "u"}\n{"age": 1.5, "town": "Rom", "label": "v"}\n',
+    )
+
+
+def _row_table() -> tuple[bytes, ...]:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"x": [1.5, None], "c": ["a", "b"], "label": [0, 1]}), stream)
+    return (stream.getvalue(),)
+
+
+def _vectors() -> tuple[bytes, ...]:
+    stream = io.BytesIO()
+    np.savez(stream, x=np.eye(2, dtype=np.float32), y=np.array([0, 1]))
+    return (stream.getvalue(),)
+
+
 TARGETS = (
     Target("idx-images", _file("x", _idx, lambda path: read_idx(path, dimensions=3)), 2000),
     Target("idx-labels", _file("x", _idx_labels, lambda path: read_idx(path, dimensions=1)), 2000),
@@ -284,6 +306,10 @@ TARGETS = (
         )
         for ending, seeds in (("csv", _texts), ("jsonl", _lines), ("parquet", _text_table))
     ),
+    Target("rows-csv", _file("x.csv", _rows, open_data), 300),
+    Target("rows-jsonl", _file("x.jsonl", _row_lines, open_data), 300),
+    Target("rows-parquet", _file("x.parquet", _row_table, open_data), 150),
+    Target("vectors", _file("x.npz", _vectors, open_data), 300),
     Target("pictures", _prepare_pictures, 500),
     Target("file-names", _prepare_names, 200),
     Target("data-arguments", _prepare_arguments, 500),

@@ -81,7 +81,7 @@ def scanned() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as root:
         out = Path(root) / "scan"
         write_scan(scan(model, run, data, queries), out, command="a test")
-        names = ("suspects.parquet", "scores.parquet", "summary.json")
+        names = ("ranking.parquet", "scores.parquet", "summary.json")
         return {name: (out / name).read_bytes() for name in names}
 
 

@@ -240,7 +240,7 @@ TARGETS = (
     Target("reference-txt", _reference("x.txt", lambda: ("\n".join(few().ids).encode(),)), 2000),
     Target("reference-csv", _reference("x.csv", _reference_csv), 500),
     Target("reference-parquet", _reference("x.parquet", _reference_parquet), 300),
-    Target("scan-suspects", _scan("suspects.parquet"), 100),
+    Target("scan-suspects", _scan("ranking.parquet"), 100),
     Target("scan-scores", _scan("scores.parquet"), 100),
     Target("scan-summary", _scan("summary.json"), 150),
     Target("decisions", _prepare_decisions, 150),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,15 +170,16 @@ def test_choices_do_not_outlive_their_objective() -> None:
             return self.weight * F.cross_entropy(outputs, targets, reduction="none")
 
     model, batch, _ = network("gru")
-    gc.collect()
-    before = len(routes._ROUTES)
     objective = objective_of(model, batch, loss=Weighted(2.0))
     directional(objective, batch, random_direction(objective))
-    assert route_of(objective) is not None
-    assert len(routes._ROUTES) == before + 1
-    del objective
+    route = route_of(objective)
+    assert route is not None
+    for other in (copy.copy(objective), copy.deepcopy(objective), objective_of(model, batch)):
+        assert route_of(other) is None
+    gone = weakref.ref(route)
+    del objective, route
     gc.collect()
-    assert len(routes._ROUTES) <= before
+    assert gone() is None
 
 
 @pytest.mark.parametrize("flash", [True, False])

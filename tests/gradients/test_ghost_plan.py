@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,15 +40,27 @@ from radiotracer.gradients.ghost import (
     square_norm,
     walk,
 )
-from radiotracer.gradients.ghost.rules import registry
+from radiotracer.gradients.ghost.rules import RULES
+
+EINSUM = "torch.functional.einsum"
 
 
 @pytest.fixture
 def rules() -> Iterator[None]:
-    before = dict(registry._RULES)
+    assert EINSUM not in RULES
     yield
-    registry._RULES.clear()
-    registry._RULES.update(before)
+    RULES.unregister(EINSUM)
+
+
+def test_every_operation_has_one_rule(rules: None) -> None:
+    assert {"torch.nn.functional.linear", "torch.Tensor.matmul", "torch.addmm"} <= RULES.keys()
+    register_rule(torch.einsum, data="data")(right)
+    first = RULES[EINSUM]
+    with pytest.raises(InputError, match=r"one layer rule called 'torch.functional.einsum'"):
+        register_rule(torch.einsum, data="data")(wrong)
+    assert RULES[EINSUM] is first
+    register_rule(torch.einsum, data="data", replace=True)(wrong)
+    assert RULES[EINSUM].function is wrong
 
 
 @pytest.fixture
@@ -220,18 +233,17 @@ def test_made_once_and_gone_with_the_objective(made: list[Batch]) -> None:
             return self.weight * F.cross_entropy(outputs, targets, reduction="none")
 
     model, batch = make("norms")
-    gc.collect()
-    before = len(plan._PLANS)
     objective = objective_of(model, batch, loss=Weighted(2.0))
     rates = dict.fromkeys(objective.traced, 1.0)
     for factor in (1, 2, 3):
         objective.load({key: factor * value for key, value in model.state_dict().items()})
         square_norm(objective, batch, rates)
     assert len(made) == 1
-    assert len(plan._PLANS) == before + 1
+    gone = weakref.ref(plan_for(objective, batch))
+    assert len(made) == 1
     del objective
     gc.collect()
-    assert len(plan._PLANS) <= before
+    assert gone() is None
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")

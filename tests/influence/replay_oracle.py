@@ -64,7 +64,7 @@ def watch_training(
         weight_decay=0.01 if momentum else 0.0,
     )
     inputs, labels = found.train
-    with record(out, model, optimizer, found.train, every=0) as recording:
+    with record(out, model, optimizer, found.train, checkpoint_every=0) as recording:
         for number, rows in enumerate(found.batches):
             recording.batch(rows)
             found.states.append(_copied(model))

@@ -150,5 +150,5 @@ def test_no_more_than_a_block_is_held_when_queries_are_answered(
 
 @pytest.mark.parametrize("k", [0, 10])
 def test_k_out_of_range(written: Store, training: Training, k: int) -> None:
-    with pytest.raises(InputError, match=f"examples, 9; got {k}; pass another k"):
+    with pytest.raises(InputError, match=f"examples, 9; got {k}; pass, say, top_k=10"):
         written.top(training.queries, k)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.errors import InputError
-from radiotracer.influence import Top, Tracing, top, top_k, top_pairs, tracin_cp_pairs
+from radiotracer.influence import Top, Tracing, strongest, top, top_pairs, tracin_cp_pairs
 
 
 def by_sorting(scores: Tensor, k: int, largest: bool) -> tuple[NDArray[np.int64], Tensor]:
@@ -39,7 +39,7 @@ def test_top_k_of_blocks_is_top_k_of_the_matrix(
     scores, ends = case
     k = data.draw(st.integers(1, len(scores)))
     blocks = torch.tensor_split(scores, ends)
-    ranking = top_k(iter(blocks), k, largest)
+    ranking = strongest(iter(blocks), k, largest)
     rows, expected = by_sorting(scores, k, largest)
     assert ranking.rows.dtype == torch.int64 and ranking.scores.dtype == torch.float64
     np.testing.assert_array_equal(ranking.rows.numpy(), rows)
@@ -69,14 +69,18 @@ def test_only_the_best_are_held() -> None:
 @pytest.mark.parametrize(
     ("k", "message"),
     [
-        (0, "expected k of at least 1; got 0; pass another k"),
-        (-2, "expected k of at least 1; got -2; pass another k"),
-        (6, "expected k from 1 to the number of training examples, 5; got 6; pass another k"),
+        (0, "expected top_k= of at least 1; got 0; pass, say, top_k=10"),
+        (-2, "expected top_k= of at least 1; got -2; pass, say, top_k=10"),
+        (
+            6,
+            "expected top_k= from 1 to the number of training examples, 5; got 6; "
+            "pass, say, top_k=10",
+        ),
     ],
 )
 def test_a_k_that_cannot_be(k: int, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        top_k([torch.zeros(3, 2), torch.zeros(2, 2)], k)
+        strongest([torch.zeros(3, 2), torch.zeros(2, 2)], k)
     assert str(caught.value) == message
 
 

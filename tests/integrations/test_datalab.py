@@ -40,7 +40,7 @@ def test_issues_summary_and_info(
     assert list(issues.columns) == ["is_tampered_issue", "tampered_score"]
     for name in issues.columns:
         np.testing.assert_array_equal(issues[name].to_numpy(), table[name].to_numpy())
-    flagged = int(found.decision.suspects.sum())
+    flagged = int(found.decision.is_flagged.sum())
     (summary,) = lab.get_issue_summary("tampered").to_dict("records")
     assert summary["num_issues"] == flagged
     assert summary["score"] == pytest.approx(1 - flagged / 96)

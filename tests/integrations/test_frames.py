@@ -43,7 +43,7 @@ def buffer_of(table: pa.Table, name: str) -> int:
 
 def test_a_scan_is_a_row_per_example(found: Scan, scan_folder: Path, tiny: World) -> None:
     table = to_arrow(found)
-    written = pq.read_table(scan_folder / "suspects.parquet")
+    written = pq.read_table(scan_folder / "ranking.parquet")
     assert table.column_names == [*written.column_names, *found.rankings, "is_tampered"]
     assert table["id"].to_pylist() == tiny.tampered.ids.tolist()
     assert table["is_tampered"].to_pylist() == tiny.manifest.is_tampered.tolist()
@@ -97,13 +97,13 @@ def test_the_folder_says_the_same(found: Scan, scan_folder: Path) -> None:
 
 
 def test_libraries_take_results_without_our_help(found: Scan) -> None:
-    suspects = int(found.decision.suspects.sum())
+    suspects = int(found.decision.is_flagged.sum())
     assert suspects
-    assert pl.DataFrame(found).filter("is_suspect").height == suspects
+    assert pl.DataFrame(found).filter("is_flagged").height == suspects
     frame = pd.DataFrame.from_arrow(found)
-    assert frame["is_suspect"].sum() == suspects
+    assert frame["is_flagged"].sum() == suspects
     assert set(frame["label"].cat.categories) == {"low", "mid", "top"}
-    counted = duckdb.sql("SELECT count(*) FROM found WHERE is_suspect").fetchall()
+    counted = duckdb.sql("SELECT count(*) FROM found WHERE is_flagged").fetchall()
     assert counted == [(suspects,)]
 
 

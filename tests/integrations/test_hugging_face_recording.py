@@ -134,7 +134,7 @@ def test_a_stop_within_an_epoch_and_the_best_model(net: Net, tmp_path: Path) -> 
 
 def test_every_other_epoch(net: Net, tmp_path: Path) -> None:
     data = blobs()
-    callback = hugging_face_callback(tmp_path / "run", data, every=2)
+    callback = hugging_face_callback(tmp_path / "run", data, checkpoint_every=2)
     make_trainer(net, arguments(tmp_path), data, callback).train()
     run = radiotracer.Run.open(tmp_path / "run")
     assert [(each.step, each.epoch) for each in run.checkpoints] == [(20, 2), (30, 3)]
@@ -192,7 +192,7 @@ from radiotracer.integrations.watched_training import WatchedTraining
 data = TensorDataset(torch.randn(4, 2), torch.tensor([0, 1, 0, 1]))
 model = torch.nn.Linear(2, 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-training = WatchedTraining(sys.argv[1], data, every=1, overwrite=False)
+training = WatchedTraining(sys.argv[1], data, checkpoint_every=1, overwrite=False)
 for inputs, labels in training.watch(DataLoader(data, 4)):
     training.begin(model, optimizer, steps=0, settings={})
     raise KeyError("out of luck")
@@ -234,7 +234,7 @@ REFUSED: dict[str, Any] = {
         },
         {"every": 2},
         InputError,
-        "pass every=1",
+        "pass checkpoint_every=1",
     ),
     "other data": (blobs(), {}, {"data": blobs(90).tensors}, DataError, "the 96 examples"),
 }

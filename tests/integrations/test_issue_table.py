@@ -33,7 +33,7 @@ def check(table: pa.Table, found: Scan, tiny: World) -> None:
     assert table["given_label"].to_pylist() == names[tiny.tampered.labels].tolist()
     assert table["predicted_label"].to_pylist() == names[found.suggested].tolist()
     issues, score = column(table, "is_tampered_issue"), column(table, "tampered_score")
-    np.testing.assert_array_equal(issues, found.decision.suspects)
+    np.testing.assert_array_equal(issues, found.decision.is_flagged)
     assert score.min() > 0 and score.max() <= 1
     assert (np.diff(score[np.argsort(found.decision.ranks)]) >= 0).all()
     if issues.any() and not issues.all():
@@ -49,7 +49,7 @@ def test_a_scan_with_p_values(found: Scan, scan_folder: Path, tiny: World) -> No
         "tampered_score": "p-value",
     }
     np.testing.assert_array_equal(column(table, "tampered_score"), found.decision.p_values)
-    assert found.decision.suspects.any()
+    assert found.decision.is_flagged.any()
     # The order of the data is not that of the ranks: a mix-up would show.
     assert found.decision.ranks.tolist() != list(range(1, 97))
     for folder in (scan_folder, str(scan_folder)):
@@ -61,8 +61,8 @@ def test_a_scan_with_p_values(found: Scan, scan_folder: Path, tiny: World) -> No
     ("detector", "rule"),
     [
         ("label-posterior", None),
-        ("loss", Rule(top=5)),
-        ("contrast", Rule(top=5, tail="lower")),
+        ("loss", Rule(top_k=5)),
+        ("contrast", Rule(top_k=5, tail="lower")),
         ("contrast", Rule(threshold=1e9)),
     ],
 )

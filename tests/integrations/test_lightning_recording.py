@@ -140,7 +140,8 @@ def test_batches_that_are_left_out(tmp_path: Path) -> None:
 
 def test_a_stop_within_an_epoch(module: Blobs, tmp_path: Path) -> None:
     data = blobs()
-    trainer = make_trainer(lightning_callback(tmp_path / "run", data, every=2), max_steps=14)
+    callback = lightning_callback(tmp_path / "run", data, checkpoint_every=2)
+    trainer = make_trainer(callback, max_steps=14)
     trainer.fit(module, DataLoader(data, 10, shuffle=True))
     run = radiotracer.Run.open(tmp_path / "run")
     assert [(each.step, each.epoch) for each in run.checkpoints] == [(14, 1)]

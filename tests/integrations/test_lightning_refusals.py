@@ -108,7 +108,7 @@ def test_a_folder_in_use(module: Blobs, tmp_path: Path) -> None:
     make_trainer(again, max_epochs=2).fit(Blobs(), loader)
     assert len(radiotracer.Run.open(tmp_path / "run").checkpoints) == 2
     with pytest.raises(InputError, match="every >= 0"):
-        lightning_callback(tmp_path / "run", data, every=-1)
+        lightning_callback(tmp_path / "run", data, checkpoint_every=-1)
 
 
 def test_a_batch_that_comes_again(module: Blobs, tmp_path: Path) -> None:

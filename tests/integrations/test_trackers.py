@@ -100,13 +100,13 @@ def test_what_is_told_of_a_scan(found: Scan, scan: Path) -> None:
     assert {path.name for path in told.files} == {
         "report.html",
         "summary.json",
-        "suspects.parquet",
+        "ranking.parquet",
         "scores.parquet",
     }
     quality = found.quality(found.detector)
     assert quality is not None
     assert told.metrics[f"{found.detector}/auprc"] == quality[0].auprc
-    assert told.metrics["flagged"] == found.decision.suspects.sum() == len(told.table)
+    assert told.metrics["flagged"] == found.decision.is_flagged.sum() == len(told.table)
     assert told.parameters["detector"] == found.detector
     assert told.table["rank"].to_pylist() == list(range(1, len(told.table) + 1))
 
@@ -117,11 +117,11 @@ def test_a_scan_in_mlflow(mlflow: Any, scan: Path, found: Scan, tmp_path: Path) 
     data = mlflow.get_run(run_id).data
     assert data.params["scan.detector"] == found.detector
     assert data.params["scan.data_digest"] == found.identity.digest
-    assert data.metrics["scan/flagged"] == found.decision.suspects.sum()
+    assert data.metrics["scan/flagged"] == found.decision.is_flagged.sum()
     assert f"scan/{found.detector}/tpr_at_fpr_0.01" in data.metrics
     local = Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(tmp_path / "d")))
     names = {path.name for path in local.rglob("*") if path.is_file()}
-    files = {"report.html", "summary.json", "suspects.parquet", "scores.parquet", "suspects.json"}
+    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "suspects.json"}
     assert names == files
     stored = local / "radiotracer" / "scan" / "report.html"
     assert stored.read_bytes() == (scan / "report.html").read_bytes()
@@ -152,13 +152,13 @@ def test_both_in_wandb(
     log_to_wandb(scan)
     log_to_wandb(audit, run=wandb)
     assert wandb.config["scan.detector"] == found.detector
-    assert wandb.summary["scan/flagged"] == found.decision.suspects.sum()
+    assert wandb.summary["scan/flagged"] == found.decision.is_flagged.sum()
     assert wandb.summary["audit/log10_p_value"] == Evidence.read(audit).log10_p_value
     wandb.finish()
     (table,) = tmp_path.rglob("suspects_*.table.json")
     rows = json.loads(table.read_bytes())
     assert rows["columns"][:3] == ["rank", "id", "label"]
-    assert len(rows["data"]) == found.decision.suspects.sum()
+    assert len(rows["data"]) == found.decision.is_flagged.sum()
     kept = {hash(path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()}
     assert hash((audit / "evidence.json").read_bytes()) in kept, "a copy is in the artefact"
     shutil.rmtree(scan)

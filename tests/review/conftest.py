@@ -29,7 +29,7 @@ def whole_scan(tiny: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     summary |= {
         "run": str(tiny.folder),
         "data": tiny.tampered.source,
-        "queries": tiny.queries.source,
+        "validation": tiny.queries.source,
     }
     path.write_text(json.dumps(summary))
     return folder
@@ -92,10 +92,10 @@ def scanned_as(whole_scan: Path, tmp_path: Path) -> Callable[[str], tuple[Path, 
             "rank": list(range(1, n + 1)),
             "p_value": pa.nulls(n, pa.float64()),
             "q_value": pa.nulls(n, pa.float64()),
-            "is_suspect": [i < 3 for i in range(n)],
+            "is_flagged": [i < 3 for i in range(n)],
             "suggested_label": [names[(i + 1) % n] for i in range(n)],
         }
-        pq.write_table(pa.table(table), folder / "suspects.parquet")
+        pq.write_table(pa.table(table), folder / "ranking.parquet")
         scores = {"id": examples.ids, "loss": [float(i) for i in range(n)]}
         pq.write_table(pa.table(scores), folder / "scores.parquet")
         summary = {"detector": "loss", "rule": "none", "data_digest": examples.digest}

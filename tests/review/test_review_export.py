@@ -54,7 +54,7 @@ def test_a_saved_folder(board: Board, tiny: World, tmp_path: Path) -> None:
     board.decide(3, "keep", None, 0)
     done = export(board.scanned, before, board.store, tmp_path / "out")
     after = open_data(str(done.data))
-    assert (done.kind, done.note, done.data) == ("a saved folder", "", tmp_path / "out" / "data")
+    assert (done.kind, done.note, done.data) == ("saved-folder", "", tmp_path / "out" / "data")
     assert after.digest == done.digests[1] != done.digests[0] == before.digest
     assert set(before.ids.tolist()) - set(after.ids.tolist()) == {drop}
     names = dict(zip(after.ids.tolist(), after.labels.tolist(), strict=True))
@@ -87,7 +87,7 @@ def test_an_archive(scanned_as: Made, tmp_path: Path) -> None:
     write_npz(tmp_path / "my.npz", {"x": images, "y": labels, "weather": np.zeros(3)})
     folder, examples = scanned_as(str(tmp_path / "my.npz"))
     done = reviewed(folder, examples, {"00001": "drop", "00002": "1"}, tmp_path / "out")
-    assert (done.kind, done.data.name) == ("an .npz archive", "my.npz")
+    assert (done.kind, done.data.name) == ("arrays", "my.npz")
     assert done.note == "Other arrays of my.npz were left out: weather."
     with np.load(done.data) as archive:
         assert sorted(archive.files) == ["class_names", "ids", "x", "y"]
@@ -99,7 +99,7 @@ def test_an_archive(scanned_as: Made, tmp_path: Path) -> None:
 def test_an_archive_with_splits(scanned_as: Made, archive: Path, tmp_path: Path) -> None:
     folder, examples = scanned_as(str(archive))
     done = reviewed(folder, examples, {str(examples.ids[4]): "drop"}, tmp_path / "out")
-    assert done.kind == "a saved folder" and "because archives with splits" in done.note
+    assert done.kind == "saved-folder" and "because archives with splits" in done.note
     again = open_data(str(done.data))
     assert again.ids.tolist() == [each for each in examples.ids.tolist() if each != examples.ids[4]]
     assert again.validation == examples.validation
@@ -120,7 +120,7 @@ def test_a_folder_of_images(scanned_as: Made, tmp_path: Path) -> None:
     folder, examples = scanned_as(str(root))
     decisions = {"cat/1.png": "dog", "dog/1.png": "drop", "dog/2.png": "keep"}
     done = reviewed(folder, examples, decisions, tmp_path / "out")
-    assert done.kind == "a folder of images"
+    assert done.kind == "image-folder"
     assert (done.data / "dog" / "1-2.png").read_bytes() == (root / "cat" / "1.png").read_bytes()
     assert not (done.data / "cat" / "1.png").exists()
     files = {path.relative_to(done.data).as_posix() for path in done.data.rglob("*.png")}
@@ -135,8 +135,8 @@ def test_a_folder_with_splits(scanned_as: Made, tmp_path: Path) -> None:
     folder, examples = scanned_as(str(root))
     done = reviewed(folder, examples, {"train/cat/0.png": "drop"}, tmp_path / "out")
     again = open_data(str(done.data))
-    assert len(again) == 7 and again.queries is not None
-    assert len(open_data(again.queries)) == 8
+    assert len(again) == 7 and again.validation is not None
+    assert len(open_data(again.validation)) == 8
 
 
 def test_a_folder_that_lost_a_file(scanned_as: Made, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_folder_that_lost_a_file(scanned_as: Made, tmp_path: Path) -> None:
     folder, examples = scanned_as(str(root))
     (root / "cat" / "3.png").unlink()
     done = reviewed(folder, examples, {"cat/0.png": "drop"}, tmp_path / "out")
-    assert done.kind == "a saved folder" and "there is no file" in done.note
+    assert done.kind == "saved-folder" and "there is no file" in done.note
     assert len(open_data(str(done.data))) == 7
 
 
@@ -158,7 +158,7 @@ def test_idx_files_become_a_saved_folder(scanned_as: Made, tmp_path: Path) -> No
         path.write_bytes(head + array.tobytes())
     folder, examples = scanned_as(str(root))
     done = reviewed(folder, examples, {"train/00000": "drop"}, tmp_path / "out")
-    assert done.kind == "a saved folder" and "IDX files number" in done.note
+    assert done.kind == "saved-folder" and "IDX files number" in done.note
     assert open_data(str(done.data)).ids.tolist() == ["train/00001", "train/00002", "train/00003"]
 
 
@@ -225,7 +225,7 @@ def test_other_data_are_refused(folder: Path, tiny: World) -> None:
         match(read_scan(folder), tiny.clean)
 
 
-@pytest.mark.parametrize("name", ["suspects.parquet", "scores.parquet", "summary.json"])
+@pytest.mark.parametrize("name", ["ranking.parquet", "scores.parquet", "summary.json"])
 def test_a_damaged_scan(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"{")
     with pytest.raises(InputError, match="damaged"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -48,7 +49,7 @@ def test_train_scan_and_export(folder: bool, tmp_path: Path) -> None:
     train += ["--epochs", "1", "--batch-size", "8"]
     assert run([*train, "--out", out]) == 2
     assert run([*train, "--image-size", "10", "--out", out]) == 0
-    assert run(["scan", out, "--top", "3", "--out", str(found)]) == 1
+    assert run(["scan", out, "--top-k", "3", "--out", str(found)]) == 1
     scanned = read_scan(found)
     assert len(scanned) == (40 if folder else 60)
     examples = open_data(data, image_size=10)
@@ -57,10 +58,10 @@ def test_train_scan_and_export(folder: bool, tmp_path: Path) -> None:
     board.decide(0, "drop", None, 0)
     store.close()
     assert run(["review", str(found), "--export", str(tmp_path / "cleaned")]) == 0
-    cleaned = open_data(str(tmp_path / "cleaned" / "data"))
+    cleaned = open_data(str(tmp_path / "cleaned" / "data"), image_size=10)
     assert set(examples.ids.tolist()) - set(cleaned.ids.tolist()) == {scanned.ids[0]}
     text = (tmp_path / "cleaned" / "CHANGES.md").read_text()
-    assert "a saved folder, because Parquet and Arrow files are only read" in text
+    assert "Format: image-tables. A column id was added, so that every row keeps its id." in text
 
 
 Made = Callable[[str], tuple[Path, Dataset]]
@@ -69,15 +70,13 @@ Made = Callable[[str], tuple[Path, Dataset]]
 def test_the_note_says_why(scanned_as: Made, tmp_path: Path) -> None:
     whole = pq.read_table(tables(tmp_path))
     one_size = whole.take([row for row in range(60) if row % 3 == 0])
-    pq.write_table(one_size, tmp_path / "mine.parquet")
-    folder, examples = scanned_as(str(tmp_path / "mine.parquet"))
+    feather.write_feather(one_size, tmp_path / "mine.feather")
+    folder, examples = scanned_as(str(tmp_path / "mine.feather"))
     scanned = read_scan(folder)
     store = Store(folder / FILE, identity_of(scanned))
     board = Board(scanned, examples, match(scanned, examples), store)
     board.decide(0, "drop", None, 0)
     done = export(scanned, examples, store, tmp_path / "out")
     store.close()
-    assert done.kind == "a saved folder"
-    assert done.note == (
-        "Written as a saved folder, because Parquet and Arrow files are only read."
-    )
+    assert done.kind == "saved-folder"
+    assert done.note == "Written as a saved folder, because Arrow files are only read."

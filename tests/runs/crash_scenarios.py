@@ -35,7 +35,9 @@ class Training:
     def record(self, out: Path) -> Recording:
         # Enough settings to make run.json the largest file.
         settings = dict.fromkeys(map(str, range(500)), 1)
-        return record(out, self.model, self.optimizer, Rows(), every=0, settings=settings)
+        return record(
+            out, self.model, self.optimizer, Rows(), checkpoint_every=0, settings=settings
+        )
 
     def step(self, recording: Recording, row: int) -> None:
         recording.batch([row])

@@ -67,7 +67,7 @@ def small_run(out: Path, *, steps: int = 3, checkpoint_every: int = 1, **options
     model = network()
     optimizer = sgd(model)
     data = Rows()
-    with record(out, model, optimizer, data, every=0, **options) as recording:
+    with record(out, model, optimizer, data, checkpoint_every=0, **options) as recording:
         for number in range(1, steps + 1):
             rows = [number % N, (2 * number) % N, (3 * number) % N]
             recording.batch(rows)

@@ -111,7 +111,7 @@ def test_checkpoints_every_k_passes(
     model = network()
     optimizer = sgd(model)
     after = {}
-    with record(tmp_path / "run", model, optimizer, Rows(), every=every) as recording:
+    with record(tmp_path / "run", model, optimizer, Rows(), checkpoint_every=every) as recording:
         for _ in range(5):
             for inputs, labels in recording.batches(DataLoader(Rows(), batch_size=4)):
                 step(model, optimizer, inputs, labels)
@@ -247,7 +247,7 @@ def test_weights_that_are_not_finite(tmp_path: Path, bad: float, by_hand: bool) 
     optimizer = sgd(model)
     with (
         pytest.raises(NotFiniteError) as caught,
-        record(out, model, optimizer, Rows(), every=0) as recording,
+        record(out, model, optimizer, Rows(), checkpoint_every=0) as recording,
     ):
         optimizer.step()
         recording.checkpoint()
@@ -294,9 +294,10 @@ def test_settings_that_cannot_be_recorded(tmp_path: Path) -> None:
         "pass the optimiser that trains the network"
     )
     with pytest.raises(InputError) as caught:
-        record(tmp_path / "run", model, sgd(model), Rows(), every=-1)
+        record(tmp_path / "run", model, sgd(model), Rows(), checkpoint_every=-1)
     assert str(caught.value) == (
-        "expected every >= 0 passes between checkpoints; got -1; pass every=1"
+        "expected checkpoint_every= of at least 0 passes over the data; got -1; "
+        "pass checkpoint_every=1"
     )
     with pytest.raises(DataError, match="expected at least one example; got none"):
         record(tmp_path / "run", model, sgd(model), Rows(0))

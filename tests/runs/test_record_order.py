@@ -202,7 +202,7 @@ def test_passes_without_a_step_need_no_checkpoint(tmp_path: Path) -> None:
 def test_loops_without_a_loader(tmp_path: Path) -> None:
     model = network()
     optimizer = sgd(model)
-    with record(tmp_path / "run", model, optimizer, Rows(), every=0) as recording:
+    with record(tmp_path / "run", model, optimizer, Rows(), checkpoint_every=0) as recording:
         for rows in (torch.tensor([3, 1]), np.array([2, 2]), range(4)):
             recording.batch(rows)
             optimizer.step()

@@ -121,7 +121,9 @@ def test_a_data_set_is_the_same_as_its_tensors(training: Training) -> None:
 def test_rows_that_occur_twice(tmp_path: Path) -> None:
     model, (inputs, labels) = make(), draw()
     optimizer = nesterov(model)
-    with record(tmp_path / "run", model, optimizer, (inputs, labels), every=0) as recording:
+    with record(
+        tmp_path / "run", model, optimizer, (inputs, labels), checkpoint_every=0
+    ) as recording:
         for rows in ([3, 3, 1], [10, 0, 10, 10]):
             recording.batch(rows)
             optimizer.zero_grad()
@@ -139,7 +141,9 @@ def test_another_loss(tmp_path: Path) -> None:
 
     model, (inputs, labels) = make(), draw()
     optimizer = nesterov(model)
-    with record(tmp_path / "run", model, optimizer, (inputs, labels), every=0) as recording:
+    with record(
+        tmp_path / "run", model, optimizer, (inputs, labels), checkpoint_every=0
+    ) as recording:
         recording.batch(range(N))
         smoothed(model(inputs), labels).backward()
         optimizer.step()

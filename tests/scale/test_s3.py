@@ -120,7 +120,7 @@ def test_a_scan_goes_on_where_it_was_stopped(server: str, tiny: World) -> None:
     with pytest.raises(Stopped):
         scanned(tiny, Execution(StopsAfter(4), ledger))
     kept = {unit: result_of(ledger, unit).facts for unit in ledger.units()}
-    assert kept and not all(unit.startswith("queries") for unit in kept)
+    assert kept and not all(unit.startswith("validation") for unit in kept)
     found = scanned(tiny, Execution(Processes(2), FolderLedger(f"{BUCKET}/scan")))
     assert len(ledger.units()) > len(kept)
     for unit, facts in kept.items():  # seconds that were measured once, and not again
@@ -161,7 +161,7 @@ def test_a_bucket_that_is_not_there(
 
 
 def test_the_command_keeps_units_there(server: str, tiny: World, tmp_path: Path) -> None:
-    arguments = ["scan", str(tiny.folder), "--batch-size", "8", "--top", "5", "--out"]
+    arguments = ["scan", str(tiny.folder), "--batch-size", "8", "--top-k", "5", "--out"]
     place = f"{BUCKET}/command"
     assert run([*arguments, str(tmp_path / "one"), "--units", place]) == 1
     assert len(FolderLedger(place).units()) > 4

@@ -16,7 +16,7 @@ from radiotracer.data import open_data
 from radiotracer.errors import DataError
 from radiotracer.runs import Run
 from radiotracer.scale import Ledger, Result, result_of
-from radiotracer.scanning.execution import Given
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.training.networks import build_model
 
 
@@ -97,7 +97,7 @@ class Waits:
         return do
 
 
-def opened(folder: Path, data: Path, queries: str) -> Given:
+def opened(folder: Path, data: Path, queries: str) -> ScanInputs:
     """What a scan is asked about, opened in a worker."""
     run = Run.open(folder)
-    return Given(build_model(run.info.model), run, open_data(str(data)), open_data(queries))
+    return ScanInputs(build_model(run.info.model), run, open_data(str(data)), open_data(queries))

@@ -53,7 +53,7 @@ def test_the_cpu_is_auto_here(call: Call, tiny: World) -> None:
     scores = []
     for device in ("auto", "cpu"):
         status, out, err = call(
-            "scan", tiny.folder, "--out", device, "--device", device, "--top", "3", "--json"
+            "scan", tiny.folder, "--out", device, "--device", device, "--top-k", "3", "--json"
         )
         assert status == 1, err
         scores.append(Path(device, "scores.parquet").read_bytes())
@@ -62,7 +62,7 @@ def test_the_cpu_is_auto_here(call: Call, tiny: World) -> None:
 
 
 def test_mixed_precision_is_told(call: Call, tiny: World) -> None:
-    asked = ["scan", tiny.folder, "--out", "out", "--precision", "bfloat16", "--budget", "96"]
+    asked = ["scan", tiny.folder, "--out", "out", "--precision", "bfloat16", "--max-flagged", "96"]
     status, out, err = call(*asked)
     assert status == 0, err
     assert "contrast in bfloat16: relative errors of at most" in " ".join(out.split())

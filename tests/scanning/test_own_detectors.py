@@ -73,8 +73,8 @@ def test_an_own_detector_beside_a_built_in_one(tiny: World, tmp_path: Path) -> N
 def test_an_own_detector_decides_by_its_own_scale(tiny: World, tmp_path: Path) -> None:
     found = scanned(tiny, Entropy(limit=0.96))
     assert found.detector == "entropy"
-    np.testing.assert_array_equal(found.decision.suspects, found.scores >= 0.96)
-    assert 0 < found.decision.suspects.sum() < len(found.scores)
+    np.testing.assert_array_equal(found.decision.is_flagged, found.scores >= 0.96)
+    assert 0 < found.decision.is_flagged.sum() < len(found.scores)
     assert found.decision.words == "score >= 0.96 (entropy is high)"
     write_scan(found, tmp_path / "scan", command="test")
     assert json.loads((tmp_path / "scan" / "summary.json").read_text())["detector"] == "entropy"

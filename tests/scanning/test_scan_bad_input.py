@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from radiotracer import Rule
-from radiotracer.data import Dataset
-from radiotracer.detectors import DETECTORS, baselines
+from radiotracer.data import IMAGES, Dataset
+from radiotracer.detectors import DETECTORS, baseline_names
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs import Run, record
 from radiotracer.scanning import scan
@@ -103,7 +103,7 @@ def test_query_labels_outside_the_classes(tiny: World, label: int) -> None:
     with pytest.raises(DataError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, queries)
     assert str(caught.value) == (
-        f"expected labels from 0 to 2 in the queries; got 2 outside them, first {label}; "
+        f"expected labels from 0 to 2 in the validation data; got 2 outside them, first {label}; "
         "repair the labels"
     )
 
@@ -123,7 +123,7 @@ def test_training_labels_outside_the_classes(tmp_path: Path) -> None:
 def recorded(model: nn.Module, data: tuple[torch.Tensor, torch.Tensor], folder: Path) -> Run:
     """Two plain steps on all of the data, recorded."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(folder / "run", model, optimizer, data, every=0) as recording:
+    with record(folder / "run", model, optimizer, data, checkpoint_every=0) as recording:
         for _ in range(2):
             optimizer.zero_grad()
             outputs = model(data[0])
@@ -166,10 +166,11 @@ def test_a_checkpoint_of_another_architecture(tiny: World) -> None:
 
 @pytest.mark.parametrize(
     ("images", "came"),
-    [((4, 10, 10, 3), "(3, 10, 10)"), ((4, 6, 10, 1), "(1, 6, 10)")],
+    [((4, 10, 10, 3), "channels 3, height 10"), ((4, 6, 10, 1), "channels 1, height 6")],
 )
 def test_queries_of_another_shape(tiny: World, images: tuple[int, ...], came: str) -> None:
     queries = Dataset(
+        IMAGES,
         np.zeros(images, np.uint8),
         np.zeros(4, np.int64),
         np.array(list("abcd")),
@@ -179,8 +180,8 @@ def test_queries_of_another_shape(tiny: World, images: tuple[int, ...], came: st
     with pytest.raises(DataError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, queries)
     assert str(caught.value) == (
-        f"expected queries of the training examples' shape (1, 10, 10); got {came}; "
-        "pass queries of the same kind, or resize them"
+        f"expected images (channels 1, height 10, width 10), like the training examples; "
+        f"got images ({came}, width 10); pass examples of the same kind, or resize them"
     )
 
 
@@ -189,8 +190,8 @@ def test_queries_of_other_classes(tiny: World) -> None:
     with pytest.raises(DataError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, queries)
     assert str(caught.value) == (
-        "expected queries of the classes low, mid, top; got mid, low, top; "
-        "give the classes of the queries the same names in the same order"
+        "expected examples of the classes low, mid, top; got mid, low, top; "
+        "give the classes the same names in the same order"
     )
 
 
@@ -212,7 +213,7 @@ def test_numbers_as_names(
     if fit:
         require_same_kind(train, queries)
     else:
-        with pytest.raises(DataError, match="expected queries of the classes"):
+        with pytest.raises(DataError, match="expected examples of the classes"):
             require_same_kind(train, queries)
 
 
@@ -230,14 +231,18 @@ def test_no_queries_at_all(tiny: World) -> None:
 def test_without_queries_some_are_left_out(tiny: World) -> None:
     found = scan(tiny.model, tiny.run, tiny.tampered)
     assert found.left_out == {
-        "contrast": "trusted queries, two or more of every class",
-        "tracin-cp": "trusted queries",
-        "tracin-last-layer": "trusted queries",
+        "contrast": "validation examples, two or more of every class",
+        "tracin-cp": "validation examples",
+        "tracin-last-layer": "validation examples",
     }
     assert found.detector == "label-posterior"
-    assert list(found.rankings) == ["label-posterior", "self-influence-last-layer", *baselines()]
+    assert list(found.rankings) == [
+        "label-posterior",
+        "self-influence-last-layer",
+        *baseline_names(),
+    ]
     peers = scan(tiny.model, tiny.run, tiny.tampered, detectors=["loss", "gas-unknown-target"])
-    assert peers.left_out == {"gas-unknown-target": "trusted queries"}
+    assert peers.left_out == {"gas-unknown-target": "validation examples"}
 
 
 @pytest.mark.parametrize("keep", [1, 2])
@@ -245,7 +250,7 @@ def test_contrast_takes_two_queries_of_every_class(tiny: World, keep: int) -> No
     labels = tiny.queries.labels
     rows = np.concatenate([np.flatnonzero(labels < 2), np.flatnonzero(labels == 2)[:keep]])
     found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries.take(rows))
-    lacking = {"contrast": "trusted queries, two or more of every class"}
+    lacking = {"contrast": "validation examples, two or more of every class"}
     assert found.left_out == (lacking if keep == 1 else {})
     assert found.detector == ("label-posterior" if keep == 1 else "contrast")
 
@@ -265,8 +270,8 @@ def test_a_detector_that_lacks_its_queries(tiny: World, name: str) -> None:
     with pytest.raises(InputError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, detectors=[name])
     assert str(caught.value) == (
-        f"expected what {name} needs: trusted queries; got none; "
-        "pass --queries, or choose another --detector"
+        f"expected what {name} needs: validation examples; got none; "
+        "pass validation=, or let another detector decide"
     )
     later = scan(tiny.model, tiny.run, tiny.tampered, detectors=["loss", name])
     assert later.detector == "loss" and name in later.left_out
@@ -292,7 +297,9 @@ def test_an_incident_decides_and_must_be_one(tiny: World) -> None:
         "got 2 that it predicts as labelled; "
         "pass one with its true label that is predicted as something else"
     )
-    with pytest.raises(InputError, match="what known-target needs: trusted queries, two or more"):
+    with pytest.raises(
+        InputError, match="what known-target needs: validation examples, two or more"
+    ):
         scan(tiny.model, tiny.run, tiny.tampered, incident=wrong)
     with pytest.raises(InputError, match="what known-target needs: a known wrong prediction"):
         scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["known-target"])
@@ -324,7 +331,7 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
     shows_nothing = "a network with layers that show one vector per example"
     assert found.left_out == {
         "contrast": shows_nothing,
-        "known-target": f"a known wrong prediction: --incident DATA#ROW and {shows_nothing}",
+        "known-target": f"a known wrong prediction: incident= and {shows_nothing}",
         **dict.fromkeys(["tracin-last-layer", "self-influence-last-layer", "norm"], lacks),
         **dict.fromkeys(of_features, f"{lacks} and {shows_nothing}"),
     }
@@ -332,7 +339,7 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         scan(model, run, data, data, detectors=["norm"])
     assert str(caught.value) == (
-        f"expected what norm needs: {lacks}; got none; choose another --detector"
+        f"expected what norm needs: {lacks}; got none; let another detector decide"
     )
 
 
@@ -347,11 +354,11 @@ def test_an_unknown_detector(tiny: World) -> None:
 def test_a_negative_seed(tiny: World) -> None:
     with pytest.raises(InputError) as caught:
         scan(tiny.model, tiny.run, tiny.tampered, seed=-1)
-    assert str(caught.value) == "expected a seed of at least 0; got -1; pass, say, --seed 0"
+    assert str(caught.value) == "expected seed= of at least 0; got -1; pass, say, seed=0"
 
 
 def test_a_batch_size_of_nothing(tiny: World) -> None:
-    with pytest.raises(InputError, match="expected --batch-size of at least 1; got 0; raise it"):
+    with pytest.raises(InputError, match="expected batch_size= of at least 1; got 0; pass, say"):
         scan(tiny.model, tiny.run, tiny.tampered, batch_size=0)
 
 
@@ -363,7 +370,7 @@ def test_what_is_no_classifier(tmp_path: Path, outputs: int | None) -> None:
         model = nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (2, 2)))
     data = (torch.rand(6, 4), torch.zeros(6, dtype=torch.int64))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, data, every=0) as recording:
+    with record(tmp_path / "run", model, optimizer, data, checkpoint_every=0) as recording:
         model(data[0]).sum().backward()
         recording.batch(range(6))
         optimizer.step()
@@ -385,4 +392,4 @@ def test_a_rule_is_taken(tiny: World) -> None:
         detectors=["loss"],
         rule=Rule(threshold=0.0, tail="lower"),
     )
-    assert not found.decision.suspects.any()  # no loss is negative
+    assert not found.decision.is_flagged.any()  # no loss is negative

@@ -18,7 +18,8 @@ from radiotracer.influence import Tracing, representer_values
 from radiotracer.runs import Run
 from radiotracer.scale import FolderLedger
 from radiotracer.scanning import scan
-from radiotracer.scanning.execution import Execution, Given, Settings, begin
+from radiotracer.scanning.execution import Execution, begin
+from radiotracer.scanning.inputs import ScanInputs
 from tiny_world import World
 
 # torch takes THERE for a device without data, into which nothing can be copied; it can.
@@ -92,11 +93,10 @@ def test_an_explanation_works_where_the_network_is(tiny: World, layers: list[str
 
 def test_units_of_another_device_are_refused(tiny: World, tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path / "units")
-    settings = Settings(nn.functional.cross_entropy, (), BATCH)
 
     def begun(model: nn.Module) -> None:
-        given = Given(model, Run.open(tiny.folder), tiny.tampered)
-        begin(Execution(ledger=ledger), given, settings, [DETECTORS["loss"]])
+        inputs = ScanInputs(model, Run.open(tiny.folder), tiny.tampered, batch_size=BATCH)
+        begin(Execution(ledger=ledger), inputs, [DETECTORS["loss"]])
 
     begun(tiny.model)
     with Elsewhere(), pytest.raises(InputError, match="device: meta, begun with cpu"):

@@ -25,10 +25,10 @@ STRICT = 1e-9
 
 def test_it_is_told_everywhere(tiny: World, tmp_path: Path) -> None:
     found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, rule=Rule(fdr=STRICT))
-    assert not found.decision.suspects.any() and found.decision.inconclusive is None
+    assert not found.decision.is_flagged.any() and found.decision.inconclusive is None
     (note,) = found.warnings
     would = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, rule=Rule(fdr=0.01))
-    assert f"the {would.decision.suspects.sum()} most suspicious would be at 1 %" in note
+    assert f"the {would.decision.is_flagged.sum()} most suspicious would be at 1 %" in note
     assert would.warnings == ()
     summary = write_scan(found, tmp_path / "out", command="a test")
     assert summary["flagged"] == 0 and summary["notes"] == [note]
@@ -73,7 +73,7 @@ def scanned(train: Dataset, folder: Path) -> Scan:
         inputs = torch.from_numpy(train.content).permute(0, 3, 1, 2) / 255
         data = TensorDataset(inputs, torch.from_numpy(train.labels))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-        with record(folder, model, optimizer, train, every=3) as recording:
+        with record(folder, model, optimizer, train, checkpoint_every=3) as recording:
             for _ in range(12):
                 for some, labels in recording.batches(DataLoader(data, 32, shuffle=True)):
                     optimizer.zero_grad()
@@ -87,7 +87,7 @@ def test_tampered_digits_and_honest_ones(tmp_path: Path) -> None:
     honest = digits(0, 1000)
     tampered, manifest = random_flip(honest, share=0.1, seed=SEED)
     found = scanned(tampered, tmp_path / "tampered")
-    assert found.decision.q_values is not None and not found.decision.suspects.any()
+    assert found.decision.q_values is not None and not found.decision.is_flagged.any()
     lowest = found.decision.q_values.min()
     assert 0.07 < lowest < 0.2  # measured: 0.12
     assert [f"at {np.ceil(100 * lowest):g} %" in each for each in found.warnings] == [True]
@@ -95,4 +95,4 @@ def test_tampered_digits_and_honest_ones(tmp_path: Path) -> None:
     invited = found.decision.q_values <= np.ceil(100 * lowest) / 100
     assert invited.sum() > 30 and manifest.is_tampered[invited].mean() > 0.9
     clean = scanned(honest, tmp_path / "honest")
-    assert not clean.decision.suspects.any() and clean.warnings == ()
+    assert not clean.decision.is_flagged.any() and clean.warnings == ()

@@ -19,10 +19,18 @@ from torch.utils.data import Dataset, TensorDataset
 
 from radiotracer import Rule, Run, record, write_scan
 from radiotracer.errors import InputError, StorageError
-from radiotracer.scanning import Scan, outputs, scan, summarise, write_scan_files
+from radiotracer.scanning import (
+    Scan,
+    outputs,
+    read_reference,
+    scan,
+    summarise,
+    write_scan_files,
+)
+from radiotracer.scanning.inputs import ScanInputs
 from tiny_world import World
 
-FILES = ["report.html", "scores.parquet", "summary.json", "suspects.parquet"]
+FILES = ["ranking.parquet", "report.html", "scores.parquet", "summary.json"]
 METRICS = [
     "auroc",
     "auprc",
@@ -33,7 +41,18 @@ METRICS = [
     "false_positive_rate",
 ]
 TOP = [
-    *("examples", "flagged", "detector", "rule", "inconclusive", "seed", "run", "data", "queries"),
+    *(
+        "schema_version",
+        "examples",
+        "flagged",
+        "detector",
+        "rule",
+        "inconclusive",
+        "seed",
+        "run",
+        "data",
+        "validation",
+    ),
     *("data_digest", "left_out", "notes", "precision", "detectors"),
 ]
 
@@ -41,7 +60,12 @@ TOP = [
 @pytest.fixture(scope="module")
 def judged(tiny: World) -> Scan:
     return scan(
-        tiny.model, tiny.run, tiny.tampered, tiny.queries, manifest=tiny.manifest, rule=Rule(top=9)
+        tiny.model,
+        tiny.run,
+        tiny.tampered,
+        tiny.queries,
+        manifest=tiny.manifest,
+        rule=Rule(top_k=9),
     )
 
 
@@ -63,7 +87,7 @@ def test_the_files(written: Path) -> None:
 
 
 def test_suspects(written: Path, judged: Scan, tiny: World) -> None:
-    table = pq.read_table(written / "suspects.parquet")
+    table = pq.read_table(written / "ranking.parquet")
     assert {field.name: str(field.type) for field in table.schema} == {
         "id": "string",
         "label": "string",
@@ -71,14 +95,15 @@ def test_suspects(written: Path, judged: Scan, tiny: World) -> None:
         "rank": "int64",
         "p_value": "double",
         "q_value": "double",
-        "is_suspect": "bool",
+        "probability": "double",
+        "is_flagged": "bool",
         "suggested_label": "string",
         "is_reference": "bool",
     }
     assert table.column_names[:4] == ["id", "label", "score", "rank"]
     rows = table.to_pylist()
     assert [row["rank"] for row in rows] == list(range(1, 97))
-    assert [row["is_suspect"] for row in rows] == [True] * 9 + [False] * 87
+    assert [row["is_flagged"] for row in rows] == [True] * 9 + [False] * 87
     scores = [row["score"] for row in rows]
     assert scores == sorted(scores, reverse=True)
     p_values = judged.rankings["contrast"].p_values
@@ -99,7 +124,7 @@ def test_suspects(written: Path, judged: Scan, tiny: World) -> None:
 def test_a_detector_without_p_values(tiny: World, tmp_path: Path) -> None:
     found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["label-posterior"])
     write_scan(found, tmp_path / "out", command="a test")
-    rows = pq.read_table(tmp_path / "out" / "suspects.parquet").to_pylist()
+    rows = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pylist()
     assert all(row["p_value"] is None and row["q_value"] is None for row in rows)
     assert all(row["suggested_label"] != row["label"] for row in rows)
 
@@ -119,7 +144,7 @@ def test_the_summary_with_a_manifest(written: Path, judged: Scan, tiny: World) -
     assert summary["detector"] == "contrast" and summary["rule"] == "the 9 highest scores"
     assert summary["inconclusive"] is None
     assert summary["run"] == str(tiny.folder) and summary["data"] == str(tiny.data)
-    assert summary["queries"] == f"{tiny.archive}:test"
+    assert summary["validation"] == f"{tiny.archive}:test"
     assert summary["data_digest"] == tiny.tampered.digest and summary["left_out"] == {}
     assert list(summary["detectors"]) == list(judged.rankings)
     for name, row in summary["detectors"].items():
@@ -154,13 +179,13 @@ def test_nothing_flagged(tiny: World, tmp_path: Path) -> None:
     row = summary["detectors"]["loss"]
     assert (row["precision"], row["recall"], row["false_positive_rate"]) == (None, 0.0, 0.0)
     assert summary["left_out"] == {
-        "contrast": "trusted queries, two or more of every class",
-        "tracin-cp": "trusted queries",
-        "tracin-last-layer": "trusted queries",
+        "contrast": "validation examples, two or more of every class",
+        "tracin-cp": "validation examples",
+        "tracin-last-layer": "validation examples",
     }
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "tracin-cp was left out: it needs trusted queries." in page
-    assert "Without trusted queries, honest confusion between classes counts" in page
+    assert "tracin-cp was left out: it needs validation examples." in page
+    assert "Without validation examples, ordinary confusion between classes counts" in page
 
 
 def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:
@@ -177,12 +202,12 @@ def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:
     assert names(out) == FILES and "three" in (out / "report.html").read_text()
 
 
-@pytest.mark.parametrize("step", ["_scores", "render", "describe"])
+@pytest.mark.parametrize("step", ["_ranking", "_scores", "page_of"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_while_writing(
     judged: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
-    def fail(*_: object) -> object:
+    def fail(*_: object, **__: object) -> object:
         raise error
 
     write_scan(judged, tmp_path / "old", command="kept")
@@ -228,18 +253,18 @@ def test_data_of_ones_own(form: Callable[..., Any], shape: tuple[int, ...], tmp_
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(inputs[0].numel(), 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, train, every=0) as recording:
+    with record(tmp_path / "run", model, optimizer, train, checkpoint_every=0) as recording:
         for _ in range(5):
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(inputs[:30]), labels[:30]).backward()
             recording.batch(range(30))
             optimizer.step()
-    found = scan(model, Run.open(tmp_path / "run"), train, queries, rule=Rule(top=3))
+    found = scan(model, Run.open(tmp_path / "run"), train, queries, rule=Rule(top_k=3))
     assert found.class_names == ("0", "1")
     summary = write_scan(found, tmp_path / "scan", command="a test")
     assert summary["flagged"] == 3 and names(tmp_path / "scan") == FILES
-    assert (summary["data"], summary["queries"]) == (None, None)
-    ids = pq.read_table(tmp_path / "scan" / "suspects.parquet")["id"].to_pylist()
+    assert (summary["data"], summary["validation"]) == (None, None)
+    ids = pq.read_table(tmp_path / "scan" / "ranking.parquet")["id"].to_pylist()
     assert sorted(ids) == [f"{row:05d}" for row in range(30)]
     page = (tmp_path / "scan" / "report.html").read_text()
     assert "plain gradient descent; the run used Adam" in page
@@ -275,3 +300,21 @@ def test_a_disk_that_fills_up(tiny: World, tmp_path: Path) -> None:
         assert line.startswith("StorageError: expected to write ")
         assert "the file size limit is reached" in line
     assert names(tmp_path) == []
+
+
+def test_what_is_printed_is_short(judged: Scan, tiny: World) -> None:
+    flagged = int(judged.decision.is_flagged.sum())
+    assert f"{flagged} of 96 examples flagged by contrast" in repr(judged)
+    inputs = ScanInputs(tiny.model, tiny.run, tiny.tampered, tiny.queries)
+    reference = read_reference(_listed(tiny), tiny.tampered.ids)
+    ranking = judged.rankings[judged.detector]
+    several = (judged, judged.decision, ranking, judged.run, inputs, reference, Rule(fdr=0.05))
+    for each in (*several, inputs.tracing, inputs.tracing.objective):
+        assert len(repr(each)) < 300 and "\n" not in repr(each), type(each)
+
+
+def _listed(tiny: World) -> str:
+    """As a text, as people write paths."""
+    path = tiny.folder.parent / "listed.txt"
+    path.write_text("\n".join(tiny.tampered.ids[:5]))
+    return str(path)

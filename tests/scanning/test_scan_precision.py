@@ -13,10 +13,10 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from radiotracer.errors import InputError
-from radiotracer.gradients import cross_entropy
 from radiotracer.scale import FolderLedger, Processes
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.execution import Execution, Given, Settings, opener
+from radiotracer.scanning.execution import Execution, opener
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.outputs import summarise
 from radiotracer.scanning.rounding import Rounding, _compared
 from tiny_world import World
@@ -65,9 +65,9 @@ def test_the_sample_is_drawn_by_the_seed_and_costs_no_bits(tiny: World) -> None:
 
 
 def test_workers_work_in_it_too(tiny: World) -> None:
-    given = Given(tiny.model, tiny.run, tiny.tampered)
-    settings = Settings(cross_entropy, (), 32, "bfloat16")
-    opens = pickle.loads(pickle.dumps(opener(Execution(Processes(1)), given, settings)))  # noqa: S301
+    inputs = ScanInputs(tiny.model, tiny.run, tiny.tampered, precision="bfloat16")
+    assert inputs.tracing is inputs.tracing
+    opens = pickle.loads(pickle.dumps(opener(Execution(Processes(1)), inputs)))  # noqa: S301
     assert opens().tracing.objective.precision == "bfloat16"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,24 +120,24 @@ def referred(tiny: World) -> Scan:
         tiny.queries,
         manifest=tiny.manifest,
         rule=Rule(fdr=0.3),
-        reference=reviewed(tiny),
+        clean_reference=reviewed(tiny),
     )
 
 
 def test_what_is_written(referred: Scan, tiny: World, tmp_path: Path) -> None:
-    assert referred.detector == "contrast" and referred.decision.suspects.any()
+    assert referred.detector == "contrast" and referred.decision.is_flagged.any()
     summary = write_scan(referred, tmp_path / "out", command="a test")
-    rows = pq.read_table(tmp_path / "out" / "suspects.parquet").to_pylist()
+    rows = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pylist()
     known = {str(tiny.tampered.ids[row]) for row in reviewed(tiny).rows}
     assert {row["id"] for row in rows if row["is_reference"]} == known
     smallest = 1 / (len(known) + 1)
     for row in rows:
         if row["is_reference"]:
-            assert row["p_value"] is None and row["q_value"] is None and not row["is_suspect"]
+            assert row["p_value"] is None and row["q_value"] is None and not row["is_flagged"]
         else:
             assert smallest - 1e-12 <= row["p_value"] <= row["q_value"] <= 1
-    assert [row["is_suspect"] for row in rows] == sorted(
-        (row["is_suspect"] for row in rows), reverse=True
+    assert [row["is_flagged"] for row in rows] == sorted(
+        (row["is_flagged"] for row in rows), reverse=True
     )
     assert not any(row["is_reference"] for row in rows[: -len(known)])
     words = f"at most 30 % (against {len(known)} reference examples, all classes"
@@ -156,7 +157,7 @@ def test_a_scan_that_is_inconclusive(tiny: World, tmp_path: Path) -> None:
         tiny.tampered,
         tiny.queries,
         rule=Rule(fdr=0.05),
-        reference=Reference(reviewed(tiny).rows[:19], "few.txt"),
+        clean_reference=Reference(reviewed(tiny).rows[:19], "few.txt"),
     )
     summary = write_scan(found, tmp_path / "out", command="a test")
     assert summary["flagged"] == 0
@@ -172,7 +173,8 @@ def test_warnings_are_told(tiny: World, tmp_path: Path, monkeypatch: pytest.Monk
     posteriors = plain.rankings["label-posterior"].posteriors
     assert posteriors is not None and posteriors.max() < 0.5
     monkeypatch.setattr(
-        "radiotracer.scanning.scan.reference_warnings",
+        importlib.import_module("radiotracer.scanning.scan"),
+        "reference_warnings",
         lambda reference, given, *rest, **options: reference_warnings(
             reference, given / posteriors.max(), *rest, **options
         ),
@@ -184,7 +186,7 @@ def test_warnings_are_told(tiny: World, tmp_path: Path, monkeypatch: pytest.Monk
         tiny.tampered,
         tiny.queries,
         rule=Rule(fdr=0.3),
-        reference=Reference(rows, "spoilt.csv"),
+        clean_reference=Reference(rows, "spoilt.csv"),
     )
     assert len(found.warnings) == 2
     assert summarise(found)["notes"][-2:] == list(found.warnings)
@@ -205,16 +207,16 @@ def test_what_is_refused_before_the_scan(tiny: World) -> None:
                 tiny.tampered,
                 tiny.queries,
                 rule=rule,
-                reference=reference,
+                clean_reference=reference,
                 progress=told,
             )
         return str(caught.value)
 
     few = Reference(np.arange(9), "few.txt")
     assert "at least 19 reference examples" in refused(Rule(fdr=0.05), few)
-    for rule in (None, Rule(top=3)):
-        assert "a false discovery rate beside a reference" in refused(rule, few)
-    assert "an estimated share of honest" in refused(Rule(fdr=0.05, storey=True), None)
+    for rule in (None, Rule(top_k=3)):
+        assert "fdr= beside clean_reference=" in refused(rule, few)
+    assert "an estimated share of clean" in refused(Rule(fdr=0.05, storey=True), None)
     outside = Reference(np.arange(60, 97), "mine")
     assert "a part of the 96 training examples" in refused(Rule(fdr=0.05), outside)
 
@@ -222,7 +224,7 @@ def test_what_is_refused_before_the_scan(tiny: World) -> None:
 def test_a_rate_without_a_reference(tiny: World) -> None:
     """Own p-values where there are some, else posteriors; the words say that it is an estimate."""
     for name, words in (
-        ("contrast", "trusted examples that were not trained on: no guarantee"),
+        ("contrast", "validation examples that were not trained on: no guarantee"),
         ("label-posterior", "by the posteriors of label-posterior: no guarantee"),
         ("loss", "by the posteriors of label-posterior: no guarantee"),
     ):
@@ -236,4 +238,4 @@ def test_a_rate_without_a_reference(tiny: World) -> None:
         )
         assert found.decision.words.endswith(f"{words})") and found.decision.inconclusive is None
         assert (found.decision.p_values is None) == (name != "contrast")
-        assert summarise(found)["flagged"] == found.decision.suspects.sum()
+        assert summarise(found)["flagged"] == found.decision.is_flagged.sum()

@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from radiotracer import Rule, Tracer
 from radiotracer.data import Dataset
-from radiotracer.detectors import baselines
+from radiotracer.detectors import baseline_names
 from radiotracer.influence import (
     Tracing,
     gas_sum,
@@ -121,7 +121,7 @@ def test_suspicion_is_minus_influence(tiny: World) -> None:
 
 def test_what_is_in_a_scan(real: Real) -> None:
     found = real.found
-    assert list(found.rankings) == [*DEFAULT_DETECTORS, *baselines()]
+    assert list(found.rankings) == [*DEFAULT_DETECTORS, *baseline_names()]
     assert found.rankings.keys() == found.seconds.keys() and not found.left_out
     assert all(seconds >= 0 for seconds in found.seconds.values())
     assert found.detector == "contrast"
@@ -130,7 +130,7 @@ def test_what_is_in_a_scan(real: Real) -> None:
     p_values, q_values = found.rankings["contrast"].p_values, found.decision.q_values
     assert p_values is not None and q_values is not None
     np.testing.assert_array_equal(q_values, false_discovery_control(p_values))
-    np.testing.assert_array_equal(found.decision.suspects, q_values <= 0.05)
+    np.testing.assert_array_equal(found.decision.is_flagged, q_values <= 0.05)
     changed = real.manifest.is_tampered
     right = found.suggested[changed] == real.manifest.original_labels[changed]
     assert right.mean() > 0.8  # measured: 0.93
@@ -158,7 +158,12 @@ def test_self_influence_and_layers(tiny: World) -> None:
         tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=["self-influence", "tracin-cp"]
     )
     assert found.detector == "self-influence"
-    assert list(found.rankings) == ["self-influence", "tracin-cp", "label-posterior", *baselines()]
+    assert list(found.rankings) == [
+        "self-influence",
+        "tracin-cp",
+        "label-posterior",
+        *baseline_names(),
+    ]
     tracing = Tracing.of(tiny.model, tiny.run, tiny.tampered)
     same(found.scores, self_influence(tracing, tiny.tampered).numpy())
     same(
@@ -166,7 +171,7 @@ def test_self_influence_and_layers(tiny: World) -> None:
         -tracin_cp_sum(tracing, tiny.tampered, tiny.queries).numpy(),
     )
     flagged = int((found.rankings["label-posterior"].scores >= np.log(0.5)).sum())
-    assert found.decision.suspects.sum() == flagged
+    assert found.decision.is_flagged.sum() == flagged
     part = scan(
         tiny.model,
         tiny.run,
@@ -225,7 +230,7 @@ def test_every_detector_is_judged_at_as_many_suspects(tiny: World) -> None:
         tiny.queries,
         manifest=tiny.manifest,
         detectors=["margin"],
-        rule=Rule(top=8),
+        rule=Rule(top_k=8),
     )
     truth = tiny.manifest.is_tampered
     for name in found.rankings:

@@ -26,7 +26,8 @@ from radiotracer.scale import (
     Work,
 )
 from radiotracer.scanning import Scan, scan
-from radiotracer.scanning.execution import HERE, Execution, Given
+from radiotracer.scanning.execution import HERE, Execution
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.training.networks import build_model
 from tiny_world import World
 
@@ -34,9 +35,9 @@ BATCH = 8
 """Three units of 32 examples at each of two checkpoints."""
 
 
-def opened(folder: Path, data: Path, queries: str) -> Given:
+def opened(folder: Path, data: Path, queries: str) -> ScanInputs:
     run = Run.open(folder)
-    return Given(build_model(run.info.model), run, open_data(str(data)), open_data(queries))
+    return ScanInputs(build_model(run.info.model), run, open_data(str(data)), open_data(queries))
 
 
 def scanned(tiny: World, execution: Execution = HERE, **settings: Any) -> Scan:
@@ -50,7 +51,7 @@ def same(one: Scan, other: Scan) -> None:
         for field in ("scores", "p_values", "posteriors", "suggested"):
             expected, came = getattr(ranking, field), getattr(other.rankings[name], field)
             np.testing.assert_array_equal(came, expected, err_msg=f"{name} {field}")
-    np.testing.assert_array_equal(one.decision.suspects, other.decision.suspects)
+    np.testing.assert_array_equal(one.decision.is_flagged, other.decision.is_flagged)
 
 
 class Backwards:

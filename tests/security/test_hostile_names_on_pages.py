@@ -38,7 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(["train", "data.npz", *network, "--out", "run"]) == 0
-        assert run(["scan", "run", "--top", "5", "--out", "scan"]) == 1
+        assert run(["scan", "run", "--top-k", "5", "--out", "scan"]) == 1
     evidence = sample_evidence(text="".join(NAMES))
     audit = folder / "audit.html"
     audit.write_text(render_audit(describe(evidence, command=NAMES[0])), encoding="utf-8")

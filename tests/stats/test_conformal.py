@@ -14,10 +14,10 @@ from scipy import stats
 
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.stats import (
+    clean_share,
     conformal_p_values,
     conformal_p_values_by_group,
     flagged,
-    honest_share,
     q_values,
     smallest_reference,
 )
@@ -94,14 +94,14 @@ def test_properties_of_q_values(scores: np.ndarray, reference: np.ndarray) -> No
     ],
 )
 def test_golden_shares(p_values: list[float], smallest: object, share: float) -> None:
-    assert honest_share(p_values, smallest) == pytest.approx(share)  # type: ignore[arg-type]
+    assert clean_share(p_values, smallest) == pytest.approx(share)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 18, 19, 20, 99, 500, 501, 999])
 def test_where_the_share_begins_to_count(m: int) -> None:
     grid = np.arange(1, m + 2) / (m + 1)
     expected = sum(k >= (m + 1) // 2 for k in range(1, m + 2))
-    assert honest_share(grid, 1 / (m + 1)) * (m + 1) / 2 - 1 == pytest.approx(expected)
+    assert clean_share(grid, 1 / (m + 1)) * (m + 1) / 2 - 1 == pytest.approx(expected)
 
 
 @given(rate=rates, share=st.integers(1, 400).map(lambda k: k / 400))
@@ -156,7 +156,7 @@ def pooled(scores: np.ndarray, labels: np.ndarray, reference: np.ndarray) -> np.
 def with_storey(scores: np.ndarray, labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     p_values = conformal_p_values(scores, scores[reference])
     p_values[reference] = np.nan
-    share = honest_share(p_values, 1 / (len(reference) + 1))
+    share = clean_share(p_values, 1 / (len(reference) + 1))
     return flagged(q_values(p_values, null_share=share), RATE)
 
 
@@ -211,7 +211,7 @@ def test_the_null_of_one_p_value() -> None:
         (lambda: conformal_p_values([[1.0]], [1.0]), r"scores of shape \(n,\); got shape \(1, 1\)"),
         (lambda: conformal_p_values_by_group([1.0], [0], [1.0], [1]), "at least one reference"),
         (lambda: conformal_p_values_by_group([1.0], [0, 1], [1.0], [1]), r"groups of shapes \(1,"),
-        (lambda: honest_share([np.nan], 0.1), "at least one p-value; got none"),
+        (lambda: clean_share([np.nan], 0.1), "at least one p-value; got none"),
         (lambda: smallest_reference(0.0), r"rate in \(0, 1\)"),
         (lambda: smallest_reference(0.1, 0.0), r"a share in \(0, 1\]; got 0.1 and 0"),
     ],

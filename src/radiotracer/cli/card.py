@@ -8,12 +8,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit
 from radiotracer.cli.options import ImageSize, Json
-from radiotracer.integrations.cards import card as card_of
-from radiotracer.integrations.croissant import croissant as croissant_of
 
 
+@command("card")
 def card(
     folder: Annotated[
         Path,
@@ -34,7 +34,21 @@ def card(
     image_size: ImageSize = None,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Write what the card of a model or a data set may say of a result.
+
+    Markdown on standard output. Of a scan or an audit it is a section: what was scanned and how,
+    error rates or why there are none; what the p-value supports, and no more. Of marked, cleaned or
+    stored data it is a card with the front matter of Hugging Face: that they are marked, the digest
+    of the commitment, how to ask. With --croissant it is Croissant 1.0 metadata with the SHA-256 of
+    every file. Nothing sealed is read.
+
+    Example: radiotracer card audit >> README.md
+
+    Example: radiotracer card marked --croissant > marked/release/croissant.json
+    """
+    from radiotracer.integrations.cards import card as card_of
+    from radiotracer.integrations.croissant import croissant as croissant_of
+
     if croissant:
         emit(croissant_of(folder, image_size=image_size))  # one JSON object, with or without --json
         return 0

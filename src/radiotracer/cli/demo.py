@@ -37,7 +37,7 @@ def demo(
     """See the whole of it on MNIST: tamper, train, scan, report.
 
     Gets MNIST, flips labels, trains a ResNet-18 on the tampered labels, scans it with every
-    detector, and writes suspects.parquet, summary.json and report.html. The network has a quarter
+    detector, and writes ranking.parquet, summary.json and report.html. The network has a quarter
     of the usual width, so that two processor cores train it in minutes; the data are all 60,000
     images (--quick: 10,000).
 
@@ -61,7 +61,7 @@ def demo(
     out.print("What to try next:")
     out.print(f"  open {folder / 'report.html'} in a browser")
     out.print(
-        f"  radiotracer scan {folder / 'run'} --detector tracin-cp --top 100 --out tracin-scan"
+        f"  radiotracer scan {folder / 'run'} --detector tracin-cp --top-k 100 --out tracin-scan"
     )
     out.print(f"  radiotracer review {folder}")
     out.print("  radiotracer check YOUR-IMAGES")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from radiotracer.cli.console import err
 from radiotracer.errors import InputError
 from radiotracer.files import remove_partial
-from radiotracer.scale import FolderLedger, InProcess, Processes, RayRunner, Runner
-from radiotracer.scale.keeping import kept
+
+if TYPE_CHECKING:
+    from radiotracer.scale import FolderLedger, Runner
 
 Workers = Annotated[
     int | None,
@@ -43,6 +44,8 @@ Units = Annotated[
 
 def runner_of(workers: int | None, ray: str | None = None) -> Runner:
     """Who does the work."""
+    from radiotracer.scale import InProcess, Processes, RayRunner
+
     if workers is not None and workers < 1:
         raise InputError(
             expected="--workers of at least 1", came=str(workers), do="pass, say, --workers 2"
@@ -62,6 +65,9 @@ def kept_units(
     all went well, and when what was asked for cannot be done. When the work was merely stopped,
     they stay.
     """
+    from radiotracer.scale import FolderLedger
+    from radiotracer.scale.keeping import kept
+
     place = folder.resolve()
     hidden = place.with_name(f".{place.name}.{name}")
     ledger = FolderLedger(hidden if units is None else units, replace=overwrite)

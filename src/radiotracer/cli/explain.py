@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.table import Table
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out, progress, tell_left_out
 from radiotracer.cli.options import (
     AllowInterrupted,
@@ -23,15 +23,14 @@ from radiotracer.cli.options import (
 from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
-from radiotracer.explaining import explain as explain_run
-from radiotracer.files import require_new_folder
-from radiotracer.gradients import AUTO, device_named
-from radiotracer.present import Cause, Reason, Reasons, bars
-from radiotracer.present.explanation_files import JSON_FILE, PAGE_FILE, write_explanation
-from radiotracer.present.views.explanation import describe
-from radiotracer.runs import Run
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from radiotracer.present import Cause, Reason, Reasons
 
 
+@command("explain")
 def explain(
     run: Annotated[Path, Parameter(help="A folder that `train` or radiotracer.record wrote.")],
     /,
@@ -48,7 +47,7 @@ def explain(
         int | None,
         Parameter(help="Instead of rows: the first so many that the model predicts wrongly."),
     ] = None,
-    top: Annotated[int, Parameter(help="Proponents and opponents to show for each query.")] = 10,
+    top_k: Annotated[int, Parameter(help="Proponents and opponents to show for each query.")] = 10,
     method: Annotated[
         Literal["tracin-cp", "gas"],
         Parameter(
@@ -74,7 +73,7 @@ def explain(
     ] = None,
     factory: Factory = None,
     batch_size: BatchSize = 512,
-    device: Device = AUTO,
+    device: Device = "auto",
     allow_interrupted: AllowInterrupted = False,
     folder: Annotated[
         Path | None,
@@ -87,7 +86,22 @@ def explain(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Show which training examples pushed the model to a prediction.
+
+    For each query, ranks the training examples by their influence on the label that the model
+    predicts (--label: on another one). Proponents pushed the model towards it, opponents away from
+    it; a table sums them up by given label. Where the data have a manifest, it says which were
+    tampered with.
+
+    Example: radiotracer explain run --query mnist:test --wrong 5 --out explanation
+    """
+    from radiotracer.explaining import explain as explain_run
+    from radiotracer.files import require_new_folder
+    from radiotracer.gradients import device_named
+    from radiotracer.present.explanation_files import JSON_FILE, write_explanation
+    from radiotracer.present.views.explanation import describe
+    from radiotracer.runs import Run
+
     if folder is not None:
         require_new_folder(folder, marker=JSON_FILE, overwrite=overwrite)
     source, rows = _queries(query, wrong)
@@ -103,7 +117,7 @@ def explain(
             open_like(source, examples),
             rows=rows or None,
             wrong=wrong,
-            top_k=top,
+            top_k=top_k,
             method=method,
             label=label,
             layers=layers,
@@ -125,6 +139,8 @@ def explain(
 
 def tell(reasons: Reasons, folder: Path | None) -> None:
     """Print each query's proponents, opponents and classes, and where the files are."""
+    from radiotracer.present.explanation_files import JSON_FILE, PAGE_FILE
+
     for reason in reasons.queries:
         wrong = "wrong" if reason.is_wrong else "as given"
         out.print(
@@ -138,7 +154,7 @@ def tell(reasons: Reasons, folder: Path | None) -> None:
             (reason.opponents, f"opponents: pushed away from {asked}"),
         ):
             out.print(words)
-            out.print(_causes(causes, known=reasons.tampered is not None))
+            out.print(_causes(causes, reasons.noun, known=reasons.tampered is not None))
             out.print()
         out.print(f"who pushed: influence towards {asked}, summed by given label")
         out.print(_classes(reason))
@@ -158,7 +174,9 @@ def tell(reasons: Reasons, folder: Path | None) -> None:
         out.print(f"values    {folder / JSON_FILE}")
 
 
-def _causes(causes: Sequence[Cause], *, known: bool) -> Table:
+def _causes(causes: Sequence[Cause], noun: str, *, known: bool) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("id", overflow="fold")
@@ -171,20 +189,24 @@ def _causes(causes: Sequence[Cause], *, known: bool) -> Table:
         cells = [f"{cause.rank}", visible(cause.id), visible(cause.label)]
         cells += [f"{cause.influence:+#.4g}", f"{cause.share:+.2%}"]
         if known:
-            cells.append(_tampering(cause))
+            cells.append(_tampering(cause, noun))
         table.add_row(*cells)
     return table
 
 
-def _tampering(cause: Cause) -> str:
+def _tampering(cause: Cause, noun: str) -> str:
     """What the manifest says was done, in a word or two."""
     if not cause.is_tampered:
         return ""
     same = cause.original_label == cause.label
-    return "image" if same else f"was {visible(cause.original_label or '')}"
+    return noun if same else f"was {visible(cause.original_label or '')}"
 
 
 def _classes(reason: Reason) -> Table:
+    from rich.table import Table
+
+    from radiotracer.present import bars
+
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("label", overflow="fold")
     for title in ("examples", "influence", "share"):
@@ -198,20 +220,20 @@ def _classes(reason: Reason) -> Table:
 
 
 def _queries(query: Sequence[str], wrong: int | None) -> tuple[str, list[int]]:
-    """The one DATA argument of all --query options, and the rows that they name, in order."""
-    parsed = [rows_of("--query", each) for each in query]
+    """The one DATA argument of all queries, and the rows that they name, in order."""
+    parsed = [rows_of("query=", each) for each in query]
     sources = list(dict.fromkeys(source for source, _ in parsed))
     if len(sources) != 1:
         raise InputError(
-            expected="the same DATA in every --query",
+            expected="the same DATA in every query=",
             came=", ".join(sources),
             do="explain the examples of each DATA in a command of its own",
         )
     rows = [row for _, some in parsed for row in some]
     if not rows and wrong is None:
         raise InputError(
-            expected="--query DATA#ROW, or --wrong beside --query DATA",
+            expected="query= DATA#ROW, or wrong= beside query= DATA",
             came=f"{query[0]!r} alone",
-            do=f"pass, say, --query {sources[0]}#0 or --wrong 5",
+            do=f"pass, say, query={sources[0]}#0 or wrong=5",
         )
     return sources[0], list(dict.fromkeys(rows))

@@ -28,7 +28,7 @@ def write_junit(scan: Scan, path: Path, *, passed: bool) -> None:
         StorageError: The disk refused.
     """
     order = np.argsort(scan.decision.ranks)
-    suspects = order[scan.decision.suspects[order]]
+    suspects = order[scan.decision.is_flagged[order]]
     labels = scan.identity.labels
     suite = ET.Element(
         "testsuite",

@@ -43,11 +43,13 @@ LabelColumn = Annotated[
 Data = Annotated[
     str,
     Parameter(
-        help="Images: mnist, fashion-mnist, a folder with one folder of images per class, the four "
-        "IDX files, an .npz file, Parquet or Arrow files, WebDataset archives "
-        "(train-{000..012}.tar), COCO's annotations.json. Texts, rows or vectors: spam-assassin, a "
-        "CSV, JSON lines, Parquet or .npz file. Or a folder that radiotracer wrote. :train or "
-        ":test behind it chooses a split, :boxes each annotated box."
+        help="Images: mnist, fashion-mnist, a folder with one folder of them per class, a folder "
+        "with the four IDX files, an .npz file, WebDataset archives (train-{000..012}.tar), COCO's "
+        "annotations.json. Texts: spam-assassin, a folder with one folder of .txt files per class, "
+        "files with a text column. Rows of a table: files without one. Such files are CSV, JSON "
+        "lines, Parquet or Arrow, and hold images, too. Vectors: two axes of floats in an .npz "
+        "file. Or a folder that radiotracer wrote; :train or :test behind it chooses a split, "
+        ":boxes each annotated box."
     ),
 ]
 TrainingData = Annotated[

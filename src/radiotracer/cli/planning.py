@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from radiotracer.cli.console import out
-from radiotracer.scanning import Plan
+
+if TYPE_CHECKING:
+    from radiotracer.scanning import Plan
 
 PlanOnly = Annotated[
     bool,
@@ -46,6 +47,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def tell_plan(plan: Plan) -> None:
     """Print the plan for people."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("what")
     for title in ("units", "examples", "time of one worker", "disk"):

@@ -1,30 +1,29 @@
-"""``radiotracer review``: look at a scan's suspects, decide, and export a cleaned data set."""
+"""``radiotracer review``: look at what a scan flagged, decide, and export a cleaned data set."""
 
 from __future__ import annotations
 
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out, tell_left_out
 from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
 from radiotracer.cli.recorded import network_of, open_like, open_with
-from radiotracer.data import Dataset
 from radiotracer.errors import DataError, RunError
-from radiotracer.influence import Tracing
-from radiotracer.review.board import match
-from radiotracer.review.changes import CHANGES
-from radiotracer.review.export import Exported, export, open_store, require_export_folder
-from radiotracer.review.influence import Traced
-from radiotracer.review.scanned import Scanned, read_scan
-from radiotracer.review.serving import serve
-from radiotracer.review.store import FILE
-from radiotracer.runs import Run
+
+if TYPE_CHECKING:
+    from radiotracer.data import Dataset
+    from radiotracer.review.export import Exported
+    from radiotracer.review.influence import Traced
+    from radiotracer.review.scanned import Scanned
+    from radiotracer.runs import Run
 
 
+@command("review")
 def review(
     scan: Annotated[Path, Parameter(help="A folder that `scan` wrote.")],
     /,
@@ -38,9 +37,12 @@ def review(
     run: Annotated[
         Path | None, Parameter(help="The run that was scanned, if it moved since.")
     ] = None,
-    queries: Annotated[
+    validation: Annotated[
         str | None,
-        Parameter(help="Trusted data to show influence on; by default those of the scan."),
+        Parameter(
+            help="Clean examples that were not trained on, to show influence on; by default those "
+            "of the scan."
+        ),
     ] = None,
     factory: Factory = None,
     image_size: ImageSize = None,
@@ -58,9 +60,25 @@ def review(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Run the command; return its exit status."""
+    """Look at the examples that a scan flagged in the browser, decide, and export cleaned data.
+
+    Serves one page to this machine alone: a gallery, the details of each example, and keys to
+    keep, relabel or drop it. Every decision is saved in the scan's folder (decisions.sqlite)
+    before the page says so. --export writes the cleaned data, decisions.parquet, decisions.csv and
+    CHANGES.md. Needs the extra review.
+
+    Example: radiotracer review scan
+
+    Example: radiotracer review scan --export cleaned
+    """
+    from radiotracer.review.board import match
+    from radiotracer.review.export import export, open_store, require_export_folder
+    from radiotracer.review.scanned import read_scan
+    from radiotracer.review.serving import serve
+    from radiotracer.review.store import FILE
+
     scanned = read_scan(scan)
-    place = _Place(scanned, data, run, queries, factory, image_size)
+    place = _Place(scanned, data, run, validation, factory, image_size)
     if folder is not None:
         require_export_folder(folder, overwrite=overwrite)
         store = open_store(scanned)
@@ -95,19 +113,21 @@ class _Place:
     scanned: Scanned
     data: str | None
     run: Path | None
-    queries: str | None
+    validation: str | None
     factory: str | None
     image_size: int | None
 
     def recorded(self) -> Run:
         """The run, whose training may have been interrupted: it was scanned all the same."""
+        from radiotracer.runs import Run
+
         known = self.scanned.recorded("run")
         folder = self.run or (None if known is None else Path(known))
         if folder is None:
             raise RunError(
                 expected="a scan that says which run it is of",
                 came="an older one",
-                do="pass --run",
+                do="pass run=",
             )
         return Run.open(folder, allow_interrupted=True)
 
@@ -128,7 +148,7 @@ class _Place:
             raise DataError(
                 expected="a scan that says where its data are",
                 came=f"{self.scanned.folder}, which does not",
-                do="pass --data",
+                do="pass data=",
             )
         try:
             examples = open_with(source, options)
@@ -138,23 +158,28 @@ class _Place:
             raise DataError(
                 expected=f"the scanned data at {source}, as the scan recorded",
                 came=f"others or none ({error.came})",
-                do="pass --data with the place where they are now",
+                do="pass data= with the place where they are now",
             ) from error
         tell_left_out(examples)
         return examples
 
     def traced(self, train: Dataset) -> Traced:
-        """Run, network and queries, to compute influence with."""
+        """Run, network and validation examples, to compute influence with."""
+        from radiotracer.influence import Tracing
+        from radiotracer.review.influence import Traced
+
         run = self.recorded()
-        queries = self.queries or self.scanned.recorded("queries") or run.info.data.validation
+        source = self.validation or self.scanned.recorded("validation") or run.info.data.validation
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,
-            validation=None if queries in (None, "none") else open_like(str(queries), train),
+            validation=None if source in (None, "none") else open_like(str(source), train),
         )
 
 
 def _tell(done: Exported) -> None:
+    from radiotracer.review.changes import CHANGES
+
     before, after = done.examples
     counts = ", ".join(f"{count:,} {verb}" for verb, count in sorted(done.counts.items()))
     out.print(f"{before:,} examples became {after:,} ({counts}).")

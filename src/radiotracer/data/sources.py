@@ -78,12 +78,12 @@ def open_data(
         return _fit(from_hugging_face(spec, options=_inherited(options, frozenset(NAMED))), like)
     base, split = split_of(os.fspath(spec))
     place = Place(base if isinstance(spec, str) else str(Path(base).absolute()))
-    form = _format(place, options)
+    form = _format(place, _inherited(options, frozenset(NAMED)))
     if form is None or (split is not None and split not in form.splits):
         raise _unknown(os.fspath(spec), place, form, split)
     refused = [name for name in options.given() if name not in form.options]
     if refused:
-        takers = ", or ".join(each.words for each in in_order() if refused[0] in each.options)
+        takers = "; ".join(each.words for each in in_order() if refused[0] in each.options)
         raise DataError(
             expected=f"{refused[0]}= only for {takers}",
             came=f"{refused[0]}={options.given()[refused[0]]!r} for {base}",
@@ -99,7 +99,7 @@ def open_data(
 def grammar() -> str:
     """What a DATA argument may be, in words."""
     return (
-        f"{', or '.join(each.words for each in in_order())}; with :train or :test for one split, "
+        f"{'; '.join(each.words for each in in_order())}; with :train or :test for one split, "
         "and :boxes for one example per annotated box"
     )
 

@@ -57,7 +57,7 @@ def store_data(
     """
     if isinstance(spec, str | os.PathLike):
         form = format_of(spec)
-        if form is not None and form.name == "saved":
+        if form is not None and form.name == "saved-folder":
             raise InputError(
                 expected="data that radiotracer has not stored yet",
                 came=f"the saved folder {os.fspath(spec)}",

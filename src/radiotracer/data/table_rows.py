@@ -101,21 +101,13 @@ def to_rows(
         columns: Sequence[Column] = like.content.columns
         _require_columns(inputs, columns, root, like.source)
     else:
-        training = read.get("train", read[chosen])
-        columns = [_column(name, _joined(training, name), root) for name in inputs]
-        if "train" in read and chosen != "train":
-            values, _ = _values(training, columns)
-            columns = fitted(columns, values).columns
+        columns = _schema(read.get("train", read[chosen]), inputs, root)
     values, reasons = _values(read[chosen], columns)
-    table = Table(tuple(columns), values)
-    if like is None and ("train" not in read or chosen == "train"):
-        table = fitted(columns, values)
-    else:
-        for place, column in enumerate(table.columns):
-            if not column.missing:
-                for row in np.flatnonzero(np.isnan(values[:, place])).tolist():
-                    reasons.setdefault(row, f"nothing in the column {column.name}")
-    kept = np.array([row for row in range(len(ids)) if row not in reasons], dtype=np.int64)
+    for place, column in enumerate(columns):
+        if not column.missing:
+            for row in np.flatnonzero(np.isnan(values[:, place])).tolist():
+                reasons.setdefault(row, f"nothing in the column {column.name}")
+    kept = _without(reasons, len(ids))
     left_out = [LeftOut(str(ids[row]), reason) for row, reason in sorted(reasons.items())]
     if not len(kept):
         first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
@@ -124,13 +116,24 @@ def to_rows(
         )
     return Dataset(
         modality=TABLES,
-        content=Table(table.columns, values[kept]),
+        content=Table(tuple(columns), values[kept]),
         labels=labels[kept],
         ids=ids[kept],
         class_names=class_names,
         source=str(root),
         left_out=tuple(left_out),
     )
+
+
+def _schema(parts: Sequence[Part], names: Sequence[str], root: Path | str) -> tuple[Column, ...]:
+    """What the columns are, from those rows that fit them."""
+    columns = [_column(name, _joined(parts, name), root) for name in names]
+    values, reasons = _values(parts, columns)
+    return fitted(columns, values[_without(reasons, len(values))]).columns
+
+
+def _without(reasons: Mapping[int, str], n: int) -> NDArray[np.int64]:
+    return np.array([row for row in range(n) if row not in reasons], dtype=np.int64)
 
 
 def _column_names(read: Mapping[str, Sequence[Part]], root: Path | str) -> list[str]:
@@ -177,10 +180,10 @@ def _joined(parts: Sequence[Part], name: str) -> tuple[pa.ChunkedArray, bool]:
     """A column of all files, as text where the file knows no types, and whether it knows them."""
     columns = [_plain(part.table[name]) for part in parts]
     if len({column.type for column in columns}) > 1:
-        columns = [column.cast(pa.string()) for column in columns]
-    return pa.chunked_array(
-        [chunk for each in columns for chunk in each.chunks], columns[0].type
-    ), (all(part.typed for part in parts))
+        numbers = all(_is_number(column.type) for column in columns)
+        columns = [column.cast(pa.float64() if numbers else pa.string()) for column in columns]
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    return pa.chunked_array(chunks, columns[0].type), all(part.typed for part in parts)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -190,12 +193,17 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def _is_number(kind: pa.DataType) -> bool:
+    """Whether these are numbers, or nothing at all."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
 def _column(name: str, joined: tuple[pa.ChunkedArray, bool], root: Path | str) -> Column:
     """What a column is, from its values."""
     column, typed = joined
     kind = column.type
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    if any(is_kind(kind) for is_kind in numeric):
+    if _is_number(kind):
         return Column(name)
     if not (is_text(kind) or pa.types.is_string_view(kind) or pa.types.is_boolean(kind)):
         raise DataError(
@@ -246,11 +254,13 @@ def _values(
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """float64; null for what is no number."""
+    """float64, perhaps infinite; null for what is no number."""
     if not (is_text(column.type) or pa.types.is_string_view(column.type)):
         return column.cast(pa.float64(), safe=False)
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    is_number = pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    is_number = pc.match_substring_regex(
+        texts, r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|Inf|INF)$"
+    )
     digits = pc.replace_substring_regex(texts, r"^\+", "")
     return pc.if_else(is_number, digits, None).cast(pa.float64())
 

@@ -1,4 +1,4 @@
-"""From a ranking to a list of suspects: a threshold, a budget, or a false discovery rate."""
+"""From a ranking to the examples that are flagged: a threshold, a number, or a rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from radiotracer.detectors.protocol import Ranking
 from radiotracer.detectors.reference import Tested
 from radiotracer.detectors.registry import FALLBACK
 from radiotracer.errors import InputError
-from radiotracer.stats import flagged, honest_share, q_values, smallest_reference
+from radiotracer.stats import clean_share, flagged, q_values, smallest_reference
 
 NEAR = 0.25
 """Lowest estimated rate below which an empty list says what it would take to flag something.
@@ -29,21 +29,21 @@ Tail = Literal["upper", "lower", "both"]
 
 @dataclass(frozen=True)
 class Rule:
-    """How to decide: by a threshold, a budget or a false discovery rate, exactly one of them.
+    """How to decide: by a threshold, a number or a false discovery rate, exactly one of them.
 
     Args:
         threshold: gamma. ``upper``: score >= gamma; ``lower``: score <= -gamma; ``both``: either.
-        top: A budget: this many examples, the most suspicious ones first.
-        fdr: Expected share of honest examples among the suspects, in (0, 1): guaranteed against a
-            reference, otherwise estimated; see `decide`.
-        storey: Whether the share of honest examples is estimated, which finds more where many are
-            tampered with; with `fdr` and a reference only.
+        top_k: This many examples, the most suspicious ones first.
+        fdr: Expected share of clean examples among those flagged, in (0, 1): guaranteed against a
+            clean reference, otherwise estimated; see `decide`.
+        storey: Whether the share of clean examples is estimated, which finds more where many are
+            tampered with; with `fdr` and a clean reference only.
         tail: Which scores are suspicious; for `fdr` always the upper one.
         because: Where the rule comes from, for people.
     """
 
     threshold: float | None = None
-    top: int | None = None
+    top_k: int | None = None
     fdr: float | None = None
     storey: bool = False
     tail: Tail = "upper"
@@ -51,28 +51,30 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Refuse rules that contradict themselves."""
-        given = sum(each is not None for each in (self.threshold, self.top, self.fdr))
+        given = sum(each is not None for each in (self.threshold, self.top_k, self.fdr))
         if given != 1:
             raise InputError(
-                expected="one of --threshold, --top and --fdr",
+                expected="one of threshold=, top_k= and fdr=",
                 came="none" if given == 0 else f"{given} of them",
                 do="pass one of them",
             )
         if self.fdr is not None and not 0.0 < self.fdr < 1.0:
             raise InputError(
-                expected="a false discovery rate in (0, 1)", came=f"{self.fdr:g}", do="pass 0.05"
+                expected="fdr= in (0, 1), a false discovery rate",
+                came=f"{self.fdr:g}",
+                do="pass, say, fdr=0.05",
             )
         if self.storey and self.fdr is None:
             raise InputError(
-                expected="--fdr beside --storey", came="another rule", do="leave out --storey"
+                expected="fdr= beside storey=", came="another rule", do="leave out storey="
             )
         if self.threshold is not None and not np.isfinite(self.threshold):
             raise InputError(
-                expected="a finite --threshold", came=str(self.threshold), do="pass a number"
+                expected="a finite threshold=", came=str(self.threshold), do="pass a number"
             )
-        if self.top is not None and self.top < 0:
+        if self.top_k is not None and self.top_k < 0:
             raise InputError(
-                expected="--top of at least 0", came=str(self.top), do="pass --top 100"
+                expected="top_k= of at least 0", came=str(self.top_k), do="pass, say, top_k=100"
             )
 
 
@@ -81,21 +83,21 @@ class Decision:
     """What a rule makes of a ranking.
 
     Args:
-        suspects: bool, shape (n,).
-        ranks: 1 = most suspicious, shape (n,); suspects come first, a reference last.
+        is_flagged: bool, shape (n,).
+        ranks: 1 = most suspicious, shape (n,); those flagged come first, a clean reference last.
         words: The rule, for people.
-        threshold: The score from which examples are suspects, for plots; None when the rule has
+        threshold: The score from which examples are flagged, for plots; None when the rule has
             none, looks at another tail than the upper one, or at every class by itself.
         p_values: What was decided by, or could have been, shape (n,), NaN where an example was not
             asked about; None when there are none.
-        q_values: The smallest false discovery rate at which each example is a suspect, shape (n,),
+        q_values: The smallest false discovery rate at which each example is flagged, shape (n,),
             NaN where there is no p-value; None when there are neither p-values nor an estimate.
         inconclusive: Why nothing could be found, although there may be something; otherwise None.
         nearly: What a higher estimated rate would flag, where nothing is flagged by the detector's
             own p-values and that rate is not far (`NEAR`); otherwise None.
     """
 
-    suspects: NDArray[np.bool_]
+    is_flagged: NDArray[np.bool_]
     ranks: NDArray[np.int64]
     words: str
     threshold: float | None
@@ -103,6 +105,11 @@ class Decision:
     q_values: NDArray[np.float64] | None = None
     inconclusive: str | None = None
     nearly: str | None = None
+
+    def __repr__(self) -> str:
+        """How many are flagged, and by which rule."""
+        flagged, n = int(self.is_flagged.sum()), len(self.is_flagged)
+        return f"Decision({flagged:,} of {n:,} flagged: {self.words[:150]})"
 
 
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
@@ -119,13 +126,14 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     own = rankings[detector]
     if own.p_values is not None:
         return Rule(
-            fdr=own.fdr, because=f"about 1 suspect in {round(1 / own.fdr)} is expected to be honest"
+            fdr=own.fdr,
+            because=f"about 1 flagged example in {round(1 / own.fdr)} is expected to be clean",
         )
     if own.threshold is not None:
         return Rule(threshold=own.threshold, because=own.because)
     able = next((name for name, each in rankings.items() if each.p_values is not None), FALLBACK)
     found = decide(rankings[able], calibrated(able, rankings))
-    return Rule(top=int(found.suspects.sum()), because=f"as many as {able} flags")
+    return Rule(top_k=int(found.is_flagged.sum()), because=f"as many as {able} flags")
 
 
 def decide(
@@ -134,12 +142,12 @@ def decide(
     tested: Tested | None = None,
     posteriors: NDArray[np.float64] | None = None,
 ) -> Decision:
-    """Turn a ranking of n examples into suspects.
+    """Which of n ranked examples are flagged.
 
     A false discovery rate is kept by the procedure of Benjamini and Hochberg on the p-values
     against a reference, or else on the detector's own, which are as good as their assumptions. A
     detector without either takes the longest list of its highest scores whose mean posterior
-    probability of being honest is at most the rate (a local false discovery rate: Efron,
+    probability of being clean is at most the rate (a local false discovery rate: Efron,
     Tibshirani, Storey and Tusher 2001), and is as good as the posteriors are.
 
     Args:
@@ -154,9 +162,9 @@ def decide(
     """
     if rule.fdr is None and tested is not None:
         raise InputError(
-            expected="a false discovery rate beside a reference",
+            expected="fdr= beside a clean reference",
             came="another rule",
-            do="pass --fdr, or no --reference",
+            do="pass fdr=, or no clean_reference=",
         )
     if rule.fdr is not None:
         return _by_rate(ranking, rule, rule.fdr, tested, posteriors)
@@ -165,18 +173,18 @@ def decide(
     # Stable: examples with equal scores stay in the order of the data.
     ranks = _ranks(np.argsort(-suspicion, kind="stable"))
     if rule.threshold is not None:
-        suspects = suspicion >= rule.threshold
+        is_flagged = suspicion >= rule.threshold
         words = {
             "upper": f"score >= {rule.threshold:.4g}",
             "lower": f"score <= {-rule.threshold:.4g}",
             "both": f"score >= {rule.threshold:.4g} or score <= {-rule.threshold:.4g}",
         }[rule.tail]
     else:
-        suspects = ranks <= (rule.top or 0)
+        is_flagged = ranks <= (rule.top_k or 0)
         ends = {"upper": "highest", "lower": "lowest", "both": "largest absolute"}[rule.tail]
-        words = f"the {rule.top} {ends} scores"
+        words = f"the {rule.top_k} {ends} scores"
     return Decision(
-        suspects,
+        is_flagged,
         ranks,
         f"{words} ({rule.because})" if rule.because else words,
         threshold=rule.threshold if rule.tail == "upper" else None,
@@ -197,40 +205,42 @@ def _by_rate(
     if tested is not None:
         p_values, why = tested.p_values, tested.words
         if rule.storey:
-            share = honest_share(p_values, tested.smallest)
-            why += f"; share of honest examples estimated at {min(share, 1.0):.1%}"
+            share = clean_share(p_values, tested.smallest)
+            why += f"; share of clean examples estimated at {min(share, 1.0):.1%}"
         q = q_values(p_values, null_share=share)
         order = np.lexsort((-scores, p_values))  # NaN, the reference, comes last
     elif rule.storey:
         raise InputError(
-            expected="a reference for an estimated share of honest examples",
+            expected="clean_reference= for an estimated share of clean examples",
             came="none",
-            do="pass --reference, or no --storey",
+            do="pass clean_reference=, or no storey=",
         )
     elif p_values is not None:
         q = q_values(p_values)
-        why = "p-values from trusted examples that were not trained on: no guarantee"
+        why = "p-values from validation examples that were not trained on: no guarantee"
     elif posteriors is not None:
-        q = _mean_honest(posteriors, order)
+        q = _mean_clean(posteriors, order)
         why = f"estimated by the posteriors of {FALLBACK}: no guarantee"
     else:
         raise InputError(
-            expected="a detector with p-values for a false discovery rate, or a reference",
+            expected="a detector with p-values for a false discovery rate, or clean_reference=",
             came="neither",
-            do="decide by contrast, or pass --reference, --threshold or --top",
+            do="decide by contrast, or pass clean_reference=, threshold= or top_k=",
         )
     if rule.because:
         why = rule.because if tested is None else f"{rule.because}; {why}"
-    suspects = flagged(q, rate)
-    single = suspects.any() and not (tested is not None and tested.by_class)
+    is_flagged = flagged(q, rate)
+    single = is_flagged.any() and not (tested is not None and tested.by_class)
     return Decision(
-        suspects,
+        is_flagged,
         _ranks(order),
         f"false discovery rate at most {100 * rate:g} % ({why})",
-        threshold=float(scores[suspects].min()) if single else None,
+        threshold=float(scores[is_flagged].min()) if single else None,
         p_values=p_values,
         q_values=q,
-        inconclusive=None if tested is None or suspects.any() else _too_little(tested, rate, share),
+        inconclusive=None
+        if tested is None or is_flagged.any()
+        else _too_little(tested, rate, share),
         # A rate that is guaranteed holds for one decision, not for the next higher one.
         nearly=_nearly(q, rate) if tested is None and p_values is not None else None,
     )
@@ -251,8 +261,8 @@ def _nearly(q: NDArray[np.float64], rate: float) -> str | None:
     who, them = (f"the {count:,} most suspicious", "them") if count > 1 else ("one example", "it")
     return (
         f"Nothing is flagged at a false discovery rate of {100 * rate:g} %, but {who} would be at "
-        f"{100 * higher:g} %: an empty list does not mean that the data are clean. scan --fdr "
-        f"{higher:g} flags {them}; reviewed training examples (scan --reference) decide better."
+        f"{100 * higher:g} %: an empty list does not mean that the data are clean. A rate of "
+        f"{higher:g} flags {them}; a clean reference, reviewed training examples, decides better."
     )
 
 
@@ -272,12 +282,12 @@ def _too_little(tested: Tested, rate: float, share: float) -> str | None:
     )
     return (
         f"{above:,} of {count:,} tested examples score above the whole reference, where about "
-        f"{chance:.0f} honest ones would by chance, and the reference is too small to tell: to "
+        f"{chance:.0f} clean ones would by chance, and the reference is too small to tell: to "
         f"flag so few at a false discovery rate of {rate:g} takes {enough}"
     )
 
 
-def _mean_honest(posteriors: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
+def _mean_clean(posteriors: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
     """Smallest mean of 1 - posterior over the lists, from the top, that each example is on."""
     means = np.cumsum(1.0 - posteriors[order]) / np.arange(1, len(order) + 1)
     found = np.empty(len(order))

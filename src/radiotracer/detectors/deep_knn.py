@@ -8,16 +8,16 @@ carry: what scores above 0. A collision stands among the class of its target and
 otherwise; a flipped label stands among its true class.
 
 k is twice the size of a class, on average, as in the source's experiments (100, of classes of 50).
-It has to exceed twice the number of poisons, so that they do not outvote the honest: poisons of one
-target are each other's neighbours. It may exceed the size of a class, as the rest of the votes are
-spread over many labels.
+It has to exceed twice the number of poisons, so that they do not outvote the clean ones: poisons of
+one target are each other's neighbours. It may exceed the size of a class, as the rest of the votes
+are spread over many labels.
 
 Differs from the source's code in:
 
 - an order in place of a decision; a tie scores 0 and is not removed, where the source decides it by
   the number of the class;
 - no example votes on itself, as in the code it does: there k = 1 removes nothing;
-- k is `MOST` at most, for time, so in large data poisons by the hundred outvote the honest;
+- k is `MOST` at most, for time, so in large data poisons by the hundred outvote the clean ones;
 - rare classes are not repeated until all are equally large, as in the source they may be: examples
   of a class much rarer than k / 2 look suspicious.
 

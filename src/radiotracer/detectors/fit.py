@@ -73,10 +73,10 @@ def heaviness(influence: Tensor) -> Tensor:
 
 
 def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
-    assert survey.queries is not None  # noqa: S101
-    labels, predicted = survey.train.labels, survey.queries.outputs.argmax(dim=1)
+    assert survey.validation is not None  # noqa: S101
+    labels, predicted = survey.train.labels, survey.validation.outputs.argmax(dim=1)
     train = Directions(survey.train, labels)
-    queries = Directions(survey.queries, predicted)
+    validation = Directions(survey.validation, predicted)
     scores = torch.full((len(labels),), -1.0, dtype=torch.float64)
     heaviest = -torch.inf
     for label in predicted.unique():
@@ -85,7 +85,7 @@ def _suspicion(survey: Survey, seed: int) -> NDArray[np.float64]:
             continue
         asked = (predicted == label).nonzero()[:, 0]
         for columns in asked.split(max(1, BLOCK // len(rows))):
-            influence = train.cosines(rows, queries, columns)
+            influence = train.cosines(rows, validation, columns)
             weight, column = heaviness(influence).max(dim=0)
             if float(weight) > heaviest:
                 heaviest = float(weight)
@@ -103,6 +103,6 @@ DETECTORS.register(
         name="gas-unknown-target",
         summary="influence by direction on the query whose influences are most anomalous (FIT)",
         suspicion=_suspicion,
-        needs=FEATURES | {Need.QUERIES},
+        needs=FEATURES | {Need.VALIDATION},
     )
 )

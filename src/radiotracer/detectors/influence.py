@@ -1,8 +1,8 @@
-"""Detectors that read influence on trusted queries, or of an example on itself.
+"""Detectors that read influence on validation examples, or of an example on itself.
 
-A tampered example is an opponent of honest queries: training on it raised their loss. So the
+A tampered example is an opponent of clean queries: training on it raised their loss. So the
 suspicion is minus the influence. (Algorithm 1 of the source flags large positive sums instead,
-which with honest queries is the wrong tail; ``--tail lower`` gives that rule.)
+which with clean queries is the wrong tail; ``Rule(tail="lower")`` gives that rule.)
 
 There is no renormalised self-influence: the cosine of a gradient with itself is 1 for everyone.
 """
@@ -44,27 +44,27 @@ def _last_layer_self_influence(seen: Observation) -> Tensor:
 DETECTORS.register(
     Summed(
         name="tracin-cp",
-        summary="minus the influence on the queries' summed loss, all layers (TracInCP)",
+        summary="minus the influence on the summed validation loss, all layers (TracInCP)",
         suspicion=_opposition,
-        needs=frozenset({Need.QUERIES, Need.DIRECTION}),
+        needs=frozenset({Need.VALIDATION, Need.DIRECTION}),
     )
 )
 
 DETECTORS.register(
     Summed(
         name="gas",
-        summary="minus the influence on the queries by gradient directions alone, all layers (GAS)",
+        summary="minus the influence on validation examples by direction, all layers (GAS)",
         suspicion=_renormalised_opposition,
-        needs=frozenset({Need.QUERIES, Need.UNIT_DIRECTION}),
+        needs=frozenset({Need.VALIDATION, Need.UNIT_DIRECTION}),
     )
 )
 
 DETECTORS.register(
     Summed(
         name="tracin-last-layer",
-        summary="minus the influence on the queries' summed loss, last layer (TracInCP)",
+        summary="minus the influence on the summed validation loss, last layer (TracInCP)",
         suspicion=_last_layer_opposition,
-        needs=frozenset({Need.QUERIES, Need.HEAD}),
+        needs=frozenset({Need.VALIDATION, Need.HEAD}),
     )
 )
 

@@ -20,15 +20,15 @@ FALSE_DISCOVERY_RATE = 0.05
 class Need(Enum):
     """What a detector reads beyond one forward pass of the training examples."""
 
-    QUERIES = "trusted queries"
-    COMPARISON = "what queries look like, where there are any"
+    VALIDATION = "validation examples"
+    COMPARISON = "what validation examples look like, where there are any"
     HEAD = "a network whose output is a linear layer's output"
-    DIRECTION = "a Jacobian-vector product along the queries' summed gradient"
-    UNIT_DIRECTION = "the same along the sum of the queries' unit gradients, and gradient norms"
+    DIRECTION = "a Jacobian-vector product along the validation examples' summed gradient"
+    UNIT_DIRECTION = "the same along the sum of their unit gradients, and gradient norms"
     NORM = "every example's gradient norm"
     LAYERS = "a network with layers that show one vector per example"
-    EVERY_CLASS = "trusted queries, two or more of every class"
-    INCIDENT = "a known wrong prediction: --incident DATA#ROW"
+    EVERY_CLASS = "validation examples, two or more of every class"
+    INCIDENT = "a known wrong prediction: incident="
     CLEANLAB = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
 
 
@@ -41,7 +41,7 @@ class Observation:
         losses: Shape (n,).
         outputs: Logits, shape (n, classes).
         last_layer: Factors of the last layer's gradients, if some detector needs a head.
-        query_sum: The queries' summed last-layer gradient, if some detector needs both.
+        query_sum: The validation examples' summed last-layer gradient, if some detector needs both.
         influence: ``eta <g_i, sum_j g_j>`` over the traced parameters, shape (n,), if needed.
         renormalised: ``eta <g_i, sum_j g_j / ||g_j||> / ||g_i||``, shape (n,), if needed.
         square_norm: ``eta ||g_i||^2`` over the traced parameters, shape (n,), if needed.
@@ -78,12 +78,12 @@ class Survey:
 
     Args:
         train: The training examples.
-        queries: The trusted ones, if there are any.
+        validation: The validation ones, if there are any.
         incident: Those that are known to be predicted wrongly, and are; with their true labels.
     """
 
     train: Seen
-    queries: Seen | None
+    validation: Seen | None
     incident: Seen | None = None
 
 
@@ -94,9 +94,9 @@ class Trace:
     Args:
         train: Shape (n, k), for the training examples.
         labels: Their given labels, shape (n,).
-        queries: Shape (m, k), for the trusted queries; None when there are none, or when the
+        validation: Shape (m, k), for the validation examples; None when there are none, or when the
             detector needs no comparison.
-        query_labels: Their labels, shape (m,); None likewise.
+        validation_labels: Their labels, shape (m,); None likewise.
         classes: How many classes.
         checkpoints: How many checkpoints were summed over.
         seed: The scan's seed.
@@ -105,8 +105,8 @@ class Trace:
 
     train: NDArray[np.float64]
     labels: NDArray[np.int64]
-    queries: NDArray[np.float64] | None
-    query_labels: NDArray[np.int64] | None
+    validation: NDArray[np.float64] | None
+    validation_labels: NDArray[np.int64] | None
     classes: int
     checkpoints: int
     seed: int
@@ -121,9 +121,9 @@ class Ranking:
         scores: Shape (n,), float64: by convention the higher, the more suspicious.
         suggested: The class each example more likely belongs to, shape (n,), from detectors that
             know.
-        p_values: How often a trusted example would score as high, shape (n,), in (0, 1], from
-            detectors that compare with trusted examples; NaN where nothing was asked about an
-            example, which then is no suspect.
+        p_values: How often a validation example would score as high, shape (n,), in (0, 1], from
+            detectors that compare with validation examples; NaN where nothing was asked about an
+            example, which then is not flagged.
         posteriors: How probable it is that each example was tampered with, shape (n,), in [0, 1],
             from detectors that estimate that.
         threshold: The score from which the detector's own scale calls an example tampered with,
@@ -141,13 +141,21 @@ class Ranking:
     because: str = ""
     fdr: float = FALSE_DISCOVERY_RATE
 
+    def __repr__(self) -> str:
+        """How many, and what there is beside scores."""
+        beside = [name for name in ("suggested", "p_values", "posteriors") if self._has(name)]
+        return f"Ranking({len(self.scores):,} scores{''.join(f', {name}' for name in beside)})"
+
+    def _has(self, name: str) -> bool:
+        return getattr(self, name) is not None
+
 
 class Detector(Protocol):
     """One way to rank training examples by suspicion.
 
     `observe` is called with every batch of training examples at every checkpoint (and, for those
-    that need a comparison, of queries); what it returns is summed over the checkpoints. `rank`
-    turns the sums into scores.
+    that need a comparison, of validation examples); what it returns is summed over the checkpoints.
+    `rank` turns the sums into scores.
     """
 
     @property

@@ -41,7 +41,7 @@ TAKEN = frozenset(
 """Columns of tables that stand beside those of detectors, which bear their names."""
 
 
-def baselines() -> tuple[str, ...]:
+def baseline_names() -> tuple[str, ...]:
     """The names of the yardsticks, which always run."""
     return tuple(name for name, detector in DETECTORS.items() if detector.baseline)
 

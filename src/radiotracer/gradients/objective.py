@@ -12,7 +12,8 @@ import copy
 import dataclasses
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -112,13 +113,16 @@ class Objective:
         traced: Names of the parameters that influence is traced through.
         head: Name of the last linear layer, if the network's output is that layer's output.
         precision: Of forward passes.
+        found: What engines have found out about it (a route, a plan), by what it is: it depends on
+            the network's operations and not on its weights, and goes with the objective.
     """
 
-    model: nn.Module
-    loss: LossFunction
-    traced: tuple[str, ...]
+    model: nn.Module = field(repr=False)
+    loss: LossFunction = field(repr=False)
+    traced: tuple[str, ...] = field(repr=False)
     head: str | None
     precision: Precision = WHOLE
+    found: dict[type, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def of(
@@ -178,6 +182,10 @@ class Objective:
     def device(self) -> torch.device:
         """Where the copy is: batches have to be there, too."""
         return device_of(self.model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was found out: a copy finds it out for itself."""
+        return {**self.__dict__, "found": {}}
 
     @property
     def exact(self) -> Objective:

@@ -27,7 +27,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -109,16 +108,22 @@ class _Map(Protocol):
         """n gradients to shape (n, width)."""
 
 
-_MAPS: WeakKeyDictionary[Objective, tuple[ProjectionConfig, dict[str, _Map]]] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class _Maps:
+    """The maps of an objective's parameters, by name."""
+
+    projection: ProjectionConfig
+    by_name: Mapping[str, _Map]
 
 
-def _maps_of(objective: Objective, projection: ProjectionConfig) -> dict[str, _Map]:
+def _maps_of(objective: Objective, projection: ProjectionConfig) -> Mapping[str, _Map]:
     """The objective's maps, by parameter; those of the settings used last are kept."""
-    if objective not in _MAPS or _MAPS[objective][0] != projection:
+    maps: _Maps | None = objective.found.get(_Maps)
+    if maps is None or maps.projection != projection:
         parameters = objective.parameters().items()
-        maps = {name: _make_map(name, value, projection) for name, value in parameters}
-        _MAPS[objective] = (projection, maps)
-    return _MAPS[objective][1]
+        by_name = {name: _make_map(name, value, projection) for name, value in parameters}
+        maps = objective.found[_Maps] = _Maps(projection, by_name)
+    return maps.by_name
 
 
 def _make_map(name: str, value: Tensor, projection: ProjectionConfig) -> _Map:

@@ -31,7 +31,7 @@ from radiotracer.influence.store import StoreInfo as StoreInfo
 from radiotracer.influence.store import write_store as write_store
 from radiotracer.influence.top import Ranking as Ranking
 from radiotracer.influence.top import Top as Top
-from radiotracer.influence.top import top_k as top_k
+from radiotracer.influence.top import strongest as strongest
 from radiotracer.influence.top import top_pairs as top_pairs
 from radiotracer.influence.tracer import Tracer as Tracer
 from radiotracer.influence.tracin import tracin_pairs as tracin_pairs

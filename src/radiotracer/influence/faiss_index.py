@@ -34,21 +34,23 @@ def faiss_index(store: Store) -> Any:
     return index
 
 
-def faiss_top(index: Any, store: Store, queries: Data, k: int, proponents: bool = True) -> Ranking:
+def faiss_top(
+    index: Any, store: Store, queries: Data, top_k: int, proponents: bool = True
+) -> Ranking:
     """As `Store.top`, by an index of the same store; equal scores in FAISS's order.
 
     Any index of inner products will do, approximate ones included.
 
     Raises:
-        InputError: k is less than 1 or more than there are training examples.
+        InputError: `top_k` is less than 1 or more than there are training examples.
         NotFiniteError: A query's feature is NaN or infinite.
     """
-    require_k(k, store.info.rows)
+    require_k(top_k, store.info.rows)
     sign = 1 if proponents else -1
     rows: list[Tensor] = []
     scores: list[Tensor] = []
     for features in store.query_features(queries):
-        products, found = index.search((sign * torch.cat(features, dim=1)).numpy(), k)
+        products, found = index.search((sign * torch.cat(features, dim=1)).numpy(), top_k)
         rows.append(torch.from_numpy(found))
         scores.append(sign * torch.from_numpy(products).double())
     return Ranking(torch.cat(rows), torch.cat(scores))

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from radiotracer.gradients import Data, ProjectionConfig, count, project
-from radiotracer.influence.top import top_k
+from radiotracer.influence.top import strongest
 from radiotracer.influence.tracin_cp import tracin_cp_pairs
 from radiotracer.influence.tracing import Tracing, require_finite_scores
 
@@ -81,7 +81,7 @@ def measure_error(
         )
         found += left.double() @ right.double().T
     k = min(COMPARED, count(train))
-    best, true = top_k([found], k).rows, top_k([exact], k).rows
+    best, true = strongest([found], k).rows, strongest([exact], k).rows
     shared = (best.unsqueeze(2) == true.unsqueeze(1)).sum() / true.numel()
     scale = exact.norm()
     return ProjectionError(

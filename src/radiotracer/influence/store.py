@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from radiotracer.influence.shards import (
     rows_per_shard,
     write_shards,
 )
-from radiotracer.influence.top import Ranking, require_k, top_k
+from radiotracer.influence.top import Ranking, require_k, strongest
 from radiotracer.influence.tracing import Tracing
 from radiotracer.runs import take_rows
 
@@ -78,7 +79,7 @@ class StoreInfo(BaseModel):
 def write_store(
     tracing: Tracing,
     train: Data,
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     config: ProjectionConfig | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
@@ -148,8 +149,13 @@ class Store:
     tracing: Tracing
     _intact: set[str] = field(default_factory=set, repr=False)
 
+    def __repr__(self) -> str:
+        """Where it is, and how large."""
+        size = f"{self.info.rows:,} examples, {self.info.columns:,} numbers of each"
+        return f"Store({str(self.folder)[-160:]!r}, {size})"
+
     @staticmethod
-    def open(folder: str | Path, tracing: Tracing, train: Data | None = None) -> Store:
+    def open(folder: str | os.PathLike[str], tracing: Tracing, train: Data | None = None) -> Store:
         """Read the store in `folder`.
 
         Args:
@@ -183,19 +189,19 @@ class Store:
         parts = [torch.cat(list(self._blocks(found))) for found in self.query_features(queries)]
         return torch.cat(parts, dim=1)
 
-    def top(self, queries: Data, k: int, proponents: bool = True) -> Ranking:
-        """The k strongest proponents (or opponents) of each query, exact among projected scores.
+    def top(self, queries: Data, top_k: int, proponents: bool = True) -> Ranking:
+        """The strongest proponents (or opponents) of each query, exact among projected scores.
 
         No more than a block of scores is held; equal scores are ranked by ascending row.
 
         Raises:
-            InputError: k is less than 1 or more than there are training examples.
+            InputError: `top_k` is less than 1 or more than there are training examples.
             RunError: A file is missing or damaged.
             NotFiniteError: A query's feature is NaN or infinite.
         """
-        require_k(k, self.info.rows)
+        require_k(top_k, self.info.rows)
         found = [
-            top_k(self._blocks(features), k, largest=proponents)
+            strongest(self._blocks(features), top_k, largest=proponents)
             for features in self.query_features(queries)
         ]
         return Ranking(

@@ -33,6 +33,10 @@ class Ranking:
     rows: Tensor
     scores: Tensor
 
+    def __repr__(self) -> str:
+        """How many of how many."""
+        return f"Ranking({self.rows.shape[1]:,} examples for each of {len(self.rows):,} queries)"
+
 
 @dataclass(frozen=True, eq=False)
 class Top:
@@ -50,6 +54,11 @@ class Top:
     opponents_rows: Tensor
     opponents_scores: Tensor
 
+    def __repr__(self) -> str:
+        """How many of how many."""
+        queries, k = self.proponents_rows.shape
+        return f"Top({k:,} proponents and opponents for each of {queries:,} queries)"
+
     @staticmethod
     def of(blocks: Iterable[Tensor], k: int) -> Top:
         """Both ends of a matrix of scores that comes block by block, as in `top_k`."""
@@ -61,7 +70,7 @@ class Top:
         return Top(best.rows, best.scores, worst.rows, worst.scores)
 
 
-def top_k(blocks: Iterable[Tensor], k: int, largest: bool = True) -> Ranking:
+def strongest(blocks: Iterable[Tensor], k: int, largest: bool = True) -> Ranking:
     """The k rows with the largest scores in each column of a matrix that comes block by block.
 
     Equal scores are ranked by ascending row, wherever the blocks end.
@@ -129,9 +138,9 @@ def require_k(k: int, rows: int) -> None:
     """Raise `InputError` unless k of these rows can be ranked."""
     if not 1 <= k <= rows:
         raise InputError(
-            expected=f"k from 1 to the number of training examples, {rows}",
+            expected=f"top_k= from 1 to the number of training examples, {rows}",
             came=str(k),
-            do="pass another k",
+            do="pass, say, top_k=10",
         )
 
 
@@ -140,7 +149,7 @@ class _Best:
 
     def __init__(self, k: int, *, largest: bool) -> None:
         if k < 1:
-            raise InputError(expected="k of at least 1", came=str(k), do="pass another k")
+            raise InputError(expected="top_k= of at least 1", came=str(k), do="pass, say, top_k=10")
         self.k = k
         self.sign = 1 if largest else -1
         self.seen = 0

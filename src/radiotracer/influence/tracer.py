@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -97,19 +97,19 @@ class Tracer:
         with torch.inference_mode(False):
             return formula(self._tracing(train), train, queries)
 
-    def top(self, train: Data, queries: Data, k: int, *, method: Method = "tracin-cp") -> Top:
-        """The k strongest proponents and opponents of each query, without a matrix of all scores.
+    def top(self, train: Data, queries: Data, top_k: int, *, method: Method = "tracin-cp") -> Top:
+        """The strongest proponents and opponents of each query, without a matrix of all scores.
 
         Args:
             train: n_train examples.
             queries: n_queries examples.
-            k: How many of each, at most n_train.
+            top_k: How many of each, at most n_train.
             method: As in `influence`.
         """
         formula = self._formula(None, method)
         require_alike(train, queries)
         with torch.inference_mode(False):
-            return top_pairs(self._tracing(train), train, queries, k, formula=formula)
+            return top_pairs(self._tracing(train), train, queries, top_k, formula=formula)
 
     def self_influence(self, train: Data) -> Tensor:
         """Influence of each example on itself: float64, shape (n_train,), never negative."""
@@ -166,7 +166,7 @@ class Tracer:
     def write_store(
         self,
         train: Data,
-        folder: str | Path,
+        folder: str | os.PathLike[str],
         config: ProjectionConfig | None = None,
         *,
         overwrite: bool = False,
@@ -185,7 +185,7 @@ class Tracer:
         with torch.inference_mode(False):
             return write_store(self._tracing(train), train, folder, config, overwrite=overwrite)
 
-    def open_store(self, train: Data, folder: str | Path) -> Store:
+    def open_store(self, train: Data, folder: str | os.PathLike[str]) -> Store:
         """Read a store of these training examples; `RunError` if it is of another run or data."""
         self._require_all_layers("a store")
         return Store.open(folder, self._tracing(train), train)

@@ -69,7 +69,7 @@ class Tracing:
             raise RunError(
                 expected="a checkpoint with a learning rate above 0, which weighs its influence",
                 came=f"0 at all of {len(run.checkpoints)}",
-                do="record checkpoints before the schedule reaches 0 (record(..., every=1))",
+                do="record checkpoints before the schedule reaches 0 (checkpoint_every=1)",
             )
         # The weights come first: a network of another architecture may not even take the inputs.
         first = run.checkpoints[0]

@@ -56,7 +56,7 @@ def card(folder: str | Path, *, image_size: int | None = None) -> str:
 
 def _of_scan(folder: Path) -> str:
     scanned = read_scan(folder)
-    summary, n, flagged = scanned.summary, len(scanned), int(scanned.is_suspect.sum())
+    summary, n, flagged = scanned.summary, len(scanned), int(scanned.is_flagged.sum())
     detector, rule = (str(summary.get(name)) for name in ("detector", "rule"))
     name = plain(name_of(scanned.recorded("data")))
     inconclusive = scanned.recorded("inconclusive")

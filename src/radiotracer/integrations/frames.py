@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from radiotracer.errors import InputError
 from radiotracer.present.scan_frame import frame
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.review.scanned import SCORES, SUSPECTS, read_scan, rows_of
+from radiotracer.review.scanned import RANKING, SCORES, read_scan, rows_of
 
 if TYPE_CHECKING:
     from radiotracer.explaining import Explanation
@@ -85,7 +85,7 @@ def _of_scan(folder: Path) -> pa.Table:
     scanned = read_scan(folder)
     # Suspects are written by rank; the scores are in the order of the data.
     order = rows_of(scanned.ids, pq.read_table(folder / SCORES, columns=["id"])["id"].to_numpy())
-    known = pq.read_table(folder / SUSPECTS)
+    known = pq.read_table(folder / RANKING)
     names, none = known.column_names, np.zeros(len(known), dtype=bool)
     is_reference = known["is_reference"].to_numpy() if "is_reference" in names else none
     return frame(
@@ -95,7 +95,8 @@ def _of_scan(folder: Path) -> pa.Table:
         rank=scanned.rank[order],
         p_value=scanned.p_value[order],
         q_value=scanned.q_value[order],
-        is_suspect=scanned.is_suspect[order],
+        probability=known["probability"].to_numpy()[order] if "probability" in names else None,
+        is_flagged=scanned.is_flagged[order],
         suggested_label=pa.array(scanned.suggested[order]).dictionary_encode(),
         is_reference=is_reference[order],
         detectors={name: scores[order] for name, scores in scanned.detectors.items()},

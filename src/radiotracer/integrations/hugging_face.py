@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def hugging_face_callback(
-    out: str | Path, data: Any = None, *, every: int = 1, overwrite: bool = False
+    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
 ) -> Any:
     """A callback that records `Trainer.train` into the folder `out`, as `radiotracer.record` does.
 
@@ -36,16 +36,16 @@ def hugging_face_callback(
         data: The training examples; row ``i`` is what row ``i`` of `train_dataset` means. None is
             `train_dataset` without the columns that the network does not take. Where the collator
             pads batch by batch, pass the examples padded to one length.
-        every: Epochs between checkpoints; 0 writes one at the end.
+        checkpoint_every: Epochs between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out` when a training begins.
 
     Returns:
         A `TrainerCallback` for `transformers.Trainer`.
 
     Raises:
-        InputError: transformers is not installed, or `every` is negative. From within `train`:
-            several devices or processes, a batch size that is searched for, or a training set whose
-            order cannot be seen; and what `radiotracer.record` raises.
+        InputError: transformers is not installed, or `checkpoint_every` is negative. From within
+            `train`: several devices or processes, a batch size that is searched for, or a training
+            set whose order cannot be seen; and what `radiotracer.record` raises.
     """
     try:
         base: Any = importlib.import_module("transformers").TrainerCallback
@@ -58,14 +58,14 @@ def hugging_face_callback(
         ) from error
     from radiotracer.integrations.watched_training import WatchedTraining
 
-    training = WatchedTraining(out, data, every=every, overwrite=overwrite)
+    training = WatchedTraining(out, data, checkpoint_every=checkpoint_every, overwrite=overwrite)
 
     class HuggingFaceCallback(base):  # type: ignore[misc]  # only known when it is installed
         """Records what the trainer does."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             """Weights and optimiser are there, from a checkpoint or not."""
-            _require_recordable(args, every)
+            _require_recordable(args, checkpoint_every)
             _watch_loader(kwargs["train_dataloader"], training)
             training.begin(
                 kwargs["model"],
@@ -103,7 +103,7 @@ def hugging_face_callback(
     return HuggingFaceCallback()
 
 
-def _require_recordable(args: Any, every: int) -> None:
+def _require_recordable(args: Any, checkpoint_every: int) -> None:
     devices = max(args.world_size, args.n_gpu)
     if devices > 1:
         raise _unrecorded("one device", str(devices), "show it a single one")
@@ -113,9 +113,13 @@ def _require_recordable(args: Any, every: int) -> None:
             "auto_find_batch_size",
             "pass per_device_train_batch_size alone",
         )
-    if args.load_best_model_at_end and every != 1:
+    if args.load_best_model_at_end and checkpoint_every != 1:
         # The best weights are loaded before the callbacks hear that the training has ended.
-        raise _unrecorded("every=1 with load_best_model_at_end", f"every={every}", "pass every=1")
+        raise _unrecorded(
+            "checkpoint_every=1 with load_best_model_at_end",
+            f"checkpoint_every={checkpoint_every}",
+            "pass checkpoint_every=1",
+        )
 
 
 def _watch_loader(loader: Any, training: WatchedTraining) -> None:

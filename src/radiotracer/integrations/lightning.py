@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def lightning_callback(
-    out: str | Path, data: Any = None, *, every: int = 1, overwrite: bool = False
+    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
 ) -> Any:
     """A callback that records `Trainer.fit` into the folder `out`, as `radiotracer.record` does.
 
@@ -34,22 +34,22 @@ def lightning_callback(
         out: A new folder, or that of the training that is resumed.
         data: The training examples; row ``i`` is what index ``i`` of the training loader means.
             None is the loader's own data set.
-        every: Epochs between checkpoints; 0 writes one at the end.
+        checkpoint_every: Epochs between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out` when a training begins.
 
     Returns:
         A `Callback` for `lightning.Trainer` and for `pytorch_lightning.Trainer`.
 
     Raises:
-        InputError: Neither is installed, or `every` is negative. From within `fit`: several devices
-            or optimisers, manual optimisation, several training loaders, or one whose order cannot
-            be seen; and what `radiotracer.record` raises.
+        InputError: Neither is installed, or `checkpoint_every` is negative. From within `fit`:
+            several devices or optimisers, manual optimisation, several training loaders, or one
+            whose order cannot be seen; and what `radiotracer.record` raises.
     """
     package = _lightning()
     from radiotracer.integrations.watched_training import WatchedTraining
 
     base: Any = package.Callback
-    training = WatchedTraining(out, data, every=every, overwrite=overwrite)
+    training = WatchedTraining(out, data, checkpoint_every=checkpoint_every, overwrite=overwrite)
 
     class LightningCallback(base):  # type: ignore[misc]  # only known when it is installed
         """Records what the trainer does."""

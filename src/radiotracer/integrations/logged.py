@@ -16,11 +16,11 @@ import pyarrow as pa
 from radiotracer.errors import InputError
 from radiotracer.integrations.frames import to_arrow
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.review.scanned import SCORES, SUMMARY, SUSPECTS, read_scan
+from radiotracer.review.scanned import RANKING, SCORES, SUMMARY, read_scan
 from radiotracer.signing.folder import ordinary
 
 PAGE = "report.html"
-OF_SCAN = (PAGE, SUMMARY, SUSPECTS, SCORES)
+OF_SCAN = (PAGE, SUMMARY, RANKING, SCORES)
 OF_AUDIT = (PAGE, EVIDENCE_FILE)
 ROWS = 100
 """Suspects in the table that a tracker shows; all of them are in the files."""
@@ -77,14 +77,14 @@ def imported(name: str) -> Any:
 def _of_scan(folder: Path) -> Logged:
     scanned = read_scan(folder)
     summary = scanned.summary
-    names = ("detector", "rule", "run", "data", "queries", "data_digest", "seed", "inconclusive")
-    metrics = {"examples": float(len(scanned)), "flagged": float(scanned.is_suspect.sum())}
+    names = ("detector", "rule", "run", "data", "validation", "data_digest", "seed", "inconclusive")
+    metrics = {"examples": float(len(scanned)), "flagged": float(scanned.is_flagged.sum())}
     for name, row in summary.get("detectors", {}).items():
         metrics |= {
             f"{name}/{key}": float(value) for key, value in row.items() if value is not None
         }
     suspects = to_arrow(folder)
-    first = suspects.sort_by("rank").slice(0, min(ROWS, int(scanned.is_suspect.sum())))
+    first = suspects.sort_by("rank").slice(0, min(ROWS, int(scanned.is_flagged.sum())))
     return Logged(
         kind="scan",
         parameters={name: str(summary[name]) for name in names if summary.get(name) is not None},

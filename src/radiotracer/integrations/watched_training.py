@@ -29,21 +29,25 @@ class WatchedTraining:
     Args:
         out: Folder of the run.
         data: As in `record`; None is the data set of the loader that is watched.
-        every: Passes over the data between checkpoints; 0 writes one at the end.
+        checkpoint_every: Passes over the data between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out`.
 
     Raises:
-        InputError: `every` is negative.
+        InputError: `checkpoint_every` is negative.
     """
 
-    def __init__(self, out: str | Path, data: Any, *, every: int, overwrite: bool) -> None:
-        if every < 0:
+    def __init__(
+        self, out: str | Path, data: Any, *, checkpoint_every: int, overwrite: bool
+    ) -> None:
+        if checkpoint_every < 0:
             raise InputError(
-                expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
+                expected="checkpoint_every= of at least 0 passes over the data",
+                came=str(checkpoint_every),
+                do="pass checkpoint_every=1",
             )
         self._out = Path(out)
         self._data = data
-        self._every = every
+        self._every = checkpoint_every
         self._overwrite = overwrite
         self._watched: WatchedLoader[Any] | None = None
         self._recording: Recording | None = None
@@ -108,7 +112,7 @@ class WatchedTraining:
                 model,
                 optimizer,
                 data,
-                every=self._every,
+                checkpoint_every=self._every,
                 seed=seed,
                 settings=settings,
                 overwrite=self._overwrite,
@@ -153,7 +157,8 @@ class WatchedTraining:
 
         Args:
             whole: With its last batch, and not before.
-            last: No other follows: now is the time for a checkpoint, whatever `every` says.
+            last: No other follows: now is the time for a checkpoint, whatever `checkpoint_every`
+                says.
         """
         if self._recording is None or not self._batches:
             return
@@ -194,7 +199,7 @@ class WatchedTraining:
         for later in run.checkpoints[len(kept) :]:
             (self._out / later.file).unlink(missing_ok=True)
             (self._out / f"steps/{later.step:08d}.parquet").unlink(missing_ok=True)
-        return Recording(self._out, model, optimizer, info, every=self._every)
+        return Recording(self._out, model, optimizer, info, checkpoint_every=self._every)
 
 
 def _require_as_many(data: Any, dataset: Any) -> None:

@@ -19,13 +19,13 @@ def frame_of(scan: Scan) -> pa.Table:
     because Arrow lays texts and booleans out in another way than NumPy.
 
     Returns:
-        The columns of ``suspects.parquet`` (`label` and `suggested_label` as dictionaries), one
+        The columns of ``ranking.parquet`` (`label` and `suggested_label` as dictionaries), one
         float64 column per detector, by its name, as in ``scores.parquet``, and ``is_tampered``
         where a manifest says what is true.
     """
     is_reference = np.zeros(len(scan.scores), dtype=bool)
-    if scan.reference is not None:
-        is_reference[scan.reference.rows] = True
+    if scan.clean_reference is not None:
+        is_reference[scan.clean_reference.rows] = True
     return frame(
         ids=scan.identity.ids,
         label=named(scan.identity.labels, scan.class_names),
@@ -33,7 +33,8 @@ def frame_of(scan: Scan) -> pa.Table:
         rank=scan.decision.ranks,
         p_value=scan.decision.p_values,
         q_value=scan.decision.q_values,
-        is_suspect=scan.decision.suspects,
+        probability=scan.rankings[scan.detector].posteriors,
+        is_flagged=scan.decision.is_flagged,
         suggested_label=named(scan.suggested, scan.class_names),
         is_reference=is_reference,
         detectors={name: ranking.scores for name, ranking in scan.rankings.items()},
@@ -49,7 +50,8 @@ def frame(
     rank: NDArray[np.int64],
     p_value: NDArray[np.float64] | None,
     q_value: NDArray[np.float64] | None,
-    is_suspect: NDArray[np.bool_],
+    probability: NDArray[np.float64] | None,
+    is_flagged: NDArray[np.bool_],
     suggested_label: pa.Array,
     is_reference: NDArray[np.bool_],
     detectors: Mapping[str, NDArray[np.float64]],
@@ -63,7 +65,8 @@ def frame(
         "rank": rank,
         "p_value": _or_nulls(p_value, len(score)),
         "q_value": _or_nulls(q_value, len(score)),
-        "is_suspect": is_suspect,
+        "probability": _or_nulls(probability, len(score)),
+        "is_flagged": is_flagged,
         "suggested_label": suggested_label,
         "is_reference": is_reference,
         **detectors,

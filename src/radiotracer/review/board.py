@@ -126,7 +126,7 @@ class Board:
             "label": [numbers[each] for each in scanned.labels.tolist()],
             "suggested": [numbers[each] for each in scanned.suggested.tolist()],
             "q": _short(scanned.q_value),
-            "flagged": scanned.is_suspect.astype(int).tolist(),
+            "flagged": scanned.is_flagged.astype(int).tolist(),
         }
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
@@ -181,7 +181,7 @@ class Board:
     def figures(self) -> dict[str, Any]:
         """How far the review is, and the estimate of what is left."""
         verbs = self._caught_up()
-        flagged = self.scanned.is_suspect
+        flagged = self.scanned.is_flagged
         decided = np.array([verb is not None for verb in verbs], dtype=bool)
         wrong = np.array([verb in ("relabel", "drop") for verb in verbs], dtype=bool)
         sample = [self._rows[each] for each in self.store.sample]

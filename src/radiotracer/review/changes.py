@@ -78,7 +78,7 @@ def changes_text(
         f"- Data before, SHA-256: `{before.digest}`",
         f"- Data after, SHA-256: `{written.digest}`",
         f"- Decisions (`decisions.parquet`), SHA-256: `{table_sha256}`",
-        f"- Scan (`suspects.parquet`), SHA-256: `{scanned.digest}`",
+        f"- Scan (`ranking.parquet`), SHA-256: `{scanned.digest}`",
         "",
         "The digests of data are over every id, image and label, in order, as in `data.json` and "
         "`run.json`.",

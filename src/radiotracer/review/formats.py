@@ -65,7 +65,7 @@ def write_cleaned(cleaned: Cleaned, out: Path, *, provenance: Mapping[str, objec
         raise DataError(
             expected=f"the cleaned data in {target}", came="others", do="look at the disk"
         )
-    return Written(FOLDER, "saved", again.digest, note)
+    return Written(FOLDER, "saved-folder", again.digest, note)
 
 
 def _as_it_came(cleaned: Cleaned, target: Path) -> Written:

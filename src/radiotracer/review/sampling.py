@@ -81,29 +81,29 @@ class Estimate:
 
 
 def estimate(
-    sample: Sequence[int], verbs: Sequence[Verb | None], is_suspect: NDArray[np.bool_]
+    sample: Sequence[int], verbs: Sequence[Verb | None], is_flagged: NDArray[np.bool_]
 ) -> Estimate:
     """Estimate what is left among the examples that are not flagged.
 
     Args:
         sample: Rows of the sample, in the order of drawing.
         verbs: What is decided about each example, length n.
-        is_suspect: Shape (n,).
+        is_flagged: Shape (n,).
     """
     reviewed = wrong = unsure = 0
     for row in sample:
         verb = verbs[row]
         if verb is None:
             break
-        if not is_suspect[row]:
+        if not is_flagged[row]:
             reviewed += 1
             wrong += verb in ("relabel", "drop")
             unsure += verb == "unsure"
     found = sum(
         verb in ("relabel", "drop") and not flagged
-        for verb, flagged in zip(verbs, is_suspect.tolist(), strict=True)
+        for verb, flagged in zip(verbs, is_flagged.tolist(), strict=True)
     )
-    counted = Estimate(reviewed, wrong, unsure, int((~is_suspect).sum()), found)
+    counted = Estimate(reviewed, wrong, unsure, int((~is_flagged).sum()), found)
     if reviewed < ENOUGH:
         return counted
     low, _ = clopper_pearson(wrong, reviewed, confidence=CONFIDENCE)

@@ -17,7 +17,7 @@ from radiotracer.data.columns import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 
-SUSPECTS = "suspects.parquet"
+RANKING = "ranking.parquet"
 SCORES = "scores.parquet"
 SUMMARY = "summary.json"
 
@@ -38,7 +38,7 @@ class Scanned:
 
     Args:
         folder: Where it lies.
-        digest: SHA-256 of its suspects.parquet: what makes it this scan.
+        digest: SHA-256 of its ranking.parquet: what makes it this scan.
         data_digest: Identity of the data that were scanned.
         ids: Shape (n,).
         labels: Names of classes, shape (n,).
@@ -47,7 +47,7 @@ class Scanned:
         rank: 1 = most suspicious, shape (n,).
         p_value: NaN where there is none, shape (n,).
         q_value: NaN where there is none, shape (n,).
-        is_suspect: bool, shape (n,).
+        is_flagged: bool, shape (n,).
         detectors: By name, every detector's scores, float64, shape (n,).
         summary: The whole of summary.json.
     """
@@ -62,7 +62,7 @@ class Scanned:
     rank: NDArray[np.int64]
     p_value: NDArray[np.float64]
     q_value: NDArray[np.float64]
-    is_suspect: NDArray[np.bool_]
+    is_flagged: NDArray[np.bool_]
     detectors: Mapping[str, NDArray[np.float64]]
     summary: Mapping[str, Any]
 
@@ -82,19 +82,19 @@ def read_scan(folder: Path) -> Scanned:
     Raises:
         InputError: `folder` holds no scan, or its files are damaged or do not belong together.
     """
-    if not all((folder / name).is_file() for name in (SUSPECTS, SCORES, SUMMARY)):
+    if not all((folder / name).is_file() for name in (RANKING, SCORES, SUMMARY)):
         raise InputError(
-            expected=f"a scan: a folder with {SUSPECTS}, {SCORES} and {SUMMARY}",
+            expected=f"a scan: a folder with {RANKING}, {SCORES} and {SUMMARY}",
             came=str(folder),
             do="make one with `radiotracer scan RUN --out DIR`",
         )
     try:
         summary = json.loads((folder / SUMMARY).read_bytes())
         data_digest = str(summary["data_digest"])
-        table, scores = pq.read_table(folder / SUSPECTS), pq.read_table(folder / SCORES)
+        table, scores = pq.read_table(folder / RANKING), pq.read_table(folder / SCORES)
         scanned = Scanned(
             folder=folder,
-            digest=sha256_file(folder / SUSPECTS),
+            digest=sha256_file(folder / RANKING),
             data_digest=data_digest,
             ids=_texts(table["id"]),
             labels=_texts(table["label"]),
@@ -103,7 +103,7 @@ def read_scan(folder: Path) -> Scanned:
             rank=table["rank"].to_numpy().astype(np.int64),
             p_value=_numbers(table["p_value"]),
             q_value=_numbers(table["q_value"]),
-            is_suspect=table["is_suspect"].to_numpy(zero_copy_only=False).astype(bool),
+            is_flagged=table["is_flagged"].to_numpy(zero_copy_only=False).astype(bool),
             detectors=_aligned(scores, _texts(table["id"])),
             summary=summary,
         )
@@ -115,7 +115,7 @@ def read_scan(folder: Path) -> Scanned:
         ) from error
     if not len(scanned) or len(np.unique(scanned.ids)) != len(scanned):
         raise InputError(
-            expected=f"examples with unique ids in {folder / SUSPECTS}",
+            expected=f"examples with unique ids in {folder / RANKING}",
             came="none, or ids that repeat",
             do="scan again",
         )

@@ -9,6 +9,7 @@ with record("runs/mine", model, optimizer, data) as recording:      # 1
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,12 +30,12 @@ Batch = TypeVar("Batch")
 
 
 def record(
-    out: str | Path,
+    out: str | os.PathLike[str],
     model: nn.Module,
     optimizer: Optimizer,
     data: Any,
     *,
-    every: int = 1,
+    checkpoint_every: int = 1,
     seed: int | None = None,
     model_spec: ModelSpec | None = None,
     settings: dict[str, Scalar] | None = None,
@@ -59,7 +60,8 @@ def record(
             pair of tensors. An input may be a mapping of tensors, which the network takes as
             keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
             be what index ``i`` of the loader's sampler means.
-        every: Passes over the data between checkpoints; 0 leaves checkpoints to the caller.
+        checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
+            caller.
         seed: The seed of the training, if it had one; only noted.
         model_spec: How to build the network again (reference networks know this by themselves).
         settings: Further settings worth noting.
@@ -70,9 +72,11 @@ def record(
         NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
     """
-    if every < 0:
+    if checkpoint_every < 0:
         raise InputError(
-            expected="every >= 0 passes between checkpoints", came=str(every), do="pass every=1"
+            expected="checkpoint_every= of at least 0 passes over the data",
+            came=str(checkpoint_every),
+            do="pass checkpoint_every=1",
         )
     info = begin_run(
         Path(out),
@@ -84,7 +88,7 @@ def record(
         settings=settings or {},
         overwrite=overwrite,
     )
-    return Recording(Path(out), model, optimizer, info, every=every)
+    return Recording(Path(out), model, optimizer, info, checkpoint_every=checkpoint_every)
 
 
 class Recording:
@@ -96,17 +100,24 @@ class Recording:
         optimizer: Its optimiser.
         info: What the run is and has so far. Where it has checkpoints, `model` and `optimizer` are
             as they were at the last one, and the recording goes on from there.
-        every: Passes over the data between checkpoints; 0 leaves checkpoints to the caller.
+        checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
+            caller.
     """
 
     def __init__(
-        self, folder: Path, model: nn.Module, optimizer: Optimizer, info: RunInfo, *, every: int
+        self,
+        folder: Path,
+        model: nn.Module,
+        optimizer: Optimizer,
+        info: RunInfo,
+        *,
+        checkpoint_every: int,
     ) -> None:
         self.folder = folder
         self._model = model
         self._optimizer = optimizer
         self._info = info
-        self._every = every
+        self._every = checkpoint_every
         last = info.checkpoints[-1] if info.checkpoints else None
         self._step = last.step if last else 0
         self._epoch = last.epoch if last else 0

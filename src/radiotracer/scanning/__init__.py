@@ -1,5 +1,6 @@
-"""From a recorded run to suspects, and to the files that tell of them."""
+"""From a recorded run to the examples that are flagged, and to the files that tell of them."""
 
+from radiotracer.scanning.outputs import RANKING_FILE as RANKING_FILE
 from radiotracer.scanning.outputs import REPORT_FILE as REPORT_FILE
 from radiotracer.scanning.outputs import SUMMARY_FILE as SUMMARY_FILE
 from radiotracer.scanning.outputs import summarise as summarise

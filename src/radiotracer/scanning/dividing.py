@@ -6,34 +6,26 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from radiotracer.detectors import Detector
 from radiotracer.scale import FolderLedger, Ledger, result_of
-from radiotracer.scanning.execution import Execution
 from radiotracer.scanning.passes import DIVIDED
-from radiotracer.scanning.units import Opened, ScanWork
 
 
-def divided_units(
-    opened: Opened, detectors: Sequence[Detector], execution: Execution
-) -> tuple[str, ...]:
+def divided_units(units: Sequence[str], ledger: Ledger, batch_size: int) -> tuple[str, ...]:
     """One sentence about the units that were done in smaller passes; none where there are none.
 
     Args:
-        opened: What was scanned.
-        detectors: Those that ran.
-        execution: With the ledger that holds the finished units.
+        units: The names of all units of a scan.
+        ledger: Where they are kept.
+        batch_size: How many examples a pass should have taken.
     """
-    assert execution.ledger is not None  # noqa: S101
-    stages = ScanWork(lambda: opened, tuple(detectors)).stages(opened)
-    names = [unit.name for units in stages.values() for unit in units]
-    sizes = [set(facts[DIVIDED]) for facts in _facts(execution.ledger, names) if DIVIDED in facts]
+    sizes = [set(facts[DIVIDED]) for facts in _facts(ledger, units) if DIVIDED in facts]
     if not sizes:
         return ()
     passed = ", ".join(f"{size:,}" for size in sorted(set().union(*sizes), reverse=True))
     return (
-        f"Memory ran out: {len(sizes):,} of {len(names):,} units were done in passes of fewer than "
-        f"{opened.tracing.batch_size:,} examples ({passed}), so their last bits may differ from "
-        "those of another scan. A smaller --batch-size gives the same bits everywhere.",
+        f"Memory ran out: {len(sizes):,} of {len(units):,} units were done in passes of fewer than "
+        f"{batch_size:,} examples ({passed}), so their last bits may differ from "
+        "those of another scan. A smaller batch size gives the same bits everywhere.",
     )
 
 

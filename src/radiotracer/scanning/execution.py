@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from pydantic import JsonValue
-from torch import nn
 
 from radiotracer.data import identify
 from radiotracer.detectors import Detector, identity_of
 from radiotracer.errors import DataError
-from radiotracer.gradients import WHOLE, Data, LossFunction, Precision, device_of
-from radiotracer.influence import Tracing
-from radiotracer.runs import Run
+from radiotracer.gradients import device_of
 from radiotracer.scale import FolderLedger, InProcess, Ledger, Runner
-from radiotracer.scanning.units import BATCHES, Opened
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a scan is asked about, as its caller gave it.
-
-    Args:
-        model: The network that was trained; its device is where the work is done.
-        run: Its recording.
-        train: What it was trained on.
-        queries: Trusted examples, or None.
-        incident: Examples that are known to be predicted wrongly, or None.
-    """
-
-    model: nn.Module
-    run: Run
-    train: Data
-    queries: Data | None = None
-    incident: Data | None = None
+from radiotracer.scanning.inputs import ScanInputs, Side
+from radiotracer.scanning.units import BATCHES
 
 
 @dataclass(frozen=True)
@@ -56,49 +37,24 @@ class Execution:
 
     runner: Runner = field(default_factory=InProcess)
     ledger: Ledger | None = None
-    open: Callable[[], Given] | None = None
+    open: Callable[[], ScanInputs] | None = None
     note: Callable[[str], None] = lambda _: None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a pass depends on besides the data: of `scan`."""
-
-    loss: LossFunction
-    layers: tuple[str, ...]
-    batch_size: int
-    precision: Precision = WHOLE
-
-    def opened(self, given: Given) -> Opened:
-        """Ready to be looked at."""
-        tracing = Tracing.of(
-            given.model,
-            given.run,
-            given.train,
-            loss=self.loss,
-            layers=self.layers,
-            batch_size=self.batch_size,
-            precision=self.precision,
-        )
-        return Opened(tracing, given.train, given.queries, given.incident)
 
 
 HERE = Execution()
 """This process, and its memory."""
 
 
-def opener(execution: Execution, given: Given, settings: Settings) -> Callable[[], Opened] | None:
-    """What workers in other processes call first; None where the work is done in this one."""
-    if isinstance(execution.runner, InProcess):
-        return None
-    if execution.open is None:
-        return functools.partial(settings.opened, given)
-    return functools.partial(_reopened, execution.open, settings, digests_of(given))
+def opener(execution: Execution, inputs: ScanInputs) -> Callable[[], ScanInputs]:
+    """What whoever does units calls first: in this process it gives `inputs` themselves."""
+    if isinstance(execution.runner, InProcess) or execution.open is None:
+        return functools.partial(_same, inputs)
+    how = {"loss", "layers", "batch_size", "precision"}
+    settings = {name: getattr(inputs, name) for name in how}
+    return functools.partial(_reopened, execution.open, settings, digests_of(inputs))
 
 
-def begin(
-    execution: Execution, given: Given, settings: Settings, detectors: Sequence[Detector]
-) -> None:
+def begin(execution: Execution, inputs: ScanInputs, detectors: Sequence[Detector]) -> None:
     """Say in a folder of units what they depend on, or find that it is kept for another scan.
 
     Raises:
@@ -108,36 +64,49 @@ def begin(
     if not isinstance(ledger, FolderLedger):
         return
     here = isinstance(runner, InProcess) and runner.threads is None
-    weights = hashlib.sha256("".join(c.sha256 for c in given.run.checkpoints).encode())
+    weights = hashlib.sha256("".join(c.sha256 for c in inputs.run.checkpoints).encode())
+    loss = inputs.loss
     about: dict[str, JsonValue] = {
         "radiotracer": version("radiotracer"),
         "torch": str(torch.__version__),
         "threads of a worker": torch.get_num_threads() if here else 1,
         "checkpoints": weights.hexdigest(),
         "detectors": ", ".join(map(identity_of, detectors)),
-        "layers": ", ".join(settings.layers) or "all that were trained",
-        "loss": f"{settings.loss.__module__}.{getattr(settings.loss, '__qualname__', 'unnamed')}",
-        "batch size": settings.batch_size,
-        "precision": settings.precision,
-        "device": device_of(given.model).type,
+        "layers": ", ".join(inputs.layers) or "all that were trained",
+        "loss": f"{loss.__module__}.{getattr(loss, '__qualname__', 'unnamed')}",
+        "batch size": inputs.batch_size,
+        "precision": inputs.precision,
+        "device": device_of(inputs.model).type,
         "batches in a unit": ", ".join(f"{kind} {count}" for kind, count in BATCHES.items()),
-        **digests_of(given),
+        **digests_of(inputs),
     }
     ledger.begin(about)
 
 
-def digests_of(given: Given) -> dict[str, JsonValue]:
+NAMES: dict[Side, str] = {
+    "train": "training data",
+    "validation": "validation data",
+    "incident": "incident",
+}
+"""What people call the sides of a scan."""
+
+
+def digests_of(inputs: ScanInputs) -> dict[str, JsonValue]:
     """The identity of the data, by what they are to the scan."""
-    sides = {"training data": given.train, "queries": given.queries, "incident": given.incident}
-    return {name: "none" if d is None else identify(d).digest for name, d in sides.items()}
+    digests = {side: identify(data).digest for side, data in inputs.sides.items()}
+    return {name: digests.get(side, "none") for side, name in NAMES.items()}
+
+
+def _same(inputs: ScanInputs) -> ScanInputs:
+    return inputs
 
 
 def _reopened(
-    open_given: Callable[[], Given], settings: Settings, digests: dict[str, JsonValue]
-) -> Opened:
+    opens: Callable[[], ScanInputs], settings: dict[str, Any], digests: dict[str, JsonValue]
+) -> ScanInputs:
     """In a worker, which may be on another machine with other files."""
-    given = open_given()
-    for name, digest in digests_of(given).items():
+    inputs = dataclasses.replace(opens(), **settings)
+    for name, digest in digests_of(inputs).items():
         if digest != digests[name]:
             raise DataError(
                 expected=f"the {name} of the scan in every worker",
@@ -145,4 +114,4 @@ def _reopened(
                 f"{str(digests[name])[:12]}...)",
                 do="give every worker the same files under the same paths",
             )
-    return settings.opened(given)
+    return inputs

@@ -3,19 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.utils.data import Subset
 
 from radiotracer.data import Dataset, Identity, Labels, differences, identify
 from radiotracer.data.inputs import call
 from radiotracer.data.inputs import take as take_inputs
 from radiotracer.errors import DataError, InputError
-from radiotracer.gradients import Data, first_input
+from radiotracer.gradients import (
+    WHOLE,
+    Data,
+    LossFunction,
+    Precision,
+    cross_entropy,
+    first_input,
+)
 from radiotracer.influence import Tracing
 from radiotracer.runs import Run
+
+Side = Literal["train", "validation", "incident"]
+
+
+@dataclass(frozen=True)
+class ScanInputs:
+    """What a scan is asked about, and how it looks; workers in other processes are sent it.
+
+    Args:
+        model: The network that was trained; its device is where the work is done.
+        run: Its recording.
+        train: What it was trained on.
+        validation: Clean examples that were not trained on, or None.
+        incident: Examples that are known to be predicted wrongly, or None.
+        loss: One loss per example.
+        layers: Patterns of parameter names to trace; empty means all that were trained.
+        batch_size: Examples per pass, at least 1.
+        precision: Of forward passes.
+        opened: The run with a private copy of the network, which `tracing` makes; never sent.
+    """
+
+    model: nn.Module = field(repr=False)
+    run: Run
+    train: Data = field(repr=False)
+    validation: Data | None = field(default=None, repr=False)
+    incident: Data | None = field(default=None, repr=False)
+    loss: LossFunction = field(default=cross_entropy, repr=False)
+    layers: tuple[str, ...] = ()
+    batch_size: int = 512
+    precision: Precision = WHOLE
+    opened: Tracing | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def tracing(self) -> Tracing:
+        """The run and a private copy of its network; made when it is first asked for."""
+        if self.opened is None:
+            tracing = Tracing.of(
+                self.model,
+                self.run,
+                self.train,
+                loss=self.loss,
+                layers=self.layers,
+                batch_size=self.batch_size,
+                precision=self.precision,
+            )
+            object.__setattr__(self, "opened", tracing)
+            return tracing
+        return self.opened
+
+    @property
+    def sides(self) -> dict[Side, Data]:
+        """The examples, by what they are to the scan; without those that were not given."""
+        given: dict[Side, Data | None] = {
+            "train": self.train,
+            "validation": self.validation,
+            "incident": self.incident,
+        }
+        return {side: data for side, data in given.items() if data is not None}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the copy of the network: whoever gets this opens its own."""
+        return {**self.__dict__, "opened": None}
 
 
 def require_trained_on(run: Run, train: Data) -> Identity:
@@ -31,23 +103,27 @@ def require_trained_on(run: Run, train: Data) -> Identity:
     )
 
 
-def require_same_kind(train: Data, queries: Data | None) -> None:
-    """Queries that know their shape and classes must have those of the training examples."""
-    if not (isinstance(train, Dataset) and isinstance(queries, Dataset)):
+def require_same_kind(train: Data, other: Data) -> None:
+    """Examples that know their kind and classes must have those of the training examples.
+
+    Raises:
+        DataError: They are of another kind, shape or classes.
+    """
+    if not (isinstance(train, Dataset) and isinstance(other, Dataset)):
         return
-    shape, other = (str(_input_shape(each)) for each in (train, queries))
-    if shape != other:
+    ours, theirs = (_kind(each) for each in (train, other))
+    if ours != theirs:
         raise DataError(
-            expected=f"queries of the training examples' shape {shape}",
-            came=other,
-            do="pass queries of the same kind, or resize them",
+            expected=f"{ours}, like the training examples",
+            came=theirs,
+            do="pass examples of the same kind, or resize them",
         )
-    pairs = enumerate(zip(train.class_names, queries.class_names, strict=False))
+    pairs = enumerate(zip(train.class_names, other.class_names, strict=False))
     if not all(_may_be_one_class(number, *names) for number, names in pairs):
         raise DataError(
-            expected=f"queries of the classes {', '.join(train.class_names[:10])}",
-            came=", ".join(queries.class_names[:10]),
-            do="give the classes of the queries the same names in the same order",
+            expected=f"examples of the classes {', '.join(train.class_names[:10])}",
+            came=", ".join(other.class_names[:10]),
+            do="give the classes the same names in the same order",
         )
 
 
@@ -64,10 +140,11 @@ def _may_be_one_class(number: int, name: str, asked: str) -> bool:
     return str(number) in (name, asked)
 
 
-def _input_shape(examples: Dataset) -> tuple[int, ...]:
-    """The shape of an input: (channels, height, width)."""
-    _, height, width, channels = examples.content.shape
-    return channels, height, width
+def _kind(examples: Dataset) -> str:
+    """What the examples are, and what all that go into one network have in common."""
+    shape = examples.modality.shape(examples.content)
+    shown = ", ".join(f"{name} {value}" for name, value in shape.items())
+    return f"{examples.modality.name} ({shown})" if shown else examples.modality.name
 
 
 def class_names_of(tracing: Tracing, train: Data, labels: Mapping[str, Labels]) -> tuple[str, ...]:
@@ -76,7 +153,7 @@ def class_names_of(tracing: Tracing, train: Data, labels: Mapping[str, Labels]) 
     Args:
         tracing: The run and its network.
         train: What the network is shown, to count its outputs.
-        labels: The labels to hold against them, by whose they are ("queries").
+        labels: The labels to hold against them, by whose they are ("validation").
     """
     classes = _outputs(tracing, train)
     names = tracing.run.info.data.class_names

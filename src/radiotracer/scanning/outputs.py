@@ -1,4 +1,4 @@
-"""A finished scan as files: suspects.parquet, scores.parquet, summary.json, report.html."""
+"""A finished scan as files: ranking.parquet, scores.parquet, summary.json, report.html."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from radiotracer.scanning.provenance import source_of
 from radiotracer.scanning.scan import Scan
 from radiotracer.views import page_of
 
+RANKING_FILE = "ranking.parquet"
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report.html"
+
+SCHEMA_VERSION = 1
+"""Of summary.json; it grows when a key changes its meaning or goes."""
 
 GROUP = 1 << 16
 """Rows of a table that are made at once: texts take hundreds of bytes a row on their way."""
@@ -32,9 +36,10 @@ def write_scan(
 ) -> dict[str, Any]:
     """Write a scan into a new folder, whole or not at all; return what summary.json holds.
 
-    ``suspects.parquet`` has every example, most suspicious first: ``id, label, score, rank,
-    p_value, q_value, is_suspect, suggested_label, is_reference`` (p- and q-values are null where
-    there are none, or an example was not asked about, as no reference example is).
+    ``ranking.parquet`` has every example, most suspicious first: ``id, label, score, rank,
+    p_value, q_value, probability, is_flagged, suggested_label, is_reference`` (p- and q-values are
+    null where there are none, or an example was not asked about, as no reference example is; the
+    probability that an example was tampered with, where the deciding detector estimates none).
     ``scores.parquet`` has every detector's score, in the order of the data.
 
     Args:
@@ -50,7 +55,7 @@ def write_scan(
 def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str, Any]:
     """The same into a folder that exists: each file whole, ``summary.json`` last."""
     summary = summarise(scan)
-    _write(_suspects(scan), folder / "suspects.parquet")
+    _write(_ranking(scan), folder / RANKING_FILE)
     _write(_scores(scan), folder / "scores.parquet")
     write_text(folder / REPORT_FILE, page_of(scan, command=command))
     write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
@@ -76,15 +81,16 @@ def summarise(scan: Scan) -> dict[str, Any]:
             }
         detectors[name] = {**row, "seconds": round(scan.seconds[name], 3)}
     return {
+        "schema_version": SCHEMA_VERSION,
         "examples": len(scan.scores),
-        "flagged": int(scan.decision.suspects.sum()),
+        "flagged": int(scan.decision.is_flagged.sum()),
         "detector": scan.detector,
         "rule": scan.decision.words,
         "inconclusive": scan.decision.inconclusive,
         "seed": scan.seed,
         "run": str(scan.run.folder.absolute()),
         "data": source_of(scan.train),
-        "queries": source_of(scan.queries),
+        "validation": source_of(scan.validation),
         "data_digest": scan.identity.digest,
         "left_out": dict(scan.left_out),
         "notes": [*scan.tracing.notes, *scan.warnings],
@@ -93,14 +99,14 @@ def summarise(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _suspects(scan: Scan) -> Iterator[pa.Table]:
-    ranking = np.argsort(scan.decision.ranks)
+def _ranking(scan: Scan) -> Iterator[pa.Table]:
+    ranked = np.argsort(scan.decision.ranks)
     names = np.array(scan.class_names)
-    is_reference = np.zeros(len(ranking), dtype=bool)
-    if scan.reference is not None:
-        is_reference[scan.reference.rows] = True
-    for start in range(0, max(1, len(ranking)), GROUP):
-        order = ranking[start : start + GROUP]
+    is_reference = np.zeros(len(ranked), dtype=bool)
+    if scan.clean_reference is not None:
+        is_reference[scan.clean_reference.rows] = True
+    for start in range(0, max(1, len(ranked)), GROUP):
+        order = ranked[start : start + GROUP]
         yield pa.table(
             {
                 "id": scan.identity.ids[order],
@@ -109,7 +115,8 @@ def _suspects(scan: Scan) -> Iterator[pa.Table]:
                 "rank": scan.decision.ranks[order],
                 "p_value": _or_nulls(scan.decision.p_values, order),
                 "q_value": _or_nulls(scan.decision.q_values, order),
-                "is_suspect": scan.decision.suspects[order],
+                "probability": _or_nulls(scan.rankings[scan.detector].posteriors, order),
+                "is_flagged": scan.decision.is_flagged[order],
                 "suggested_label": names[scan.suggested[order]],
                 "is_reference": is_reference[order],
             }

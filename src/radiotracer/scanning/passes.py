@@ -42,16 +42,16 @@ DIVIDED = "examples per pass"
 """The fact of a unit some of whose batches did not fit into memory: sizes of their parts."""
 
 SUMS: dict[Need, str] = {Need.DIRECTION: "direction", Need.UNIT_DIRECTION: "unit-direction"}
-"""Under which names a pass over queries keeps its sums of gradients."""
+"""Under which names a pass over validation examples keeps its sums of gradients."""
 
 
 @dataclass(frozen=True)
-class QuerySums:
+class ValidationSums:
     """What examples are held against at a checkpoint.
 
     Args:
-        directions: Sums over all queries times the learning rates, by parameter name.
-        last_layer: The queries' summed last-layer gradient.
+        directions: Sums over all validation examples times the learning rates, by parameter name.
+        last_layer: Their summed last-layer gradient.
     """
 
     directions: Mapping[Need, dict[str, Tensor]]
@@ -84,23 +84,23 @@ class Passes:
         """All that some detector needs."""
         return needs_of(self.detectors)
 
-    def queries(self, queries: Data, rows: range) -> Result:
-        """Some of the queries: what detectors observe, and their sums of gradients."""
+    def validation(self, validation: Data, rows: range) -> Result:
+        """Some of the validation examples: what detectors observe, and their sums of gradients."""
         started = time.perf_counter()
         observed, sizes = Columns(), _Sizes()
         sums: dict[str, Tensor] = {}
-        for seen, parts in self._each(queries, rows, self._ask, sizes):
+        for seen, parts in self._each(validation, rows, self._ask, sizes):
             observed.put(seen)
             for name, part in parts.items():
                 sums[name] = sums[name] + part if name in sums else part
         elapsed = time.perf_counter() - started
-        asking = frozenset({Need.QUERIES, Need.COMPARISON})
+        asking = frozenset({Need.VALIDATION, Need.COMPARISON})
         seconds = {each.name: elapsed for each in self.detectors if each.needs & asking}
         arrays = {name: as_array(total) for name, total in sums.items()}
         return Result({**observed.arrays(), **arrays}, _facts(seconds, sizes))
 
-    def sums(self, parts: Iterable[Result]) -> QuerySums:
-        """The sums over all queries, from those over stretches of them, in their order."""
+    def sums(self, parts: Iterable[Result]) -> ValidationSums:
+        """The sums over all validation examples, from those over stretches, in their order."""
         totals: dict[str, NDArray[Any]] = {}
         for part in parts:
             for name, array in part.arrays.items():
@@ -120,11 +120,11 @@ class Passes:
             if any(name.startswith(f"{kind}/") for name in totals)
         }
         if "last-layer/weight" not in totals:
-            return QuerySums(directions, None)
+            return ValidationSums(directions, None)
         weight, bias = (torch.from_numpy(totals[f"last-layer/{k}"]) for k in ("weight", "bias"))
-        return QuerySums(directions, LastLayerSum(weight, bias))
+        return ValidationSums(directions, LastLayerSum(weight, bias))
 
-    def examples(self, train: Data, rows: range, asked: QuerySums) -> Result:
+    def examples(self, train: Data, rows: range, asked: ValidationSums) -> Result:
         """Some of the training examples: what detectors observe."""
         observed, sizes = Columns(), _Sizes()
         seconds: dict[str, float] = defaultdict(float)
@@ -158,7 +158,7 @@ class Passes:
                 yield found
 
     def _ask(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What detectors observe of queries, and sums over them, by name."""
+        """What detectors observe of validation examples, and sums over them, by name."""
         observed: dict[str, Tensor] = {}
         sums: dict[str, Tensor] = {}
 
@@ -183,7 +183,9 @@ class Passes:
             sums |= {f"unit-direction/{name}": part for name, part in units.items()}
         return observed, sums
 
-    def _show(self, batch: Batch, asked: QuerySums) -> tuple[dict[str, Tensor], dict[str, float]]:
+    def _show(
+        self, batch: Batch, asked: ValidationSums
+    ) -> tuple[dict[str, Tensor], dict[str, float]]:
         """What detectors observe of training examples, and the seconds of each detector."""
         started = time.perf_counter()
         seen = self._look(batch, asked)
@@ -206,7 +208,7 @@ class Passes:
         }
         return {"labels": batch.targets, "outputs": shown.outputs.float(), **layers}
 
-    def _look(self, batch: Batch, asked: QuerySums) -> Observation:
+    def _look(self, batch: Batch, asked: ValidationSums) -> Observation:
         """The cheapest pass that shows what the detectors need."""
         objective = self.objective
         total = asked.last_layer

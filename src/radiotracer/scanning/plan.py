@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radiotracer.detectors import Detector
-from radiotracer.gradients import WHOLE, LossFunction, Precision, cross_entropy
 from radiotracer.scale import MemoryLedger, torch_threads
-from radiotracer.scanning.execution import Given, Settings
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.ranking_cost import is_by_row, ranking_seconds
-from radiotracer.scanning.units import Kind, Opened, ScanWork, Unit, Worker
-from radiotracer.scanning.validate import chosen, require_settings
-from radiotracer.scanning.validate import opened as open_asked
+from radiotracer.scanning.units import Kind, ScanWork, Unit, Worker
+from radiotracer.scanning.validate import checked, chosen, require_settings
 from radiotracer.scanning.walk import runnable
 
 TIMED = 3
@@ -82,13 +80,9 @@ class Plan:
 
 
 def plan_scan(
-    given: Given,
+    inputs: ScanInputs,
     *,
     detectors: Sequence[str | Detector] = (),
-    layers: Sequence[str] = (),
-    loss: LossFunction = cross_entropy,
-    batch_size: int = 512,
-    precision: Precision = WHOLE,
     workers: int | None = None,
     opening: float = 0.0,
     seed: int = 0,
@@ -96,12 +90,9 @@ def plan_scan(
     """What `scan` would cost, from a few of its batches.
 
     Args:
-        given: What it would be asked about.
+        inputs: What it would be asked about, and how it would look. What mixed precision changes
+            is measured by a scan, and not counted here.
         detectors: As for `scan`.
-        layers: As for `scan`.
-        loss: As for `scan`.
-        batch_size: As for `scan`.
-        precision: As for `scan`; what it changes is measured there, and not counted here.
         workers: Worker processes; None is this process with all its threads.
         opening: Seconds that it took to open what is given.
         seed: As for `scan`.
@@ -109,26 +100,17 @@ def plan_scan(
     Raises:
         InputError: As `scan`, for everything that it checks before it begins.
     """
-    asked = chosen(detectors, has_incident=given.incident is not None)
-    require_settings(batch_size, seed)
+    asked = chosen(detectors, has_incident=inputs.incident is not None)
+    require_settings(inputs.batch_size, seed)
     started = time.perf_counter()
-    settings = Settings(loss, tuple(layers), batch_size, precision)
-    _, tracing, class_names = open_asked(given, settings)
-    opened = Opened(tracing, given.train, given.queries, given.incident)
-    able, _ = runnable(asked, opened)
+    _, class_names = checked(inputs)
+    able, _ = runnable(asked, inputs)
     opening += time.perf_counter() - started
-    return plan(
-        opened,
-        able,
-        classes=len(class_names),
-        opening=opening,
-        workers=workers,
-        seed=seed,
-    )
+    return plan(inputs, able, classes=len(class_names), opening=opening, workers=workers, seed=seed)
 
 
 def plan(
-    opened: Opened,
+    inputs: ScanInputs,
     detectors: Sequence[Detector],
     *,
     classes: int,
@@ -141,18 +123,18 @@ def plan(
     Passes cost the same for every example, so their times are multiplied; ranking does not.
 
     Args:
-        opened: What would be scanned.
+        inputs: What would be scanned.
         detectors: Those that can run.
         classes: How many classes.
         opening: Seconds that it took to open.
         workers: Worker processes; None is this one with all its threads.
         seed: For what is random.
     """
-    work = ScanWork(lambda: opened, tuple(detectors))
-    worker = Worker(opened, work.detectors, MemoryLedger())
+    work = ScanWork(lambda: inputs, tuple(detectors))
+    worker = Worker(inputs, work.detectors, MemoryLedger())
     stages = []
     with torch_threads(None if workers is None else 1):
-        for kind, units in work.stages(opened).items():
+        for kind, units in work.stages(inputs).items():
             stages.append(_timed(worker, kind, units))
     look = sum(stage.seconds / max(1, stage.examples) for stage in stages)
     ranking = ranking_seconds(worker, classes, seed, most=int(LOOK_S / look))
@@ -160,7 +142,7 @@ def plan(
     peak *= 1 if sys.platform == "darwin" else 1024
     # What is put together in the end: observations of one checkpoint, layers once and joined.
     results = {stage.kind: stage.kept for stage in stages}
-    checkpoints = len(opened.tracing.run.checkpoints)
+    checkpoints = len(inputs.run.checkpoints)
     joined = results["examples"] // checkpoints + 2 * results["layers"]
     return Plan(
         tuple(stages),
@@ -177,15 +159,15 @@ def _timed(worker: Worker, kind: Kind, units: Sequence[Unit]) -> Stage:
         return Stage(kind, 0, 0, 0.0, 0)
     last = units[-1].checkpoint
     first = next(unit for unit in units if unit.checkpoint == last)
-    batch = worker.opened.tracing.batch_size
+    batch = worker.inputs.batch_size
     stop = max(unit.rows.stop for unit in units if unit.side == first.side)
     rows = range(min(stop, TIMED * batch))
     worker.perform(Unit(kind, first.side, last, rows[:batch]))
     started = time.perf_counter()
     result = worker.perform(Unit(kind, first.side, last, rows))
     seconds = time.perf_counter() - started
-    if kind == "queries":
-        # As if these were all queries: the passes over examples take as long.
+    if kind == "validation":
+        # As if these were all of them: the passes over examples take as long.
         worker.asked = worker.visit(last).sums([result])
     examples = sum(len(unit.rows) for unit in units)
     each = sum(array.nbytes for name, array in result.arrays.items() if is_by_row(name))

@@ -27,12 +27,13 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def ranking_seconds(worker: Worker, classes: int, seed: int, *, most: int) -> float:
-    """Of the detectors' own arithmetic for all examples and queries, in this process.
+    """Of the detectors' own arithmetic for all training and validation examples, in this process.
 
     Detectors compare examples with each other: their time is taken for a few numbers of examples,
-    with queries in proportion, and a sum of powers up to 1.5 without negative terms is fitted to
-    it. Comparisons of all pairs run the faster the more there are: up to the 60,000 examples of
-    `python -m bench planning` they grow by less than the square; beyond, this may be too little.
+    with validation examples in proportion, and a sum of powers up to 1.5 without negative terms is
+    fitted to it. Comparisons of all pairs run the faster the more there are: up to the 60,000
+    examples of `python -m bench planning` they grow by less than the square; beyond, this may be
+    too little.
 
     Args:
         worker: That has looked at queries and examples at the last checkpoint.
@@ -41,7 +42,7 @@ def ranking_seconds(worker: Worker, classes: int, seed: int, *, most: int) -> fl
         most: At most so many examples are looked at, but never fewer than a few hundred.
     """
     timed = _timed(worker, classes, seed, most=min(MOST, max(FEWEST, most)))
-    return _extrapolated(timed, count(worker.opened.train))
+    return _extrapolated(timed, count(worker.inputs.train))
 
 
 def is_by_row(name: str) -> bool:
@@ -50,9 +51,9 @@ def is_by_row(name: str) -> bool:
 
 
 def _timed(worker: Worker, classes: int, seed: int, *, most: int) -> list[tuple[int, float]]:
-    """Seconds for a few numbers of examples, with as large a part of the queries."""
-    opened, random = worker.opened, np.random.default_rng(seed)
-    sides: dict[str, Data | None] = {"train": opened.train, "queries": opened.queries}
+    """Seconds for a few numbers of examples, with as large a part of the validation examples."""
+    inputs, random = worker.inputs, np.random.default_rng(seed)
+    sides: dict[str, Data | None] = {"train": inputs.train, "validation": inputs.validation}
     sizes = {side: count(data) for side, data in sides.items() if data is not None}
     samples = {
         side: _sample(worker, data, most, is_train=side == "train", random=random)
@@ -81,7 +82,7 @@ def _sample(
     worker: Worker, data: Data, most: int, *, is_train: bool, random: np.random.Generator
 ) -> Arrays:
     """What some examples show at the last checkpoint; its first rows hold every class alike."""
-    last = len(worker.opened.tracing.run.checkpoints) - 1
+    last = len(worker.inputs.run.checkpoints) - 1
     labels = identify(data).labels
     order = random.permutation(len(labels))
     # The first of every class, then the second of every class, and so on.
@@ -93,7 +94,7 @@ def _sample(
     rows = range(count(few))
     passes, asked = worker.visit(last), worker.asked
     assert asked is not None  # noqa: S101 - examples were timed before
-    seen = passes.examples(few, rows, asked) if is_train else passes.queries(few, rows)
+    seen = passes.examples(few, rows, asked) if is_train else passes.validation(few, rows)
     layers = Need.LAYERS in needs_of(worker.detectors)
     return {**seen.arrays, **(passes.layers(few, rows).arrays if layers else {})}
 
@@ -115,16 +116,16 @@ def _trace(
         for side, sample in samples.items()
     }
     surveyed = {side: seen_of(arrays) for side, arrays in shown.items() if "outputs" in arrays}
-    asked, seen = shown.get("queries", {}), f"seen/{detector.name}"
+    asked, seen = shown.get("validation", {}), f"seen/{detector.name}"
     return Trace(
         train=shown["train"][seen],
         labels=shown["train"]["labels"],
-        queries=asked.get(seen),
-        query_labels=asked.get("labels"),
+        validation=asked.get(seen),
+        validation_labels=asked.get("labels"),
         classes=classes,
         checkpoints=1,
         seed=seed,
-        survey=Survey(surveyed["train"], surveyed.get("queries")) if surveyed else None,
+        survey=Survey(surveyed["train"], surveyed.get("validation")) if surveyed else None,
     )
 
 

@@ -15,11 +15,11 @@ from radiotracer.detectors import Detector, Need
 from radiotracer.errors import InputError
 from radiotracer.gradients import WHOLE, Data, Precision, count
 from radiotracer.scale import MemoryLedger
-from radiotracer.scanning.inputs import take
-from radiotracer.scanning.units import Opened, Worker
+from radiotracer.scanning.inputs import ScanInputs, take
+from radiotracer.scanning.units import Worker
 
 SAMPLE = 256
-"""Training examples, and queries, at most."""
+"""Training examples, and validation ones, at most."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -46,15 +46,15 @@ class Rounding:
 
 
 def rounding_of(
-    opened: Opened, detectors: Sequence[Detector], *, seed: int = 0, sample: int = SAMPLE
+    inputs: ScanInputs, detectors: Sequence[Detector], *, seed: int = 0, sample: int = SAMPLE
 ) -> dict[str, Rounding]:
     """Measure it; nothing where there is no mixed precision.
 
     Args:
-        opened: What is scanned.
+        inputs: What is scanned.
         detectors: Those that can run.
         seed: Which examples are in the sample.
-        sample: How many training examples and queries at most.
+        sample: How many training training and validation examples at most.
 
     Returns:
         By detector name; without those that read no numbers here.
@@ -62,16 +62,16 @@ def rounding_of(
     Raises:
         InputError: A detector's passes fail in this precision.
     """
-    tracing = opened.tracing
+    tracing = inputs.tracing
     if tracing.objective.precision == WHOLE:
         return {}
     some = dataclasses.replace(
-        opened,
-        train=_drawn(opened.train, sample, seed),
-        queries=None if opened.queries is None else _drawn(opened.queries, sample, seed),
+        inputs,
+        train=_drawn(inputs.train, sample, seed),
+        validation=None if inputs.validation is None else _drawn(inputs.validation, sample, seed),
     )
     whole = dataclasses.replace(tracing, objective=tracing.objective.exact)
-    exact = _shown(dataclasses.replace(some, tracing=whole), detectors)
+    exact = _shown(dataclasses.replace(some, opened=whole), detectors)
     try:
         found = _shown(some, detectors)
     except (InputError, RuntimeError) as error:
@@ -80,18 +80,18 @@ def rounding_of(
     return {name: _compared(found, exact, names) for name, names in read.items() if names}
 
 
-def _unable(opened: Opened, detectors: Sequence[Detector], error: Exception) -> InputError:
+def _unable(inputs: ScanInputs, detectors: Sequence[Detector], error: Exception) -> InputError:
     """Which detectors this precision fails, after it failed all together."""
     failing = []
     for each in detectors:
         try:
-            _shown(opened, [each])
+            _shown(inputs, [each])
         except (InputError, RuntimeError):
             failing.append(each.name)
     return InputError(
-        expected=f"detectors that can do with {opened.tracing.objective.precision}",
+        expected=f"detectors that can do with {inputs.tracing.objective.precision}",
         came=f"{', '.join(failing)}, which fail: {str(error).splitlines()[0]}",
-        do=f"pass --precision {WHOLE}, or leave them out",
+        do=f"pass precision={WHOLE!r}, or leave them out",
     )
 
 
@@ -115,12 +115,12 @@ def _drawn(data: Data, size: int, seed: int) -> Data:
     return take(data, np.sort(rows))
 
 
-def _shown(opened: Opened, detectors: Sequence[Detector]) -> Arrays:
+def _shown(inputs: ScanInputs, detectors: Sequence[Detector]) -> Arrays:
     """What the passes of a scan show of the training examples at the last checkpoint."""
-    last = len(opened.tracing.run.checkpoints) - 1
-    passes = Worker(opened, tuple(detectors), MemoryLedger()).visit(last)
-    train, queries = opened.train, opened.queries
-    parts = [] if queries is None else [passes.queries(queries, range(count(queries)))]
+    last = len(inputs.run.checkpoints) - 1
+    passes = Worker(inputs, tuple(detectors), MemoryLedger()).visit(last)
+    train, validation = inputs.train, inputs.validation
+    parts = [] if validation is None else [passes.validation(validation, range(count(validation)))]
     rows = range(count(train))
     seen = passes.examples(train, rows, passes.sums(parts)).arrays
     layers = Need.LAYERS in passes.needs

@@ -1,4 +1,4 @@
-"""From a recorded run to a list of suspects."""
+"""From a recorded run to a ranking of its examples, and to those that are flagged."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 from radiotracer.scale import MemoryLedger
 from radiotracer.scanning.dividing import divided_units
-from radiotracer.scanning.execution import HERE, Execution, Given, Settings, begin, opener
+from radiotracer.scanning.execution import HERE, Execution, begin
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.rounding import Rounding, notes_of, rounding_of
-from radiotracer.scanning.units import Opened
 from radiotracer.scanning.validate import (
+    checked,
     chosen,
-    opened,
     require_reference,
     require_sendable,
     require_settings,
@@ -66,7 +66,7 @@ class Scan(Shown):
         tracing: The private copy of its network, for further questions.
         train: The training examples.
         identity: Their ids, digests and labels.
-        queries: The trusted examples, or None.
+        validation: The validation examples, or None.
         class_names: One per class.
         manifest: The ground truth, where there is one.
         detectors: Those that ran, by name.
@@ -74,10 +74,10 @@ class Scan(Shown):
         seconds: By detector name.
         left_out: Detectors that could not run, with what they lack.
         detector: The one that decides.
-        decision: Its suspects.
+        decision: What it flags.
         suggested: The class that each example more likely belongs to, shape (n,).
         seed: The scan's seed.
-        reference: The examples that were known to be clean, or None.
+        clean_reference: The examples that were known to be clean, or None.
         warnings: What speaks against the reference, what was divided for lack of memory, what
             mixed precision did, and what a higher rate would flag where nothing is, for people.
         rounding: By detector: how far mixed precision is from the precision of the weights; empty
@@ -88,7 +88,7 @@ class Scan(Shown):
     tracing: Tracing
     train: Data
     identity: Identity
-    queries: Data | None
+    validation: Data | None
     class_names: tuple[str, ...]
     manifest: Manifest | None
     detectors: Mapping[str, Detector]
@@ -99,9 +99,15 @@ class Scan(Shown):
     decision: Decision
     suggested: NDArray[np.int64]
     seed: int
-    reference: Reference | None = None
+    clean_reference: Reference | None = None
     warnings: tuple[str, ...] = ()
     rounding: Mapping[str, Rounding] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What was decided, in one short line."""
+        flagged = int(self.decision.is_flagged.sum())
+        said = f"{flagged:,} of {len(self.scores):,} examples flagged by {self.detector}"
+        return f"Scan({said}: {self.decision.words[:150]})"
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -112,32 +118,32 @@ class Scan(Shown):
         """How well a detector's ranking and its decision do, where a manifest says what is true.
 
         A detector with p-values is judged by its own calibrated rule, every other one at as many
-        suspects as the deciding one flagged.
+        examples as the deciding one flagged.
         """
         if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
             return None
         truth = self.manifest.is_tampered
         ranking = self.rankings[name]
         if name == self.detector:
-            suspects = self.decision.suspects
+            flagged = self.decision.is_flagged
         elif ranking.p_values is not None:
-            suspects = decide(ranking, calibrated(name, self.rankings)).suspects
+            flagged = decide(ranking, calibrated(name, self.rankings)).is_flagged
         else:
-            suspects = decide(ranking, Rule(top=int(self.decision.suspects.sum()))).suspects
-        return detection(ranking.scores, truth), decided(suspects, truth)
+            flagged = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
+        return detection(ranking.scores, truth), decided(flagged, truth)
 
 
 def scan(
     model: nn.Module,
     run: Run,
     train: Data,
-    queries: Data | None = None,
+    validation: Data | None = None,
     *,
     incident: Data | None = None,
     manifest: Manifest | None = None,
     detectors: Sequence[str | Detector] = (),
     rule: Rule | None = None,
-    reference: Reference | None = None,
+    clean_reference: Reference | None = None,
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
     batch_size: int = 512,
@@ -146,14 +152,14 @@ def scan(
     execution: Execution = HERE,
     progress: Progress = lambda *_: None,
 ) -> Scan:
-    """Rank the training examples of a run by suspicion and decide which are suspects.
+    """Rank the training examples of a run by suspicion and decide which are flagged.
 
     Args:
         model: The network that was trained; copied, never touched. The work is done on its device.
         run: Its recording.
         train: What it was trained on: the same examples in the same order.
-        queries: Trusted examples of the same kind, not trained on (a test split); without them
-            the detectors that ask about influence on others are left out.
+        validation: Clean examples of the same kind, not trained on (a test split); without
+            them the detectors that ask about influence on others are left out.
         incident: Examples of the same kind, with their true labels, that the last checkpoint is
             known to predict wrongly: the question is then who taught it that. Those of them that
             it predicts as labelled are left out.
@@ -162,8 +168,8 @@ def scan(
             decides. Without any, `contrast` decides, or `label-posterior` where `contrast` cannot
             run; with an `incident`, `known-target`. `label-posterior` and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
-        reference: Training examples that are known to be clean, for a false discovery rate that is
-            guaranteed; they are never suspects.
+        clean_reference: Training examples that are known to be clean, for a false discovery rate
+            that is guaranteed; they are never flagged.
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
         batch_size: Examples per pass; scores do not depend on it but for rounding. Where memory
@@ -177,7 +183,7 @@ def scan(
 
     Raises:
         DataError: `train` is not what the run was trained on, a label is outside the classes, or
-            `queries` have other classes or shapes.
+            `validation` have other classes or shapes.
         InputError: An unknown detector, two of one name, one that cannot be sent to the workers or
             does not give what it promises, the deciding one cannot run, a setting out of range, a
             reference that is too small or beside another rule, a network that is no classifier, a
@@ -188,39 +194,35 @@ def scan(
     """
     asked = chosen(detectors, has_incident=incident is not None)
     require_settings(batch_size, seed)
-    require_reference(rule, reference, count(train))
-    given = Given(model, run, train, queries, incident)
-    settings = Settings(loss, tuple(layers), batch_size, precision)
-    identity, tracing, class_names = opened(given, settings)
+    require_reference(rule, clean_reference, count(train))
+    inputs = ScanInputs(
+        model, run, train, validation, incident, loss, tuple(layers), batch_size, precision
+    )
+    identity, class_names = checked(inputs)
     require_sendable(execution.runner, asked, loss)
-    begin(execution, given, settings, asked)
+    begin(execution, inputs, asked)
     # Kept here, to read what the units say of themselves.
-    execution = dataclasses.replace(execution, ledger=execution.ledger or MemoryLedger())
-    looked_at = Opened(tracing, train, queries, incident)
-    able, _ = runnable(asked, looked_at)
-    rounding = rounding_of(looked_at, able, seed=seed)
+    ledger = execution.ledger or MemoryLedger()
+    able, left_out = runnable(asked, inputs)
+    rounding = rounding_of(inputs, able, seed=seed)
     ranked = rank_by_all(
-        tracing,
-        train,
-        queries,
-        asked,
+        inputs,
+        able,
         classes=len(class_names),
-        incident=incident,
         seed=seed,
-        execution=execution,
-        opener=opener(execution, given, settings),
+        execution=dataclasses.replace(execution, ledger=ledger),
         progress=progress,
     )
     # What was asked for by name, or by an incident, must run; without either there is a fallback.
     must = [asked[0].name] if detectors else []
     must += [] if incident is None else [KNOWN_TARGET]
     for name in must:
-        if name in ranked.left_out:
+        if name in left_out:
             raise InputError(
-                expected=f"what {name} needs: {ranked.left_out[name]}",
+                expected=f"what {name} needs: {left_out[name]}",
                 came="none",
                 do="pass validation=, or let another detector decide"
-                if queries is None
+                if validation is None
                 else "let another detector decide",
             )
     detector = asked[0].name if must or DEFAULT_DETECTOR in ranked.by_name else FALLBACK
@@ -230,33 +232,33 @@ def scan(
     assert suggested is not None  # noqa: S101
     ranking, tested = ranked.by_name[detector], None
     posteriors = ranked.by_name[FALLBACK].posteriors
-    found = [*notes_of(rounding, precision), *divided_units(looked_at, able, execution)]
-    if reference is not None and rule is not None and rule.fdr is not None:
-        tested = against(ranking.scores, identity.labels, reference, rule.fdr)
+    found = [*notes_of(rounding, precision), *divided_units(ranked.units, ledger, batch_size)]
+    if clean_reference is not None and rule is not None and rule.fdr is not None:
+        tested = against(ranking.scores, identity.labels, clean_reference, rule.fdr)
         assert posteriors is not None  # noqa: S101
         found += reference_warnings(
-            reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
+            clean_reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
         )
     decision = decide(ranking, rule or calibrated(detector, ranked.by_name), tested, posteriors)
     if decision.nearly is not None:
         found.append(decision.nearly)
     return Scan(
         run=run,
-        tracing=tracing,
+        tracing=inputs.tracing,
         train=train,
         identity=identity,
-        queries=queries,
+        validation=validation,
         class_names=class_names,
         manifest=manifest,
         detectors={each.name: each for each in able},
         rankings=ranked.by_name,
         seconds=ranked.seconds,
-        left_out=ranked.left_out,
+        left_out=left_out,
         detector=detector,
         decision=decision,
         suggested=suggested,
         seed=seed,
-        reference=reference,
+        clean_reference=clean_reference,
         warnings=tuple(found),
         rounding=rounding,
     )

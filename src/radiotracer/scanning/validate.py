@@ -14,16 +14,19 @@ from radiotracer.detectors import (
     Detector,
     Reference,
     Rule,
-    baselines,
+    baseline_names,
     detector_of,
     require_different,
 )
 from radiotracer.errors import InputError
 from radiotracer.gradients import LossFunction
-from radiotracer.influence import Tracing
 from radiotracer.scale import Processes, Runner
-from radiotracer.scanning.execution import Given, Settings
-from radiotracer.scanning.inputs import class_names_of, require_same_kind, require_trained_on
+from radiotracer.scanning.inputs import (
+    ScanInputs,
+    class_names_of,
+    require_same_kind,
+    require_trained_on,
+)
 
 DEFAULT_DETECTORS = (
     DEFAULT_DETECTOR,
@@ -35,16 +38,22 @@ DEFAULT_DETECTORS = (
 """What runs, beside the baselines, when no detector is named: what shares a few passes."""
 
 
-def opened(given: Given, settings: Settings) -> tuple[Identity, Tracing, tuple[str, ...]]:
-    """The identity of the training examples, the network ready to be traced, the classes."""
-    identity = require_trained_on(given.run, given.train)
-    sides = {"queries": given.queries, "incident": given.incident}
-    for each in sides.values():
-        require_same_kind(given.train, each)
-    tracing = settings.opened(given).tracing
+def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
+    """The identity of the training examples, and the classes.
+
+    Raises:
+        DataError: Data that do not belong together, or a label outside the classes.
+        InputError: No classifier, or what cannot be traced.
+        RunError: The network and the checkpoints do not fit each other.
+    """
+    identity = require_trained_on(inputs.run, inputs.train)
     labels = {"training examples": identity.labels}
-    labels |= {side: identify(data).labels for side, data in sides.items() if data is not None}
-    return identity, tracing, class_names_of(tracing, tracing.one(given.train), labels)
+    for side, data in inputs.sides.items():
+        if side != "train":
+            require_same_kind(inputs.train, data)
+            labels[f"{side} data"] = identify(data).labels
+    tracing = inputs.tracing
+    return identity, class_names_of(tracing, tracing.one(inputs.train), labels)
 
 
 def chosen(detectors: Sequence[str | Detector], *, has_incident: bool) -> list[Detector]:
@@ -60,7 +69,7 @@ def chosen(detectors: Sequence[str | Detector], *, has_incident: bool) -> list[D
     asked = [KNOWN_TARGET] if has_incident else []
     names = [*detectors, *asked] if detectors else [*asked, *DEFAULT_DETECTORS]
     found: dict[str, Detector] = {}
-    for each in map(detector_of, [*names, FALLBACK, *baselines()]):
+    for each in map(detector_of, [*names, FALLBACK, *baseline_names()]):
         require_different(found.setdefault(each.name, each), each)
     return list(found.values())
 
@@ -91,9 +100,13 @@ def require_sendable(runner: Runner, detectors: Sequence[Detector], loss: LossFu
 def require_settings(batch_size: int, seed: int) -> None:
     """Raise `InputError` where one is out of range."""
     if batch_size < 1:
-        raise InputError(expected="--batch-size of at least 1", came=str(batch_size), do="raise it")
+        raise InputError(
+            expected="batch_size= of at least 1",
+            came=str(batch_size),
+            do="pass, say, batch_size=512",
+        )
     if seed < 0:
-        raise InputError(expected="a seed of at least 0", came=str(seed), do="pass, say, --seed 0")
+        raise InputError(expected="seed= of at least 0", came=str(seed), do="pass, say, seed=0")
 
 
 def require_reference(rule: Rule | None, reference: Reference | None, examples: int) -> None:
@@ -101,15 +114,15 @@ def require_reference(rule: Rule | None, reference: Reference | None, examples: 
     rate = None if rule is None else rule.fdr
     if reference is not None and rate is None:
         raise InputError(
-            expected="a false discovery rate beside a reference",
+            expected="fdr= beside clean_reference=",
             came="none",
-            do="pass --fdr, or no --reference",
+            do="pass rule=Rule(fdr=0.05), or no clean_reference=",
         )
     if reference is None and rule is not None and rule.storey:
         raise InputError(
-            expected="a reference for an estimated share of honest examples",
+            expected="clean_reference= for an estimated share of clean examples",
             came="none",
-            do="pass --reference, or no --storey",
+            do="pass clean_reference=, or no storey=",
         )
     if reference is not None and rate is not None:
         reference.require_use(examples, rate)

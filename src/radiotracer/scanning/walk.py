@@ -16,18 +16,18 @@ from radiotracer.data import identify
 from radiotracer.detectors import Detector, Need, Ranking, Seen, Survey, Trace
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Data
-from radiotracer.influence import Tracing
 from radiotracer.scale import Ledger, MemoryLedger, finish, result_of
-from radiotracer.scanning.execution import HERE, Execution
+from radiotracer.scanning.execution import HERE, Execution, opener
+from radiotracer.scanning.inputs import ScanInputs, Side
 from radiotracer.scanning.passes import seen_of
 from radiotracer.scanning.survey import surveyed_layers, wrong
-from radiotracer.scanning.units import Kind, Opened, ScanWork, Side, Unit
+from radiotracer.scanning.units import Kind, ScanWork, Unit
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many examples are done, and how many there are."""
 
 STAGES: dict[Kind, str] = {
-    "queries": "queries at every checkpoint",
+    "validation": "validation examples at every checkpoint",
     "examples": "examples at every checkpoint",
     "layers": "layers of the last checkpoint",
 }
@@ -36,66 +36,50 @@ STAGES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Rankings:
-    """What every detector that could run says of every example.
+    """What every detector says of every example.
 
     Args:
         by_name: By detector name; row ``i`` is training example ``i``.
         seconds: By detector name: the passes that it read and its own arithmetic. A pass that
             several detectors share counts for each of them.
-        left_out: Detectors that could not run, with the reason.
+        units: The names of all units that the scan consisted of.
     """
 
     by_name: Mapping[str, Ranking]
     seconds: Mapping[str, float]
-    left_out: Mapping[str, str]
+    units: tuple[str, ...]
 
 
 def rank_by_all(
-    tracing: Tracing,
-    train: Data,
-    queries: Data | None,
+    inputs: ScanInputs,
     detectors: Sequence[Detector],
     *,
     classes: int,
-    incident: Data | None = None,
     seed: int = 0,
     execution: Execution = HERE,
-    opener: Callable[[], Opened] | None = None,
     progress: Progress = lambda *_: None,
 ) -> Rankings:
     """Rank the training examples by every detector.
 
-    Per checkpoint: one forward pass over the queries (with a backward pass if a detector needs
-    their direction), and one pass over the training examples: forward, a Jacobian-vector product if
-    a detector needs it, or forward and backward if one needs norms.
+    Per checkpoint: one forward pass over the validation examples (with a backward pass if a
+    detector needs their direction), and one pass over the training examples: forward, a
+    Jacobian-vector product if a detector needs it, or forward and backward if one needs norms.
 
     Args:
-        tracing: The run, its network and what to trace.
-        train: The n training examples, in the run's order.
-        queries: Trusted examples, or None.
-        detectors: What to rank by.
+        inputs: What to rank, along which run.
+        detectors: What to rank by; all of them can run (see `runnable`).
         classes: How many classes.
-        incident: Examples that are known to be predicted wrongly, with their true labels, or None.
         seed: For what is random.
         execution: Who does it, and where finished units are kept.
-        opener: What workers in other processes call first; see `scanning.execution.opener`.
         progress: Told how far it is.
 
     Raises:
-        InputError: No detector can run, or `incident` is predicted as labelled.
+        InputError: The incident is predicted as labelled.
         NotFiniteError: A loss, or in the end a score, is NaN or infinite.
     """
-    opened = Opened(tracing, train, queries, incident)
-    chosen, left_out = runnable(detectors, opened)
-    if not chosen:
-        raise InputError(
-            expected="a detector that can run",
-            came="; ".join(f"{name} needs {why}" for name, why in left_out.items()),
-            do="give --queries or choose another --detector",
-        )
-    work = ScanWork(opener or (lambda: opened), tuple(chosen))
+    work = ScanWork(opener(execution, inputs), tuple(detectors))
     ledger = execution.ledger or MemoryLedger()
-    stages = work.stages(opened)
+    stages = work.stages(inputs)
     told = _Told(stages, progress)
     finish(
         work,
@@ -106,7 +90,8 @@ def rank_by_all(
         tell=told.finished,
         note=execution.note,
     )
-    return _ranked(work, stages, ledger, opened, classes=classes, seed=seed, left_out=left_out)
+    checkpoints = len(inputs.run.checkpoints)
+    return _ranked(work, stages, ledger, checkpoints=checkpoints, classes=classes, seed=seed)
 
 
 class _Told:
@@ -144,16 +129,15 @@ def _ranked(
     work: ScanWork,
     stages: Mapping[Kind, Sequence[Unit]],
     ledger: Ledger,
-    opened: Opened,
     *,
+    checkpoints: int,
     classes: int,
     seed: int,
-    left_out: Mapping[str, str],
 ) -> Rankings:
     """Rank by every detector from what the units found."""
     seconds: dict[str, float] = defaultdict(float)
     train = _summed(stages["examples"], ledger, seconds)
-    asked = _summed(stages["queries"], ledger, seconds)
+    asked = _summed(stages["validation"], ledger, seconds)
     survey = _survey(stages["layers"], ledger, seconds)
     by_name: dict[str, Ranking] = {}
     for detector in work.detectors:
@@ -162,10 +146,10 @@ def _ranked(
             Trace(
                 train=train[detector.name],
                 labels=train["labels"],
-                queries=asked.get(detector.name),
-                query_labels=asked.get("labels"),
+                validation=asked.get(detector.name),
+                validation_labels=asked.get("labels"),
                 classes=classes,
-                checkpoints=len(opened.tracing.run.checkpoints),
+                checkpoints=checkpoints,
                 seed=seed,
                 survey=survey,
             )
@@ -184,7 +168,8 @@ def _ranked(
                 do="check the run's losses, or leave the detector out",
             )
         by_name[detector.name] = ranking
-    return Rankings(by_name, dict(seconds), left_out)
+    units = tuple(unit.name for each in stages.values() for unit in each)
+    return Rankings(by_name, dict(seconds), units)
 
 
 def _summed(
@@ -218,7 +203,9 @@ def _survey(units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float]) ->
         return None
     seen = {side: _joined(parts) for side, parts in sides.items()}
     incident = seen.get("incident")
-    return Survey(seen["train"], seen.get("queries"), None if incident is None else wrong(incident))
+    return Survey(
+        seen["train"], seen.get("validation"), None if incident is None else wrong(incident)
+    )
 
 
 def _joined(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Seen:
@@ -234,15 +221,19 @@ def _read(ledger: Ledger, unit: Unit, seconds: dict[str, float]) -> Mapping[str,
 
 
 def runnable(
-    detectors: Sequence[Detector], opened: Opened
+    detectors: Sequence[Detector], inputs: ScanInputs
 ) -> tuple[list[Detector], dict[str, str]]:
-    """The detectors that can run, and by name what each of the others needs."""
-    tracing, train, queries = opened.tracing, opened.train, opened.queries
-    missing = {Need.INCIDENT} if opened.incident is None else set()
-    if queries is None:
-        missing |= {Need.QUERIES, Need.EVERY_CLASS}
+    """The detectors that can run, and by name what each of the others needs.
+
+    Raises:
+        InputError: None can.
+    """
+    tracing, train, validation = inputs.tracing, inputs.train, inputs.validation
+    missing = {Need.INCIDENT} if inputs.incident is None else set()
+    if validation is None:
+        missing |= {Need.VALIDATION, Need.EVERY_CLASS}
     elif any(Need.EVERY_CLASS in each.needs for each in detectors) and not _has_every_class(
-        train, queries
+        train, validation
     ):
         missing.add(Need.EVERY_CLASS)
     if tracing.objective.head is None:
@@ -251,18 +242,24 @@ def runnable(
         missing.add(Need.LAYERS)
     if find_spec("cleanlab") is None:
         missing.add(Need.CLEANLAB)
-    chosen, left_out = [], {}
+    able, left_out = [], {}
     for detector in detectors:
         lacking = sorted(need.value for need in detector.needs & missing)
         if lacking:
             left_out[detector.name] = " and ".join(lacking)
         else:
-            chosen.append(detector)
-    return chosen, left_out
+            able.append(detector)
+    if not able:
+        raise InputError(
+            expected="a detector that can run",
+            came="; ".join(f"{name} needs {why}" for name, why in left_out.items()),
+            do="pass validation=, or choose other detectors",
+        )
+    return able, left_out
 
 
-def _has_every_class(train: Data, queries: Data) -> bool:
-    """Whether two trusted examples or more have each label of the training examples."""
-    counts = np.bincount(identify(queries).labels)
+def _has_every_class(train: Data, validation: Data) -> bool:
+    """Whether two validation examples or more have each label of the training examples."""
+    counts = np.bincount(identify(validation).labels)
     labels = np.unique(identify(train).labels)
     return bool(labels.max() < len(counts) and (counts[labels] >= 2).all())

@@ -20,10 +20,10 @@ from radiotracer.stats.binomial import coins_log10_p as coins_log10_p
 from radiotracer.stats.binomial import poisson_binomial_log10_p as poisson_binomial_log10_p
 from radiotracer.stats.combine import fisher as fisher
 from radiotracer.stats.combine import holm as holm
+from radiotracer.stats.conformal import clean_share as clean_share
 from radiotracer.stats.conformal import conformal_p_values as conformal_p_values
 from radiotracer.stats.conformal import conformal_p_values_by_group as conformal_p_values_by_group
 from radiotracer.stats.conformal import flagged as flagged
-from radiotracer.stats.conformal import honest_share as honest_share
 from radiotracer.stats.conformal import q_values as q_values
 from radiotracer.stats.conformal import smallest_reference as smallest_reference
 from radiotracer.stats.cosine import cosine_log10_p as cosine_log10_p

@@ -121,7 +121,7 @@ def train(
                     model,
                     optimizer,
                     examples,
-                    every=config.checkpoint_every,
+                    checkpoint_every=config.checkpoint_every,
                     seed=config.seed,
                     model_spec=spec,
                     settings=settings,

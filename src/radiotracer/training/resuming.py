@@ -150,7 +150,9 @@ class Keeping:
         self._files, self._kept = dict(self.found.files), len(self.found.info.checkpoints)
         last = self.found.info.checkpoints[-1]
         self.note(f"{self.out} goes on after epoch {last.epoch} (step {last.step:,})")
-        return Recording(self.out, moving.model, moving.optimizer, self.found.info, every=every)
+        return Recording(
+            self.out, moving.model, moving.optimizer, self.found.info, checkpoint_every=every
+        )
 
     def keep(self, recording: Recording, moving: Moving) -> None:
         """Keep the state if a checkpoint has just been written.

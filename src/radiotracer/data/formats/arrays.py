@@ -48,7 +48,7 @@ class Arrays(Format):
     """
 
     name = "arrays"
-    words = "an .npz file, or a folder with x.npy and y.npy,"
+    words = "an .npz file, or a folder of .npy files, of images or vectors and labels"
     order = 300
 
     def matches(self, place: Place, options: Options) -> bool:
@@ -67,7 +67,7 @@ class Arrays(Format):
         path = place.path
         arrays = _arrays(path)
         has_test = {*PAIRS[-1], *TEST} <= arrays.keys()
-        if split == "train" and not has_test:
+        if split is not None and not has_test:
             raise no_split(place, split, "arrays without x_test and y_test")
         pair = TEST if split == "test" else _pair(arrays)
         if not (pair[0] in arrays and pair[1] in arrays):

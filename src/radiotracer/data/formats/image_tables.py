@@ -36,7 +36,7 @@ class ImageTables(Format):
     """A file, or the folder of a Hugging Face data set, whose file names tell the splits."""
 
     name = "image-tables"
-    words = "a Parquet or Arrow file with an image and a label column, or a folder of them"
+    words = "Parquet or Arrow files of images and labels"
     order = 400
     options = frozenset(("image_size", "label_column"))
 

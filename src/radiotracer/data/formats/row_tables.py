@@ -23,10 +23,7 @@ class RowTables(Format):
     """A file, or a folder of them, whose names tell the splits."""
 
     name = "row-tables"
-    words = (
-        "such a file without a text column, whose other columns are numbers and categories, or a "
-        "folder of them"
-    )
+    words = "the same kinds of files of numbers, categories and labels"
     order = 510
     options = frozenset(("label_column",))
 

@@ -12,7 +12,7 @@ from radiotracer.data.saved import is_saved, open_saved, save_examples
 class SavedFolder(Format):
     """Any kind of example, as `save_examples` wrote it."""
 
-    name = "saved"
+    name = "saved-folder"
     words = "a folder that radiotracer wrote"
     order = 100
 

@@ -42,10 +42,7 @@ class TextTables(Format):
     """A file, or a folder of them, whose names tell the splits."""
 
     name = "text-tables"
-    words = (
-        "a Parquet, Arrow, CSV or JSON lines file with a text and a label column, or a folder of "
-        "them"
-    )
+    words = "Parquet, Arrow, CSV or JSON lines files of texts and labels"
     order = 500
     options = frozenset(("text_column", "label_column"))
 

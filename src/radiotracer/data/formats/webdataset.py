@@ -53,7 +53,7 @@ class WebDataset(Format):
     """An archive, a folder of them whose names tell the splits, or a pattern."""
 
     name = "webdataset"
-    words = "a WebDataset archive (.tar), a folder of them or a pattern like train-{000..012}.tar"
+    words = "WebDataset archives (.tar), a folder or a pattern of them (train-{000..012}.tar)"
     order = 600
     options = frozenset(("image_size",))
 

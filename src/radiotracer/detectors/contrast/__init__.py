@@ -1,4 +1,4 @@
-"""The detector that compares training examples with trusted ones, layer by layer."""
+"""The detector that compares training examples with validation ones, layer by layer."""
 
 from radiotracer.detectors.contrast.contrast import Contrast as Contrast
 from radiotracer.detectors.contrast.crowd import crowd as crowd

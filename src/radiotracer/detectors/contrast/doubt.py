@@ -1,6 +1,6 @@
-"""How much trusted examples contradict a label, as each layer of the network sees the example.
+"""How much validation examples contradict a label, as each layer of the network sees the example.
 
-A linear head is fitted to a layer's representations of the trusted examples alone. It has never
+A linear head is fitted to a layer's representations of the validation examples alone. It has never
 seen a tampered label, so what it says is an independent opinion, even where the network itself has
 memorised everything it was given (early layers memorise least), or where an example was made to
 resemble another class inside the network (late layers then contradict its label).
@@ -28,50 +28,50 @@ class Opinions:
 
     Args:
         train: Of the training examples: the mean over the folds' heads.
-        queries: Of the trusted examples: from the head that was not fitted to them.
+        validation: Of the validation examples: from the head that was not fitted to them.
     """
 
     train: NDArray[np.float64]
-    queries: NDArray[np.float64]
+    validation: NDArray[np.float64]
 
 
 def opinions(
     train: Mapping[str, Tensor],
-    queries: Mapping[str, Tensor],
-    query_labels: NDArray[np.int64],
+    validation: Mapping[str, Tensor],
+    validation_labels: NDArray[np.int64],
     *,
     classes: int,
     seed: int,
 ) -> Opinions:
-    """Fit `FOLDS` heads per layer to the trusted examples and ask them.
+    """Fit `FOLDS` heads per layer to the validation examples and ask them.
 
     Args:
         train: Representations by layer, shape (n, d).
-        queries: The same of m trusted examples, `FOLDS` or more of some class.
-        query_labels: Shape (m,).
-        classes: How many classes; one that no trusted example has gets probability 0.
-        seed: Which trusted examples are in which fold.
+        validation: The same of m validation examples, `FOLDS` or more of some class.
+        validation_labels: Shape (m,).
+        classes: How many classes; one that no validation example has gets probability 0.
+        seed: Which validation examples are in which fold.
     """
-    folds = out_of_fold(query_labels, FOLDS, seed)
-    of_train, of_queries = [], []
+    folds = out_of_fold(validation_labels, FOLDS, seed)
+    of_train, of_validation = [], []
     for name in train:
-        mine, theirs = train[name].float().numpy(), queries[name].float().numpy()
+        mine, theirs = train[name].float().numpy(), validation[name].float().numpy()
         mine, theirs = standardised(mine, like=theirs), standardised(theirs)
         total = np.zeros((len(mine), classes))
         asked = np.zeros((len(theirs), classes))
         for fitted, left in folds:
-            head = fit_head(theirs[fitted], query_labels[fitted])
+            head = fit_head(theirs[fitted], validation_labels[fitted])
             total[:, head.classes_] += head.predict_proba(mine) / FOLDS
             asked[np.ix_(left, head.classes_)] = head.predict_proba(theirs[left])
         of_train.append(total)
-        of_queries.append(asked)
-    return Opinions(np.stack(of_train), np.stack(of_queries))
+        of_validation.append(asked)
+    return Opinions(np.stack(of_train), np.stack(of_validation))
 
 
 def doubt(
-    opinion: NDArray[np.float64], labels: NDArray[np.int64], honest_error_rate: float
+    opinion: NDArray[np.float64], labels: NDArray[np.int64], natural_error_rate: float
 ) -> NDArray[np.float64]:
     """``-log(q(y | x) + epsilon)`` in nats, shape (layers, n); see `LabelPosterior` on epsilon."""
     own = np.take_along_axis(opinion, labels[None, :, None], axis=2)[:, :, 0]
-    result: NDArray[np.float64] = -np.log(own + honest_error_rate)
+    result: NDArray[np.float64] = -np.log(own + natural_error_rate)
     return result

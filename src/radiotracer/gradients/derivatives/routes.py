@@ -16,7 +16,6 @@ not on its weights, so it is made once for each objective and kept when checkpoi
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,13 +52,10 @@ class Route:
     reason: str
 
 
-_ROUTES: dict[int, Route] = {}
-"""The choice for each living objective, by identity: a loss need not be hashable."""
-
-
 def route_of(objective: Objective) -> Route | None:
     """The route chosen for this objective; None before its first (telling) batch."""
-    return _ROUTES.get(id(objective))
+    found: Route | None = objective.found.get(Route)
+    return found
 
 
 def derivatives_by_route(
@@ -95,7 +91,7 @@ def derivatives_by_route(
         if right:
             checked = f"{name}: agrees with a backward pass"
             route = Route(name, "; ".join(failures) if failures else checked)
-            _remember(objective, route)
+            objective.found[Route] = route
             return evaluation, derivatives, route
         failures.append(f"{name}: differs from a backward pass")
     raise InputError(
@@ -103,13 +99,6 @@ def derivatives_by_route(
         came="; ".join(failures),
         do="change the operation that is named",
     ) from cause
-
-
-def _remember(objective: Objective, route: Route) -> None:
-    if id(objective) not in _ROUTES:
-        # Another objective may later live at the same address.
-        weakref.finalize(objective, _ROUTES.pop, id(objective), None).atexit = False
-    _ROUTES[id(objective)] = route
 
 
 def _first_line(error: Exception) -> str:

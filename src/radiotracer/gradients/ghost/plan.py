@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import torch
 
@@ -48,23 +46,19 @@ class Plan:
         return SILENT not in self.dense.values()
 
 
-_PLANS: dict[int, Plan] = {}
-"""The plan of each living objective, by identity: a loss need not be hashable."""
-
-_DENSE: dict[int, dict[str, str]] = {}
-"""What each living objective has left to the dense engine so far, in any batch, and why."""
+class _Dense(dict[str, str]):
+    """What an objective has left to the dense engine so far, in any batch, and why."""
 
 
 def plan_for(objective: Objective, batch: Batch) -> Plan:
     """The objective's plan; made on the first batch that settles it, and kept."""
-    plan = _PLANS.get(id(objective))
+    plan: Plan | None = objective.found.get(Plan)
     if plan is not None:
         return plan
     for start in range(0, min(len(batch), 2 * PROBES), 2):
         plan = make_plan(objective, batch.take(slice(start, start + 2)))
         if plan.settled:
-            _forget_with(objective, _PLANS)
-            _PLANS[id(objective)] = plan
+            objective.found[Plan] = plan
             break
     assert plan is not None  # noqa: S101
     return plan
@@ -72,7 +66,7 @@ def plan_for(objective: Objective, batch: Batch) -> Plan:
 
 def dense_parameters(objective: Objective) -> Mapping[str, str]:
     """Which parameters needed the dense engine so far, and why; none before the first batch."""
-    return MappingProxyType(_DENSE.get(id(objective), {}))
+    return MappingProxyType(objective.found.get(_Dense, {}))
 
 
 def note_dense(objective: Objective, reasons: Mapping[str, str]) -> None:
@@ -81,15 +75,8 @@ def note_dense(objective: Objective, reasons: Mapping[str, str]) -> None:
     reasons = {name: reason for name, reason in reasons.items() if reason != SILENT}
     if not reasons:
         return
-    if id(objective) not in _DENSE:
-        _forget_with(objective, _DENSE)
-    known = _DENSE.setdefault(id(objective), {})
+    known = objective.found.setdefault(_Dense, _Dense())
     known.update({name: reason for name, reason in reasons.items() if name not in known})
-
-
-def _forget_with(objective: Objective, memory: dict[int, Any]) -> None:
-    # Another objective may later live at the same address.
-    weakref.finalize(objective, memory.pop, id(objective), None).atexit = False
 
 
 def make_plan(objective: Objective, batch: Batch) -> Plan:

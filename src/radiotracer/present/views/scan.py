@@ -43,7 +43,7 @@ OPPONENTS_ROOM = Room(characters=120, lines=3)
 def describe(scan: Scan, *, command: str = "") -> report.Findings:
     """Everything that the report says about a scan."""
     order = np.argsort(scan.decision.ranks)
-    flagged = order[: int(scan.decision.suspects.sum())]
+    flagged = order[: int(scan.decision.is_flagged.sum())]
     shown = flagged[:SHOWN]
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
@@ -54,7 +54,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     return report.Findings(
         title=f"{_name(scan)}: which training examples look tampered with",
         dataset=_dataset(scan),
-        queries=_queries(scan),
+        validation=_validation(scan),
         tampered=None if truth is None else int(truth.sum()),
         decision=report.Decision(
             detector=scan.detector,
@@ -71,7 +71,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
             scan.scores,
             axis_title=scan.detectors[scan.detector].summary,
             threshold=scan.decision.threshold,
-            is_flagged=scan.decision.suspects,
+            is_flagged=scan.decision.is_flagged,
             is_tampered=truth,
         ),
         curves=_curves(scan),
@@ -82,7 +82,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
 
 def notebook(scan: Scan) -> report.Glance:
     """What a notebook shows of a scan; the network is asked nothing, and little is computed."""
-    order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.suspects.sum()))]
+    order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.is_flagged.sum()))]
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     inconclusive = scan.decision.inconclusive
     # A data set in the caller's memory may draw its augmentations when it is looked at.
@@ -92,12 +92,12 @@ def notebook(scan: Scan) -> report.Glance:
         report.Findings(
             title=_name(scan),
             dataset=_dataset(scan),
-            queries=_queries(scan),
+            validation=_validation(scan),
             tampered=None if truth is None else int(truth.sum()),
             decision=report.Decision(
                 detector=scan.detector,
                 rule=scan.decision.words,
-                flagged=int(scan.decision.suspects.sum()),
+                flagged=int(scan.decision.is_flagged.sum()),
                 inconclusive=None if inconclusive is None else f"{inconclusive}.",
             ),
             detectors=tuple(_row(scan, name) for name in scan.rankings),
@@ -123,11 +123,11 @@ def _dataset(scan: Scan) -> report.Dataset:
     )
 
 
-def _queries(scan: Scan) -> report.Queries | None:
-    if scan.queries is None:
+def _validation(scan: Scan) -> report.Validation | None:
+    if scan.validation is None:
         return None
-    source = source_of(scan.queries) or "given in Python"
-    return report.Queries(count=count(scan.queries), source=source)
+    source = source_of(scan.validation) or "given in Python"
+    return report.Validation(count=count(scan.validation), source=source)
 
 
 def _row(scan: Scan, name: str) -> report.DetectorRow:
@@ -170,7 +170,7 @@ def _example(
         label=names[scan.identity.labels[row]],
         score=float(scan.scores[row]),
         suggested_label=names[scan.suggested[row]],
-        is_flagged=bool(scan.decision.suspects[row]),
+        is_flagged=bool(scan.decision.is_flagged[row]),
         is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
         original_label=None if manifest is None else names[manifest.original_labels[row]],
         opponents=opponents.get(int(row), ()),
@@ -179,18 +179,18 @@ def _example(
 
 def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Opponent, ...]]:
     """The queries that each example hurt most, by last-layer TracInCP."""
-    if scan.queries is None or scan.tracing.objective.head is None or not len(rows):
+    if scan.validation is None or scan.tracing.objective.head is None or not len(rows):
         return {}
-    influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.queries).numpy()
-    queries = identify(scan.queries)
+    influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.validation).numpy()
+    validation = identify(scan.validation)
     found = {}
     for row, scores in zip(rows.tolist(), influence, strict=True):
         worst = np.argsort(scores, kind="stable")[:OPPONENTS]
         found[row] = tuple(
             report.Opponent(
-                id=str(queries.ids[query]),
-                **seen(scan.queries, int(query), OPPONENTS_ROOM),
-                label=scan.class_names[queries.labels[query]],
+                id=str(validation.ids[query]),
+                **seen(scan.validation, int(query), OPPONENTS_ROOM),
+                label=scan.class_names[validation.labels[query]],
                 influence=float(scores[query]),
             )
             for query in worst
@@ -224,14 +224,15 @@ def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
 def _notes(scan: Scan) -> tuple[str, ...]:
     notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
     notes.extend(scan.tracing.notes)
-    if scan.reference is not None:
+    if scan.clean_reference is not None:
+        source = scan.clean_reference.source
         notes.append(
-            f"{len(scan.reference):,} training examples were taken for clean "
-            f"({scan.reference.source}) and not tested. The false discovery rate is guaranteed if "
-            "they are a random sample of the clean ones."
+            f"{len(scan.clean_reference):,} training examples were taken for clean "
+            f"({source}) and not tested. The false discovery rate is guaranteed "
+            "if they are a random sample of the clean ones."
         )
     notes.extend(scan.warnings)
-    if scan.queries is None:
+    if scan.validation is None:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from radiotracer.data import Dataset
 from radiotracer.detectors import DEFAULT_DETECTOR, DETECTORS, FALLBACK, Ranking, calibrated, decide
 from radiotracer.gradients import Data
-from radiotracer.influence import Tracer, Tracing
+from radiotracer.influence import Tracer
 from radiotracer.runs import Run
+from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
 
 TODAY = ("tracin-cp", "loss", FALLBACK, DEFAULT_DETECTOR)
@@ -81,9 +82,7 @@ def score_all(
         ),
     }
     rankings = rank_by_all(
-        Tracing.of(model, run, asked),
-        asked,
-        trusted,
+        ScanInputs(model, run, asked, trusted),
         [DETECTORS[name] for name in TODAY],
         classes=len(asked.class_names),
         seed=seed,
@@ -91,7 +90,7 @@ def score_all(
     for name, ranking in rankings.items():
         if name in (FALLBACK, DEFAULT_DETECTOR):
             decision = decide(ranking, calibrated(name, rankings))
-            found[name] = Scored(ranking, decision.suspects, decision.words.partition(" (")[0])
+            found[name] = Scored(ranking, decision.is_flagged, decision.words.partition(" (")[0])
         else:
             found[name] = Scored(ranking, None, "")
     return found

@@ -34,7 +34,7 @@ class Found:
     @staticmethod
     def of(scored: Scored, is_tampered: NDArray[np.bool_], budget: int) -> Found:
         """Judge a method's ranking of n points, and what it flags."""
-        top = decided(decide(scored.ranking, Rule(top=budget)).suspects, is_tampered)
+        top = decided(decide(scored.ranking, Rule(top_k=budget)).is_flagged, is_tampered)
         own = None if scored.flagged is None else decided(scored.flagged, is_tampered)
         return Found(
             rule=scored.rule,

@@ -14,10 +14,7 @@ operation's data come with the example axis first and an axis of k uses per exam
         ...
 """
 
-from radiotracer.gradients.ghost.rules import conv as conv
-from radiotracer.gradients.ghost.rules import embedding as embedding
-from radiotracer.gradients.ghost.rules import linear as linear
-from radiotracer.gradients.ghost.rules import norm as norm
+from radiotracer.gradients.ghost.rules.registry import RULES as RULES
 from radiotracer.gradients.ghost.rules.registry import NoRule as NoRule
 from radiotracer.gradients.ghost.rules.registry import Rule as Rule
 from radiotracer.gradients.ghost.rules.registry import find_rule as find_rule

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from radiotracer.gradients.ghost.forms import Form
+from radiotracer.gradients.ghost.operations import name_of
+from radiotracer.registry import Registry
 
 RuleFunction = Callable[..., Form]
 
@@ -30,6 +34,10 @@ class Rule:
     data: str
     signature: inspect.Signature
 
+    def __call__(self, errors: Tensor, role: str, *arguments: Any, **named: Any) -> Form:
+        """The form of a parameter's gradients; see `radiotracer.gradients.ghost.rules`."""
+        return self.function(errors, role, *arguments, **named)
+
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The operation's arguments by name."""
         try:
@@ -38,13 +46,18 @@ class Rule:
             raise NoRule(str(error)) from error
 
 
-_RULES: dict[Callable[..., Any], Rule] = {}
+RULES: Registry[Rule] = Registry(
+    "layer rule",
+    home="radiotracer.gradients.ghost.rules",
+    group="radiotracer.layer_rules",
+)
+"""Every rule by the name of its operation, which an entry point is called by, too."""
 
 
 def register_rule(
-    *operations: Callable[..., Any], data: str = "input"
-) -> Callable[[RuleFunction], RuleFunction]:
-    """Declare the rule of torch operations; the last declaration holds.
+    *operations: Callable[..., Any], data: str = "input", replace: bool = False
+) -> Callable[[RuleFunction], Rule]:
+    """Declare a function as the rule of torch operations.
 
     What a rule says is compared with automatic differentiation on two examples of the first batch
     that it meets, and a rule that is wrong there is not used.
@@ -52,18 +65,24 @@ def register_rule(
     Args:
         operations: As `torch.overrides` names them: ``torch.conv2d``, ``torch.Tensor.matmul``.
         data: The argument that holds the examples.
+        replace: Whether it takes the place of a rule that an operation has already.
+
+    Raises:
+        InputError: An operation has a rule already.
     """
 
-    def register(function: RuleFunction) -> RuleFunction:
+    def register(function: RuleFunction) -> Rule:
         _, _, *arguments = inspect.signature(function).parameters.values()
         rule = Rule(function, data, inspect.Signature(arguments))
-        for operation in operations:
-            _RULES[operation] = rule
-        return function
+        for name in map(name_of, operations):
+            if replace and name in RULES:
+                RULES.unregister(name)
+            RULES.register(rule, name)
+        return rule
 
     return register
 
 
 def find_rule(operation: Callable[..., Any]) -> Rule | None:
     """The rule of an operation, if it has one."""
-    return _RULES.get(operation)
+    return RULES.get(name_of(operation))
