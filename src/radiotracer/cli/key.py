@@ -54,7 +54,7 @@ def new(
         return 0
     out.print(f"key {key.fingerprint} written to {path}")
     out.print("keep a copy in another place: it cannot be made again, and every audit needs it")
-    out.print(f"next: radiotracer mark DATA --key {path} --out marked")
+    out.print(f"next: radiotracer mark DATA --key {path} --out marked, of images with --extractor RUN")
     return 0
 
 
@@ -125,8 +125,6 @@ def check(
 
     Example: radiotracer key check marked --key my.key
     """
-    from rich.table import Table
-
     from radiotracer.provenance.release import open_marked
 
     secret = read_key(key)
@@ -137,12 +135,10 @@ def check(
         return 0
     out.print(f"{marked} is what was committed to, and key {secret.fingerprint} opens it")
     out.print(f"digest to have time-stamped before the release: {digest}")
-    table = Table(box=None, pad_edge=False)
-    for title in ("part", "salted SHA-256"):
-        table.add_column(title, no_wrap=True)
+    width = max(map(len, parts))
+    out.print(f"{'part':<{width}}  salted SHA-256")
     for name, part in parts.items():
-        table.add_row(name, part)
-    out.print(table)
+        out.print(f"{name:<{width}}  {part}")
     return 0
 
 
