@@ -88,7 +88,10 @@ def read_header(path: Path) -> Header:
     """
     suffix = path.suffix.lower()
     if suffix in SEPARATORS:
-        return Header(csv_header(_beginning(path), SEPARATORS[suffix]), typed=False)
+        try:
+            return Header(csv_header(_beginning(path), SEPARATORS[suffix]), typed=False)
+        except (ValueError, csv.Error) as error:
+            raise _no_table(path, error) from error
     if suffix not in TYPED:
         lines = _beginning(path).splitlines()
         first = next((line for line in lines if line.strip()), b"")
@@ -121,12 +124,14 @@ def read_columns(path: Path, choose: Choose) -> pa.Table:
 
 
 def csv_header(content: bytes, separator: str) -> Sequence[str]:
-    """The names in the first line; empty where it is no text."""
+    """The names in the first line.
+
+    Raises:
+        ValueError: It is not in UTF-8.
+        csv.Error: It has no columns.
+    """
     first = content[:_LONGEST_HEADER].removeprefix(b"\xef\xbb\xbf").splitlines()[:1]
-    try:
-        return next(csv.reader([each.decode() for each in first], delimiter=separator), [])
-    except (ValueError, csv.Error):
-        return []
+    return next(csv.reader([each.decode() for each in first], delimiter=separator), [])
 
 
 def records(path: Path) -> list[tuple[int, dict[str, object]]]:
@@ -170,11 +175,15 @@ def _csv(path: Path, separator: str, choose: Choose) -> pa.Table:
             ),
         )
     except (ValueError, LookupError, csv.Error, pa.ArrowException, MemoryError) as error:
-        raise DataError(
-            expected=f"a table in UTF-8 with a row of names in {path}",
-            came=f"one that cannot be read: {(str(error) or type(error).__name__)[:200]}",
-            do="write it again",
-        ) from error
+        raise _no_table(path, error) from error
+
+
+def _no_table(path: Path, error: Exception) -> DataError:
+    return DataError(
+        expected=f"a table in UTF-8 with a row of names in {path}",
+        came=f"one that cannot be read: {(str(error) or type(error).__name__)[:200]}",
+        do="write it again",
+    )
 
 
 def _record(line: bytes, path: Path, number: int) -> dict[str, object]:
