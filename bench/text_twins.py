@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bench.tables import rejections, spread, table
-from bench.worlds import key_of
+from bench.worlds import key_of, text_scores
 from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
@@ -33,7 +33,6 @@ from radiotracer.provenance.designs._canaries.testing import audit_canaries
 from radiotracer.provenance.designs.canaries import CanaryConfig
 from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Suspect, function_suspect
-from radiotracer.provenance.models.network import network_suspect
 from radiotracer.training.config import TrainConfig
 from radiotracer.training.loop import train
 from radiotracer.training.predictions import accuracy
@@ -134,8 +133,8 @@ def with_mark(
                         f"{change} {kind.good}",
                     ]
                 )
-    marked = ("suspect", "words, texts", "share", "coins", "least")
-    return table([*marked, "scores", "labels", "clean", "change"], rows)
+    titles = ("suspect", "words, texts", "share", "coins", "least")
+    return table([*titles, "scores", "labels", "clean", "change"], rows)
 
 
 def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: int) -> str:
@@ -163,7 +162,7 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
 
     def scores(asked: Sequence[str]) -> np.ndarray:
         odds = model.decision_function(vectors.transform(asked))
-        return np.stack([-odds / 2, odds / 2], axis=1)
+        return np.asarray(np.stack([-odds / 2, odds / 2], axis=1))
 
     right = scores(test.content).argmax(axis=1) == test.labels
     return function_suspect(scores, modality=TEXTS, name="linear"), float(right.mean())
@@ -174,7 +173,7 @@ def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         model = train(texts, config, Path(folder) / "run")[1]
-    return network_suspect(model, "words", {}, modality=TEXTS), accuracy(model, test)
+    return function_suspect(text_scores(model), modality=TEXTS, name="words"), accuracy(model, test)
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
@@ -208,7 +207,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     def losses(given: Sequence[str]) -> np.ndarray:
         with torch.no_grad():
             parts = [losses_of(model, each)[0] for each in buckets(given).split(256)]
-        return torch.cat(parts).double().numpy()
+        return np.asarray(torch.cat(parts).double().numpy())
 
     with torch.no_grad():
         total, asked = losses_of(model, buckets(test.content[:500]))
