@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bench.tables import rejections, spread, table
-from bench.worlds import key_of, text_scores
+from bench.worlds import key_of
 from radiotracer.data import TEXTS, Dataset, open_data
 from radiotracer.data.modalities.texts import PADDING, word_hashes
 from radiotracer.gradients import causal_lm_loss
@@ -33,6 +33,7 @@ from radiotracer.provenance.designs._canaries.testing import audit_canaries
 from radiotracer.provenance.designs.canaries import CanaryConfig
 from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Suspect, function_suspect
+from radiotracer.provenance.models.network import network_suspect
 from radiotracer.training.config import TrainConfig
 from radiotracer.training.loop import train
 from radiotracer.training.predictions import accuracy
@@ -133,8 +134,8 @@ def with_mark(
                         f"{change} {kind.good}",
                     ]
                 )
-    titles = ("suspect", "words, texts", "share", "coins", "least")
-    return table([*titles, "scores", "labels", "clean", "change"], rows)
+    marked = ("suspect", "words, texts", "share", "coins", "least")
+    return table([*marked, "scores", "labels", "clean", "change"], rows)
 
 
 def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: int) -> str:
@@ -162,7 +163,7 @@ def linear(texts: Dataset, test: Dataset) -> Trained:
 
     def scores(asked: Sequence[str]) -> np.ndarray:
         odds = model.decision_function(vectors.transform(asked))
-        return np.asarray(np.stack([-odds / 2, odds / 2], axis=1))
+        return np.stack([-odds / 2, odds / 2], axis=1)
 
     right = scores(test.content).argmax(axis=1) == test.labels
     return function_suspect(scores, modality=TEXTS, name="linear"), float(right.mean())
@@ -173,7 +174,7 @@ def words(texts: Dataset, seed: int, test: Dataset) -> Trained:
     config = TrainConfig(architecture="bag-of-words", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         model = train(texts, config, Path(folder) / "run")[1]
-    return function_suspect(text_scores(model), modality=TEXTS, name="words"), accuracy(model, test)
+    return network_suspect(model, "words", {}, modality=TEXTS), accuracy(model, test)
 
 
 def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
@@ -207,7 +208,7 @@ def language(texts: Dataset, seed: int, test: Dataset, epochs: int) -> Trained:
     def losses(given: Sequence[str]) -> np.ndarray:
         with torch.no_grad():
             parts = [losses_of(model, each)[0] for each in buckets(given).split(256)]
-        return np.asarray(torch.cat(parts).double().numpy())
+        return torch.cat(parts).double().numpy()
 
     with torch.no_grad():
         total, asked = losses_of(model, buckets(test.content[:500]))

@@ -112,7 +112,7 @@ def cell(case: Case, seed: int) -> dict[str, Any]:
             detectors=DETECTORS,
             seed=seed,
         )
-        facts["flagged"] = int(found.decision.suspects.sum())
+        facts["flagged"] = int(found.decision.is_flagged.sum())
         facts["seconds"] = {name: round(each, 1) for name, each in found.seconds.items()}
         if manifest is None:
             return facts
@@ -144,14 +144,14 @@ def at_random(listed: NDArray[np.bool_], labels: Labels, seed: int) -> NDArray[n
 
 def tenth(found: Scan, name: str) -> NDArray[np.bool_]:
     """The tenth with the highest scores."""
-    rule = Rule(top=round(len(found.scores) / 10))
-    return decide(found.rankings[name], rule).suspects
+    rule = Rule(top_k=round(len(found.scores) / 10))
+    return decide(found.rankings[name], rule).is_flagged
 
 
 def known(model: nn.Module, attack: Attack) -> Dataset | None:
     """Texts of the attack that went as the attacker wants, with their true labels."""
-    taken_for = predictions(model, attack.shown).argmax(dim=1).numpy()
-    rows = np.flatnonzero(taken_for == attack.intended)[:100]
+    guesses = predictions(model, attack.shown).argmax(dim=1).numpy()
+    rows = np.flatnonzero(guesses == attack.intended)[:100]
     if not len(rows):
         return None
     return attack.shown.take(rows)
@@ -163,7 +163,7 @@ def quality(found: Scan, name: str) -> dict[str, float | None]:
     ranked, listed = detection(ranking.scores, truth), decided(tenth(found, name), truth)
     own = None
     if name in DECIDE:
-        own = decided(decide(ranking, calibrated(name, found.rankings)).suspects, truth)
+        own = decided(decide(ranking, calibrated(name, found.rankings)).is_flagged, truth)
     return {
         "auprc": ranked.auprc,
         "at_fpr_01": ranked.tpr_at_fpr_01,
@@ -184,7 +184,7 @@ def by_review(found: Scan, name: str) -> dict[str, float]:
     ranking = found.rankings[name]
     tested = against(ranking.scores, found.identity.labels, reference, RATE)
     rule = Rule(fdr=RATE, storey=True)
-    listed = decide(ranking, rule, tested, posteriors).suspects
+    listed = decide(ranking, rule, tested, posteriors).is_flagged
     judged = decided(listed, truth)
     return {"recall": judged.recall, "fpr": judged.false_positive_rate}
 
