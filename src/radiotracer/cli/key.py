@@ -61,7 +61,9 @@ def new(
         return 0
     out.print(f"key {key.fingerprint} written to {path}")
     out.print("keep a copy in another place: it cannot be made again, and every audit needs it")
-    out.print(f"next: radiotracer mark DATA --key {path} --out marked, of images with --extractor RUN")
+    out.print(
+        f"next: radiotracer mark DATA --key {path} --out marked, of images with --extractor RUN"
+    )
     return 0
 
 
