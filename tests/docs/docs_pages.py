@@ -70,7 +70,7 @@ GIVEN = {
         "copy run victim",
     ),
     "gate-a-pipeline.md": (*BEGIN, "reviewed"),
-    "review-suspects.md": BEGIN,
+    "review-flagged.md": BEGIN,
     "scan-large-data.md": BEGIN,
     "scan-your-own-images.md": ("reviews",),
     "share-results.md": (

@@ -46,8 +46,7 @@ def mark(
     design: Annotated[
         str | None,
         Parameter(
-            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default twins in images, and elsewhere "
-            "the first that can mark such data."
+            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default what suits such data best."
         ),
     ] = None,
     share: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def register_tampered_issues() -> type[Any]:
             3: [],
         }
 
-        def find_issues(self, scan: Scan | str | Path, **_: object) -> None:
+        def find_issues(self, scan: Scan | str | os.PathLike[str], **_: object) -> None:
             """Take the issues of a scan over."""
             table = issue_table(scan)
             _require_same(self.datalab, table)

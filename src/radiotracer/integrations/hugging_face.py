@@ -5,6 +5,7 @@ trainer = transformers.Trainer(..., callbacks=[hugging_face_callback("run", data
 
 from __future__ import annotations
 
+import os
 import importlib
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def hugging_face_callback(
-    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
+    out: str | os.PathLike[str], data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
 ) -> Any:
     """A callback that records `Trainer.train` into the folder `out`, as `radiotracer.record` does.
 

@@ -5,6 +5,7 @@ trainer = lightning.Trainer(callbacks=[lightning_callback("run", data)])
 
 from __future__ import annotations
 
+import os
 import importlib
 import inspect
 from importlib.metadata import version
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lightning_callback(
-    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
+    out: str | os.PathLike[str], data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
 ) -> Any:
     """A callback that records `Trainer.fit` into the folder `out`, as `radiotracer.record` does.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from radiotracer.errors import InputError
 from radiotracer.integrations.logged import imported, logged
 
 
-def log_to_wandb(folder: str | Path, *, run: Any = None) -> None:
+def log_to_wandb(folder: str | os.PathLike[str], *, run: Any = None) -> None:
     """Log parameters, metrics, a table and the files of a scan or an audit to a run.
 
     Parameters become its config, metrics its summary, files one artefact; answers of suspects,
