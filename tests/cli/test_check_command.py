@@ -1,4 +1,4 @@
-"""`check`: a folder of images in, suspects out, in one command."""
+"""`check`: a folder of images in, what is wrong with it out, in one command."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     return folder, wrong
 
 
-def test_wrong_labels_are_found_and_trusted_images_help(
+def test_wrong_labels_are_found_and_validation_images_help(
     cli: Any, photos: tuple[Path, set[str]]
 ) -> None:
     folder, wrong = photos
@@ -57,7 +57,7 @@ def test_wrong_labels_are_found_and_trusted_images_help(
     assert sum(row["id"] in wrong for row in rows[:40]) >= 25
     assert Path("checked/scan/report.html").is_file()
     recorded = Run.open("checked/run")
-    assert recorded.info.settings["image_size"] == 32
+    assert recorded.info.data.options.given() == {"image_size": 32}
 
     again = cli("check", folder, "--json")
     assert "epoch" not in again.err, "the training is done, and was not repeated"
@@ -67,12 +67,12 @@ def test_wrong_labels_are_found_and_trusted_images_help(
     scanned = pq.read_table("scanned/ranking.parquet")
     assert scanned.equals(pq.read_table("checked/scan/ranking.parquet"))
 
-    # Trusted images decide by contrast, and need no other training.
+    # Validation images decide by contrast, and need no other training.
     digits = load_digits()
-    trusted = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
-    large = np.kron(trusted, np.ones((1, 4, 4, 1), np.uint8))
-    np.savez("trusted.npz", images=large, labels=digits.target[1000:1200])
-    better = cli("check", folder, "--queries", "trusted.npz", "--json")
+    clean = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
+    large = np.kron(clean, np.ones((1, 4, 4, 1), np.uint8))
+    np.savez("clean.npz", images=large, labels=digits.target[1000:1200])
+    better = cli("check", folder, "--validation", "clean.npz", "--json")
     assert "epoch" not in better.err and json.loads(better.out)["detector"] == "contrast"
 
 
@@ -130,16 +130,16 @@ def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[st
         (("empty",), "expected a folder per class in"),
         ((alone,), "expected examples of two classes or more; got only a;"),
         ((image,), f"expected a folder with one folder of images per class; got the image {image}"),
-        ((folder, "--out", folder / "out"), "expected --out outside of the images; got"),
-        ((folder, "--out", folder), "expected --out outside of the images; got"),
-        ((folder, "--queries", "nowhere"), "expected a built-in name"),
-        ((folder, "--queries", "empty"), "expected a folder per class in"),
-        ((folder, "--queries", image), "expected a folder with one folder of images per class;"),
-        ((folder, "--queries", colour), "expected queries of the training examples' shape"),
-        ((folder, "--queries", more), "expected trusted data of the 10 classes that are checked;"),
-        ((folder, "--queries", folder), "that are not among the checked ones; got 400 of 400"),
-        ((folder, "--queries", bad), "expected at least one example in each"),
-        ((folder, "--queries", more, "--out", more / "out"), "expected --out outside of the"),
+        ((folder, "--out", folder / "out"), "expected --out outside of the data; got"),
+        ((folder, "--out", folder), "expected --out outside of the data; got"),
+        ((folder, "--validation", "nowhere"), "expected a built-in name"),
+        ((folder, "--validation", "empty"), "expected a folder per class in"),
+        ((folder, "--validation", image), "expected a folder with one folder of images per class;"),
+        ((folder, "--validation", colour), "expected images of channels 1, height 32, width 32"),
+        ((folder, "--validation", more), "got the class 'A' from"),
+        ((folder, "--validation", folder), "that are not among the checked ones; got 400 of 400"),
+        ((folder, "--validation", bad), "expected at least one example in each"),
+        ((folder, "--validation", more, "--out", more / "out"), "expected --out outside of the"),
     ]:
         done = cli("check", *arguments)
         assert (done.status, done.out) == (2, ""), done
@@ -155,7 +155,7 @@ def test_the_folder_of_the_images_is_no_place_for_the_default(
 ) -> None:
     monkeypatch.chdir(images(Path("photos"), "ab", 60))
     done = cli("check", ".")
-    assert done.status == 2 and "expected --out outside of the images; got checked" in done.err
+    assert done.status == 2 and "expected --out outside of the data; got checked" in done.err
     assert sorted(each.name for each in Path().iterdir()) == ["a", "b"]
 
 

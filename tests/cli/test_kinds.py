@@ -19,10 +19,10 @@ from radiotracer.training import NETWORKS, Network
 
 CLASSES = ("ham", "spam")
 WORDS = (
-    "lunch home meeting mother later call dinner thanks".split(),
-    "prize winner free cash claim urgent offer click".split(),
+    ["lunch", "home", "meeting", "mother", "later", "call", "dinner", "thanks"],
+    ["prize", "winner", "free", "cash", "claim", "urgent", "offer", "click"],
 )
-COMMON = "the of and a to we you is".split()
+COMMON = ["the", "of", "and", "a", "to", "we", "you", "is"]
 ROWS, WRONG = 240, 20
 
 
@@ -77,7 +77,13 @@ def vectors(path: Path) -> Path:
 
 Made = tuple[Callable[[Path], Path], str, tuple[str, ...], str, str]
 KINDS: dict[str, Made] = {
-    "texts": (messages, "sms.csv", ("--text-column", "v2", "--label-column", "v1"), "texts", "bag-of-words"),
+    "texts": (
+        messages,
+        "sms.csv",
+        ("--text-column", "v2", "--label-column", "v1"),
+        "texts",
+        "bag-of-words",
+    ),
     "tables": (customers, "customers.csv", (), "rows", "mlp"),
     "vectors": (vectors, "features.npz", (), "vectors", "mlp"),
 }
@@ -110,7 +116,7 @@ def test_check_finds_what_is_wrong(cli: Any, kind: str) -> None:
     assert ranking is not None
     rows = pq.read_table("checked/scan/ranking.parquet").to_pylist()
     _, true, given = drawn()
-    wrong = {str(row["id"]) for row in rows[: WRONG]}
+    wrong = {str(row["id"]) for row in rows[:WRONG]}
     called = {str(row["id"]): str(row["label"]) for row in rows}
     assert len(called) == ROWS
     assert sum(each["is_flagged"] for each in rows) > 0
@@ -124,7 +130,7 @@ def test_check_finds_what_is_wrong(cli: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_such_a_training_cannot_do(cli: Any, kind: str) -> None:
-    make, name, options, plural, network = KINDS[kind]
+    make, name, options, *_ = KINDS[kind]
     data = make(Path(name))
     before = sorted(Path().iterdir())
     train = ("train", data, *options, "--out", "run")

@@ -98,7 +98,7 @@ def test_a_reference_that_can_never_flag(size: int, rate: float) -> None:
     assert str(caught.value) == (
         f"expected at least {round(1 / rate) - 1 if rate != 0.4 else 2} reference examples for a "
         f"false discovery rate of {rate:g}, and many times more where few examples are tampered "
-        f"with; got {size} (a test); review more examples, or allow a larger --fdr"
+        f"with; got {size} (a test); review more examples, or allow a larger fdr="
     )
     against(scores_of(), LABELS, reference_of(size + 1, 0), rate)
 

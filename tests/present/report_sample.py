@@ -131,7 +131,7 @@ def findings(
     return report.Findings(
         title="Scan of mnist, tampered by label-flip",
         dataset=report.Dataset(name="mnist", examples=n, class_names=NAMES),
-        queries=report.Queries(count=1000, source="mnist/test") if queries else None,
+        validation=report.Validation(count=1000, source="mnist/test") if queries else None,
         tampered=int(tampered.sum()) if manifest else None,
         decision=report.Decision(
             detector="self-influence",

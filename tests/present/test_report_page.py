@@ -12,7 +12,7 @@ import pytest
 from report_hostile import HOSTILE, poisoned
 from report_sample import drawn_digits, findings
 
-from radiotracer.present import Dataset, Decision, Findings, Queries, assets, render
+from radiotracer.present import Dataset, Decision, Findings, Validation, assets, render
 
 
 class Page(HTMLParser):
@@ -183,7 +183,7 @@ def test_without_manifest_there_are_no_metrics() -> None:
 
 
 def test_a_folder_is_named_briefly_in_the_tile_and_in_full_below(full: Findings) -> None:
-    queries = Queries(count=12, source="/home/me/photos/trusted")
+    queries = Validation(count=12, source="/home/me/photos/trusted")
     html = render(full.model_copy(update={"queries": queries}))
     assert '<span class="context"><bdi>trusted</bdi></span>' in html
     assert "12 from <bdi>/home/me/photos/trusted</bdi>" in html

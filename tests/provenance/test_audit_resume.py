@@ -182,7 +182,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 BEGUN = "expected the work that <hidden> was begun for; got "
-REPEAT = "; repeat the command that began it, or pass --overwrite to begin anew"
+REPEAT = "; repeat the command that began it, or pass overwrite=True to begin anew"
 
 
 def test_another_suspect(stopped: Remote) -> None:

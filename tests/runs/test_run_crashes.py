@@ -93,8 +93,8 @@ def test_a_killed_training(crashes: Path) -> None:
         Run.open(out)
     assert str(caught.value) == (
         f"expected a complete run in {out}; got a training that stopped after 2 checkpoints; "
-        "repeat the `radiotracer train` that made it, which goes on, or pass "
-        "--allow-interrupted to use what it has"
+        "repeat the training that made it, which goes on, or pass "
+        "allow_interrupted=True to use what it has"
     )
     run = Run.open(out, allow_interrupted=True)
     assert run.info.status == "recording"

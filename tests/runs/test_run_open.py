@@ -58,8 +58,8 @@ def test_a_training_that_did_not_end(folder: Path, status: str) -> None:
     edit(folder, lambda content: content.update(status=status))
     assert refusal(lambda: Run.open(folder)) == (
         f"expected a complete run in {folder}; got a training that stopped after 3 checkpoints; "
-        "repeat the `radiotracer train` that made it, which goes on, or pass "
-        "--allow-interrupted to use what it has"
+        "repeat the training that made it, which goes on, or pass "
+        "allow_interrupted=True to use what it has"
     )
     assert len(Run.open(folder, allow_interrupted=True).checkpoints) == 3
     edit(folder, lambda content: content.update(checkpoints=[]))

@@ -19,10 +19,18 @@ from torch.utils.data import Dataset, TensorDataset
 
 from radiotracer import Rule, Run, record, write_scan
 from radiotracer.errors import InputError, StorageError
-from radiotracer.scanning import Scan, outputs, scan, summarise, write_scan_files
+from radiotracer.scanning import (
+    Scan,
+    outputs,
+    read_reference,
+    scan,
+    summarise,
+    write_scan_files,
+)
+from radiotracer.scanning.inputs import ScanInputs
 from tiny_world import World
 
-FILES = ["report.html", "scores.parquet", "summary.json", "ranking.parquet"]
+FILES = ["ranking.parquet", "report.html", "scores.parquet", "summary.json"]
 METRICS = [
     "auroc",
     "auprc",
@@ -194,12 +202,12 @@ def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:
     assert names(out) == FILES and "three" in (out / "report.html").read_text()
 
 
-@pytest.mark.parametrize("step", ["_scores", "render", "describe"])
+@pytest.mark.parametrize("step", ["_ranking", "_scores", "page_of"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_while_writing(
     judged: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
-    def fail(*_: object) -> object:
+    def fail(*_: object, **__: object) -> object:
         raise error
 
     write_scan(judged, tmp_path / "old", command="kept")
@@ -292,3 +300,21 @@ def test_a_disk_that_fills_up(tiny: World, tmp_path: Path) -> None:
         assert line.startswith("StorageError: expected to write ")
         assert "the file size limit is reached" in line
     assert names(tmp_path) == []
+
+
+def test_what_is_printed_is_short(judged: Scan, tiny: World) -> None:
+    flagged = int(judged.decision.is_flagged.sum())
+    assert f"{flagged} of 96 examples flagged by contrast" in repr(judged)
+    inputs = ScanInputs(tiny.model, tiny.run, tiny.tampered, tiny.queries)
+    reference = read_reference(_listed(tiny), tiny.tampered.ids)
+    ranking = judged.rankings[judged.detector]
+    several = (judged, judged.decision, ranking, judged.run, inputs, reference, Rule(fdr=0.05))
+    for each in (*several, inputs.tracing, inputs.tracing.objective):
+        assert len(repr(each)) < 300 and "\n" not in repr(each), type(each)
+
+
+def _listed(tiny: World) -> str:
+    """As a text, as people write paths."""
+    path = tiny.folder.parent / "listed.txt"
+    path.write_text("\n".join(tiny.tampered.ids[:5]))
+    return str(path)

@@ -189,7 +189,7 @@ def test_another_training_is_refused(tiny: World, tmp_path: Path, differs: str) 
     with pytest.raises(InputError) as caught:
         train(tiny.tampered, CONFIG.model_copy(update=OTHERS[differs]), out)
     assert differs in str(caught.value)
-    assert str(caught.value).endswith("or pass --overwrite to begin anew")
+    assert str(caught.value).endswith("or pass overwrite=True to begin anew")
     with pytest.raises(InputError, match="training data: "):
         train(tiny.clean, CONFIG, out)
     assert content(out) == before

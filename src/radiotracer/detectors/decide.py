@@ -106,6 +106,11 @@ class Decision:
     inconclusive: str | None = None
     nearly: str | None = None
 
+    def __repr__(self) -> str:
+        """How many are flagged, and by which rule."""
+        flagged, n = int(self.is_flagged.sum()), len(self.is_flagged)
+        return f"Decision({flagged:,} of {n:,} flagged: {self.words[:150]})"
+
 
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     """The rule for those who give none.

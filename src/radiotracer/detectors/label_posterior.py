@@ -37,7 +37,7 @@ from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
 from radiotracer.detectors.registry import DETECTORS
 
 CALIBRATED_THRESHOLD = float(np.log(0.5))
-"""Score at and above which an example is a suspect: the posterior is at least one half."""
+"""Score at and above which an example is flagged: the posterior is at least one half."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Decided:
-    """Quality of a list of suspects; precision is None when nothing was flagged."""
+    """Quality of what was flagged; precision is None when nothing was flagged."""
 
     precision: float | None
     recall: float
@@ -58,10 +58,10 @@ def detection(scores: NDArray[np.float64], tampered: NDArray[np.bool_]) -> Detec
     )
 
 
-def decided(suspects: NDArray[np.bool_], tampered: NDArray[np.bool_]) -> Decided:
+def decided(is_flagged: NDArray[np.bool_], tampered: NDArray[np.bool_]) -> Decided:
     """Precision, recall and false-positive rate of a decision, both arrays of shape (n,)."""
-    found = int((suspects & tampered).sum())
-    flagged = int(suspects.sum())
+    found = int((is_flagged & tampered).sum())
+    flagged = int(is_flagged.sum())
     clean = int((~tampered).sum())
     return Decided(
         precision=found / flagged if flagged else None,

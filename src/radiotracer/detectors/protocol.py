@@ -123,7 +123,7 @@ class Ranking:
             know.
         p_values: How often a validation example would score as high, shape (n,), in (0, 1], from
             detectors that compare with validation examples; NaN where nothing was asked about an
-            example, which then is no suspect.
+            example, which then is not flagged.
         posteriors: How probable it is that each example was tampered with, shape (n,), in [0, 1],
             from detectors that estimate that.
         threshold: The score from which the detector's own scale calls an example tampered with,
@@ -140,6 +140,14 @@ class Ranking:
     threshold: float | None = None
     because: str = ""
     fdr: float = FALSE_DISCOVERY_RATE
+
+    def __repr__(self) -> str:
+        """How many, and what there is beside scores."""
+        beside = [name for name in ("suggested", "p_values", "posteriors") if self._has(name)]
+        return f"Ranking({len(self.scores):,} scores{''.join(f', {name}' for name in beside)})"
+
+    def _has(self, name: str) -> bool:
+        return getattr(self, name) is not None
 
 
 class Detector(Protocol):

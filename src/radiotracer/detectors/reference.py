@@ -16,7 +16,7 @@ from radiotracer.stats import (
 )
 
 TWENTIETH = 0.05
-"""Classes are told apart if each reference can flag suspects that are this share of the tested."""
+"""Classes are told apart if each reference can flag examples that are this share of the tested."""
 
 VISIBLE = 1e-3
 """P-value below which a reference is visibly no random sample of the classes."""
@@ -58,6 +58,10 @@ class Reference:
         """How many there are."""
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        """How many, and where they come from."""
+        return f"Reference({len(self):,} examples, {self.source[:200]!r})"
+
     def require_use(self, examples: int, rate: float) -> None:
         """Raise `InputError` unless it is a part of the examples, and large enough for the rate."""
         if self.rows.max() >= examples or len(self) >= examples:
@@ -72,7 +76,7 @@ class Reference:
                 expected=f"at least {least:,} reference examples for a false discovery rate of "
                 f"{rate:g}, and many times more where few examples are tampered with",
                 came=f"{len(self):,} ({self.source})",
-                do="review more examples, or allow a larger --fdr",
+                do="review more examples, or allow a larger fdr=",
             )
 
 

@@ -117,9 +117,9 @@ class Objective:
             the network's operations and not on its weights, and goes with the objective.
     """
 
-    model: nn.Module
-    loss: LossFunction
-    traced: tuple[str, ...]
+    model: nn.Module = field(repr=False)
+    loss: LossFunction = field(repr=False)
+    traced: tuple[str, ...] = field(repr=False)
     head: str | None
     precision: Precision = WHOLE
     found: dict[type, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

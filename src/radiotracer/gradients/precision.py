@@ -45,7 +45,7 @@ def require_precision(model: nn.Module, precision: str) -> None:
     """Raise `InputError` unless a network's forward passes can be of this precision."""
     if precision not in get_args(Precision):
         raise InputError(
-            expected=f"--precision {' or '.join(get_args(Precision))}",
+            expected=f"precision= {' or '.join(get_args(Precision))}",
             came=repr(precision),
             do="choose one of them",
         )
@@ -54,14 +54,14 @@ def require_precision(model: nn.Module, precision: str) -> None:
     device = device_of(model)
     if not torch.amp.is_autocast_available(device.type):
         raise InputError(
-            expected=f"a device with mixed precision for --precision {precision}",
+            expected=f"a device with mixed precision for precision={precision!r}",
             came=str(device),
-            do=f"pass --precision {WHOLE}",
+            do=f"pass precision={WHOLE!r}",
         )
     other = next((p.dtype for p in model.parameters() if p.dtype != torch.float32), None)
     if other is not None:
         raise InputError(
-            expected=f"a network of float32 weights for --precision {precision}",
+            expected=f"a network of float32 weights for precision={precision!r}",
             came=f"one with {str(other).removeprefix('torch.')}",
-            do=f"pass --precision {WHOLE}, which leaves it as it is",
+            do=f"pass precision={WHOLE!r}, which leaves it as it is",
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ class StoreInfo(BaseModel):
 def write_store(
     tracing: Tracing,
     train: Data,
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     config: ProjectionConfig | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
@@ -148,8 +149,13 @@ class Store:
     tracing: Tracing
     _intact: set[str] = field(default_factory=set, repr=False)
 
+    def __repr__(self) -> str:
+        """Where it is, and how large."""
+        size = f"{self.info.rows:,} examples, {self.info.columns:,} numbers of each"
+        return f"Store({str(self.folder)[-160:]!r}, {size})"
+
     @staticmethod
-    def open(folder: str | Path, tracing: Tracing, train: Data | None = None) -> Store:
+    def open(folder: str | os.PathLike[str], tracing: Tracing, train: Data | None = None) -> Store:
         """Read the store in `folder`.
 
         Args:

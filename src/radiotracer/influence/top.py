@@ -33,6 +33,10 @@ class Ranking:
     rows: Tensor
     scores: Tensor
 
+    def __repr__(self) -> str:
+        """How many of how many."""
+        return f"Ranking({self.rows.shape[1]:,} examples for each of {len(self.rows):,} queries)"
+
 
 @dataclass(frozen=True, eq=False)
 class Top:
@@ -49,6 +53,11 @@ class Top:
     proponents_scores: Tensor
     opponents_rows: Tensor
     opponents_scores: Tensor
+
+    def __repr__(self) -> str:
+        """How many of how many."""
+        queries, k = self.proponents_rows.shape
+        return f"Top({k:,} proponents and opponents for each of {queries:,} queries)"
 
     @staticmethod
     def of(blocks: Iterable[Tensor], k: int) -> Top:

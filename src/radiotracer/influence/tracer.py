@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -166,7 +166,7 @@ class Tracer:
     def write_store(
         self,
         train: Data,
-        folder: str | Path,
+        folder: str | os.PathLike[str],
         config: ProjectionConfig | None = None,
         *,
         overwrite: bool = False,
@@ -185,7 +185,7 @@ class Tracer:
         with torch.inference_mode(False):
             return write_store(self._tracing(train), train, folder, config, overwrite=overwrite)
 
-    def open_store(self, train: Data, folder: str | Path) -> Store:
+    def open_store(self, train: Data, folder: str | os.PathLike[str]) -> Store:
         """Read a store of these training examples; `RunError` if it is of another run or data."""
         self._require_all_layers("a store")
         return Store.open(folder, self._tracing(train), train)

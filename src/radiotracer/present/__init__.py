@@ -18,7 +18,7 @@ from radiotracer.present.findings import Findings as Findings
 from radiotracer.present.findings import Group as Group
 from radiotracer.present.findings import LabelFlow as LabelFlow
 from radiotracer.present.findings import Opponent as Opponent
-from radiotracer.present.findings import Queries as Queries
+from radiotracer.present.findings import Validation as Validation
 from radiotracer.present.glance import Figure as Figure
 from radiotracer.present.glance import Glance as Glance
 from radiotracer.present.glance import GlanceTable as GlanceTable

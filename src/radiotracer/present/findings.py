@@ -58,8 +58,8 @@ class Dataset(Frozen):
     nouns: Text = "examples"
 
 
-class Queries(Frozen):
-    """The points whose predictions were asked about."""
+class Validation(Frozen):
+    """The clean examples whose predictions were asked about."""
 
     count: Count
     source: Text
@@ -106,7 +106,7 @@ class DetectorRow(Frozen):
 
 
 class Opponent(Frozen):
-    """A query whose loss training on the example increased: its influence is negative."""
+    """A validation example whose loss training on the example raised: its influence is negative."""
 
     id: Text
     thumbnail: Thumbnail = None
@@ -192,7 +192,7 @@ class Findings(Frozen):
 
     title: Text
     dataset: Dataset
-    queries: Queries | None = None
+    validation: Validation | None = None
     tampered: Count | None = None
     decision: Decision
     detectors: tuple[DetectorRow, ...] = ()

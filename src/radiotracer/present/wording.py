@@ -46,9 +46,9 @@ def key_figures(findings: Findings) -> list[tuple[str, str, str]]:
             ),
             ("Precision", percent(row.precision), "of the flagged are tampered"),
         ]
-    if findings.queries is not None:
-        source = findings.queries.source.rstrip("/").rpartition("/")[2]
-        figures.append(("Queries", count(findings.queries.count), source))
+    if findings.validation is not None:
+        source = findings.validation.source.rstrip("/").rpartition("/")[2]
+        figures.append(("Validation", count(findings.validation.count), source))
     if row is not None:
         figures.append(("Time", seconds(row.seconds), "for the deciding detector"))
     return figures

@@ -9,6 +9,7 @@ with record("runs/mine", model, optimizer, data) as recording:      # 1
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ Batch = TypeVar("Batch")
 
 
 def record(
-    out: str | Path,
+    out: str | os.PathLike[str],
     model: nn.Module,
     optimizer: Optimizer,
     data: Any,

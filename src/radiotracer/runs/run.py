@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,14 @@ class Run(Shown):
     folder: Path
     info: RunInfo
 
+    def __repr__(self) -> str:
+        """Where it is and what it has, in one short line."""
+        info = self.info
+        what = f"{info.data.examples:,} examples, {len(info.checkpoints)} checkpoints"
+        return f"Run({str(self.folder)[-160:]!r}: {info.model.name[:50]}, {what}, {info.status})"
+
     @staticmethod
-    def open(folder: str | Path, *, allow_interrupted: bool = False) -> Run:
+    def open(folder: str | os.PathLike[str], *, allow_interrupted: bool = False) -> Run:
         """Read the run in `folder`.
 
         Args:
@@ -62,8 +69,8 @@ class Run(Shown):
             raise RunError(
                 expected=f"a complete run in {folder}",
                 came=f"a training that stopped after {len(info.checkpoints)} checkpoints",
-                do="repeat the `radiotracer train` that made it, which goes on, or pass "
-                "--allow-interrupted to use what it has",
+                do="repeat the training that made it, which goes on, or pass "
+                "allow_interrupted=True to use what it has",
             )
         if not info.checkpoints:
             raise RunError(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -84,7 +84,7 @@ class FolderLedger:
         replace: Whether the units of another work are removed instead of refused.
     """
 
-    def __init__(self, folder: str | Path, *, replace: bool = False) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, replace: bool = False) -> None:
         self.place = Place(folder)
         self.replace = replace
         self.begun = False
@@ -117,7 +117,7 @@ class FolderLedger:
             raise InputError(
                 expected=f"the work that {self.place} was begun for",
                 came=_differences(kept, json.loads(content)),
-                do="repeat the command that began it, or pass --overwrite to begin anew",
+                do="repeat the command that began it, or pass overwrite=True to begin anew",
             )
         self.begun = True
         return kept is not None

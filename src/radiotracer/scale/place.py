@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ class Place:
             ``memory://scan``. On a disk the folder is closed to other users.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = str(folder)
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = os.fspath(folder)
 
     def __str__(self) -> str:
         """The folder as it was given."""

@@ -50,7 +50,7 @@ class Processes:
                 raise WorkerError(
                     expected=f"a worker that finishes {left[0][0]} or one of {count} other units",
                     came=f"{deaths} times one that died without a word",
-                    do="look for a lack of memory (fewer --workers, a smaller --batch-size), then "
+                    do="look for a lack of memory (fewer workers=, a smaller batch_size=), then "
                     "repeat the command: finished units are kept",
                 )
             note(f"a worker died: others go on with the {count} units that are left")

@@ -165,7 +165,7 @@ class _Crew:
             raise WorkerError(
                 expected="workers that start" if unit is None else f"a worker that finishes {unit}",
                 came=f"{self.deaths[name]} that died: {str(error).strip().splitlines()[0]}",
-                do="look for a lack of memory (a smaller --batch-size), then repeat the command: "
+                do="look for a lack of memory (a smaller batch_size=), then repeat the command: "
                 "finished units are kept",
             ) from error
         if unit is not None:
@@ -184,7 +184,7 @@ class _Crew:
                 raise InputError(
                     expected="finished units in a place that every worker reaches",
                     came=f"{unit}, which a worker finished, and which is not seen here",
-                    do="pass --units with a shared folder or a URL, such as s3://bucket/scan",
+                    do="keep the units in a shared folder or at a URL, units=s3://bucket/scan",
                 )
             time.sleep(0.2)
 

@@ -47,12 +47,12 @@ class ScanInputs:
         opened: The run with a private copy of the network, which `tracing` makes; never sent.
     """
 
-    model: nn.Module
+    model: nn.Module = field(repr=False)
     run: Run
-    train: Data
-    validation: Data | None = None
-    incident: Data | None = None
-    loss: LossFunction = cross_entropy
+    train: Data = field(repr=False)
+    validation: Data | None = field(default=None, repr=False)
+    incident: Data | None = field(default=None, repr=False)
+    loss: LossFunction = field(default=cross_entropy, repr=False)
     layers: tuple[str, ...] = ()
     batch_size: int = 512
     precision: Precision = WHOLE

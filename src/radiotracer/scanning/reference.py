@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +20,7 @@ COLUMNS = {"id": pa.string(), "decision": pa.string(), "sampled": pa.bool_()}
 """What is read of a table; `id` must be there."""
 
 
-def read_reference(path: Path, ids: NDArray[np.str_]) -> Reference:
+def read_reference(path: str | os.PathLike[str], ids: NDArray[np.str_]) -> Reference:
     """The reference that a file names.
 
     Args:
@@ -32,6 +33,7 @@ def read_reference(path: Path, ids: NDArray[np.str_]) -> Reference:
         DataError: The file cannot be read, names no example or an unknown one or one twice, or has
             no column `id`, or another type in a column.
     """
+    path = Path(path)
     named = _names(path)
     if not named:
         raise DataError(

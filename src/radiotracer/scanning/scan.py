@@ -1,4 +1,4 @@
-"""From a recorded run to a list of suspects."""
+"""From a recorded run to a ranking of its examples, and to those that are flagged."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Scan(Shown):
         seconds: By detector name.
         left_out: Detectors that could not run, with what they lack.
         detector: The one that decides.
-        decision: Its suspects.
+        decision: What it flags.
         suggested: The class that each example more likely belongs to, shape (n,).
         seed: The scan's seed.
         clean_reference: The examples that were known to be clean, or None.
@@ -103,6 +103,12 @@ class Scan(Shown):
     warnings: tuple[str, ...] = ()
     rounding: Mapping[str, Rounding] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """What was decided, in one short line."""
+        flagged = int(self.decision.is_flagged.sum())
+        said = f"{flagged:,} of {len(self.scores):,} examples flagged by {self.detector}"
+        return f"Scan({said}: {self.decision.words[:150]})"
+
     @property
     def scores(self) -> NDArray[np.float64]:
         """The deciding detector's scores, shape (n,)."""
@@ -112,19 +118,19 @@ class Scan(Shown):
         """How well a detector's ranking and its decision do, where a manifest says what is true.
 
         A detector with p-values is judged by its own calibrated rule, every other one at as many
-        suspects as the deciding one flagged.
+        examples as the deciding one flagged.
         """
         if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
             return None
         truth = self.manifest.is_tampered
         ranking = self.rankings[name]
         if name == self.detector:
-            suspects = self.decision.is_flagged
+            flagged = self.decision.is_flagged
         elif ranking.p_values is not None:
-            suspects = decide(ranking, calibrated(name, self.rankings)).is_flagged
+            flagged = decide(ranking, calibrated(name, self.rankings)).is_flagged
         else:
-            suspects = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
-        return detection(ranking.scores, truth), decided(suspects, truth)
+            flagged = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
+        return detection(ranking.scores, truth), decided(flagged, truth)
 
 
 def scan(
@@ -146,7 +152,7 @@ def scan(
     execution: Execution = HERE,
     progress: Progress = lambda *_: None,
 ) -> Scan:
-    """Rank the training examples of a run by suspicion and decide which are suspects.
+    """Rank the training examples of a run by suspicion and decide which are flagged.
 
     Args:
         model: The network that was trained; copied, never touched. The work is done on its device.
@@ -163,7 +169,7 @@ def scan(
             run; with an `incident`, `known-target`. `label-posterior` and the baselines always run.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         clean_reference: Training examples that are known to be clean, for a false discovery rate
-            that is guaranteed; they are never suspects.
+            that is guaranteed; they are never flagged.
         layers: Patterns of parameter names to trace; empty means all that were trained.
         loss: One loss per example.
         batch_size: Examples per pass; scores do not depend on it but for rounding. Where memory

@@ -1,10 +1,10 @@
 """False discovery control against examples that are known to be clean.
 
 A conformal p-value counts how many of m reference scores are as high: valid for any score, however
-it came about, if the honest examples among the tested ones and the reference are exchangeable: a
-random sample of the honest examples is. The p-values of one reference depend on each other, but
+it came about, if the clean examples among the tested ones and the reference are exchangeable: a
+random sample of the clean examples is. The p-values of one reference depend on each other, but
 positively so (PRDS), which is all that the procedure of Benjamini and Hochberg needs to keep the
-false discovery rate: the expected share of honest examples among those flagged.
+false discovery rate: the expected share of clean examples among those flagged.
 
 Source: Bates, Candes, Lei, Romano and Sesia, "Testing for outliers with conformal p-values", Annals
 of Statistics 51 (2023). P-values here are plain float64: none is smaller than 1 / (m + 1).
@@ -24,17 +24,17 @@ _ROUNDING = 1e-12
 """Relative error of a product or quotient of a few floats."""
 
 _MIDDLE = 0.5
-"""lambda: from which p-value on examples count as honest where their share is estimated."""
+"""lambda: from which p-value on examples count as clean where their share is estimated."""
 
 
 def conformal_p_values(scores: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
     """``(1 + #{reference >= score}) / (m + 1)``, shape (n,), in [1 / (m + 1), 1].
 
-    P(p <= alpha) <= alpha for an honest example and every alpha, ties or not.
+    P(p <= alpha) <= alpha for an clean example and every alpha, ties or not.
 
     Args:
         scores: Of the tested examples, shape (n,), higher = more suspicious.
-        reference: Of m others that are honest, shape (m,), m at least 1.
+        reference: Of m others that are clean, shape (m,), m at least 1.
 
     Raises:
         InputError: No reference, or more than one axis.
@@ -90,8 +90,8 @@ def q_values(p_values: ArrayLike, *, null_share: float = 1.0) -> NDArray[np.floa
 
     Args:
         p_values: Shape (n,), in [0, 1]; NaN where an example is not tested, and its q-value is.
-        null_share: An estimate of the share of honest examples among the tested ones, such as
-            `clean_share`; 1 takes all for honest.
+        null_share: An estimate of the share of clean examples among the tested ones, such as
+            `clean_share`; 1 takes all for clean.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     tested = np.isfinite(p_values)
@@ -107,7 +107,7 @@ def flagged(q_values: ArrayLike, rate: float) -> NDArray[np.bool_]:
 
 
 def clean_share(p_values: ArrayLike, smallest: ArrayLike) -> float:
-    """Storey's estimate of the share of honest examples among the tested ones, above 0.
+    """Storey's estimate of the share of clean examples among the tested ones, above 0.
 
     ``(1 + #{p >= lambda}) / (n (1 - lambda))`` with lambda = 1/2, rounded down to a multiple of the
     smallest p-value: with the 1 and this lambda, `q_values` with the estimate still keep the false

@@ -134,7 +134,7 @@ def signflip_control(
     law = law_of_coins(weights, np.zeros(weights.size))
     at_least = np.cumsum(law[::-1])[::-1]
     won = np.where((differences > 0) != flips, weights, 0).sum(axis=1)
-    # Where probabilities of one sum are about to underflow, the larger number is the honest one.
+    # Where probabilities of one sum are about to underflow, the larger number is the right one.
     return np.asarray(np.log10(np.clip(at_least[won], 1e-290, 1.0)))
 
 

@@ -12,9 +12,7 @@ from radiotracer.errors import InputError
 def _not_negative(seeds: tuple[int, ...]) -> tuple[int, ...]:
     for seed in seeds:
         if seed < 0:
-            raise InputError(
-                expected="seed= of at least 0", came=str(seed), do="pass, say, seed=0"
-            )
+            raise InputError(expected="seed= of at least 0", came=str(seed), do="pass, say, seed=0")
     return seeds
 
 

@@ -26,6 +26,9 @@ GLANCED = 3
 GLANCED_CAUSES = 5
 """Proponents, and opponents, of each of them."""
 
+GLANCED_ROOM = Room(characters=140, lines=3)
+"""Of each of these."""
+
 
 def describe(
     found: Explanation,
@@ -33,6 +36,7 @@ def describe(
     command: str = "",
     queries: int | None = None,
     shown: int | None = None,
+    room: Room = CAUSES_ROOM,
 ) -> report.Reasons:
     """Everything that file and page say about an explanation.
 
@@ -41,6 +45,7 @@ def describe(
         command: What the user typed; nothing is said of it where it is empty.
         queries: Only the first so many.
         shown: Only so many proponents and opponents of each.
+        room: Of each of these.
     """
     source = found.run.info.data.source
     asked = found.queries.source if isinstance(found.queries, Dataset) else "given in Python"
@@ -66,13 +71,15 @@ def describe(
         label=found.label,
         top_k=found.top_k,
         noun=nouns_of(found.train)[0],
-        queries=tuple(_reason(found, column, shown) for column in range(len(found.rows))[:queries]),
+        queries=tuple(
+            _reason(found, column, shown, room) for column in range(len(found.rows))[:queries]
+        ),
         provenance=tuple(provenance),
         notes=(*found.tracing.notes, *training_notes(found.run)),
     )
 
 
-def _reason(found: Explanation, column: int, shown: int | None) -> report.Reason:
+def _reason(found: Explanation, column: int, shown: int | None, room: Room) -> report.Reason:
     names, top = found.class_names, found.top
     return report.Reason(
         row=int(found.rows[column]),
@@ -82,15 +89,15 @@ def _reason(found: Explanation, column: int, shown: int | None) -> report.Reason
         probability=float(found.probabilities[column]),
         explained_label=names[found.targets[column]],
         **seen(found.queries, int(found.rows[column])),
-        proponents=_causes(found, column, top.proponents_rows[column][:shown], sign=1),
-        opponents=_causes(found, column, top.opponents_rows[column][:shown], sign=-1),
+        proponents=_causes(found, column, top.proponents_rows[column][:shown], room, sign=1),
+        opponents=_causes(found, column, top.opponents_rows[column][:shown], room, sign=-1),
         classes=_classes(found, column),
         tampered=_tampered(found, column),
     )
 
 
 def _causes(
-    found: Explanation, column: int, rows: Tensor, *, sign: int
+    found: Explanation, column: int, rows: Tensor, room: Room, *, sign: int
 ) -> tuple[report.Cause, ...]:
     """The examples at `rows` that have this sign: fewer than asked for may have it."""
     influence, shares = found.influence[:, column], found.shares[:, column]
@@ -105,7 +112,7 @@ def _causes(
             share=float(shares[row]),
             is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
             original_label=None if manifest is None else names[manifest.original_labels[row]],
-            **seen(found.train, row, CAUSES_ROOM),
+            **seen(found.train, row, room),
         )
         for rank, row in enumerate(rows.tolist(), start=1)
         if sign * influence[row] > 0
@@ -141,7 +148,7 @@ def notebook(found: Explanation) -> report.Glance:
     """What a notebook shows of an explanation."""
     # A data set in the caller's memory may draw its augmentations when it is looked at.
     with random_state_kept():
-        reasons = describe(found, queries=GLANCED, shown=GLANCED_CAUSES)
+        reasons = describe(found, queries=GLANCED, shown=GLANCED_CAUSES, room=GLANCED_ROOM)
     return drawn.of_reasons(reasons, queries=len(found.rows))
 
 

@@ -54,7 +54,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     return report.Findings(
         title=f"{_name(scan)}: which training examples look tampered with",
         dataset=_dataset(scan),
-        queries=_queries(scan),
+        validation=_validation(scan),
         tampered=None if truth is None else int(truth.sum()),
         decision=report.Decision(
             detector=scan.detector,
@@ -92,7 +92,7 @@ def notebook(scan: Scan) -> report.Glance:
         report.Findings(
             title=_name(scan),
             dataset=_dataset(scan),
-            queries=_queries(scan),
+            validation=_validation(scan),
             tampered=None if truth is None else int(truth.sum()),
             decision=report.Decision(
                 detector=scan.detector,
@@ -123,11 +123,11 @@ def _dataset(scan: Scan) -> report.Dataset:
     )
 
 
-def _queries(scan: Scan) -> report.Queries | None:
+def _validation(scan: Scan) -> report.Validation | None:
     if scan.validation is None:
         return None
     source = source_of(scan.validation) or "given in Python"
-    return report.Queries(count=count(scan.validation), source=source)
+    return report.Validation(count=count(scan.validation), source=source)
 
 
 def _row(scan: Scan, name: str) -> report.DetectorRow:
