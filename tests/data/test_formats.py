@@ -23,7 +23,7 @@ from tar_helpers import tar
 
 from radiotracer.data import FORMATS, TEXTS, Dataset, Format, format_of, open_data, store_data
 from radiotracer.data.format import CannotWriteError, Options, Place, Written, in_order
-from radiotracer.data.modalities.tables import Table
+from radiotracer.data.table import Table
 from radiotracer.errors import DataError
 from radiotracer.registry import Registry
 

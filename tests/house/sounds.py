@@ -35,6 +35,7 @@ class SoundModality:
 
     name = "sounds"
     noun = "sound"
+    task = "audio-classification"
 
     def require(self, content: Any, source: str) -> None:
         if getattr(content, "dtype", None) != np.int16 or content.ndim != 2:

@@ -136,7 +136,7 @@ def test_the_database_of_another_scan(
 ) -> None:
     serve(folder).stop()
     with sqlite3.connect(folder / FILE) as database:
-        database.execute("UPDATE scan SET value = 'other' WHERE key = 'suspects'")
+        database.execute("UPDATE scan SET value = 'other' WHERE key = 'ranking'")
     database.close()
     other = Path(shutil.copytree(whole_scan, tmp_path / "other"))
     shutil.copy(folder / FILE, other / FILE)

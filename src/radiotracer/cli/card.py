@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit
-from radiotracer.cli.options import ImageSize, Json
+from radiotracer.cli.options import ImageSize, Json, LabelColumn, TextColumn
 
 
 @command("card")
@@ -32,6 +32,8 @@ def card(
         ),
     ] = False,
     image_size: ImageSize = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
     json: Json = False,
 ) -> int:
     """Write what the card of a model or a data set may say of a result.
@@ -49,10 +51,12 @@ def card(
     from radiotracer.integrations.cards import card as card_of
     from radiotracer.integrations.croissant import croissant as croissant_of
 
+    given = {"image_size": image_size, "text_column": text_column, "label_column": label_column}
+    options = {name: value for name, value in given.items() if value is not None}
     if croissant:
-        emit(croissant_of(folder, image_size=image_size))  # one JSON object, with or without --json
+        emit(croissant_of(folder, **options))  # one JSON object, with or without --json
         return 0
-    text = card_of(folder, image_size=image_size)
+    text = card_of(folder, **options)
     if json:
         emit({"folder": str(folder), "card": text})
     else:

@@ -67,6 +67,7 @@ def save_all_but_content(
     with atomic_file(folder / ARRAYS) as temporary:
         names = np.array(examples.class_names, dtype=np.str_)
         write_npz(temporary, {"labels": examples.labels, "class_names": names})
+    own = {DESCRIPTION, IDS, ARRAYS}
     description = {
         "format": FORMAT,
         "modality": examples.modality.name,
@@ -77,6 +78,7 @@ def save_all_but_content(
         "validation": examples.validation,
         "digest": examples.digest,
         "shape": dict(examples.modality.shape(examples.content)),
+        "files": sorted(each.name for each in folder.iterdir() if each.name not in own),
         "left_out": [{"path": q.path, "reason": q.reason} for q in examples.left_out],
         "provenance": dict(provenance or {}),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ _SIZES = (
 """Hugging Face's size categories: fewer examples than, and what that is called."""
 
 
-def card(folder: str | Path, *, image_size: int | None = None) -> str:
+def card(folder: str | os.PathLike[str], **options: Any) -> str:
     """Markdown for the card of a data set or a model, by what the folder holds.
 
     A section for an existing card where it is a scan or an audit; a whole card with the front
@@ -40,7 +41,7 @@ def card(folder: str | Path, *, image_size: int | None = None) -> str:
 
     Args:
         folder: What `radiotracer scan`, `audit`, `mark`, `review --export` or `data store` wrote.
-        image_size: Of images in folders whose sizes differ.
+        options: Of `open_data`, for cleaned data that need some: ``image_size=32``.
 
     Raises:
         InputError: It is none of these, it is damaged, or evidence claims more than its p-value
@@ -51,7 +52,7 @@ def card(folder: str | Path, *, image_size: int | None = None) -> str:
         return _of_audit(Evidence.read(folder))
     if (folder / SUMMARY).is_file():
         return _of_scan(folder)
-    return _of_data(published(folder, image_size=image_size))
+    return _of_data(published(folder, **options))
 
 
 def _of_scan(folder: Path) -> str:
@@ -63,7 +64,7 @@ def _of_scan(folder: Path) -> str:
     if inconclusive is not None:
         found = f"**Inconclusive**: {plain(inconclusive)}. That is neither found nor clean."
     else:
-        found = f"**{flagged:,}** ({percent(flagged / n)}) were flagged as suspects."
+        found = f"**{flagged:,}** ({percent(flagged / n)}) were flagged."
         if not flagged:
             found += " That does not prove that the data are clean."
     has_reference = bool(to_arrow(folder)["is_reference"].to_numpy().any())
@@ -73,10 +74,10 @@ def _of_scan(folder: Path) -> str:
         f"radiotracer followed the {n:,} training examples of {name} through a recorded training. "
         f"{found} Detector: {plain(detector)}; rule: {plain(rule)}.",
         _rates(summary, detector, rule, has_reference=has_reference),
-        "A scan finds changed labels and collisions with a target; patches with wrong labels, in "
-        "networks trained from scratch, it mostly misses.",
+        "A scan finds changed labels and collisions with a target; a pattern that goes with wrong "
+        "labels, in networks trained from scratch, it mostly misses.",
         "\n".join(f"- {plain(each)}" for each in notes),
-        f"Data, SHA-256 over ids, images and labels: `{plain(scanned.data_digest)}`",
+        f"Data, SHA-256 over ids, examples and labels: `{plain(scanned.data_digest)}`",
     )
 
 
@@ -99,8 +100,8 @@ def _rates(summary: Mapping[str, Any], detector: str, rule: str, *, has_referenc
             "examples are a random sample of the clean ones."
         )
     return (
-        f"{why} The false discovery rate of the rule is an estimate: it assumes trusted examples "
-        "that nobody tampered with and that are like the honest ones."
+        f"{why} The false discovery rate of the rule is an estimate: it assumes validation "
+        "examples that nobody tampered with and that are like the clean training examples."
     )
 
 
@@ -177,8 +178,8 @@ def _of_data(data: Published) -> str:
             f"# {plain(data.name)}",
             f"{nouns(modality, n)} in {len(names)} class{'es' * (len(names) != 1)}.",
             _about_marks(data.commitment, modality) if data.commitment is not None else "",
-            "## Cleaning\n\nSuspects of a radiotracer scan were reviewed by a person: some were "
-            "dropped or relabelled. `CHANGES.md` counts them."
+            "## Cleaning\n\nExamples that a radiotracer scan flagged were reviewed by a person: "
+            "some were dropped or relabelled. `CHANGES.md` counts them."
             if data.kind == "cleaned"
             else "",
             "## Check what you have",
@@ -193,7 +194,7 @@ def _of_data(data: Published) -> str:
 def _about_marks(commitment: str, modality: Modality) -> str:
     return (
         "## These data are marked\n\n"
-        f"Some of the {modality.name} were changed under a secret key, so that training on "
+        f"Some of the {modality.noun}s were changed under a secret key, so that training on "
         "these data can be shown. How they were marked, and how models will be audited, is fixed "
         f"by the commitment, SHA-256:\n\n    {commitment}\n\n"
         "Where it was time-stamped, the stamp shows since when.\n\n"
@@ -207,6 +208,7 @@ def _about_marks(commitment: str, modality: Modality) -> str:
 def _front_matter(data: Published) -> str:
     n = len(data.examples)
     size = next((name for limit, name in _SIZES if n < limit), None)
+    task = data.examples.modality.task
     tags = ["radiotracer", f"{data.kind}-data"]
     if data.commitment is not None and data.kind != "marked":
         tags.append("marked-data")
@@ -214,8 +216,7 @@ def _front_matter(data: Published) -> str:
         "---",
         # JSON's texts are YAML's, and nothing in them ends the line.
         f"pretty_name: {json.dumps(visible(data.name))}",
-        "task_categories:",
-        f"- {data.examples.modality.noun}-classification",
+        *([] if task is None else ["task_categories:", f"- {task}"]),
         *([] if size is None else ["size_categories:", f"- {size}"]),
         "tags:",
         *(f"- {tag}" for tag in tags),

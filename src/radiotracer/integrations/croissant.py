@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mimetypes
+import os
 from pathlib import Path
 from typing import Any
 
+from radiotracer.data.modality import nouns
 from radiotracer.files import sha256_file
 from radiotracer.integrations.published import Published, published
 from radiotracer.legible import visible
@@ -37,14 +40,11 @@ _TYPES = {
     ".md": "text/markdown",
     ".csv": "text/csv",
     ".parquet": "application/x-parquet",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
 }
 
 _MARKED = (
-    "Some images were changed under a secret key with radiotracer, so that training on these data "
-    "can be shown. How they were marked, and how models will be audited, is fixed by the "
+    "Some {examples} were changed under a secret key with radiotracer, so that training on these "
+    "data can be shown. How they were marked, and how models will be audited, is fixed by the "
     "commitment, SHA-256 {commitment}."
 )
 _CLEANED = (
@@ -53,10 +53,10 @@ _CLEANED = (
 )
 
 
-def croissant(folder: str | Path, *, image_size: int | None = None) -> dict[str, Any]:
+def croissant(folder: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
     """Metadata to be written beside the data, as ``croissant.json`` in the folder published.
 
-    Files are listed with their SHA-256, image folders as sets of files, and the classes as a record
+    Files are listed with their SHA-256, folders as sets of files, and the classes as a record
     set. The commitment to marks is among the identifiers, in the description, and in
     ``rai:dataManipulationProtocol``.
     Licence, address and citation are the publisher's to add: they are not known here.
@@ -64,20 +64,21 @@ def croissant(folder: str | Path, *, image_size: int | None = None) -> dict[str,
     Args:
         folder: What `radiotracer mark`, `review --export` or `data store` wrote, or the folder
             ``release`` of marked data. Nothing sealed is read.
-        image_size: Of images in folders whose sizes differ.
+        options: Of `open_data`, for cleaned data that need some: ``image_size=32``.
 
     Raises:
         InputError: It is none of these.
         DataError: It is damaged.
     """
-    data = published(Path(folder), image_size=image_size)
+    data = published(folder, **options)
     examples, name = data.examples, visible(data.name)
+    modality = examples.modality
     found: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": name,
-        "description": f"{len(examples):,} labelled images of {len(examples.class_names)} classes, "
-        f"{data.kind} with radiotracer.",
+        "description": f"{nouns(modality, len(examples))} with labels of "
+        f"{len(examples.class_names)} classes, {data.kind} with radiotracer.",
         "conformsTo": CONFORMS_TO,
         "identifier": [_identifier("radiotracer-data-sha256", examples.digest)],
         "keywords": ["radiotracer", f"{data.kind} data"],
@@ -87,7 +88,7 @@ def croissant(folder: str | Path, *, image_size: int | None = None) -> dict[str,
     protocol = []
     if data.commitment is not None:
         found["identifier"].append(_identifier("radiotracer-commitment-sha256", data.commitment))
-        protocol.append(_MARKED.format(commitment=data.commitment))
+        protocol.append(_MARKED.format(commitment=data.commitment, examples=f"{modality.noun}s"))
     if data.kind == "cleaned":
         protocol.append(_CLEANED)
     if protocol:
@@ -108,21 +109,28 @@ def _files(data: Published) -> list[dict[str, str]]:
             "name": Path(file).name,
             "contentUrl": file,
             "contentSize": f"{(data.base / file).stat().st_size} B",
-            "encodingFormat": _TYPES.get(Path(file).suffix.lower(), "application/octet-stream"),
+            "encodingFormat": _type(file),
             "sha256": sha256_file(data.base / file),
         }
         for file in data.files
     ]
 
 
+def _type(file: str) -> str:
+    """The media type of a file by its name."""
+    known = _TYPES.get(Path(file).suffix.lower())
+    return known or mimetypes.guess_type(file)[0] or "application/octet-stream"
+
+
 def _sets(data: Published) -> list[dict[str, str]]:
+    plural = f"{data.examples.modality.noun}s"
     return [
         {
             "@type": "cr:FileSet",
-            "@id": f"images{suffix}",
-            "name": f"images{suffix}",
-            "description": "Images, each in the folder of its class.",
-            "encodingFormat": _TYPES.get(suffix, f"image/{suffix[1:]}"),
+            "@id": f"{plural}{suffix}",
+            "name": f"{plural}{suffix}",
+            "description": f"{plural.capitalize()}, each in the folder of its class.",
+            "encodingFormat": _type(f"file{suffix}"),
             "includes": f"data/**/*{suffix}",
         }
         for suffix in data.sets

@@ -25,7 +25,7 @@ def register_tampered_issues() -> type[Any]:
         lab.find_issues(issue_types={"tampered": {"scan": "scan"}})
 
     takes the issues over from a `Scan` or the folder of one: `issue_table` says what the columns
-    mean. The summary's score is the share of the examples that are no suspects. ``info`` holds
+    mean. The summary's score is the share of the examples that are not flagged. ``info`` holds
     ``given_label`` and ``predicted_label`` of each example, the ``detector``, its ``rule``, and
     what the score is (``tampered_score_is``).
 

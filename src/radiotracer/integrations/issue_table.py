@@ -42,7 +42,7 @@ def issue_table(scan: Scan | str | Path) -> pa.Table:
         scan: A scan, or the folder that one was written to.
 
     Returns:
-        ``id`` (text), ``is_tampered_issue`` (bool: the scan's suspects), ``tampered_score``
+        ``id`` (text), ``is_tampered_issue`` (bool: what the scan flagged), ``tampered_score``
         (float64), ``given_label`` and ``predicted_label`` (names of classes). The predicted label
         is the scan's suggestion: the class that fits best *if* the given one is wrong. Some
         detectors suggest another class for every example, so that a difference alone is no issue.
@@ -65,7 +65,7 @@ def _of_memory(scan: Scan) -> pa.Table:
         ids=scan.identity.ids,
         given=names[scan.identity.labels],
         predicted=names[scan.suggested],
-        suspects=scan.decision.is_flagged,
+        flagged=scan.decision.is_flagged,
         ranks=scan.decision.ranks,
         p_values=scan.decision.p_values,
         detector=scan.detector,
@@ -82,7 +82,7 @@ def _of_folder(folder: Path) -> pa.Table:
         ids=scanned.ids[order],
         given=scanned.labels[order],
         predicted=scanned.suggested[order],
-        suspects=scanned.is_flagged[order],
+        flagged=scanned.is_flagged[order],
         ranks=scanned.rank[order],
         p_values=scanned.p_value[order],
         detector=scanned.recorded("detector"),
@@ -95,7 +95,7 @@ def _table(
     ids: NDArray[np.str_],
     given: NDArray[np.str_],
     predicted: NDArray[np.str_],
-    suspects: NDArray[np.bool_],
+    flagged: NDArray[np.bool_],
     ranks: NDArray[np.int64],
     p_values: NDArray[np.float64] | None,
     detector: str | None,
@@ -105,7 +105,7 @@ def _table(
     table = pa.table(
         {
             "id": pa.array(ids.tolist(), pa.string()),
-            f"is_{ISSUE}_issue": suspects,
+            f"is_{ISSUE}_issue": flagged,
             f"{ISSUE}_score": score,
             "given_label": pa.array(given.tolist(), pa.string()),
             "predicted_label": pa.array(predicted.tolist(), pa.string()),

@@ -23,7 +23,7 @@ PAGE = "report.html"
 OF_SCAN = (PAGE, SUMMARY, RANKING, SCORES)
 OF_AUDIT = (PAGE, EVIDENCE_FILE)
 ROWS = 100
-"""Suspects in the table that a tracker shows; all of them are in the files."""
+"""Flagged examples in the table that a tracker shows; all of them are in the files."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Logged:
         kind: ``scan`` or ``audit``.
         parameters: What was asked and what was decided, as texts.
         metrics: Finite numbers by name, ``detector/metric`` for those of detectors.
-        table: The first suspects, or the controls; `table_name` is what it is called.
+        table: The first flagged examples, or the controls; `table_name` is what it is called.
         files: Ordinary files, each one of `OF_SCAN` or `OF_AUDIT`.
     """
 
@@ -83,13 +83,13 @@ def _of_scan(folder: Path) -> Logged:
         metrics |= {
             f"{name}/{key}": float(value) for key, value in row.items() if value is not None
         }
-    suspects = to_arrow(folder)
-    first = suspects.sort_by("rank").slice(0, min(ROWS, int(scanned.is_flagged.sum())))
+    ranking = to_arrow(folder)
+    first = ranking.sort_by("rank").slice(0, min(ROWS, int(scanned.is_flagged.sum())))
     return Logged(
         kind="scan",
         parameters={name: str(summary[name]) for name in names if summary.get(name) is not None},
         metrics=metrics,
-        table_name="suspects",
+        table_name="flagged",
         table=first.select(["rank", "id", "label", "suggested_label", "score", "q_value"]),
         files=_files(folder, OF_SCAN),
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.modalities.images import FILE as IMAGES
 from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, is_saved
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.commitment import Commitment
@@ -30,7 +30,7 @@ class Published:
         base: The folder that is published; paths are relative to it.
         examples: The data.
         files: Single files.
-        sets: Suffixes of image files, such as ``.png``, that lie in folders of classes.
+        sets: Suffixes of files, such as ``.png``, that lie in folders of classes.
         commitment: To the marks; None where there are none that we know of.
     """
 
@@ -43,18 +43,19 @@ class Published:
     commitment: str | None
 
 
-def published(folder: Path, *, image_size: int | None = None) -> Published:
+def published(folder: str | os.PathLike[str], **options: Any) -> Published:
     """Open the public half of a folder; nothing sealed is read, and no key.
 
     Args:
         folder: What `mark` wrote, the folder ``release`` in it, what `review --export` wrote, or
             data that radiotracer stored.
-        image_size: Of images in folders whose sizes differ.
+        options: Of `open_data`, for cleaned data that need some: ``image_size=32``.
 
     Raises:
         InputError: It is none of these.
         DataError: It is damaged, or its commitment is another one than that of the data.
     """
+    folder = Path(folder)
     name = folder.resolve().name
     if (folder / PUBLISHED / COMMITMENT_FILE).is_file():  # the whole of what mark wrote
         beside, folder = folder / COMMITMENT_FILE, folder / PUBLISHED
@@ -64,17 +65,18 @@ def published(folder: Path, *, image_size: int | None = None) -> Published:
         commitment = _commitment(folder)
         if commitment != _stated(folder):
             raise _other(folder / COMMITMENT_FILE, f"the one that {folder / DESCRIPTION} names")
-        files = (DESCRIPTION, IMAGES, IDS, ARRAYS, *([COMMITMENT_FILE] if commitment else []))
+        examples = open_data(folder)
+        extra = {COMMITMENT_FILE} if commitment else set()
+        files = (DESCRIPTION, *sorted({IDS, ARRAYS, *_content(folder), *extra}))
         kind: Literal["marked", "stored"] = "marked" if commitment else "stored"
-        examples = open_data(str(folder))
         return Published(kind, name, folder, examples, files, (), commitment)
     if (folder / CHANGES).is_file() and (data := _cleaned_data(folder)) is not None:
-        examples = open_data(str(data), image_size=image_size)
+        examples = open_data(data, **options)
         files, sets = _listed(data)
         inside = tuple(f"{FOLDER}/{file}" for file in files)
-        extra = tuple(each for each in (CHANGES, TABLE) if (folder / each).is_file())
+        own = tuple(each for each in (CHANGES, TABLE) if (folder / each).is_file())
         commitment = _stated(data) if is_saved(data) else None
-        return Published("cleaned", name, folder, examples, (*extra, *inside), sets, commitment)
+        return Published("cleaned", name, folder, examples, (*own, *inside), sets, commitment)
     raise InputError(
         expected="a scan, an audit, marked data, a cleaned export, or data that radiotracer stored",
         came=str(folder),
@@ -85,10 +87,10 @@ def published(folder: Path, *, image_size: int | None = None) -> Published:
 def _cleaned_data(folder: Path) -> Path | None:
     """The DATA argument of an export."""
     data = folder / FOLDER
-    archives = [] if is_saved(data) else sorted(data.glob("*.npz"))
-    if archives:
-        return archives[0]
-    return data if data.is_dir() else None
+    if not data.is_dir():
+        return None
+    inside = [] if is_saved(data) else list(data.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_file() else data
 
 
 def _listed(data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -121,11 +123,25 @@ def _commitment(folder: Path) -> str | None:
 
 def _stated(folder: Path) -> str | None:
     """The commitment that the data name; `open_data` says what else is wrong with the file."""
-    try:
-        stated = json.loads((folder / DESCRIPTION).read_bytes())["provenance"].get("commitment")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
+    provenance = _described(folder).get("provenance")
+    stated = provenance.get("commitment") if isinstance(provenance, dict) else None
     return stated if isinstance(stated, str) else None
+
+
+def _content(folder: Path) -> set[str]:
+    """The files that hold the examples themselves; only names of files in this very folder."""
+    named = _described(folder).get("files")
+    inside = {each.name for each in folder.iterdir() if each.is_file()}
+    return inside.intersection(str(each) for each in named) if isinstance(named, list) else set()
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    """What data.json says, or nothing where it cannot be read."""
+    try:
+        found = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _other(path: Path, than: str) -> DataError:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError
 from radiotracer.integrations.issue_table import issue_table
-from radiotracer.review.pictures import picture
+from radiotracer.review.pictures import WHOLE_ROOM, picture, require_picture, words
 
 if TYPE_CHECKING:
     from radiotracer.scanning import Scan
@@ -28,7 +28,7 @@ DTYPES = {
 def spotlight_columns(
     scan: Scan | str | Path, *, examples: Dataset | None = None
 ) -> tuple[pa.Table, dict[str, str]]:
-    """The columns of `issue_table`, with the images if wanted, and their types in Spotlight.
+    """The columns of `issue_table`, with the examples if wanted, and their types in Spotlight.
 
     ::
 
@@ -37,8 +37,9 @@ def spotlight_columns(
 
     Args:
         scan: A scan, or the folder that one was written to.
-        examples: What was scanned, to show the images too: a column ``image`` of PNG bytes, at
-            most 512 pixels a side. All of them are in memory at once.
+        examples: What was scanned, to show the examples too: a column ``image`` of PNG bytes, at
+            most 512 pixels a side, where they are pictures, and a column ``text`` where they have
+            one. All of them are in memory at once.
 
     Returns:
         The table, in the order of the data, and Spotlight's name of the type of every column.
@@ -56,5 +57,14 @@ def spotlight_columns(
             came=f"{len(examples)} with other ids, or in another order",
             do="open the data that were scanned",
         )
-    images = pa.array([picture(image) for image in examples.content], pa.binary())
-    return table.append_column("image", images), {**DTYPES, "image": "Image"}
+    shown = [examples.show(row) for row in range(len(examples))]
+    dtypes = dict(DTYPES)
+    if all(each.picture is not None for each in shown):
+        images = [picture(require_picture(each)) for each in shown]
+        table = table.append_column("image", pa.array(images, pa.binary()))
+        dtypes["image"] = "Image"
+    if any(each.text is not None for each in shown):
+        texts = [words(each, WHOLE_ROOM) for each in shown]
+        table = table.append_column("text", pa.array(texts, pa.string()))
+        dtypes["text"] = "str"
+    return table, dtypes

@@ -1,1 +1,1 @@
-"""Look at a scan's suspects one by one, decide, and take a cleaned data set away."""
+"""Look at what a scan flagged one by one, decide, and take a cleaned data set away."""

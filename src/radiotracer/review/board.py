@@ -216,7 +216,7 @@ class Board:
 
 def identity_of(scanned: Scanned) -> Mapping[str, str]:
     """What a database of decisions has to say about the scan that it belongs to."""
-    return {"format": "1", "suspects": scanned.digest, "data": scanned.data_digest}
+    return {"format": "1", "ranking": scanned.digest, "data": scanned.data_digest}
 
 
 def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
 """Whom an example helped and whom it hurt, computed when somebody asks.
 
 The influence is TracInCP over the last linear layer, along the checkpoints of the run, as beside
-the suspects of a report. It is symmetric: the examples that this one pushed are those that pushed
-it. What the other side contributes is computed once and kept; each example then takes one forward
-pass per checkpoint.
+the flagged examples of a report. It is symmetric: the examples that this one pushed are those that
+pushed it. What the other side contributes is computed once and kept; each example then takes one
+forward pass per checkpoint.
 """
 
 from __future__ import annotations
