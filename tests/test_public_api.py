@@ -130,7 +130,9 @@ KEPT_AS_THEY_ARE = ("Tracer", "open_suspect", "DETECTORS", "Scan", "Explanation"
 def test_a_repr_is_short(objects: dict[str, Any]) -> None:
     for name, value in objects.items():
         for text in (repr(value), str(value)):
-            assert 0 < len(text) <= LONGEST and "\n" not in text, f"{name}: {len(text)}: {text[:99]}"
+            assert 0 < len(text) <= LONGEST and "\n" not in text, (
+                f"{name}: {len(text)}: {text[:99]}"
+            )
         assert "07" * 8 not in repr(value)
     assert bytes(range(32)).hex()[:16] not in repr(objects["Key"])
 

@@ -46,7 +46,8 @@ def mark(
     design: Annotated[
         str | None,
         Parameter(
-            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default what suits such data best."
+            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default the first that can mark "
+            "such data."
         ),
     ] = None,
     share: Annotated[

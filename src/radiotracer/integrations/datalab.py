@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import functools
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

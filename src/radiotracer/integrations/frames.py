@@ -7,8 +7,8 @@ need nothing of this module. It adds folders, and frames of pandas that share me
 
 from __future__ import annotations
 
-import os
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

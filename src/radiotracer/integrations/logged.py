@@ -6,8 +6,8 @@ what else lies in a folder nobody looked at.
 
 from __future__ import annotations
 
-import os
 import importlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from radiotracer.errors import InputError
 from radiotracer.integrations.logged import imported, logged
