@@ -44,7 +44,7 @@ class TableModality:
 
     name = "tables"
     noun = "row"
-    task = "tabular-classification"
+    task: str | None = "tabular-classification"
 
     def require(self, content: Table, source: str) -> None:
         """Raise `DataError` unless every value fits its column."""
