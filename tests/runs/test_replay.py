@@ -22,7 +22,7 @@ from replay_helpers import (
     train_and_record,
     two_groups,
 )
-from test_lab_train import examples
+from test_reference_training import examples
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
