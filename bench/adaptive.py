@@ -215,15 +215,15 @@ class Place:
             )
         judged = {name: found.quality(name) for name in ("contrast", *OTHERS)}
         ranks = {name: each[0] for name, each in judged.items() if each is not None}
-        truth, suspects = crafted.manifest.is_tampered, found.decision.is_flagged
+        truth, flagged = crafted.manifest.is_tampered, found.decision.is_flagged
         return {
             "distance": float(crafted.distances[0]),
             "success": success(victim, crafted.attack),
             "success_clean": success(ground.clean, crafted.attack),
             "auprc": {name: each.auprc for name, each in ranks.items()},
-            "recall": float(suspects[truth].mean()),
-            "false_positive_rate": float(suspects[~truth].mean()),
-            "clean_removed": int((suspects & ~truth).sum()),
+            "recall": float(flagged[truth].mean()),
+            "false_positive_rate": float(flagged[~truth].mean()),
+            "clean_removed": int((flagged & ~truth).sum()),
         }
 
 

@@ -70,19 +70,23 @@ def forward(objective: Objective, batch: Batch) -> None:
         objective.evaluate(batch)
 
 
+def part_of(batch: Batch, start: int, stop: int) -> Batch:
+    assert isinstance(batch.inputs, torch.Tensor)
+    return Batch(batch.inputs[start:stop], batch.targets[start:stop])
+
+
 def loop(objective: Objective, batch: Batch, examples: int) -> None:
     for row in range(examples):
-        one = Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1])
-        summed_gradient(objective, [one])
+        summed_gradient(objective, [part_of(batch, row, row + 1)])
 
 
 def times(width: int, batch_size: int, pairs: int) -> None:
     objective, batch, direction = setting(width, batch_size)
     few = 32
-    part = Batch(batch.inputs[:few], batch.targets[:few])
+    part = part_of(batch, 0, few)
     scale = batch_size / few
     rates = dict.fromkeys(objective.traced, 0.1)
-    queries = keep(objective, Batch(batch.inputs[:100], batch.targets[:100]))
+    queries = keep(objective, part_of(batch, 0, 100))
     jobs: dict[str, tuple[Callable[[], object], float]] = {
         "Jacobian-vector product": (lambda: directional(objective, batch, direction), 1.0),
         "norms": (lambda: square_norm(objective, batch, rates), 1.0),

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from itertools import product
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from torch import nn
@@ -31,12 +31,14 @@ from radiotracer.provenance.designs._twins.testing import audit_twins
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.marking import choose, mark
+from radiotracer.provenance.models import Access, Suspect, function_suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.stats import binomial_log10_p
 from radiotracer.training.loop import TrainConfig, train
 
 EXAMPLES, MARKED, EPOCHS = 5000, 0.04, 4
 TAGS = TagConfig().tags
+ACCESS: tuple[Access, ...] = ("scores", "labels")
 
 
 def main(*, suspects: int = 20, keys: int = 100) -> None:
@@ -54,7 +56,7 @@ def main(*, suspects: int = 20, keys: int = 100) -> None:
     maker = key_of("false accusations/maker", 0)
     rows = choose(pool, MARKED, "hardest", maker, models=[extractor])
     release = mark(pool, rows, maker, [extractor], TwinConfig())
-    blind = [Remembering(reference)]
+    blind = [remembering(reference)]
     found: dict[str, list[float]] = {}
 
     def note(test_name: str, log10_p: float) -> None:
@@ -69,7 +71,7 @@ def main(*, suspects: int = 20, keys: int = 100) -> None:
             pool if number % 2 else data.take(generator.choice(len(data), EXAMPLES, replace=False))
         )
         model = trained(examples, number)
-        suspect = Remembering(model)
+        suspect = remembering(model)
         with frozen_copy(model, test.content, seed=0) as network:
             theirs = features_of(network, test.content)
         scores = suspect.scores(test.content)
@@ -80,16 +82,12 @@ def main(*, suspects: int = 20, keys: int = 100) -> None:
         }
         for other in range(keys):
             key = key_of(f"false accusations/suspect/{number}", other)
-            for name, access, references in (
-                ("twins, scores", "scores", []),
-                ("twins, scores, references", "scores", blind),
-                ("twins, labels", "labels", []),
-                ("twins, labels, references", "labels", blind),
-            ):
+            for access, references in product(ACCESS, ([], blind)):
                 finding = audit_twins(
                     release, key, suspect, access, references=references, controls=1
                 )
-                note(name, finding.log10_p)
+                more = ", references" if references else ""
+                note(f"twins, {access}{more}", finding.log10_p)
             for name, theirs_rows in aligned.items():
                 rows_left, _ = contrasts(theirs_rows, own)
                 drawn = carriers(key, *own.shape)
@@ -101,25 +99,17 @@ def main(*, suspects: int = 20, keys: int = 100) -> None:
     print(rejections(found))
 
 
-class Remembering:
+def remembering(model: nn.Module) -> Suspect:
     """A suspect that answers from memory when asked the same again."""
+    suspect, known = network_suspect(model, "suspect", {}), {}
 
-    name, classes, access = "suspect", None, frozenset(("scores", "labels"))
-    identity: ClassVar[dict[str, str]] = {}
-
-    def __init__(self, model: nn.Module) -> None:
-        self._suspect, self._known = network_suspect(model, "suspect", {}), {}
-
-    def scores(self, images: np.ndarray) -> np.ndarray:
-        """As the network's."""
+    def scores(images: np.ndarray) -> np.ndarray:
         name = hashlib.sha256(images.tobytes()).digest()
-        if name not in self._known:
-            self._known[name] = self._suspect.scores(images)
-        return self._known[name]
+        if name not in known:
+            known[name] = suspect.scores(images)
+        return known[name]
 
-    def labels(self, images: np.ndarray) -> np.ndarray:
-        """As the network's."""
-        return self.scores(images).argmax(axis=1).astype(np.int64)
+    return function_suspect(scores, name="suspect", batch=1 << 30)
 
 
 def trained(examples: Dataset, seed: int) -> nn.Module:
@@ -139,4 +129,5 @@ def head_rows(model: nn.Module) -> np.ndarray:
     """The classifier's rows, float64, shape (classes, d)."""
     example = np.zeros((1, 28, 28, 1), np.uint8)
     with frozen_copy(model, example, seed=0) as network:
-        return require_linear_head(network).weight.detach().double().numpy().copy()
+        weight = require_linear_head(network).weight.detach()
+        return np.array(weight.double().numpy())

@@ -189,12 +189,12 @@ def outcomes(
             rules["no reference"] = (Rule(fdr=rate), None)
         for said, (rule, tested) in rules.items():
             decision = decide(ranking, rule, tested, posteriors)
-            suspects = decision.is_flagged
+            flagged = decision.is_flagged
             yield (
                 f"{name} | {said} | {rate:g}",
                 {
-                    "proportion": float((suspects & ~tampered).sum() / max(1, suspects.sum())),
-                    "recall": float(suspects[tampered].mean()),
+                    "proportion": float((flagged & ~tampered).sum() / max(1, flagged.sum())),
+                    "recall": float(flagged[tampered].mean()),
                     "inconclusive": decision.inconclusive is not None,
                 },
             )

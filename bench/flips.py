@@ -35,7 +35,7 @@ GOALS = {"auprc": 0.997, "tpr_at_fpr_0.001": 0.97}
 
 def config_of(recipe: Flips, seed: int, quick: bool) -> DemoConfig:
     """The demo of a recipe and a seed."""
-    return DemoConfig(**{"recipe": recipe, "seed": seed, **(QUICK if quick else {})})
+    return DemoConfig(recipe=recipe, seed=seed, **(QUICK if quick else {}))
 
 
 def verdicts(found: list[dict[str, Any]], detector: str) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 from bench.tables import table
 from radiotracer.data import open_data
 from radiotracer.provenance.coins import published_twins
-from radiotracer.provenance.designs._twins.testing import WEIGHTING, beyond, preferences
+from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.models.network import network_suspect
+from radiotracer.provenance.preferences import WEIGHTING, beyond
 from radiotracer.reproduce.demo import sample
 from radiotracer.reproduce.radioactive.bench import NETWORKS
 from radiotracer.reproduce.radioactive.cell import made

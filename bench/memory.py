@@ -125,15 +125,16 @@ def children(pid: int) -> Iterator[int]:
 def make(folder: Path, n: int) -> None:
     import numpy as np
 
-    from radiotracer.data import Dataset
+    from radiotracer.data import IMAGES, Dataset
+    from radiotracer.data.modalities.images import FILE
     from radiotracer.data.npy import NpyWriter, map_npy
-    from radiotracer.data.saved import IMAGES, save_all_but_pixels
+    from radiotracer.data.saved import save_all_but_content
 
     data = folder / "data"
     data.mkdir()
     labels = np.arange(n, dtype=np.int64) % CLASSES
     generator = np.random.default_rng(0)
-    with NpyWriter(data / IMAGES, np.dtype(np.uint8), (SIDE, SIDE, 1)) as writer:
+    with NpyWriter(data / FILE, np.dtype(np.uint8), (SIDE, SIDE, 1)) as writer:
         for start in range(0, n, AT_ONCE):
             given = labels[start : start + AT_ONCE]
             images = generator.integers(0, 120, (len(given), SIDE, SIDE, 1), dtype=np.uint8)
@@ -143,13 +144,13 @@ def make(folder: Path, n: int) -> None:
             writer.append(images)
     examples = Dataset(
         modality=IMAGES,
-        content=map_npy(data / IMAGES),
+        content=map_npy(data / FILE),
         labels=labels,
         ids=np.char.zfill(np.arange(n).astype(np.str_), 8),
         class_names=tuple("0123456789"),
         source="synthetic",
     )
-    save_all_but_pixels(examples, data)
+    save_all_but_content(examples, data)
 
 
 def train(folder: Path, n: int) -> None:

@@ -121,7 +121,7 @@ def distilled(teacher: nn.Module, examples: Dataset, width: int, epochs: int = 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(8)
         student = build_model(ModelSpec(name="resnet18", options=options))
-        student.normalise.load_state_dict(teacher.normalise.state_dict())  # type: ignore[union-attr, arg-type]
+        student.normalise.load_state_dict(teacher.normalise.state_dict())  # type: ignore[union-attr]
         steps = epochs * (len(examples) // 128)
         optimizer = torch.optim.SGD(
             student.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
@@ -134,7 +134,7 @@ def distilled(teacher: nn.Module, examples: Dataset, width: int, epochs: int = 1
                 logits = student(to_inputs(examples.content[rows.numpy()]))
                 loss = F.kl_div(logits.log_softmax(1), wanted[rows], reduction="batchmean")
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
                 schedule.step()
     return student.eval()

@@ -28,10 +28,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 import radiotracer
+from bench.speed.transformer import TransformerClassifier
 from bench.timing import median_seconds
 from radiotracer.scanning import Plan, plan_scan, scan
 from radiotracer.scanning.inputs import ScanInputs
-from radiotracer.training.transformer import TransformerClassifier
 
 DETECTORS = ("tracin-cp", "label-posterior")
 """Without those that look at all layers of all examples at once."""

@@ -134,8 +134,8 @@ def with_mark(
                         f"{change} {kind.good}",
                     ]
                 )
-    marked = ("suspect", "words, texts", "share", "coins", "least")
-    return table([*marked, "scores", "labels", "clean", "change"], rows)
+    titles = ("suspect", "words, texts", "share", "coins", "least")
+    return table([*titles, "scores", "labels", "clean", "change"], rows)
 
 
 def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: int) -> str:

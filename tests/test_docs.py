@@ -106,7 +106,12 @@ def test_tests_that_pages_name(check: ModuleType) -> None:
         *("radiotracer.detectors", "radiotracer scan RUN --seed 3 --out scan", "radiotracer data"),
         *("radiotracer data get mnist", "radiotracer train|scan|check", "scan --workers N"),
         *("radiotracer COMMAND --help", "radiotracer --version", "python -m bench NAME --seeds 0"),
-        *("python -m bench flips --seeds 0 1 --quick", "make check", "make ARGS=--upgrade"),
+        *(
+            "python -m bench flips --seeds 0 1 --quick",
+            "make check",
+            "make ARGS=--upgrade",
+            "--out audit",
+        ),
     ],
 )
 def test_spans_that_name_what_is_there(check: ModuleType, span: str) -> None:
@@ -120,7 +125,12 @@ def test_spans_that_name_what_is_there(check: ModuleType, span: str) -> None:
         *("benchmarks/flips.py", "data/examples/", "src/radiotracer/report/", "cli/none"),
         *("radiotracer.data.Texts", "radiotracer.lab", "bench.tables.told", "bench.benchmarks"),
         *("radiotracer bench", "radiotracer data give", "radiotracer scan|bench"),
-        *("radiotracer scan RUN --none 3", "scan --none N", "radiotracer data get --seed 0"),
+        *(
+            "radiotracer scan RUN --none 3",
+            "scan --none N",
+            "--none N",
+            "radiotracer data get --seed 0",
+        ),
         *("python -m bench honest", "python -m bench flips --rounds 3", "make bench-flips"),
     ],
 )

@@ -31,6 +31,8 @@ PAST = ("auditing", "benchmarks", "lab", "marking", "report")
 OWN = {"benchmarks.py", "net.py", "train.py"}
 """Files of a reader's own that pages name."""
 
+PIP = ("--only-binary", "--require-hashes")
+
 SPAN = re.compile(r"(?<!`)(?:``([^`]+)``|`([^`]+)`)(?!`)")
 FENCED = re.compile(r"^ *(```|:::|~~~).*?^ *\1", flags=re.DOTALL | re.MULTILINE)
 PATH = re.compile(r"\.?[\w*-][\w.*-]*(?:/[\w.*-]*)*")
@@ -57,6 +59,12 @@ def problems(span: str, *, page: bool) -> Iterator[str]:
         yield from _command(span.split())
     elif span.startswith("python -m bench "):
         yield from _benchmark(span.split()[3:])
+    elif page and OPTION.match(span):
+        yield from (
+            f"`{span}`: nothing has the option {option}"
+            for option in OPTION.findall(span)
+            if option not in _every_option()
+        )
     elif first == "make" and re.fullmatch(r"[a-z][a-z-]*", rest.partition(" ")[0]):
         if f"\n{rest.partition(' ')[0]}:" not in (ROOT / "Makefile").read_text("utf-8"):
             yield f"`{span}`, which the Makefile does not know"
@@ -148,6 +156,14 @@ def _options(command: str) -> frozenset[str]:
         here = here[name]
     arguments = here.assemble_argument_collection()
     return frozenset(name for each in arguments for name in each.names) | {"--help"}
+
+
+@functools.cache
+def _every_option() -> frozenset[str]:
+    """Of all commands and benchmarks, and others that pages speak of."""
+    others = frozenset({"--install-completion", "--version", *PIP})
+    found = [_options(each) for each in _commands()]
+    return others.union(*found, *map(_settings, bench.benchmarks()))
 
 
 def _benchmark(words: list[str]) -> Iterator[str]:

@@ -63,7 +63,7 @@ def run_cell(place: Place, ground: Ground, config: DetectConfig) -> Cell:
             queries,
             incident=incident,
             manifest=tampering.manifest,
-            # The first one decides, and the others are judged at as many suspects.
+            # The first one decides, and the others are judged at as many flagged.
             detectors=(DEFAULT_DETECTOR, *(config.detectors or DEFAULT_DETECTORS)),
             seed=place.seed,
         )

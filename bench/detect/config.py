@@ -62,7 +62,8 @@ class DetectConfig(BaseModel):
         patched: Share of the other classes' examples that gets the patch of patch-backdoor.
         patched_own: Share of the class's own examples that gets that of clean-label-backdoor.
         steps: Of optimisation, for the attacks on one target; None is each one's own number.
-        repair: Whether victims are trained again without suspects, which takes three trainings.
+        repair: Whether victims are trained again without the flagged examples, which takes three
+            trainings.
         precision: What the recall at a precision is read at.
     """
 

@@ -11,7 +11,7 @@ from bench.tables import table
 
 FILTERS = {
     "before": "nothing",
-    "suspects": "the suspects",
+    "flagged": "the flagged",
     "perfect": "the tampered",
     "random": "random ones",
 }
@@ -52,8 +52,8 @@ def markdown(cells: Sequence[Cell], config: DetectConfig) -> str:
         "",
         "## Repair",
         "",
-        "The victim trained again without some examples: the suspects; the tampered ones and",
-        "nothing else (a perfect filter); as many random ones as there are suspects.",
+        "The victim trained again without some examples: the flagged; the tampered ones and",
+        "nothing else (a perfect filter); as many random ones as are flagged.",
         "",
         table(
             ["data", "protocol", "recipe", "outcome", "without", "tampered taken out",

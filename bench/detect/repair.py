@@ -1,4 +1,4 @@
-"""Take suspects out, train again, and see what became of the attack and of the accuracy."""
+"""Take flagged examples out, train again, and see what became of the attack and of the accuracy."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Repair:
 
     Args:
         before: Nothing taken out.
-        suspects: Without the suspects.
+        flagged: Without the flagged ones.
         perfect: Without the tampered examples and nothing else: the best that a filter can do.
-        random: Without as many random examples as there are suspects.
+        random: Without as many random examples as are flagged.
     """
 
     before: Outcome
-    suspects: Outcome
+    flagged: Outcome
     perfect: Outcome
     random: Outcome
 
@@ -60,7 +60,7 @@ def repair(
     victim: nn.Module,
     examples: Dataset,
     is_tampered: NDArray[np.bool_],
-    suspects: NDArray[np.bool_],
+    flagged: NDArray[np.bool_],
     *,
     test: Dataset,
     retrain: Retrain,
@@ -73,7 +73,7 @@ def repair(
         victim: Trained on all examples.
         examples: n of them.
         is_tampered: The truth, shape (n,).
-        suspects: What to take out, shape (n,).
+        flagged: What to take out, shape (n,).
         test: Examples to measure accuracy on; at least one.
         retrain: Called with what is left, once for each filter that takes anything out.
         attack: What the tampering was meant to do.
@@ -83,15 +83,15 @@ def repair(
         InputError: The arrays are of another length, or there is no test example; and whatever
             `retrain` raises, such as `DataError` when a class has lost its last example.
     """
-    if not is_tampered.shape == suspects.shape == (len(examples),) or not len(test):
+    if not is_tampered.shape == flagged.shape == (len(examples),) or not len(test):
         raise InputError(
             expected=f"a truth and a verdict for each of {len(examples)} examples, and a test set",
-            came=f"shapes {is_tampered.shape} and {suspects.shape}, {len(test)} test examples",
+            came=f"shapes {is_tampered.shape} and {flagged.shape}, {len(test)} test examples",
             do="pass arrays of one row per example, and test examples",
         )
     drawn = np.zeros(len(examples), dtype=np.bool_)
     generator = np.random.default_rng(seed)
-    drawn[generator.choice(len(examples), size=int(suspects.sum()), replace=False)] = True
+    drawn[generator.choice(len(examples), size=int(flagged.sum()), replace=False)] = True
 
     def without(removed: NDArray[np.bool_]) -> Outcome:
         network = retrain(examples.take(~removed)) if removed.any() else victim
@@ -104,7 +104,7 @@ def repair(
 
     return Repair(
         before=without(np.zeros_like(drawn)),
-        suspects=without(suspects),
+        flagged=without(flagged),
         perfect=without(is_tampered),
         random=without(drawn),
     )

@@ -95,7 +95,7 @@ class Cell(_Frozen):
             have in the tampered data: 1 where it has memorised them.
         accuracy_clean: The same as `accuracy`, of the clean network.
         detectors: By name.
-        repair: What becomes of the victim when it is trained again without the suspects.
+        repair: What becomes of the victim when it is trained again without the flagged examples.
         repair_failure: Why it could not be.
         left_out: Detectors that could not run, and why.
     """

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.speed.training import train_transformer
+from bench.speed.transformer import LEVELS, TransformerClassifier, tokens_of
 from radiotracer.data import Dataset, cache_folder, open_data
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.errors import DataError, RunError
 from radiotracer.runs import Run
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.networks import ResNet18
-from radiotracer.training.transformer import LEVELS, TransformerClassifier, tokens_of
 
 Network = Literal["resnet18", "transformer"]
 

@@ -78,7 +78,7 @@ def test_from_end_to_end_and_on_again(archive: Path, tmp_path: Path) -> None:
     assert backdoor.attack == "trigger" and backdoor.outcome in ("successful", "unsuccessful")
     assert flip.repair is not None and flip.accuracy_train is not None
     assert (flip.repair.perfect.tampered, flip.repair.perfect.clean) == (10, 0)
-    assert flip.repair.suspects.tampered + flip.repair.suspects.clean == (
+    assert flip.repair.flagged.tampered + flip.repair.flagged.clean == (
         flip.repair.random.tampered + flip.repair.random.clean
     )
     for quality in flip.detectors.values():

@@ -58,7 +58,7 @@ def test_the_four_outcomes() -> None:
         Voter(0), DATA, TAMPERED, SUSPECTS, test=TEST, retrain=retrain, attack=ATTACK, seed=3
     )
     assert found.before == Outcome(tampered=0, clean=0, attack_success=1.0, accuracy=0.25)
-    assert found.suspects == Outcome(tampered=2, clean=1, attack_success=0.0, accuracy=1.0)
+    assert found.flagged == Outcome(tampered=2, clean=1, attack_success=0.0, accuracy=1.0)
     assert found.perfect == Outcome(tampered=2, clean=0, attack_success=0.0, accuracy=1.0)
     everyone = set(DATA.ids.tolist())
     assert everyone - seen[0] == {"e0", "e1", "e5"}
@@ -75,7 +75,7 @@ def test_nothing_found_is_nothing_trained() -> None:
 
     nobody = np.zeros(10, dtype=bool)
     found = repair(Voter(1), DATA, nobody, nobody, test=TEST, retrain=retrain)
-    assert found.before == found.suspects == found.random == Outcome(0, 0, None, 1.0)
+    assert found.before == found.flagged == found.random == Outcome(0, 0, None, 1.0)
 
 
 def test_by_the_victims_own_training(tiny: World) -> None:
@@ -84,8 +84,8 @@ def test_by_the_victims_own_training(tiny: World) -> None:
     found = repair(
         tiny.model, tiny.tampered, truth, truth, test=tiny.queries, retrain=retrain_by(config)
     )
-    assert found.suspects == found.perfect
-    assert (found.suspects.tampered, found.suspects.clean) == (truth.sum(), 0)
+    assert found.flagged == found.perfect
+    assert (found.flagged.tampered, found.flagged.clean) == (truth.sum(), 0)
     assert found.random.tampered + found.random.clean == truth.sum()
     assert 0 <= found.perfect.accuracy <= 1
 

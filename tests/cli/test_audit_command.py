@@ -100,13 +100,13 @@ def test_labels_alone(audit: Any) -> None:
 def test_a_model_that_says_the_same_of_everything(audit: Any, marked: Path) -> None:
     """No coin can be seen, so nothing follows: that is not the same as finding nothing."""
     done = audit("python:audit_world:constant")
-    assert done.status == 0
+    assert done.status == 4
     assert done.out.startswith("Inconclusive: nothing follows from this audit.\n")
     assert "stands on 0 coins" in done.out
     assert len(read_ledger(marked).audits) == 1
 
 
-def test_two_looks_raise_holm(audit: Any, made: AuditWorld, marked: Path) -> None:
+def test_two_audits_raise_holm(audit: Any, made: AuditWorld, marked: Path) -> None:
     first = json.loads(audit(made.trained, "--json").out)
     audit(made.untrained, out="other")
     again = json.loads(audit(made.trained, "--json", out="again").out)
@@ -264,7 +264,7 @@ def test_an_edited_release(refused: Any, made: AuditWorld, marked: Path) -> None
             file.unlink()
     save_examples(dataclasses.replace(published, content=images), marked / "release")
     line = refused("of an edited release", made.trained, *MLP)
-    assert "1 that were edited since: " in line
+    assert "1 image edited since: " in line
 
 
 def test_another_commitment(refused: Any, made: AuditWorld, marked: Path) -> None:

@@ -49,7 +49,7 @@ SCORES = ["--access", "scores", "--control-keys", str(KEYS)]
 def test_from_the_audit_to_the_check(audit: Any, tmp_path: Path) -> None:
     done = audit(*SCORES, "--json", "--max-queries", ASKED)
     told = json.loads(done.out)
-    assert done.status in (0, 1), done
+    assert done.status in (0, 1, 4), done
     assert told["access"] == "scores" and told["control_keys"] == KEYS
     assert told["suspect"]["queries"] == ASKED and told["coins"] == 2
     assert told["verdict"] != "no-evidence" or told["log10_p_value"] > -2
@@ -66,12 +66,12 @@ def test_from_the_audit_to_the_check(audit: Any, tmp_path: Path) -> None:
     assert audit(command="verify").status == 2
 
 
-def test_each_way_to_ask_is_a_look(audit: Any, tmp_path: Path) -> None:
+def test_each_way_to_ask_is_an_audit(audit: Any, tmp_path: Path) -> None:
     for number, options in enumerate(
         (SCORES, SCORES, ["--control-keys", "25"], ["--access", "scores"])
     ):
         done = audit(*options, "--json", out=f"out{number}")
-        assert done.status in (0, 1), done
+        assert done.status in (0, 1, 4), done
     audits = read_ledger(tmp_path / "carried").audits
     assert [each.access for each in audits] == ["scores"] * 3, "the same audit is no other one"
     assert [each.settings[:15] for each in audits] == ["19 control keys", "25 control keys", ""]
@@ -126,9 +126,12 @@ def test_a_stopped_audit_marks_nothing_twice(audit: Any, monkeypatch: pytest.Mon
 def test_bad_input(audit: Any, golden: Any, tiny: World, tmp_path: Path) -> None:
     held_out = open_data(f"{tiny.archive}:test")
     few = held_out.take(np.flatnonzero(held_out.labels != 1))
-    arrays = {"x_test": few.content[..., 0], "y_test": few.labels}
     train = {"x_train": held_out.content[..., 0], "y_train": held_out.labels}
-    for name, names in (("few", ["low", "mid", "top"]), ("other", ["low", "top", "mid"])):
+    for name, test, names in (
+        ("few", few, ["low", "mid", "top"]),
+        ("other", held_out, ["low", "cat", "mid"]),
+    ):
+        arrays = {"x_test": test.content[..., 0], "y_test": test.labels}
         np.savez(tmp_path / f"{name}.npz", **arrays, **train, class_names=np.array(names))
     for name, options in (
         ("too few control keys", ["--access", "scores", "--control-keys", "18"]),

@@ -162,7 +162,7 @@ def test_marked_data(cli: Any, marked: Path) -> None:
     assert found["tags"] == ["radiotracer", "marked-data"]
     assert found["size_categories"] == ["n<1K"]
     assert release.commitment.digest in text and release.published.digest in text
-    assert "turn to the publisher" in text and "clears nobody" in text
+    assert "turn to the publisher" in text and "not evidence of innocence" in text
     secrets = ("twins", KEY.fingerprint, release.protocol.source_digest, "80")
     assert not any(each in text for each in secrets)
     shutil.rmtree(marked / "sealed")

@@ -39,7 +39,7 @@ def test_a_new_key_and_what_is_shown_of_it(cli: Any) -> None:
     assert done.out.splitlines() == [
         f"key {key.fingerprint} written to my.key",
         "keep a copy in another place: it cannot be made again, and every audit needs it",
-        "next: radiotracer mark DATA --key my.key --extractor RUN --out marked",
+        "next: radiotracer mark DATA --key my.key --out marked, of images with --extractor RUN",
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     shown = cli("key", "show", "my.key")

@@ -115,11 +115,11 @@ def test_before_the_release(cli: Any, world: list[object]) -> None:
     assert set(told["log10_p"]) == {"labels"} and told["smallest_share"] == {"labels": None}
     assert sha256_file(marked / "commitment.json") == before
     done = audit(cli, world, "untaught", "--outputs", "labels")
-    assert done.status == 0 and done.out.startswith("Inconclusive")
+    assert done.status == 4 and done.out.startswith("Inconclusive")
 
 
 def test_references_are_refused_where_no_test_uses_them(cli: Any, world: list[object]) -> None:
     given = ("--reference-model", "python:test_tags_audit:untaught", "--outputs", "labels")
     done = audit(cli, world, "taught", *given)
     assert done.status == 2 and not Path("out").exists()
-    assert "expected --reference with data marked by twins" in done.err
+    assert "expected --reference-model with data marked by canaries or twins alone" in done.err

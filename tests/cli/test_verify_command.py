@@ -148,7 +148,7 @@ def test_answers_of_another_suspect(verify: Any, folder: Path) -> None:
 def test_answers_that_are_lost(verify: Any, folder: Path) -> None:
     (folder / "queries.jsonl").unlink()
     done = verify()
-    assert (done.status, done.out) == (2, "") and "with --suspect" in done.err
+    assert (done.status, done.out) == (2, "") and "(--suspect)" in done.err
 
 
 def test_a_ledger_that_was_shortened(verify: Any, marked: Path) -> None:

@@ -70,6 +70,6 @@ def test_a_saved_folder_is_not_stored_again(tmp_path: Path) -> None:
     save_examples(open_data(source), tmp_path / "saved")
     with pytest.raises(InputError, match="use it as it is"):
         store_data(str(tmp_path / "saved"), tmp_path / "out")
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="pass overwrite=True"):
         store_data(source, tmp_path / "saved")
     assert store_data(source, tmp_path / "saved", overwrite=True).digest

@@ -23,7 +23,7 @@ from tar_helpers import tar
 
 from radiotracer.data import FORMATS, TEXTS, Dataset, Format, format_of, open_data, store_data
 from radiotracer.data.format import CannotWriteError, Options, Place, Written, in_order
-from radiotracer.data.modalities.tables import Table
+from radiotracer.data.table import Table
 from radiotracer.errors import DataError
 from radiotracer.registry import Registry
 
@@ -386,7 +386,7 @@ def test_a_format_is_one_object(tmp_path: Path) -> None:
 def test_a_plug_in_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named where something is missing, and everything else works."""
     entry = importlib.metadata.EntryPoint("odd", "no_such_module:Odd", "radiotracer.formats")
-    monkeypatch.setattr("radiotracer.registry.entry_points", lambda group: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
     fresh: Registry[Format] = Registry("data format", home=FORMATS.home, group=FORMATS.group)
     fresh._things.update(FORMATS)
     monkeypatch.setattr("radiotracer.data.format.FORMATS", fresh)

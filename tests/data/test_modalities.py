@@ -30,7 +30,7 @@ from radiotracer.data import (
     require_images,
     save_examples,
 )
-from radiotracer.data.modalities.tables import fitted
+from radiotracer.data.table import fitted
 from radiotracer.errors import DataError
 from radiotracer.files import write_text
 

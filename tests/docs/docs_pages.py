@@ -70,7 +70,7 @@ GIVEN = {
         "copy run victim",
     ),
     "gate-a-pipeline.md": (*BEGIN, "reviewed"),
-    "review-suspects.md": BEGIN,
+    "review-flagged.md": BEGIN,
     "scan-large-data.md": BEGIN,
     "scan-your-own-images.md": ("reviews",),
     "share-results.md": (
@@ -158,6 +158,10 @@ def pages_to_run() -> list[Path]:
     ]
 
 
+TEXTS = {"mails"}
+"""Data of the pages that no network for images takes."""
+
+
 def why_not(text: str) -> str | None:
     """The reason why a command or a block is not run, if there is one."""
     return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, text)), None)
@@ -170,11 +174,11 @@ def smaller(command: str) -> list[str]:
     if given[0] == "mark" and "--fraction" not in given:
         arguments += ["--fraction", "0.1"]  # of a hundredth of so few images nothing can be shown
     small = {"train": "small-cnn", "power": "small-cnn"}.get(given[0])
-    if small and "--start" not in given:
-        if "--model" not in given:
-            arguments += ["--model", small]
-        elif given[given.index("--model") + 1] == "resnet18":
-            arguments[arguments.index("--model") + 1] = small
+    if small and "--start" not in given and given[1] not in TEXTS:
+        if "--architecture" not in given:
+            arguments += ["--architecture", small]
+        elif given[given.index("--architecture") + 1] == "resnet18":
+            arguments[arguments.index("--architecture") + 1] = small
     return arguments
 
 

@@ -35,6 +35,7 @@ class SoundModality:
 
     name = "sounds"
     noun = "sound"
+    task: str | None = None
     task = "audio-classification"
 
     def require(self, content: Any, source: str) -> None:

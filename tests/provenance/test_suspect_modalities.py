@@ -22,8 +22,9 @@ from torch import nn
 
 from radiotracer.data import IMAGES, MODALITIES, TEXTS, Dataset
 from radiotracer.data.inputs import call
-from radiotracer.data.modalities.tables import TABLES, Column, fitted
+from radiotracer.data.modalities.tables import TABLES
 from radiotracer.data.modalities.vectors import VECTORS
+from radiotracer.data.table import Column, fitted
 from radiotracer.errors import DataError
 from radiotracer.provenance.models import (
     Logged,

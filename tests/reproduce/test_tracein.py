@@ -32,7 +32,7 @@ TINY: dict[str, Any] = {
     "tampered": 6,
     "clean_asked": 40,
     "queries": 5,
-    "trusted": 30,
+    "validation": 30,
     "source": 0,
     "target": 2,
     "craft_steps": 3,

@@ -71,4 +71,6 @@ def check(
     else:
         tell(summary, folder / "scan")
         out.print(f"next: radiotracer review {folder / 'scan'}")
+    if summary["inconclusive"] is not None:
+        return 4
     return 1 if summary["flagged"] else 0

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out
 from radiotracer.cli.options import Json, KeyFile, Marked
-from radiotracer.key_files import exposure, is_signing_key_file
-from radiotracer.provenance.key import Key
-from radiotracer.signing import SigningKey
+
+if TYPE_CHECKING:
+    from radiotracer.provenance.key import Key
+    from radiotracer.signing import SigningKey
 
 
 def read_key(path: Path) -> Key:
     """Read a key file; whoever else may read it is told about on standard error."""
+    from radiotracer.provenance.key import Key
+
     key = Key.read(path)
     _tell_exposure(path)
     return key
@@ -24,6 +27,8 @@ def read_key(path: Path) -> Key:
 
 def read_signing_key(path: Path) -> SigningKey:
     """The same for a signing key."""
+    from radiotracer.signing import SigningKey
+
     key = SigningKey.read(path)
     _tell_exposure(path)
     return key
@@ -47,6 +52,8 @@ def new(
 
     Example: radiotracer key new my.key
     """
+    from radiotracer.provenance.key import Key
+
     Key.new().write(path)
     key = read_key(path)
     if json:
@@ -54,7 +61,9 @@ def new(
         return 0
     out.print(f"key {key.fingerprint} written to {path}")
     out.print("keep a copy in another place: it cannot be made again, and every audit needs it")
-    out.print(f"next: radiotracer mark DATA --key {path} --out marked")
+    out.print(
+        f"next: radiotracer mark DATA --key {path} --out marked, of images with --extractor RUN"
+    )
     return 0
 
 
@@ -73,6 +82,8 @@ def new_signing(
 
     Example: radiotracer key new-signing sign.key
     """
+    from radiotracer.signing import SigningKey
+
     SigningKey.new().write(path)
     key = read_signing_key(path)
     if json:
@@ -94,6 +105,8 @@ def show(path: Annotated[Path, Parameter(help="The key file.")], /, *, json: Jso
 
     Example: radiotracer key show my.key
     """
+    from radiotracer.key_files import is_signing_key_file
+
     if is_signing_key_file(path):
         signing = read_signing_key(path)
         if json:
@@ -125,8 +138,6 @@ def check(
 
     Example: radiotracer key check marked --key my.key
     """
-    from rich.table import Table
-
     from radiotracer.provenance.release import open_marked
 
     secret = read_key(key)
@@ -137,17 +148,17 @@ def check(
         return 0
     out.print(f"{marked} is what was committed to, and key {secret.fingerprint} opens it")
     out.print(f"digest to have time-stamped before the release: {digest}")
-    table = Table(box=None, pad_edge=False)
-    for title in ("part", "salted SHA-256"):
-        table.add_column(title, no_wrap=True)
+    width = max(map(len, parts))
+    out.print(f"{'part':<{width}}  salted SHA-256")
     for name, part in parts.items():
-        table.add_row(name, part)
-    out.print(table)
+        out.print(f"{name:<{width}}  {part}")
     return 0
 
 
 def _facts(key: Key, path: Path) -> dict[str, Any]:
     """What may be told of a key: never its secret."""
+    from radiotracer.key_files import exposure
+
     return {
         "fingerprint": key.fingerprint,
         "file": str(path),
@@ -156,6 +167,8 @@ def _facts(key: Key, path: Path) -> dict[str, Any]:
 
 
 def _signing_facts(key: SigningKey, path: Path) -> dict[str, Any]:
+    from radiotracer.key_files import exposure
+
     return {
         "public_key": key.public,
         "file": str(path),
@@ -164,6 +177,8 @@ def _signing_facts(key: SigningKey, path: Path) -> dict[str, Any]:
 
 
 def _tell_exposure(path: Path) -> None:
+    from radiotracer.key_files import exposure
+
     note = exposure(path)
     if note is not None:
         err.print(note)

@@ -9,8 +9,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out, progress, tell_left_out
-from radiotracer.cli.design_options import design_options, settings_from
-from radiotracer.cli.executing import kept_units
+from radiotracer.cli.design_options import settings_from, with_design_options
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
 from radiotracer.errors import InputError
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from radiotracer.provenance.release import Release
     from radiotracer.runs import Run
 
-DesignOptions = design_options()
 PolicyName = Literal["hardest", "random", "self-influence"]
 # As in `radiotracer.provenance.choosing`, which a command's help is not to import.
 
@@ -48,8 +46,8 @@ def mark(
     design: Annotated[
         str | None,
         Parameter(
-            help=f"What to plant: {', '.join(DESIGNS)}; by default twins in images, and elsewhere "
-            "the first that can mark such data."
+            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default the first that can mark "
+            "such data."
         ),
     ] = None,
     share: Annotated[
@@ -67,7 +65,6 @@ def mark(
             "are extractors), those with the largest self-influence, or any, as the key decides.",
         ),
     ] = None,
-    options: Annotated[DesignOptions | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
     alpha: Annotated[
         float,
         Parameter(
@@ -79,6 +76,7 @@ def mark(
     image_size: ImageSize = None,
     overwrite: Overwrite = False,
     json: Json = False,
+    **options: Any,
 ) -> int:
     """Mark a share of a data set, so that training on it can be proved.
 
@@ -94,6 +92,7 @@ def mark(
 
     Example: radiotracer mark mails.csv --key my.key --design canaries --share 0.2 --out marked
     """
+    from radiotracer.cli.executing import kept_units
     from radiotracer.data import open_data
     from radiotracer.provenance.choosing import choose_rows, require_share
     from radiotracer.provenance.designs import design_for
@@ -201,9 +200,10 @@ def _network(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
     from radiotracer.cli.recorded import network_of
     from radiotracer.provenance.choosing import require_outputs
     from radiotracer.runs import put_weights
+    from radiotracer.training.making import sizes
 
-    names, shape = run.info.data.class_names, examples.modality.shape(examples.content)
-    options = run.info.model.options
+    names, options = run.info.data.class_names, run.info.model.options
+    shape = sizes(run.info.model.name, examples, None)
     other = [name for name in shape if options.get(name, shape[name]) != shape[name]]
     if names not in (None, examples.class_names) or other:
         name = examples.modality.name
@@ -276,3 +276,6 @@ def _tell(  # noqa: PLR0917 - all that is known of the release
 
 def _listed(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:5])}{', …' * (len(names) > 5)}" or "unknown classes"
+
+
+with_design_options(mark, before="alpha")

@@ -21,8 +21,6 @@ from radiotracer.data.modalities.images import IMAGES as IMAGES
 from radiotracer.data.modalities.images import Images as Images
 from radiotracer.data.modalities.images import require_images as require_images
 from radiotracer.data.modalities.tables import TABLES as TABLES
-from radiotracer.data.modalities.tables import Column as Column
-from radiotracer.data.modalities.tables import Table as Table
 from radiotracer.data.modalities.texts import TEXTS as TEXTS
 from radiotracer.data.modalities.vectors import VECTORS as VECTORS
 from radiotracer.data.modality import MODALITIES as MODALITIES
@@ -33,3 +31,5 @@ from radiotracer.data.sources import format_of as format_of
 from radiotracer.data.sources import open_data as open_data
 from radiotracer.data.sources import takes_image_size as takes_image_size
 from radiotracer.data.store import store_data as store_data
+from radiotracer.data.table import Column as Column
+from radiotracer.data.table import Table as Table

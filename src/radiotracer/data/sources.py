@@ -133,11 +133,19 @@ def _unknown(spec: str, place: Place, form: Format | None, split: str | None) ->
 
 
 def _inherited(options: Options, taken: frozenset[str]) -> Options:
-    """What is not given is as it was for the data that these belong to."""
-    if options.like is None:
+    """What is not given is as it was for the data that these belong to.
+
+    Square examples of one size may have been resized before they were written: others like them
+    are brought to that size, where they can be.
+    """
+    like = options.like
+    if like is None:
         return options
-    before = {name: value for name, value in options.like.options.items() if name in taken}
-    return dataclasses.replace(options, **{**before, **options.given()})
+    shape = like.modality.shape(like.content)
+    square = "height" in shape and shape["height"] == shape.get("width")
+    before = {**({"image_size": shape["height"]} if square else {}), **like.options}
+    inherited = {name: value for name, value in before.items() if name in taken}
+    return dataclasses.replace(options, **{**inherited, **options.given()})
 
 
 def _fit(found: Dataset, like: Dataset | None) -> Dataset:

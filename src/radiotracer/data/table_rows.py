@@ -25,9 +25,10 @@ from radiotracer.data.columns import (
     pick,
 )
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.modalities.tables import TABLES, Column, Table, fitted
+from radiotracer.data.modalities.tables import TABLES
 from radiotracer.data.npz import numbered
 from radiotracer.data.rows import Read, Rows, as_numbers, class_numbers
+from radiotracer.data.table import Column, Table, fitted
 from radiotracer.errors import DataError
 
 MOST_CATEGORIES = 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def register_tampered_issues() -> type[Any]:
             3: [],
         }
 
-        def find_issues(self, scan: Scan | str | Path, **_: object) -> None:
+        def find_issues(self, scan: Scan | str | os.PathLike[str], **_: object) -> None:
             """Take the issues of a scan over."""
             table = issue_table(scan)
             _require_same(self.datalab, table)

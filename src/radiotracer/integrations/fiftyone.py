@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def fiftyone_fields(
-    scan: Scan | str | Path, *, root: str | Path | None = None
+    scan: Scan | str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
 ) -> dict[str, dict[str, Any]]:
     """The columns of `issue_table` as FiftyOne's ``Dataset.set_values`` takes them.
 

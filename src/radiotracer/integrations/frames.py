@@ -8,6 +8,7 @@ need nothing of this module. It adds folders, and frames of pandas that share me
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from radiotracer.provenance.finding import Finding
     from radiotracer.scanning import Scan
 
-    Result = Scan | Explanation | Finding | Evidence | str | Path
+    Result = Scan | Explanation | Finding | Evidence | str | os.PathLike[str]
 
 
 def to_arrow(result: Result) -> pa.Table:
@@ -44,7 +45,7 @@ def to_arrow(result: Result) -> pa.Table:
     Raises:
         InputError: It is none of these, or the folder is damaged.
     """
-    if isinstance(result, str | Path):
+    if isinstance(result, str | os.PathLike):
         folder = Path(result)
         if (folder / EVIDENCE_FILE).is_file():
             return pa.table(Evidence.read(folder))

@@ -6,8 +6,8 @@ trainer = transformers.Trainer(..., callbacks=[hugging_face_callback("run", data
 from __future__ import annotations
 
 import importlib
+import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiotracer.errors import InputError
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def hugging_face_callback(
-    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
+    out: str | os.PathLike[str],
+    data: Any = None,
+    *,
+    checkpoint_every: int = 1,
+    overwrite: bool = False,
 ) -> Any:
     """A callback that records `Trainer.train` into the folder `out`, as `radiotracer.record` does.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ ABOUT = b"radiotracer"
 """Key of the schema's metadata: JSON with what decided, and what the score is."""
 
 
-def issue_table(scan: Scan | str | Path) -> pa.Table:
+def issue_table(scan: Scan | str | os.PathLike[str]) -> pa.Table:
     """The issues that a scan found, one row per training example in the order of the data.
 
     ``tampered_score`` follows cleanlab's convention: in (0, 1], the *lower* the more suspicious. It
@@ -50,7 +51,7 @@ def issue_table(scan: Scan | str | Path) -> pa.Table:
     Raises:
         InputError: The folder holds no scan, or a damaged one.
     """
-    return _of_folder(Path(scan)) if isinstance(scan, str | Path) else _of_memory(scan)
+    return _of_folder(Path(scan)) if isinstance(scan, str | os.PathLike) else _of_memory(scan)
 
 
 def about(table: pa.Table) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiotracer.errors import InputError
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def lightning_callback(
-    out: str | Path, data: Any = None, *, checkpoint_every: int = 1, overwrite: bool = False
+    out: str | os.PathLike[str],
+    data: Any = None,
+    *,
+    checkpoint_every: int = 1,
+    overwrite: bool = False,
 ) -> Any:
     """A callback that records `Trainer.fit` into the folder `out`, as `radiotracer.record` does.
 

@@ -7,6 +7,7 @@ what else lies in a folder nobody looked at.
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Logged:
     files: tuple[Path, ...]
 
 
-def logged(folder: str | Path) -> Logged:
+def logged(folder: str | os.PathLike[str]) -> Logged:
     """Read what `radiotracer scan` or `radiotracer audit` wrote.
 
     Raises:

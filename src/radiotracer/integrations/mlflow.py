@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from radiotracer.errors import InputError
 from radiotracer.integrations.logged import imported, logged
 
 
-def log_to_mlflow(folder: str | Path, *, run_id: str | None = None) -> str:
+def log_to_mlflow(folder: str | os.PathLike[str], *, run_id: str | None = None) -> str:
     """Log parameters, metrics, a table and the files of a scan or an audit to MLflow.
 
     They go where `mlflow` is set to, under ``radiotracer/``; answers of suspects, decisions of a

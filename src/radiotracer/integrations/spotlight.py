@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ DTYPES = {
 
 
 def spotlight_columns(
-    scan: Scan | str | Path, *, examples: Dataset | None = None
+    scan: Scan | str | os.PathLike[str], *, examples: Dataset | None = None
 ) -> tuple[pa.Table, dict[str, str]]:
     """The columns of `issue_table`, with the examples if wanted, and their types in Spotlight.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 from radiotracer.errors import InputError
 from radiotracer.integrations.logged import imported, logged
 
 
-def log_to_wandb(folder: str | Path, *, run: Any = None) -> None:
+def log_to_wandb(folder: str | os.PathLike[str], *, run: Any = None) -> None:
     """Log parameters, metrics, a table and the files of a scan or an audit to a run.
 
     Parameters become its config, metrics its summary, files one artefact; answers of suspects,

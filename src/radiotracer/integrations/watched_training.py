@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ class WatchedTraining:
     """
 
     def __init__(
-        self, out: str | Path, data: Any, *, checkpoint_every: int, overwrite: bool
+        self, out: str | os.PathLike[str], data: Any, *, checkpoint_every: int, overwrite: bool
     ) -> None:
         if checkpoint_every < 0:
             raise InputError(

@@ -29,7 +29,7 @@ class DemoConfig(BaseModel):
         recipe: ``random-flip`` of 10 % of all labels, or ``targeted-flip`` of 10 % of the 3s to 9.
         seed: Tampering, training and scan follow from it.
         examples: How many training examples (a random part), or None for all 60,000.
-        queries: How many trusted test examples, or None for all 10,000.
+        queries: How many validation examples, or None for all 10,000.
         width: Channels of the first stage of the ResNet-18 (64 is the standard network).
         epochs: Passes over the data; a checkpoint follows each.
     """
@@ -45,7 +45,7 @@ class DemoConfig(BaseModel):
 
 
 QUICK = {"examples": 10_000, "queries": 2_000}
-"""Settings of ``demo --quick``: a sixth of the data."""
+"""Settings of ``demo --quick``: 10,000 images."""
 
 
 @dataclass(frozen=True)

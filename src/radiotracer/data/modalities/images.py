@@ -35,7 +35,7 @@ class ImageModality:
 
     name = "images"
     noun = "image"
-    task = "image-classification"
+    task: str | None = "image-classification"
 
     def require(self, content: Images, source: str) -> None:
         """Raise `DataError` unless these are 8-bit images, grey or RGB."""

@@ -40,7 +40,7 @@ class TextModality:
 
     name = "texts"
     noun = "text"
-    task = "text-classification"
+    task: str | None = "text-classification"
 
     def require(self, content: tuple[str, ...], source: str) -> None:
         """Raise `DataError` unless all are texts that UTF-8 can hold."""

@@ -35,7 +35,7 @@ class VectorModality:
 
     name = "vectors"
     noun = "vector"
-    task = None
+    task: str | None = None
 
     def require(self, content: Vectors, source: str) -> None:
         """Raise `DataError` unless these are finite float32 vectors of one length."""

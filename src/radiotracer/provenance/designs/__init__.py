@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from radiotracer.data.modality import Modality
 
 DESIGNS: Registry[Design[Any]] = Registry(
-    "design", home="radiotracer.provenance.designs", group="radiotracer.designs"
+    "design",
+    home="radiotracer.provenance.designs",
+    group="radiotracer.designs",
+    order=lambda each: (each.rank, each.name),
 )
-"""Every design, by name."""
+"""Every design, by name; of those that can mark the same data, the default one is the first."""
 
 
 def designs_for(modality: Modality) -> list[Design[Any]]:
     """The designs that can mark such examples, the default one first."""
-    able = [each for each in DESIGNS.values() if modality.name in each.modalities]
-    return sorted(able, key=lambda each: (each.rank, each.name))
+    return [each for each in DESIGNS.values() if modality.name in each.modalities]
 
 
 def design_for(given: str | BaseModel | None, modality: Modality) -> tuple[Design[Any], BaseModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,12 @@ class Manifest:
     recipe: str
     is_tampered: NDArray[np.bool_]
 
-    def write(self, folder: Path) -> None:
+    def __repr__(self) -> str:
+        """How much was tampered with, and by what."""
+        changed = int(self.is_tampered.sum())
+        return f"Manifest({changed:,} of {len(self.ids):,} by {self.recipe[:200]})"
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
         """Write ``manifest.parquet`` into `folder`, atomically."""
         columns = {
             "id": self.ids,
@@ -46,7 +52,7 @@ class Manifest:
             "recipe": np.where(self.is_tampered, self.recipe, ""),
             "is_tampered": self.is_tampered,
         }
-        with atomic_file(folder / MANIFEST_FILE) as temporary:
+        with atomic_file(Path(folder) / MANIFEST_FILE) as temporary:
             pq.write_table(pa.table(columns), temporary, compression="zstd")
 
     @staticmethod
@@ -57,13 +63,13 @@ class Manifest:
         return Manifest.read(folder, examples) if is_path else None
 
     @staticmethod
-    def read(folder: Path, examples: Dataset) -> Manifest | None:
+    def read(folder: str | os.PathLike[str], examples: Dataset) -> Manifest | None:
         """The manifest in `folder`, or None when there is none.
 
         Raises:
             DataError: It cannot be read, or does not speak of these examples.
         """
-        path = folder / MANIFEST_FILE
+        path = Path(folder) / MANIFEST_FILE
         if not path.is_file():
             return None
         try:

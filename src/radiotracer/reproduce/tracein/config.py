@@ -29,7 +29,7 @@ class TraceInConfig(BaseModel):
         tampered: How many examples are tampered with.
         clean_asked: How many clean training examples are asked about beside them.
         queries: Test examples that Algorithm 1 and the published code ask.
-        trusted: Test examples that today's detectors ask; the queries are among them.
+        validation: Test examples that today's detectors ask; the queries are among them.
         gamma: The threshold of the source, on scores that hold the learning rate.
         source: Class number that the targeted flips start from.
         target: Class number that they, and the clean-label attack, lead to.
@@ -50,7 +50,7 @@ class TraceInConfig(BaseModel):
     tampered: int = Field(default=100, ge=1)
     clean_asked: int = Field(default=1000, ge=1)
     queries: int = Field(default=20, ge=1)
-    trusted: int = Field(default=1000, ge=1)
+    validation: int = Field(default=1000, ge=1)
     gamma: float = 300.0
     source: int = Field(default=3, ge=0)
     target: int = Field(default=9, ge=0)

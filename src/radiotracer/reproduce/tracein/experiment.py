@@ -71,7 +71,7 @@ def _trial(kind: Kind, setting: Setting, config: TraceInConfig, seed: int, home:
             run,
             points.asked,
             queries=points.queries,
-            trusted=points.trusted,
+            validation=points.validation,
             gamma=config.gamma,
             seed=seed,
         )

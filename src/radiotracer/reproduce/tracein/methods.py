@@ -56,7 +56,7 @@ def score_all(
     asked: Dataset,
     *,
     queries: Dataset,
-    trusted: Dataset,
+    validation: Dataset,
     gamma: float,
     seed: int,
 ) -> Mapping[str, Scored]:
@@ -67,7 +67,7 @@ def score_all(
         run: Its recording.
         asked: The points; they need not have been trained on.
         queries: For Algorithm 1 and the published code.
-        trusted: For today's detectors.
+        validation: For today's detectors.
         gamma: The source's threshold.
         seed: For what is random.
     """
@@ -82,7 +82,7 @@ def score_all(
         ),
     }
     rankings = rank_by_all(
-        ScanInputs(model, run, asked, trusted),
+        ScanInputs(model, run, asked, validation),
         [DETECTORS[name] for name in TODAY],
         classes=len(asked.class_names),
         seed=seed,

@@ -43,7 +43,7 @@ class Points:
         asked: The tampered points and clean ones, in the order of the training examples.
         is_tampered: Which of the asked are tampered with, shape (asked,).
         queries: What Algorithm 1 asks; the attacked image is not among them.
-        trusted: What today's detectors ask; likewise.
+        validation: What today's detectors ask; likewise.
         attack: Of the clean-label row.
     """
 
@@ -51,7 +51,7 @@ class Points:
     asked: Dataset
     is_tampered: NDArray[np.bool_]
     queries: Dataset
-    trusted: Dataset
+    validation: Dataset
     attack: Attack | None
 
 
@@ -121,7 +121,7 @@ def points_of(
         asked=train.take(rows),
         is_tampered=tampered[rows],
         queries=test.take(np.arange(min(config.queries, len(test)))),
-        trusted=test.take(np.arange(min(config.trusted, len(test)))),
+        validation=test.take(np.arange(min(config.validation, len(test)))),
         attack=attack,
     )
 
