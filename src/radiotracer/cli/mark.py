@@ -46,7 +46,7 @@ def mark(
     design: Annotated[
         str | None,
         Parameter(
-            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default the first that can mark "
+            help=f"What to plant: {', '.join(DESIGNS)}; by default the first of these that can mark "
             "such data."
         ),
     ] = None,
