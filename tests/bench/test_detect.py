@@ -46,7 +46,8 @@ def config(archive: Path, **changes: Any) -> DetectConfig:
 
 
 def test_every_recipe_is_on_one_side() -> None:
-    assert sorted((*DEVELOPMENT, *HELD_OUT)) == sorted(RECIPES)
+    for_images = [name for name in RECIPES if RECIPES[name].modalities != {"texts"}]
+    assert sorted((*DEVELOPMENT, *HELD_OUT)) == sorted(for_images)
 
 
 def test_the_parts_are_disjoint(archive: Path) -> None:
