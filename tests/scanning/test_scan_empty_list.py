@@ -45,8 +45,8 @@ def test_the_terminal(tiny: World, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "0 of 96 training examples look tampered with." in told
 
 
-SEED, TRUSTED = 110, 100
-"""Few trusted digits, and the lowest estimated rate well between 5 % and the bound."""
+SEED, VALIDATION = 110, 100
+"""Few validation digits, and the lowest estimated rate well between 5 % and the bound."""
 
 
 def digits(start: int, stop: int) -> Dataset:
@@ -54,7 +54,7 @@ def digits(start: int, stop: int) -> Dataset:
     rows = np.random.default_rng(SEED).permutation(len(data.target))[start:stop]
     return Dataset(
         modality=IMAGES,
-        content=(data.content[rows] * 15).astype(np.uint8)[..., None],
+        content=(data.images[rows] * 15).astype(np.uint8)[..., None],
         labels=data.target[rows].astype(np.int64),
         ids=np.array([f"{row:04d}" for row in rows]),
         class_names=tuple("0123456789"),
@@ -79,13 +79,13 @@ def scanned(train: Dataset, folder: Path) -> Scan:
                     optimizer.zero_grad()
                     nn.functional.cross_entropy(model(some), labels).backward()
                     optimizer.step()
-    return scan(model, Run.open(folder), train, digits(1000, 1000 + TRUSTED))
+    return scan(model, Run.open(folder), train, digits(1000, 1000 + VALIDATION))
 
 
-def test_tampered_digits_and_honest_ones(tmp_path: Path) -> None:
+def test_tampered_digits_and_clean_ones(tmp_path: Path) -> None:
     """Of 1,000 a tenth is flipped, the ranking finds nearly all, and the rule flags nobody."""
-    honest = digits(0, 1000)
-    tampered, manifest = random_flip(honest, share=0.1, seed=SEED)
+    untouched = digits(0, 1000)
+    tampered, manifest = random_flip(untouched, share=0.1, seed=SEED)
     found = scanned(tampered, tmp_path / "tampered")
     assert found.decision.q_values is not None and not found.decision.is_flagged.any()
     lowest = found.decision.q_values.min()
@@ -94,5 +94,5 @@ def test_tampered_digits_and_honest_ones(tmp_path: Path) -> None:
     # Whoever follows it is not led astray.
     invited = found.decision.q_values <= np.ceil(100 * lowest) / 100
     assert invited.sum() > 30 and manifest.is_tampered[invited].mean() > 0.9
-    clean = scanned(honest, tmp_path / "honest")
+    clean = scanned(untouched, tmp_path / "untouched")
     assert not clean.decision.is_flagged.any() and clean.warnings == ()

@@ -69,7 +69,7 @@ class Modality(Protocol):
 
     @property
     def task(self) -> str | None:
-        """What hubs call telling their classes, ``"image-classification"``; None: no word for it."""
+        """What hubs call this kind of task: ``"image-classification"``; None: they have no word."""
 
     def require(self, content: Any, source: str) -> None:
         """Raise `DataError` unless `content` is of this kind; the text names `source`."""

@@ -229,7 +229,7 @@ def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
         raise DataError(
             expected=f"the data that were scanned, whose digest is {scanned.data_digest[:12]}...",
             came=f"{examples.source} with the digest {examples.digest[:12]}...",
-            do="pass --data with the data as they were",
+            do="pass data= with the data as they were",
         )
     try:
         order = rows_of(examples.ids, scanned.ids)
@@ -245,7 +245,7 @@ def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
         raise DataError(
             expected=f"data with the class names of {scanned.folder}",
             came=f"{examples.source} with {', '.join(examples.class_names[:10])}",
-            do="pass --data with the data as they were",
+            do="pass data= with the data as they were",
         )
     return order
 
