@@ -88,7 +88,8 @@ def require_nothing_secret(stored: Path, world: AuditWorld, audit: Path) -> None
     secret = bytes(range(32))  # of audit_world.KEY
     forms = [secret, secret.hex().encode(), base64.b64encode(secret)[:-4], world.key.read_bytes()]
     answers = [line for line in (audit / "queries.jsonl").read_bytes().splitlines() if line]
-    sealed = [each.read_bytes() for each in (world.marked / "sealed").iterdir()]
+    inside = (world.marked / "sealed").rglob("*")
+    sealed = [each.read_bytes() for each in inside if each.is_file()]
     assert len(answers) > 2 and len(sealed) > 2
     for path in stored.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
