@@ -19,6 +19,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, Parameter
 from pydantic import ValidationError
 
+from radiotracer.cli.naming import in_options, options_of
 from radiotracer.errors import InputError
 
 HERE = Path(__file__).parent
@@ -51,12 +52,13 @@ def run(arguments: Sequence[str]) -> int:
         return _refused(f"expected a benchmark ({', '.join(known)}); got {name!r}")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and numpy are imported
     module = importlib.import_module(f"bench.{name}")
+    app = parser(name, module.main, module.__doc__ or "")
     try:
-        status = parser(name, module.main, module.__doc__ or "")(rest)
+        status = app(rest)
     except CycloptsError as error:
         return _refused(_usage(error))
     except InputError as error:
-        return _refused(str(error))
+        return _refused(in_options(str(error), options_of(app, rest)))
     return status if isinstance(status, int) else 0
 
 

@@ -1,6 +1,6 @@
 """How the code is built: lines, import circles, files that one thing takes, seconds of --help.
 
-    python -m bench house [--only lines circles files help] [--out FILE]
+    python -m bench house [--only lines circles files help] [--rounds 5] [--out FILE]
 
 - lines: of Python in the wheel
 - circles: packages whose children import each other, by any way round
@@ -8,8 +8,8 @@
   the product a built-in one is named in code, docstrings aside: the fewest, the median, the most. A
   kind of which one is named in its own file alone takes one file and no other change. Branches are
   comparisons with such a name outside of the folder that holds the kind
-- help: processor seconds of each command's --help in a process of its own, and whether it imported
-  torch
+- help: processor seconds, user and system, of each command's --help in a process of its own (the
+  median of the rounds), and whether it imported torch; an empty interpreter is the first row
 
 Another tree is measured by ``PYTHONPATH=its/src``.
 """
@@ -22,7 +22,7 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -53,17 +53,23 @@ raise SystemExit(status)
 """
 
 
-def main(*, only: tuple[Part, ...] = get_args(Part), out: Path | None = None) -> None:
+def main(
+    *, only: tuple[Part, ...] = get_args(Part), rounds: int = 5, out: Path | None = None
+) -> None:
     """Print what is asked for.
 
     Args:
         only: Parts.
+        rounds: Processes for each page of help.
         out: A JSON file for the numbers.
     """
-    found: dict[str, object] = {}
-    for part in only:
-        found[part] = PARTS[part]()
-    write_json(out, found)
+    parts: dict[Part, Callable[[], object]] = {
+        "lines": lines,
+        "circles": circles,
+        "files": files,
+        "help": lambda: help_seconds(rounds),
+    }
+    write_json(out, {part: parts[part]() for part in only})
 
 
 def lines() -> int:
@@ -104,31 +110,28 @@ def files() -> dict[str, dict[str, Any]]:
     return told
 
 
-def help_seconds() -> dict[str, dict[str, Any]]:
+def help_seconds(rounds: int) -> dict[str, dict[str, Any]]:
     """By command."""
     from radiotracer.cli.help import all_commands
 
-    told: dict[str, dict[str, Any]] = {}
-    for name in ("", *(each.name for each in all_commands())):
-        before = _processor_seconds()
-        done = subprocess.run(
-            [sys.executable, "-c", HELP, *name.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seconds = _processor_seconds() - before
-        torch = done.stderr.rstrip().endswith("True")
-        told[name] = {"seconds": round(seconds, 2), "torch": torch}
-    rows = (
-        (f"radiotracer {name} --help", each["seconds"], each["torch"])
-        for name, each in told.items()
-    )
+    commands = ("", *(each.name for each in all_commands()))
+    told: dict[str, dict[str, Any]] = {"python -c pass": _measured(["pass"], rounds)}
+    for name in commands:
+        told[f"radiotracer {name} --help"] = _measured([HELP, *name.split(), "--help"], rounds)
+    rows = ((name, f"{each['seconds']:.2f}", each["torch"]) for name, each in told.items())
     print("\n" + table(["command", "processor seconds", "torch imported"], rows))
     return told
 
 
-PARTS = {"lines": lines, "circles": circles, "files": files, "help": help_seconds}
+def _measured(program: list[str], rounds: int) -> dict[str, Any]:
+    """Processor seconds of a process, the median over the rounds, and what it said of torch."""
+    found, said = [], ""
+    for _ in range(rounds):
+        command = [sys.executable, "-c", *program]
+        before = _processor_seconds()
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        found.append(_processor_seconds() - before)
+    return {"seconds": statistics.median(found), "torch": said.rstrip().endswith("True")}
 
 
 @cache

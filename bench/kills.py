@@ -27,7 +27,16 @@ from bench.killing import Command, Tally, kill_again_and_again
 from bench.tables import table
 from radiotracer.provenance import Key
 
-NETWORK = ("--model", "small-cnn", "--width", "8", "--batch-size", "20", "--augment", "crops")
+NETWORK = (
+    "--architecture",
+    "small-cnn",
+    "--width",
+    "8",
+    "--batch-size",
+    "20",
+    "--augment",
+    "crops",
+)
 
 
 def start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
@@ -60,7 +69,7 @@ def commands(home: Path) -> list[Command]:
     train = ("train", str(data), *NETWORK, "--epochs", "12")
     if start([*train, "--out", str(run)], home).wait() != 0:
         raise SystemExit("training failed")
-    mark = ("mark", str(data), "--key", str(key), "--extractor", str(run), "--fraction", "0.5")
+    mark = ("mark", str(data), "--key", str(key), "--extractor", str(run), "--share", "0.5")
     scan = ("scan", str(run), "--batch-size", "25")
     return [
         Command("train", train, "training", "run.json"),

@@ -42,16 +42,16 @@ def main() -> None:
         for share in SHARES:
             for seed in options.seeds:
                 path = options.folder / f"mnist-{recipe}-{share}-{seed}.json"
-                found[recipe, share].append(json.loads(path.read_bytes())["outcomes"])
+                found[recipe, share].append(json.loads(path.read_bytes())["found"])
     mpl.rcParams.update({"svg.hashsalt": "false-discovery", "font.size": 9})
     figure, axes = plt.subplots(2, 3, figsize=(10, 5.6), sharex=True, sharey="row")
     for column, detector in enumerate(DETECTORS):
         panel(axes[0, column], found, f"{detector} | {options.rule}", "proportion")
-        panel(axes[1, column], found, f"{detector} | {options.rule}", "power")
+        panel(axes[1, column], found, f"{detector} | {options.rule}", "recall")
         axes[0, column].set_title(detector)
         axes[1, column].set_xlabel("rate that was asked for")
     axes[0, 0].set_ylabel("false discovery rate,\nrealised")
-    axes[1, 0].set_ylabel("power: share of the\ntampered that is flagged")
+    axes[1, 0].set_ylabel("recall: share of the\ntampered that is flagged")
     axes[0, 0].set_ylim(0, 0.18)
     axes[1, 0].set_ylim(0, 1.02)
     handles = [

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def reviewed(page: Any) -> bytes:
-    """Draw and review a small sample, decide about some suspects, and look at one."""
+    """Draw and review a small sample, decide about some examples, and look at one."""
     page.click("#open-sample")
     page.fill("#sample input[type=number] >> nth=0", "60")
     page.keyboard.press("Enter")

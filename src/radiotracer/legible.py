@@ -13,6 +13,13 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.replace("\r\n", "\n").split("\n"))
 
 
+def beginning(text: str, *, characters: int, lines: int) -> str:
+    """The first lines of a text; it ends with an ellipsis where something is missing."""
+    whole = text.replace("\r\n", "\n").rstrip("\n")
+    kept = "\n".join(whole.split("\n", lines)[:lines])[:characters]
+    return kept if len(kept) == len(whole) else f"{kept.rstrip()}…"
+
+
 def count(number: int) -> str:
     """``60000`` as ``60,000``."""
     return f"{number:,}"

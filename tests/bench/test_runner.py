@@ -69,7 +69,7 @@ def test_adding_one_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (["flips", "--nothing"], "bench: Unknown option: --nothing"),
         (["flips", "--recipes", "nothing"], 'bench: Invalid value "nothing" for --recipes.'),
         (["audit", "--examples", "3"], "bench: expected --examples greater than or equal to 1000"),
-        (["detect", "--seeds", "-1"], "bench: expected a seed of at least 0; got -1; "),
+        (["detect", "--seeds", "-1"], "bench: expected seed= of at least 0; got -1; "),
     ],
 )
 def test_refusals_are_one_line(

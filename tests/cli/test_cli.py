@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import radiotracer.cli.scan
 from radiotracer.data import open_data
 from tiny_world import World
 
@@ -194,7 +193,7 @@ def test_an_internal_error_is_3(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug\nwith\x1b[31m lines")
 
-    monkeypatch.setattr(radiotracer.cli.scan, "scan_run", fail)
+    monkeypatch.setattr("radiotracer.scanning.scan", fail)
     monkeypatch.setenv("RADIOTRACER_DEBUG", debug)
     if debug:
         with pytest.raises(RuntimeError):
@@ -213,7 +212,7 @@ def test_an_interruption_is_130(cli: Any, tiny: World, monkeypatch: pytest.Monke
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(radiotracer.cli.scan, "scan_run", stop)
+    monkeypatch.setattr("radiotracer.scanning.scan", stop)
     done = cli("scan", tiny.folder, "--out", "scan")
     assert (done.status, done.out) == (130, "") and done.err.endswith("radiotracer: interrupted\n")
 

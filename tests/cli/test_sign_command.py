@@ -205,4 +205,6 @@ def test_what_else_is_read_is_read_signed(
     assert len(open_data("marked/release")) == len(Release.read(marked).published)
     assert cli("key", "check", "marked", "--key", made.key).status == 0
     assert cli("verify-signature", "marked/release").status == 0
-    assert "every audit writes down a look" in cli("sign", "marked", "--key", "sign.key").err
+    assert (
+        "into whose ledger every audit is written" in cli("sign", "marked", "--key", "sign.key").err
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.utils import murmurhash3_32
 
 from radiotracer.data import TEXTS
 from radiotracer.data.modalities.texts import LENGTH, PADDING, word_hashes
@@ -33,6 +35,15 @@ def test_a_text_has_the_same_hashes_whatever_others_there_are() -> None:
 def test_only_the_beginning_is_read() -> None:
     long = " ".join(["one", "two", "three"] * 10)
     assert torch.equal(word_hashes([long], length=3), word_hashes(["one two three"], length=3))
+
+
+def test_words_are_those_of_scikit_learn() -> None:
+    texts = ["It's 3.14 — naïve CAFÉS, 東京タワー!", "İstanbul\tß\r\nx_y", "\u0130 \u2028 a", "…"]
+    words_of = HashingVectorizer(token_pattern=r"\w+|[^\w\s]").build_analyzer()  # noqa: S106
+    for text, hashes in zip(texts, word_hashes(texts), strict=True):
+        expected = [1 + murmurhash3_32(word, positive=True) for word in words_of(text)]
+        assert hashes[: len(expected)].tolist() == expected
+        assert not hashes[len(expected) :].any()
 
 
 def test_one_text_is_no_sequence_of_texts() -> None:

@@ -35,8 +35,7 @@ class SoundModality:
 
     name = "sounds"
     noun = "sound"
-    task: str | None = None
-    task = "audio-classification"
+    task: str | None = "audio-classification"
 
     def require(self, content: Any, source: str) -> None:
         if getattr(content, "dtype", None) != np.int16 or content.ndim != 2:

@@ -18,8 +18,8 @@ import pytest
 from audit_world import sample_evidence, sample_finding
 from radiotracer import Explanation, InputError, Scan, explain
 from radiotracer.detectors import Decision
-from radiotracer.explaining import frame as explained
 from radiotracer.integrations.frames import to_arrow, to_pandas, to_polars
+from radiotracer.present import explanation_frame as explained
 from tiny_world import World
 
 

@@ -232,7 +232,7 @@ REFUSED: dict[str, Any] = {
             "eval_strategy": "epoch",
             "save_strategy": "epoch",
         },
-        {"every": 2},
+        {"checkpoint_every": 2},
         InputError,
         "pass checkpoint_every=1",
     ),

@@ -99,7 +99,7 @@ def test_it_is_a_data_frame_in_one_call(found: Scan) -> None:
 
 
 def test_a_folder_without_a_scan(tmp_path: Path, scan_folder: Path) -> None:
-    with pytest.raises(InputError, match="expected a scan: a folder with suspects"):
+    with pytest.raises(InputError, match="expected a scan: a folder with ranking"):
         issue_table(tmp_path)
     spoiled = Path(shutil.copytree(scan_folder, tmp_path / "scan"))
     (spoiled / "scores.parquet").write_bytes(b"PAR1")

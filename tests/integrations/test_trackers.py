@@ -88,7 +88,8 @@ def require_nothing_secret(stored: Path, world: AuditWorld, audit: Path) -> None
     secret = bytes(range(32))  # of audit_world.KEY
     forms = [secret, secret.hex().encode(), base64.b64encode(secret)[:-4], world.key.read_bytes()]
     answers = [line for line in (audit / "queries.jsonl").read_bytes().splitlines() if line]
-    sealed = [each.read_bytes() for each in (world.marked / "sealed").iterdir()]
+    inside = (world.marked / "sealed").rglob("*")
+    sealed = [each.read_bytes() for each in inside if each.is_file()]
     assert len(answers) > 2 and len(sealed) > 2
     for path in stored.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
@@ -121,7 +122,7 @@ def test_a_scan_in_mlflow(mlflow: Any, scan: Path, found: Scan, tmp_path: Path) 
     assert f"scan/{found.detector}/tpr_at_fpr_0.01" in data.metrics
     local = Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(tmp_path / "d")))
     names = {path.name for path in local.rglob("*") if path.is_file()}
-    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "suspects.json"}
+    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "flagged.json"}
     assert names == files
     stored = local / "radiotracer" / "scan" / "report.html"
     assert stored.read_bytes() == (scan / "report.html").read_bytes()
@@ -155,7 +156,7 @@ def test_both_in_wandb(
     assert wandb.summary["scan/flagged"] == found.decision.is_flagged.sum()
     assert wandb.summary["audit/log10_p_value"] == Evidence.read(audit).log10_p_value
     wandb.finish()
-    (table,) = tmp_path.rglob("suspects_*.table.json")
+    (table,) = tmp_path.rglob("flagged_*.table.json")
     rows = json.loads(table.read_bytes())
     assert rows["columns"][:3] == ["rank", "id", "label"]
     assert len(rows["data"]) == found.decision.is_flagged.sum()

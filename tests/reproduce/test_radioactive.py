@@ -181,7 +181,7 @@ def test_suspects_references_and_marking_networks_differ() -> None:
     frozen = config.training("frozen", "crops", 0)
     assert frozen.head_only and frozen.augment == "none"
     other = config.training("other", "crops", 0)
-    assert (other.model, other.width, other.augment) == ("small-cnn", None, "crops")
+    assert (other.architecture, other.width, other.augment) == ("small-cnn", None, "crops")
 
 
 Made = Callable[..., AuditCell]

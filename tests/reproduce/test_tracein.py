@@ -106,7 +106,7 @@ def test_a_low_gamma_flags_one_tail_or_the_other(archive: Path) -> None:
 def test_a_tampering_that_cannot_be_done_is_a_result(archive: Path) -> None:
     result = run_tracein(TraceInConfig(data=str(archive), **{**TINY, "tampered": 60}))
     targeted, *_ = result.trials
-    assert targeted.failure is not None and targeted.failure.startswith("expected a fraction")
+    assert targeted.failure is not None and targeted.failure.startswith("expected share= in (0, 1)")
     assert "- seed 0: expected share= in (0, 1)" in markdown(result)
 
 
@@ -135,7 +135,7 @@ def test_the_command(
     archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scales = {"quick": {**TINY, "data": str(archive)}}
-    monkeypatch.setattr("radiotracer.cli.reproduce.SCALES", scales)
+    monkeypatch.setattr("radiotracer.reproduce.tracein.SCALES", scales)
     assert run(["reproduce", "tracein", "--seed", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["settings"]["seeds"] == [3] and len(found["trials"]) == 3
@@ -143,7 +143,7 @@ def test_the_command(
     assert "### random flips" in capsys.readouterr().out.splitlines()
     assert run(["reproduce", "tracein", "--seed", "-1"]) == 2
     assert capsys.readouterr().err == (
-        "radiotracer: expected a seed of at least 0; got -1; pass, say, --seed 0\n"
+        "radiotracer: expected --seed of at least 0; got -1; pass, say, --seed 0\n"
     )
     assert run(["reproduce", "tracein", "--scale", "huge"]) == 2
     assert capsys.readouterr().err.startswith("radiotracer: Invalid value")

@@ -24,7 +24,7 @@ from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.models.protocol import Suspect
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.run_audit import conduct
+from radiotracer.provenance.run_audit import run_audit
 from radiotracer.provenance.verify import verify
 from radiotracer.stats import signflip
 
@@ -37,9 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release in ``marked``, and ``audit``: the evidence against a model that knows it."""
     root = tmp_path_factory.mktemp("threats")
     release = small_release(root, rows=40)
-    (root / "marked").mkdir()
     release.write(root / "marked")
-    conduct(root / "marked", release, KEY, guilty(release), root / "audit")
+    run_audit(root / "marked", KEY, guilty(release), root / "audit")
     return root
 
 
@@ -64,15 +63,18 @@ def failed(
     root: Path, evidence: Evidence | None = None, suspect: Callable[[], Suspect] | None = None
 ) -> list[str]:
     """What does not hold of the evidence in ``audit``."""
-    release = Release.read(root / "marked")
-    evidence = evidence or Evidence.read(root / "audit")
-    checks = verify(evidence, root / "audit", root / "marked", release, KEY, suspect=suspect)
+    whole = Evidence.read(root / "audit")
+    (evidence or whole).write(root / "audit")
+    again = None if suspect is None else suspect()
+    try:
+        checks = verify(root / "audit", root / "marked", KEY, suspect=again)
+    finally:
+        whole.write(root / "audit")
     assert len(checks) > 1
     return [each.what for each in checks if not each.holds]
 
 
 def written(release: Release, folder: Path) -> Path:
-    folder.mkdir()
     release.write(folder)
     return folder
 
@@ -173,8 +175,8 @@ def test_an_auditor_who_frames_is_caught_when_the_suspect_is_asked(files: Path) 
     release = Release.read(files / "marked")
     shutil.rmtree(files / "audit")
     (files / "marked" / AUDITS).unlink()
-    done = conduct(files / "marked", release, KEY, guilty(release, INNOCENT), files / "audit")
-    assert done.evidence.verdict == "trained-on-marked-data"
+    done = run_audit(files / "marked", KEY, guilty(release, INNOCENT), files / "audit")
+    assert done.verdict == "trained-on-marked-data"
     assert failed(files) == []
     assert "log10 p" in failed(files, suspect=lambda: innocent(release))
 
@@ -274,13 +276,13 @@ def test_edited_answers_do_not_hold(files: Path) -> None:
     assert failed(files, evidence)
 
 
-# Looks.
+# The ledger of audits.
 
 
-def test_a_look_taken_out_afterwards_is_noticed(files: Path) -> None:
+def test_an_audit_taken_out_afterwards_is_noticed(files: Path) -> None:
     """Evidence quotes all audits before it, so it does not fit a ledger that lacks one of them."""
     release = Release.read(files / "marked")
-    conduct(files / "marked", release, KEY, innocent(release), files / "second")
+    run_audit(files / "marked", KEY, innocent(release), files / "second")
     first, second = (files / "marked" / AUDITS).read_text().splitlines(keepends=True)
     assert failed(files) == []
     evidence = Evidence.read(files / "second")
@@ -300,18 +302,18 @@ def test_every_suspect_makes_the_next_p_value_larger(files: Path) -> None:
         other = network_suspect(fitted(release.published, seed, 0), "x", INNOCENT | {
             "sha256": f"{seed:064d}"
         })  # fmt: skip
-        conduct(files / "marked", release, KEY, other, files / f"look-{seed}")
-    found = conduct(files / "marked", release, KEY, guilty(release), files / "last").evidence
+        run_audit(files / "marked", KEY, other, files / f"audit-{seed}")
+    found = run_audit(files / "marked", KEY, guilty(release), files / "last")
     assert found.adjusted_log10_p_value == pytest.approx(found.log10_p_value + np.log10(4))
 
 
-def test_a_look_in_a_copy_of_the_folder_is_not_noticed(files: Path) -> None:
+def test_an_audit_in_a_copy_of_the_folder_is_not_noticed(files: Path) -> None:
     """Holm counts the audits that were written down. Who hides a folder hides its audits."""
     release = Release.read(files / "marked")
     (files / "marked" / AUDITS).unlink()
     shutil.copytree(files / "marked", files / "hidden")
-    conduct(files / "hidden", release, KEY, innocent(release), files / "unseen")
+    run_audit(files / "hidden", KEY, innocent(release), files / "unseen")
     shutil.rmtree(files / "audit")
-    conduct(files / "marked", release, KEY, guilty(release), files / "audit")
+    run_audit(files / "marked", KEY, guilty(release), files / "audit")
     assert len(read_ledger(files / "marked").audits) == 1
     assert failed(files) == []

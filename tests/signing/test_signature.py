@@ -310,7 +310,9 @@ def test_marked_data_are_signed_by_their_published_half(tmp_path: Path) -> None:
         (tmp_path / part).mkdir()
     for part in ("commitment.json", "release/commitment.json"):
         (tmp_path / part).write_text("{}")
-    with pytest.raises(InputError, match=r"every audit writes down a look; sign .*/release, the"):
+    with pytest.raises(
+        InputError, match=r"into whose ledger every audit is written; sign .*/release, the"
+    ):
         sign(tmp_path, KEY)
     sign(tmp_path / "release", KEY)
     assert broken(tmp_path / "release") == ()

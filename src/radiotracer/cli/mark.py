@@ -46,8 +46,8 @@ def mark(
     design: Annotated[
         str | None,
         Parameter(
-            help=f"What to plant: {', '.join(sorted(DESIGNS))}; by default the first that can mark "
-            "such data."
+            help=f"What to plant: {', '.join(DESIGNS)}; by default the first of these that can "
+            "mark such data."
         ),
     ] = None,
     share: Annotated[

@@ -63,9 +63,10 @@ def tamper(
         err.print(f"the recipe {name} was left out: {reason}")
 
     from radiotracer.data import open_data, save_examples
-    from radiotracer.files import atomic_folder
+    from radiotracer.files import atomic_folder, require_new_folder
     from radiotracer.recipes import MANIFEST_FILE, Crafted
 
+    require_new_folder(folder, marker=MANIFEST_FILE, overwrite=overwrite)
     examples = open_data(
         data,
         image_size=image_size,

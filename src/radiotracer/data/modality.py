@@ -67,8 +67,9 @@ class Modality(Protocol):
     noun: str
     """What people call one example: ``"image"``; its plural has an s."""
 
-    task: str | None
-    """What hubs call telling their classes, ``"image-classification"``; None: they have no word."""
+    @property
+    def task(self) -> str | None:
+        """What hubs call this kind of task: ``"image-classification"``; None: they have no word."""
 
     def require(self, content: Any, source: str) -> None:
         """Raise `DataError` unless `content` is of this kind; the text names `source`."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError
 from radiotracer.integrations.issue_table import issue_table
-from radiotracer.review.pictures import WHOLE_ROOM, picture, require_picture, words
+from radiotracer.review.pictures import picture, require_picture, words
 
 if TYPE_CHECKING:
     from radiotracer.scanning import Scan
@@ -64,7 +64,7 @@ def spotlight_columns(
         table = table.append_column("image", pa.array(images, pa.binary()))
         dtypes["image"] = "Image"
     if any(each.text is not None for each in shown):
-        texts = [words(each, WHOLE_ROOM) for each in shown]
+        texts = [words(each) for each in shown]
         table = table.append_column("text", pa.array(texts, pa.string()))
         dtypes["text"] = "str"
     return table, dtypes

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radiotracer.data import Dataset, Preview
 from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
+from radiotracer.legible import beginning
 from radiotracer.present.thumbnails import LARGEST_SIDE, png_uri
 from radiotracer.runs import take_rows
 
@@ -67,15 +68,10 @@ def seen(data: Data, row: int, room: Room = ROOMY) -> Seen:
     shown = preview(data, row)
     return Seen(
         thumbnail=None if shown.picture is None else png_uri(shown.picture, room.side),
-        text=None if shown.text is None else cut(shown.text, room),
+        text=None
+        if shown.text is None
+        else beginning(shown.text, characters=room.characters, lines=room.lines),
     )
-
-
-def cut(text: str, room: Room) -> str:
-    """The beginning of a text; it ends with an ellipsis where something is missing."""
-    whole = text.replace("\r\n", "\n").rstrip("\n")
-    kept = "\n".join(whole.split("\n", room.lines)[: room.lines])[: room.characters]
-    return kept if len(kept) == len(whole) else f"{kept.rstrip()}…"
 
 
 def nouns_of(data: Data) -> tuple[str, str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from torch import nn
 
-from radiotracer.data import MODALITIES, Dataset, open_data
+from radiotracer.data import Dataset, open_data
+from radiotracer.data.modality import nouns
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
-from radiotracer.provenance.audit import audit_opened
+from radiotracer.provenance.audit import audit_opened, design_of
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.evidence import Asked, Evidence, conclude
 from radiotracer.provenance.finding import Control, Finding
@@ -98,14 +99,14 @@ def verify(
     ]
     asked: Suspect | None
     if suspect is None and evidence.access != "weights":
-        asked = _recorded(evidence, evidence.suspect, folder / QUERIES_FILE, checks)
+        asked = _recorded(evidence.suspect, release, folder / QUERIES_FILE, checks)
     else:
         asked = _asked_again(evidence, release, suspect)
         same = same_suspect(asked.identity, evidence.suspect.identity)
         digest = asked.identity.get("sha256", "no digest")
         checks.append(Checked("suspect", same, f"{asked.name}, {digest[:12]}"))
     references = [
-        _recorded(evidence, each, folder / reference_file(number), checks)
+        _recorded(each, release, folder / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
     ]
     if asked is None or None in references or not all(each.holds for each in checks):
@@ -134,7 +135,7 @@ def _unmarked(
 ) -> Dataset | None:
     """The unmarked data of the audit; others than then are an error."""
     used = evidence.held_out
-    if used is None:
+    if used is None or "held_out" not in design_of(release).uses:
         return None
     if isinstance(given, Dataset):
         found = given
@@ -150,16 +151,13 @@ def _unmarked(
     return found
 
 
-def _recorded(
-    evidence: Evidence, asked: Asked, path: Path, checks: list[Checked]
-) -> Suspect | None:
+def _recorded(asked: Asked, release: Release, path: Path, checks: list[Checked]) -> Suspect | None:
     """The recorded answers, if they are those of the evidence; what was found goes to `checks`."""
-    what = f"answers of {asked.name}"
+    what, modality = f"answers of {asked.name}", release.published.modality
     if path.is_file() and (digest := sha256_file(path)) != asked.log_sha256:
         checks.append(Checked(what, False, f"{path.name}, SHA-256 {digest[:12]}"))
         return None
     try:
-        modality = MODALITIES[str(evidence.protocol.get("modality"))]
         recorded = RecordedAnswers(path, asked.name, asked.identity, modality)
     except InputError as error:
         if not path.is_file():
@@ -167,7 +165,7 @@ def _recorded(
         checks.append(Checked(what, False, error.came))
         return None
     same = recorded.asked == asked.queries
-    checks.append(Checked(what, same, f"{evidence.counted(recorded.asked)} asked, {path.name}"))
+    checks.append(Checked(what, same, f"{nouns(modality, recorded.asked)} asked, {path.name}"))
     return recorded
 
 

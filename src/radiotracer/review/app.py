@@ -23,7 +23,7 @@ from radiotracer.review.decisions import StaleError
 from radiotracer.review.export import default_folder, export
 from radiotracer.review.guard import Guard
 from radiotracer.review.influence import Influence, Side, answer_json
-from radiotracer.review.pictures import MOST_TILES, picture, sheet, words
+from radiotracer.review.pictures import MOST_TILES, few_words, picture, sheet
 
 KINDS = {
     ".html": "text/html",
@@ -75,7 +75,7 @@ def _looking(board: Board) -> list[Route]:
         return _png(sheet([board.picture(row) for row in _rows(request)], board.tile))
 
     def texts(request: Request) -> Response:
-        return JSONResponse([words(board.preview(row)) for row in _rows(request)])
+        return JSONResponse([few_words(board.preview(row)) for row in _rows(request)])
 
     def shown(request: Request) -> Response:
         return _png(picture(board.picture(request.path_params["row"])))

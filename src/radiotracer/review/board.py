@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radiotracer.data import Dataset, Preview
 from radiotracer.errors import DataError, InputError
 from radiotracer.review.decisions import Event, Verb, checked
-from radiotracer.review.pictures import WHOLE_ROOM, Pixels, require_picture, tile_size, words
+from radiotracer.review.pictures import Pixels, require_picture, tile_size, words
 from radiotracer.review.sampling import ENOUGH, SIZE, draw, estimate
 from radiotracer.review.scanned import Scanned, rows_of
 from radiotracer.review.store import FILE, Store
@@ -138,7 +138,7 @@ class Board:
         history = self.store.history(str(scanned.ids[row]))
         return {
             **{name: _finite(values[row]) for name, values in columns.items()},
-            "text": words(self.preview(row), WHOLE_ROOM),
+            "text": words(self.preview(row)),
             "rank": int(scanned.rank[row]),
             "scores": {name: _finite(values[row]) for name, values in scanned.detectors.items()},
             "history": [self.event(each) for each in history],
@@ -229,7 +229,7 @@ def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
         raise DataError(
             expected=f"the data that were scanned, whose digest is {scanned.data_digest[:12]}...",
             came=f"{examples.source} with the digest {examples.digest[:12]}...",
-            do="pass --data with the data as they were",
+            do="pass data= with the data as they were",
         )
     try:
         order = rows_of(examples.ids, scanned.ids)
@@ -245,7 +245,7 @@ def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
         raise DataError(
             expected=f"data with the class names of {scanned.folder}",
             came=f"{examples.source} with {', '.join(examples.class_names[:10])}",
-            do="pass --data with the data as they were",
+            do="pass data= with the data as they were",
         )
     return order
 

@@ -27,7 +27,7 @@ from radiotracer.gradients import (
     require_finite_losses,
 )
 from radiotracer.influence import Tracing
-from radiotracer.review.pictures import Pixels, require_picture, words
+from radiotracer.review.pictures import Pixels, few_words, require_picture
 
 Side = Literal["validation", "train"]
 
@@ -201,5 +201,5 @@ def _partner(examples: Dataset, row: int, values: NDArray[np.float64]) -> Partne
         id=str(examples.ids[row]),
         label=examples.class_names[examples.labels[row]],
         influence=float(values[row]),
-        text=words(examples.show(int(row))),
+        text=few_words(examples.show(int(row))),
     )

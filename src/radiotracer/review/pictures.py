@@ -11,8 +11,7 @@ from PIL import Image
 
 from radiotracer.data import Preview
 from radiotracer.errors import InputError
-from radiotracer.legible import visible_lines
-from radiotracer.present.previews import Room, cut
+from radiotracer.legible import beginning, visible_lines
 
 Pixels = NDArray[np.uint8]
 """A picture, shape (height, width, 1 or 3), 0 to 255."""
@@ -26,11 +25,8 @@ LARGEST_PICTURE = 512
 MOST_TILES = 256
 """In one sheet, or texts in one answer."""
 
-TILE_ROOM = Room(characters=200, lines=6)
+TILE_CHARACTERS, TILE_LINES = 200, 6
 """Of a text in the gallery."""
-
-WHOLE_ROOM = Room(characters=20_000, lines=2_000)
-"""Of a text that stands alone: all that its modality shows of it."""
 
 
 def tile_size(picture: Pixels) -> tuple[int, int]:
@@ -65,9 +61,16 @@ def require_picture(preview: Preview) -> Pixels:
     return preview.picture
 
 
-def words(preview: Preview, room: Room = TILE_ROOM) -> str | None:
+def words(preview: Preview) -> str | None:
     """The text of an example in which every character can be seen; None where it has none."""
-    return None if preview.text is None else visible_lines(cut(preview.text, room))
+    return None if preview.text is None else visible_lines(preview.text)
+
+
+def few_words(preview: Preview) -> str | None:
+    """As much of it as a tile has room for."""
+    if preview.text is None:
+        return None
+    return visible_lines(beginning(preview.text, characters=TILE_CHARACTERS, lines=TILE_LINES))
 
 
 def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:

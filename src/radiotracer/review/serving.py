@@ -117,7 +117,7 @@ def _ends_like_an_interrupt() -> Iterator[None]:
 def _listening(port: int) -> Iterator[socket.socket]:
     if not 0 <= port <= 65_535:
         raise InputError(
-            expected="a port from 0 to 65535", came=str(port), do="leave --port out for a free one"
+            expected="port= from 0 to 65535", came=str(port), do="leave port= out for a free one"
         )
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -131,7 +131,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
             raise InputError(
                 expected=f"a port of {HOST} that is free",
                 came=f"{port}, which is {refused[error.errno]}",
-                do="choose another --port, or leave it out for any free one",
+                do="choose another port=, or leave it out for any free one",
             ) from error
         yield server
     finally:

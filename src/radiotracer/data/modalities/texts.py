@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +33,7 @@ PADDING = 0
 SHOWN = 600
 """Characters of a text that people are shown."""
 
-_WORDS = r"\w+|[^\w\s]"
+_WORDS = re.compile(r"\w+|[^\w\s]")
 """A word is a run of letters and digits; every other sign is a word of its own."""
 
 
@@ -136,15 +138,14 @@ def word_hashes(texts: Sequence[str], length: int = LENGTH) -> Tensor:
         InputError: One text instead of a sequence of them.
     """
     import torch
-    from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.utils import murmurhash3_32
 
     if isinstance(texts, str):
         raise InputError(expected="a sequence of texts", came="one text", do="pass [text]")
-    words_of = HashingVectorizer(token_pattern=_WORDS).build_analyzer()
     tokens = np.full((len(texts), length), PADDING, dtype=np.int64)
     for row, text in enumerate(texts):
-        hashed = [murmurhash3_32(word, positive=True) for word in words_of(text)[:length]]
+        words = itertools.islice(_WORDS.finditer(text.lower()), length)
+        hashed = [murmurhash3_32(word[0], positive=True) for word in words]
         tokens[row, : len(hashed)] = 1 + np.array(hashed, dtype=np.int64)
     return torch.from_numpy(tokens)
 

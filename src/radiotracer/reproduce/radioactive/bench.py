@@ -88,7 +88,7 @@ def training_and_test(
         train = open_data(data, report=report)
         if train.validation is None:
             raise DataError(
-                expected="data with a test split", came=data, do="pass, say, --data fashion-mnist"
+                expected="data with a test split", came=data, do="pass, say, data=fashion-mnist"
             )
         test = open_data(train.validation, report=report)
     if config.examples is not None and config.examples < len(train):

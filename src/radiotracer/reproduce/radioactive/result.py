@@ -122,6 +122,6 @@ def kept_cell(path: Path, config: AuditConfig) -> AuditCell | None:
             raise InputError(
                 expected=f"cells with {name} = {wanted} in {path.parent}",
                 came=f"{settings.get(name)} in {path.name}",
-                do="choose another --out, or the same settings",
+                do="choose another out=, or the same settings",
             )
     return cell
