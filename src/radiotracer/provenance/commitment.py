@@ -64,7 +64,7 @@ def commit(
 
     Args:
         key: The secret.
-        protocol: How the audit will be made: the test, its layer, its level, the number of looks.
+        protocol: How the audit will be made: the test, its layer, its level.
             Anything that JSON can hold.
         extractor_digest: SHA-256 of the marking network's weights.
         roots: Merkle roots by name, e.g. ``originals``, ``published``, ``sealed``.

@@ -18,7 +18,7 @@ SOUND = -3.0
 
 
 def control_keys(source: Key | np.random.Generator, count: int) -> tuple[Key, ...]:
-    """Keys that marked nothing: what a test says under them is what it says of the innocent.
+    """Keys that marked nothing: what a test says under them is its null distribution.
 
     Args:
         source: The key whose audit they belong to (the same keys every time), or a generator.
