@@ -85,6 +85,13 @@ class Explanation(Shown):
     influence: NDArray[np.float64]
     top: Top
 
+    def __repr__(self) -> str:
+        """How much is explained, and how."""
+        return (
+            f"Explanation({len(self.rows):,} queries by {self.method}, "
+            f"{len(self.identity):,} training examples, run {str(self.run.folder)[:100]!r})"
+        )
+
     @property
     def run(self) -> Run:
         """The recorded training."""

@@ -80,3 +80,9 @@ class Audited(Frozen):
     numbers: Rows
     alternatives: tuple[Text, ...]
     verify: Text
+
+    def __repr__(self) -> str:
+        """What it is about, in one short line."""
+        return f"Audited({self.title[:100]!r}, {self.verdict})"
+
+    __str__ = __repr__

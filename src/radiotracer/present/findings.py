@@ -214,6 +214,15 @@ class Findings(Frozen):
             raise ValueError("only one detector can be the default")
         return self
 
+    def __repr__(self) -> str:
+        """What it is about, in one short line."""
+        return (
+            f"Findings({self.title[:100]!r}, {self.decision.flagged:,} of "
+            f"{self.dataset.examples:,} flagged)"
+        )
+
+    __str__ = __repr__
+
     @property
     def default(self) -> DetectorRow | None:
         """The row of the detector that the decision rests on."""

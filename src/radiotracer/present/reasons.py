@@ -98,6 +98,12 @@ class Reasons(Frozen):
     provenance: tuple[tuple[Text, Text], ...] = ()
     notes: tuple[Text, ...] = ()
 
+    def __repr__(self) -> str:
+        """What it is about, in one short line."""
+        return f"Reasons({self.title[:100]!r}, {len(self.queries):,} queries)"
+
+    __str__ = __repr__
+
     @property
     def tampered_proponents(self) -> tuple[int, int]:
         """How many of the proponents listed are tampered with, and how many are listed."""
