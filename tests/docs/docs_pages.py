@@ -60,7 +60,7 @@ GIVEN = {
         "radiotracer key new my.key",
         "radiotracer train photos --image-size 16 --epochs 1 --out run",
         "radiotracer mark photos --image-size 16 --design carriers --key my.key --extractor run"
-        " --fraction 0.2 --out marked",
+        " --share 0.2 --out marked",
         "onnx run model.onnx",
         "copy photos data",
     ),
@@ -171,8 +171,8 @@ def smaller(command: str) -> list[str]:
     """The arguments of a radiotracer command, at a scale that takes a second."""
     given = shlex.split(command)[1:]
     arguments = list(_smaller(given))
-    if given[0] == "mark" and "--fraction" not in given:
-        arguments += ["--fraction", "0.1"]  # of a hundredth of so few images nothing can be shown
+    if given[0] == "mark" and "--share" not in given:
+        arguments += ["--share", "0.1"]  # of a hundredth of so few images nothing can be shown
     small = {"train": "small-cnn", "power": "small-cnn"}.get(given[0])
     if small and "--start" not in given and given[1] not in TEXTS:
         if "--architecture" not in given:
