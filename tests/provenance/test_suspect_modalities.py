@@ -211,11 +211,10 @@ def exported(module: nn.Module, data: Dataset, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("data", sorted(CONTENT.keys() - {"texts"}), indirect=True)
 def test_an_onnx_model_of_other_examples_is_refused_when_it_is_opened(
     data: Dataset, module: nn.Module, tmp_path: Path
 ) -> None:
-    if data.modality is TEXTS:
-        pytest.skip("there are none of texts")
     path = exported(module, data, tmp_path)
     other = dataclasses.replace(
         data,
@@ -227,9 +226,8 @@ def test_an_onnx_model_of_other_examples_is_refused_when_it_is_opened(
     )
 
 
+@pytest.mark.parametrize("data", sorted(CONTENT.keys() - {"images"}), indirect=True)
 def test_a_recorded_run(data: Dataset, tmp_path: Path) -> None:
-    if data.modality is IMAGES:
-        pytest.skip("see test_suspect_network.py")
     name, width = ARCHITECTURE[data.modality.name].split(",width=")
     config = TrainConfig(architecture=name, width=int(width), epochs=1, batch_size=8)
     run, module = train(data, config, tmp_path / "run")
