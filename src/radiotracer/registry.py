@@ -30,6 +30,7 @@ class Registry(Mapping[str, T], Generic[T]):
             alphabetical order; modules that begin with an underscore are left alone.
         group: The group of entry points that add others: ``"radiotracer.detectors"``. Each must
             load to such a thing.
+        of: What entry points must name an object of; None where that is a protocol.
         order: From a thing to what it is sorted by; None leaves all in the order of registration.
     """
 
@@ -39,11 +40,13 @@ class Registry(Mapping[str, T], Generic[T]):
         *,
         home: str,
         group: str | None = None,
+        of: type[Any] | None = None,
         order: Callable[[T], Any] | None = None,
     ) -> None:
         self.kind = kind
         self.home = home
         self.group = group
+        self.of = of
         self.order = order
         self.failures: dict[str, str] = {}
         """Entry points that could not be used, by name, with the reason; all others work."""
@@ -155,7 +158,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def _add(self, entry: EntryPoint) -> None:
         """Register what an entry point names; another package's fault is kept, not raised."""
         try:
-            self.register(entry.load(), entry.name)
+            thing = entry.load()
+            if self.of is not None and not isinstance(thing, self.of):
+                raise TypeError(f"it is a {type(thing).__name__}, and no {self.of.__name__}")
+            self.register(thing, entry.name)
         except Exception as error:
             reason = error.came if isinstance(error, InputError) else str(error)
             self.failures[entry.name] = (

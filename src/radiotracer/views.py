@@ -48,7 +48,7 @@ class View(Generic[F]):
 
 
 VIEWS: Registry[View[Any]] = Registry(
-    "view", home="radiotracer.present.views", group="radiotracer.views"
+    "view", home="radiotracer.present.views", group="radiotracer.views", of=View
 )
 """Every view, by the name of its type."""
 

@@ -180,10 +180,6 @@ def _options() -> Iterator[inspect.Parameter]:
     takers: dict[str, list[str]] = {}
     options: dict[str, Option] = {}
     for name, recipe in list(RECIPES.items()):
-        if not isinstance(recipe, Recipe):
-            RECIPES.unregister(name)
-            RECIPES.failures[name] = f"it is a {type(recipe).__name__}, and no Recipe"
-            continue
         others = [each.name for each in recipe.options if options.get(each.name, each) != each]
         if others:
             RECIPES.unregister(name)

@@ -152,7 +152,7 @@ class Format(abc.ABC):
 
 
 FORMATS: Registry[Format] = Registry(
-    "data format", home="radiotracer.data.formats", group="radiotracer.formats"
+    "data format", home="radiotracer.data.formats", group="radiotracer.formats", of=Format
 )
 """Every form of data, by name."""
 

@@ -76,7 +76,7 @@ class Network:
 
 
 NETWORKS: Registry[Network] = Registry(
-    "network", home="radiotracer.training.networks", group="radiotracer.networks"
+    "network", home="radiotracer.training.networks", group="radiotracer.networks", of=Network
 )
 """Every reference network, by name."""
 

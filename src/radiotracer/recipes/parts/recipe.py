@@ -89,7 +89,7 @@ ONLY_IMAGES = frozenset({"images"})
 ONLY_TEXTS = frozenset({"texts"})
 
 RECIPES: Registry[Recipe] = Registry(
-    "recipe", home="radiotracer.recipes", group="radiotracer.recipes"
+    "recipe", home="radiotracer.recipes", group="radiotracer.recipes", of=Recipe
 )
 """Every recipe, by name."""
 

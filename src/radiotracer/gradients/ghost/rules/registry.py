@@ -50,6 +50,7 @@ RULES: Registry[Rule] = Registry(
     "layer rule",
     home="radiotracer.gradients.ghost.rules",
     group="radiotracer.layer_rules",
+    of=Rule,
 )
 """Every rule by the name of its operation, which an entry point is called by, too."""
 
