@@ -62,7 +62,7 @@ def test_nothing_is_wrong(fail: Any, tiny: World, tmp_path: Path) -> None:
     from radiotracer import explain
 
     everything = range(len(tiny.queries))
-    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=everything, k=1)
+    found = explain(tiny.model, tiny.run, tiny.tampered, tiny.queries, rows=everything, top_k=1)
     archive = {"images": tiny.queries.content, "class_names": np.array(tiny.queries.class_names)}
     np.savez(tmp_path / "right.npz", labels=found.predicted, **archive)
     query = ["--query", "{tmp}/right.npz", "--wrong", "2"]

@@ -137,9 +137,9 @@ def test_no_more_than_a_block_is_held_when_queries_are_answered(
 
         return real_top(watched(), *arguments, **options)
 
-    real_top = store.top_k
+    real_top = store.strongest
     monkeypatch.setattr(store, "read_rows", reading)
-    monkeypatch.setattr(store, "top_k", ranking)
+    monkeypatch.setattr(store, "strongest", ranking)
     found = made.top(training.queries, 4)
     assert max(read) <= store.BLOCK and max(ranked) <= store.BLOCK
     assert len(ranked) > 3

@@ -267,7 +267,7 @@ def test_a_scan_of_texts(classifier: World) -> None:
 
 def test_an_explanation_of_a_text(classifier: World) -> None:
     found = radiotracer.explain(
-        classifier.model, classifier.run, classifier.train, classifier.queries, rows=[1], k=2
+        classifier.model, classifier.run, classifier.train, classifier.queries, rows=[1], top_k=2
     )
     assert found.influence.shape == (N, 1)
 
