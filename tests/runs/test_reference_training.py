@@ -62,11 +62,10 @@ def test_random_states_are_left_as_found(tmp_path: Path) -> None:
 def test_what_is_recorded(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     run, model = train(
-        examples(),
+        dataclasses.replace(examples(), options={"image_size": 8}),
         CONFIG,
         tmp_path / "run",
         progress=lambda *what: told.append(what),
-        opened_with={"image_size": 8},
     )
     assert run.info.seed == 3
     assert run.info.model == ModelSpec(
@@ -76,7 +75,7 @@ def test_what_is_recorded(tmp_path: Path) -> None:
     assert run.info.data.validation == "made-up#test"
     assert run.info.data.class_names == ("a", "b", "c")
     assert run.info.data.digest == examples().digest == run.identity().digest
-    assert run.info.settings["image_size"] == 8
+    assert run.info.data.options.given() == {"image_size": 8}
     assert run.info.settings["epochs"] == 2
     assert told == [(f"epoch {epoch} of 2", done, N) for epoch in (1, 2) for done in (8, 16, 24)]
     batches = run.steps()["batch"].to_pylist()
