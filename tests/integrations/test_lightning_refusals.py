@@ -107,7 +107,7 @@ def test_a_folder_in_use(module: Blobs, tmp_path: Path) -> None:
     again = lightning_callback(tmp_path / "run", data, overwrite=True)
     make_trainer(again, max_epochs=2).fit(Blobs(), loader)
     assert len(radiotracer.Run.open(tmp_path / "run").checkpoints) == 2
-    with pytest.raises(InputError, match="every >= 0"):
+    with pytest.raises(InputError, match="checkpoint_every= of at least 0"):
         lightning_callback(tmp_path / "run", data, checkpoint_every=-1)
 
 

@@ -138,7 +138,7 @@ def test_a_scan(found: Scan) -> None:
 
 
 def test_a_scan_that_found_nothing_or_failed(found: Scan) -> None:
-    nothing = dataclasses.replace(found.decision, suspects=np.zeros(96, dtype=bool))
+    nothing = dataclasses.replace(found.decision, is_flagged=np.zeros(96, dtype=bool))
     text = words(dataclasses.replace(found, decision=nothing)._repr_html_())
     assert "None of 96" in text and "does not prove that the data are clean" in text
     failed = dataclasses.replace(nothing, inconclusive="the reference is too small")

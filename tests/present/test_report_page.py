@@ -183,10 +183,10 @@ def test_without_manifest_there_are_no_metrics() -> None:
 
 
 def test_a_folder_is_named_briefly_in_the_tile_and_in_full_below(full: Findings) -> None:
-    queries = Validation(count=12, source="/home/me/photos/trusted")
-    html = render(full.model_copy(update={"queries": queries}))
-    assert '<span class="context"><bdi>trusted</bdi></span>' in html
-    assert "12 from <bdi>/home/me/photos/trusted</bdi>" in html
+    queries = Validation(count=12, source="/home/me/photos/held-out")
+    html = render(full.model_copy(update={"validation": queries}))
+    assert '<span class="context"><bdi>held-out</bdi></span>' in html
+    assert "12 from <bdi>/home/me/photos/held-out</bdi>" in html
 
 
 def test_a_second_label_claims_no_more_than_is_known(page: str) -> None:

@@ -97,7 +97,7 @@ def test_a_port_in_use(serve: Serve, folder: Path, capsys: Any) -> None:
         port = other.getsockname()[1]
         assert f"{port}, which is in use" in refused(capsys, folder, "--port", port)
     assert serve(folder, "--port", port).port == port
-    assert "a port from 0 to 65535" in refused(capsys, folder, "--port", "70000")
+    assert "--port from 0 to 65535" in refused(capsys, folder, "--port", "70000")
 
 
 def test_only_this_machine_can_reach_it(serve: Serve, folder: Path) -> None:

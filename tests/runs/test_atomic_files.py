@@ -134,7 +134,7 @@ def test_a_folder_of_the_same_kind(tmp_path: Path) -> None:
         make(path, "two")
     assert str(caught.value) == (
         f"expected a new folder; got {path}, which already holds mark.json; "
-        "choose another --out, or pass --overwrite to replace it"
+        "choose another out=, or pass overwrite=True to replace it"
     )
     assert (path / "mark.json").read_text() == "one"
     make(path, "two", overwrite=True)
@@ -152,14 +152,14 @@ def test_a_folder_of_another_kind(tmp_path: Path, overwrite: bool) -> None:
         make(path, "one", overwrite=overwrite)
     assert str(caught.value) == (
         f"expected a new folder, or one that holds mark.json; got {path}, "
-        "which holds other things; choose another --out"
+        "which holds other things; choose another out="
     )
     assert listing(path) == ["mark.json"]
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError) as caught:
         make(tmp_path / "file", "one", overwrite=overwrite)
     assert str(caught.value) == (
-        f"expected a folder to write to; got the file {tmp_path / 'file'}; choose another --out"
+        f"expected a folder to write to; got the file {tmp_path / 'file'}; choose another out="
     )
     assert listing(tmp_path) == ["file", "out"]
 

@@ -181,6 +181,7 @@ def test_what_is_written(tmp_path: Path) -> None:
         "examples": N,
         "digest": identify(Rows()).digest,
         "class_names": None,
+        "options": {"image_size": None, "text_column": None, "label_column": None},
     }
     names = ["0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "2.bias"]
     assert content["optimizer"]["name"] == "SGD"
@@ -320,7 +321,7 @@ def test_folders_that_exist(tmp_path: Path) -> None:
         small_run(out)
     assert str(caught.value) == (
         f"expected a new folder; got {out}, which already holds run.json; "
-        "choose another --out, or pass --overwrite to replace it"
+        "choose another out=, or pass overwrite=True to replace it"
     )
     assert {name: (out / name).read_bytes() for name in files_in(out)} == before
     run = small_run(out, steps=1, overwrite=True)
@@ -334,7 +335,7 @@ def test_folders_that_exist(tmp_path: Path) -> None:
             small_run(other, overwrite=overwrite)
         assert str(caught.value) == (
             "expected a new folder, or one that holds run.json; "
-            f"got {other}, which holds other things; choose another --out"
+            f"got {other}, which holds other things; choose another out="
         )
     assert files_in(other) == ["thesis.tex"]
     with pytest.raises(InputError, match="expected a folder to write to; got the file"):

@@ -119,7 +119,7 @@ def test_any_bytes_for_a_description(
     folder = tmp_path_factory.mktemp("garbage")
     (folder / "run.json").write_bytes(content)
     text = refusal(lambda: Run.open(folder))
-    assert text.startswith(f"expected a valid {folder}/run.json; got the file: ")
+    assert text.startswith(f"expected a valid {folder}/run.json; got ")
 
 
 def test_missing_files(folder: Path) -> None:

@@ -195,7 +195,7 @@ def test_an_earlier_scan(judged: Scan, written: Path, tmp_path: Path) -> None:
         write_scan(judged, out, command="two")
     assert str(caught.value) == (
         f"expected a new folder; got {out}, which already holds summary.json; "
-        "choose another --out, or pass --overwrite to replace it"
+        "choose another out=, or pass overwrite=True to replace it"
     )
     (out / "stray").write_text("of an earlier version")
     write_scan(judged, out, command="three", overwrite=True)

@@ -68,7 +68,7 @@ def arguments(audited: AuditWorld, tiny: World, tmp_path: Path) -> Callable[[Hos
         sealed = ["--key", str(audited.key), "--marked"]
         network = [] if it.endswith(".onnx") else ["--factory", "audit_world:mlp"]
         weights = [str(audited.untrained), "--factory", "audit_world:mlp"]
-        rule = ["--fdr", "0.1", "--reference"]
+        rule = ["--fdr", "0.1", "--clean-reference"]
         return {
             "data": ["tamper", it, "--recipe", "random-flip", "--share", "0.3", "--out", "out"],
             "suspect": ["audit", it, *network, *sealed, str(audited.marked), "--out", "out"],

@@ -202,7 +202,7 @@ def test_public_keys_that_are_none(folder: Path, text: str) -> None:
 def test_signing_twice(folder: Path) -> None:
     sign(folder, KEY)
     before = (folder / SIGNATURE_FILE).read_bytes()
-    with pytest.raises(InputError, match=r"signature.json, which exists; pass --overwrite"):
+    with pytest.raises(InputError, match=r"signature.json, which exists; pass overwrite=True"):
         sign(folder, OTHER)
     assert (folder / SIGNATURE_FILE).read_bytes() == before
     sign(folder, KEY, overwrite=True)
