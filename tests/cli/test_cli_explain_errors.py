@@ -30,8 +30,8 @@ USAGE: dict[str, list[str]] = {
     "explain an unknown class": [*OUT, "--label", "no\x1b[2Jne"],
     "explain a class number out of range": [*OUT, "--label", "3"],
     "explain a negative class number": [*OUT, "--label", "-1"],
-    "explain by nothing": [*OUT, "--top", "0"],
-    "explain by more than there are": [*OUT, "--top", "97"],
+    "explain by nothing": [*OUT, "--top-k", "0"],
+    "explain by more than there are": [*OUT, "--top-k", "97"],
     "explain by an unknown method": [*OUT, "--method", "x"],
     "explain in batches of nothing": [*OUT, "--batch-size", "0"],
     "explain layers that match nothing": [*OUT, "--layers", "nothing.*"],
@@ -50,7 +50,7 @@ def test_queries_of_another_kind(fail: Any, tmp_path: Path) -> None:
     images, labels = np.zeros((4, 6, 10), np.uint8), np.array([0, 1, 2, 0])
     np.savez(tmp_path / "s.npz", images=images, labels=labels)
     fail("explain queries of another shape", *EXPLAIN[:3], "{tmp}/s.npz#1", "--out", "out")
-    images, names = np.zeros((4, 10, 10), np.uint8), np.array(["mid", "low", "top"])
+    images, names = np.zeros((4, 10, 10), np.uint8), np.array(["low", "mid", "other"])
     np.savez(tmp_path / "c.npz", images=images, labels=labels, class_names=names)
     fail("explain queries of other classes", *EXPLAIN[:3], "{tmp}/c.npz#1", "--out", "out")
     np.savez(tmp_path / "m.npz", images=images, labels=np.array([0, 1, 2, 3]))

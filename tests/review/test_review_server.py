@@ -172,11 +172,11 @@ def answered(client: httpx.Client, path: str) -> dict[str, Any]:
     raise AssertionError("it never ends")
 
 
-@pytest.mark.parametrize("side", ["queries", "train"])
+@pytest.mark.parametrize("side", ["validation", "train"])
 def test_influence(serve: Serve, folder: Path, tiny: World, side: str) -> None:
     from radiotracer.influence import Tracing, last_layer_pairs
 
-    others = tiny.queries if side == "queries" else tiny.tampered
+    others = tiny.queries if side == "validation" else tiny.tampered
     with serve(folder).client() as client:
         answer = answered(client, f"/api/influence/{side}/2")
         scan = client.get("/api/scan").json()
@@ -191,11 +191,11 @@ def test_influence(serve: Serve, folder: Path, tiny: World, side: str) -> None:
                 assert scan["ids"][each["row"]] == each["id"] and at != row
         found = [each["influence"] for each in answer["opponents"]]
         assert found == sorted(found) and found[0] == pytest.approx(
-            min(v for i, v in enumerate(truth) if side == "queries" or i != row), rel=1e-6
+            min(v for i, v in enumerate(truth) if side == "validation" or i != row), rel=1e-6
         )
-        if side == "queries":
+        if side == "validation":
             first = answer["opponents"][0]["row"]
-            assert client.get(f"/api/query/{first}").headers["content-type"] == "image/png"
+            assert client.get(f"/api/validation/{first}").headers["content-type"] == "image/png"
 
 
 def test_influence_that_cannot_be_had(serve: Serve, folder: Path, tmp_path: Path) -> None:
@@ -205,5 +205,5 @@ def test_influence_that_cannot_be_had(serve: Serve, folder: Path, tmp_path: Path
     summary = {**json.loads(path.read_text()), "run": str(tmp_path / "moved")}
     path.write_text(json.dumps(summary))
     with serve(folder).client() as client:
-        answer = answered(client, "/api/influence/queries/0")
+        answer = answered(client, "/api/influence/validation/0")
         assert answer["state"] == "unavailable" and "no run.json there" in answer["why"]
