@@ -61,7 +61,7 @@ def test_what_cannot_be_read_is_quarantined_by_name(draw: Draw, tmp_path: Path) 
     assert str(tmp_path) not in "".join(reasons.values())
 
 
-def test_a_decompression_bomb_is_quarantined(draw: Draw, tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_left_out(draw: Draw, tmp_path: Path) -> None:
     draw("a/1.png")
 
     def chunk(kind: bytes, body: bytes) -> bytes:

@@ -53,6 +53,7 @@ BEGIN = (
 )
 GIVEN = {
     "README.md": (
+        "letters",
         "radiotracer train photos --image-size 16 --epochs 1 --out other",
         "onnx other suspect.onnx",
     ),

@@ -183,6 +183,12 @@ def reviews() -> None:
     Path("reviews.csv").write_text("\n".join(["review,stars", *lines]))
 
 
+def letters() -> None:
+    words = ("sea sun boat", "rent tax loan")
+    lines = [f"letter {row} about {words[row % 2]},{row % 2}" for row in range(200)]
+    Path("letters.csv").write_text("\n".join(["text,label", *lines]))
+
+
 def as_parquet(out: str) -> None:
     Path(out).mkdir()
     for split in ("train", "test"):
@@ -200,6 +206,7 @@ PREPARE: dict[str, Callable[..., Any]] = {
     "copy": shutil.copytree,
     "reviewed": reviewed,
     "reviews": reviews,
+    "letters": letters,
 }
 
 
