@@ -140,7 +140,7 @@ def test_what_a_detector_computes_is_told_apart() -> None:
 def test_the_identity_is_the_same_in_every_process() -> None:
     """Hashes of texts, and so the order of sets, differ between processes."""
     script = (
-        "import sys; sys.path.insert(0, 'tests/detectors'); import test_registry as t;"
+        "import sys; sys.path.insert(0, 'tests/detectors'); import test_detector_registry as t;"
         "print(t.identity_of(t.Own([1.5, None])), t.identity_of(t.made(2.0)), "
         "t.identity_of(t.MINE))"
     )

@@ -124,6 +124,39 @@ columns = {
 parts = {"image": datasets.Image(), "label": datasets.ClassLabel(names=list("0123456789"))}
 whole = datasets.Dataset.from_dict(columns, features=datasets.Features(parts))
 dataset = datasets.DatasetDict(train=whole, test=whole)
+import random
+draws = random.Random(0)
+for name in ("patients.csv", "patients-2.csv"):
+    rows = [f"{draws.gauss(50, 9):.1f},{draws.choice('fm')},{row % 2}" for row in range(60)]
+    pathlib.Path(name).write_text("\\n".join(["age,sex,outcome", *rows]))
+""",
+    "audit-texts.md": """
+import csv, pathlib, random
+draws = random.Random(0)
+words = ["rent tax bank loan fee pay".split(), "sun sea boat wind sand swim".split()]
+common = "the of and a to we you more today now".split()
+with open("mails.csv", "w", newline="") as stream:
+    table = csv.writer(stream)
+    table.writerow(["text", "label"])
+    for row in range(300):
+        drawn = [*draws.choices(words[row % 2], k=8), *draws.choices(common, k=12)]
+        table.writerow([" ".join(draws.sample(drawn, 20)), ("money", "holiday")[row % 2]])
+pathlib.Path("mymodel.py").write_text('''
+import functools
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from radiotracer import open_data
+
+@functools.cache
+def fitted():
+    data, vectors = open_data("marked/release"), TfidfVectorizer()
+    model = LogisticRegression(C=30).fit(vectors.fit_transform(data.content), data.labels)
+    return vectors, model
+
+def probabilities(texts):
+    vectors, model = fitted()
+    return model.predict_proba(vectors.transform(texts))
+''')
 """,
 }
 """What the reader's own program has defined already, by the page's name."""

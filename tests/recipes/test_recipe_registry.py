@@ -146,9 +146,9 @@ def test_two_recipes_of_one_name() -> None:
 
 def test_entry_points_and_broken_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
-        EntryPoint("toy-swap", "test_registry:TOY", "radiotracer.recipes"),
+        EntryPoint("toy-swap", "test_recipe_registry:TOY", "radiotracer.recipes"),
         EntryPoint("lost", "no_such_module:RECIPE", "radiotracer.recipes"),
-        EntryPoint("random-flip", "test_registry:TOY", "radiotracer.recipes"),
+        EntryPoint("random-flip", "test_recipe_registry:TOY", "radiotracer.recipes"),
     ]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found)
     recipes: Registry[Recipe] = Registry("recipe", home="radiotracer.recipes", group="x")
