@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from radiotracer.data import Dataset, open_data, save_examples
-from radiotracer.data.modalities.texts import word_hashes
 from radiotracer.provenance import Key
 from radiotracer.recipes import Manifest
 from radiotracer.reproduce.demo import DemoConfig, run_demo, sample
@@ -83,14 +79,3 @@ def trained_on_disk(folder: Path, *, images: int, epochs: int, width: int) -> No
 def key_of(purpose: str, number: int) -> Key:
     """A key that anybody can make again."""
     return Key(hashlib.sha256(f"{purpose}/{number}".encode()).digest())
-
-
-def text_scores(model: nn.Module) -> Callable[[Sequence[str]], NDArray[np.float64]]:
-    """A classifier of hashed words as a function from n texts to logits, shape (n, classes)."""
-
-    def scores(texts: Sequence[str]) -> NDArray[np.float64]:
-        with torch.no_grad():
-            logits = torch.cat([model(part) for part in word_hashes(texts).split(512)])
-        return np.asarray(logits.double().numpy())
-
-    return scores
