@@ -122,7 +122,7 @@ def test_a_scan_in_mlflow(mlflow: Any, scan: Path, found: Scan, tmp_path: Path) 
     assert f"scan/{found.detector}/tpr_at_fpr_0.01" in data.metrics
     local = Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(tmp_path / "d")))
     names = {path.name for path in local.rglob("*") if path.is_file()}
-    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "flagged.json"}
+    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "flagged_examples.json"}
     assert names == files
     stored = local / "radiotracer" / "scan" / "report.html"
     assert stored.read_bytes() == (scan / "report.html").read_bytes()
@@ -156,7 +156,7 @@ def test_both_in_wandb(
     assert wandb.summary["scan/flagged"] == found.decision.is_flagged.sum()
     assert wandb.summary["audit/log10_p_value"] == Evidence.read(audit).log10_p_value
     wandb.finish()
-    (table,) = tmp_path.rglob("flagged_*.table.json")
+    (table,) = tmp_path.rglob("flagged_examples_*.table.json")
     rows = json.loads(table.read_bytes())
     assert rows["columns"][:3] == ["rank", "id", "label"]
     assert len(rows["data"]) == found.decision.is_flagged.sum()

@@ -90,7 +90,7 @@ def _of_scan(folder: Path) -> Logged:
         kind="scan",
         parameters={name: str(summary[name]) for name in names if summary.get(name) is not None},
         metrics=metrics,
-        table_name="flagged",
+        table_name="flagged_examples",
         table=first.select(["rank", "id", "label", "suggested_label", "score", "q_value"]),
         files=_files(folder, OF_SCAN),
     )
