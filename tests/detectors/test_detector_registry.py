@@ -37,6 +37,7 @@ MINE = Summed(name="mine", summary="low confidence", suspicion=confidence)
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry[Detector]]:
     """A fresh registry of the same home, beside packages with these entry points."""
+    list(DETECTORS)  # loaded before there are any
 
     def made(**points: str) -> Registry[Detector]:
         found = [EntryPoint(name, at, "radiotracer.detectors") for name, at in points.items()]
