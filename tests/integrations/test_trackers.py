@@ -122,7 +122,8 @@ def test_a_scan_in_mlflow(mlflow: Any, scan: Path, found: Scan, tmp_path: Path) 
     assert f"scan/{found.detector}/tpr_at_fpr_0.01" in data.metrics
     local = Path(mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(tmp_path / "d")))
     names = {path.name for path in local.rglob("*") if path.is_file()}
-    files = {"report.html", "summary.json", "ranking.parquet", "scores.parquet", "flagged_examples.json"}
+    tables = {"ranking.parquet", "scores.parquet", "flagged_examples.json"}
+    files = {"report.html", "summary.json", *tables}
     assert names == files
     stored = local / "radiotracer" / "scan" / "report.html"
     assert stored.read_bytes() == (scan / "report.html").read_bytes()
