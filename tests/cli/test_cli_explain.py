@@ -29,7 +29,7 @@ def test_text(capsys: pytest.CaptureFixture[str], golden: Any) -> None:
 
 
 def test_a_table_and_two_files(cli: Any, asked: list[object], tiny: World) -> None:
-    done = cli(*asked, "--top", "4", "--out", "out")
+    done = cli(*asked, "--top-k", "4", "--out", "out")
     assert (done.status, done.err) == (0, "influence: 96 done\n")
     lines = [line.rstrip() for line in done.out.splitlines()]
     start = f"test/00005 of {tiny.archive}:test: given top, predicted "

@@ -74,7 +74,7 @@ def command(tiny: World, name: str, folder: Path) -> Command:
     key = folder / "my.key"
     Key(bytes(range(32))).write(key)
     arguments = ("mark", str(tiny.data), "--key", str(key), "--extractor", str(tiny.folder))
-    return Command(name, (*arguments, "--fraction", "0.5"), "marking", "commitment.json")
+    return Command(name, (*arguments, "--share", "0.5"), "marking", "commitment.json")
 
 
 @pytest.mark.parametrize(

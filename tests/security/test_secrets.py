@@ -20,7 +20,7 @@ from tiny_world import World
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SECRET = np.random.default_rng(7).bytes(32)
-MARK = ["--fraction", "0.2", "--choose", "random"]
+MARK = ["--share", "0.2", "--choose", "random"]
 
 
 @pytest.mark.parametrize("hidden", [
