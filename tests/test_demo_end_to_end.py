@@ -82,7 +82,8 @@ def test_demo_quick(mnist: Any, tmp_path: Path) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(
-        "radiotracer.cli.demo.QUICK", {"examples": 600, "queries": 100, "epochs": 1, "width": 4}
+        "radiotracer.reproduce.demo.QUICK",
+        {"examples": 600, "queries": 100, "epochs": 1, "width": 4},
     )
     monkeypatch.chdir(tmp_path)
     return Path("demo")

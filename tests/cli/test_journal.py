@@ -27,7 +27,7 @@ def test_a_scan(cli: Any, tiny: World, tmp_path: Path) -> None:
     assert {each["event"] for each in between} == {"progress"}
     stages = [each["stage"] for each in between]
     assert list(dict.fromkeys(stages)) == [
-        "queries at every checkpoint",
+        "validation examples at every checkpoint",
         "examples at every checkpoint",
         "layers of the last checkpoint",
     ]
