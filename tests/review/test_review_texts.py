@@ -75,6 +75,10 @@ def test_in_a_real_browser(
     page.wait_for_function("() => document.querySelector('.cell .words').textContent.length > 20")
     page.wait_for_function("() => document.querySelector('.whole').textContent.length > 20")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("keep", "relabel", "drop", "unsure"):
+        box = page.locator(f".do-{name}").bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 800
     flagged = [str(each) for each in texts.found.identity.ids[texts.found.decision.is_flagged]]
     for at in range(len(flagged)):
         page.wait_for_function(
@@ -84,7 +88,7 @@ def test_in_a_real_browser(
         )
         page.keyboard.press("f" if at else "d")
         page.wait_for_function(
-            "(n) => document.querySelectorAll('.cell.is-keep, .cell.is-drop').length === n",
+            "(n) => document.querySelector('#figures .value').textContent === `${n}`",
             arg=at + 1,
         )
     page.keyboard.press("Home")

@@ -19,7 +19,7 @@ export class Details {
     this.act = act;
     this.row = null;
     this.influence = new Influence(model, go);
-    this.words = el("blockquote", { className: "whole", dir: "auto", "aria-label": `The ${model.scan.noun}` });
+    this.words = el("blockquote", { className: "whole", tabIndex: 0, dir: "auto", "aria-label": `The ${model.scan.noun}` });
     this.decided = el("p", { className: "decided" });
     this.facts = el("dl", { className: "facts" });
     this.scores = el("div");
