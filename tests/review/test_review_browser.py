@@ -226,7 +226,7 @@ def test_influence_in_the_panel(serve: Serve, folder: Path, opened: Any) -> None
     page = opened(serve(folder))
     press(page, "i")
     page.wait_for_selector(".partners img")
-    assert "/api/query/" in page.locator(".partners img").first.get_attribute("src")
+    assert "/api/validation/" in page.locator(".partners img").first.get_attribute("src")
     page.click("text=Training examples")
     page.wait_for_selector(".partners button")
     words = page.locator(".partners li").first.get_attribute("title")
