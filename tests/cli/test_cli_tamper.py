@@ -97,7 +97,8 @@ def others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "CLASH = Recipe('clash', swap, (Option('share', int, 'Something else.'),))\n"
         "NONE = 3\n"
     )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ["PYTHONPATH"]]))
+    given = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *([given] if given else [])]))
 
 
 @pytest.mark.usefixtures("others")

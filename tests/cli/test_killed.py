@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import traceback
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,18 @@ import pytest
 from bench.killing import OUT, Command, Start, Tally, kill_again_and_again
 from radiotracer.cli import run
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.designs.twins import TwinConfig, Twins
 from tiny_world import World
 
 SMALL = ("--architecture", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
 KILLS = 12
+
+
+class Few(TwinConfig):
+    """Batches of a few images, so that there are some to be killed between."""
+
+    batch_size: int = 4
+    steps: int = 5
 
 
 class Forked:
@@ -94,9 +100,7 @@ def test_killed_at_any_moments(
     start: Start,
     kills: int,
 ) -> None:
-    # Batches of a few images, so that there are some to be killed between; children have it, too.
-    few = {"twins": partial(TwinConfig, batch_size=4, steps=5)}
-    monkeypatch.setattr("radiotracer.cli.mark.CONFIGS", few)
+    monkeypatch.setattr(Twins, "settings", Few)
     asked = command(tiny, name, tmp_path)
     tally = kill_again_and_again(asked, start, tmp_path, kills=kills, seed=kills)
     assert tally == Tally(name, tally.kills, tally.rounds, corrupt=0, lost=0, different=0)

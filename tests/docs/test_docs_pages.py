@@ -35,6 +35,10 @@ from pyarrow import parquet
 from sklearn.datasets import load_digits
 
 from radiotracer.cli import run
+from radiotracer.data import FORMATS, MODALITIES
+from radiotracer.detectors import DETECTORS
+from radiotracer.provenance.designs import DESIGNS
+from radiotracer.recipes import RECIPES
 from radiotracer.runs import Run, put_weights
 from radiotracer.training.networks import build_model
 
@@ -63,6 +67,14 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{row}.png")
     return root
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page registers is forgotten after it."""
+    for each in (DESIGNS, DETECTORS, FORMATS, MODALITIES, RECIPES):
+        len(each)  # loads it
+        monkeypatch.setattr(each, "_things", dict(each._things))
 
 
 @pytest.fixture

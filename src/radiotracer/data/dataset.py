@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.digests import dataset_digest, hexadecimal, kept_hashes
+from radiotracer.data.encoded import Encoded
 from radiotracer.data.labelled import require_every_class, require_labelled, rows_at
 from radiotracer.data.modality import Modality, Preview, each_hash, nouns
 
@@ -41,6 +42,9 @@ class Dataset:
         validation: The DATA argument of the validation examples that belong to them (another
             split), or None when nothing is known.
         left_out: Files that were left out, with reasons.
+        notes: What was noticed or decided when they were read, a sentence each, for people.
+        originals: Where each example lies as its owner keeps it (an image of full size), n of them;
+            None where nothing is known. Content that is put in the place of some has none.
         options: Arguments of `open_data` beside the DATA argument with which these were opened.
 
     Raises:
@@ -55,6 +59,8 @@ class Dataset:
     source: str
     validation: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    originals: Sequence[Encoded] | None = field(default=None, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,11 +118,13 @@ class Dataset:
             content=self.modality.take(self.content, index),
             labels=self.labels[index],
             ids=self.ids[index],
+            originals=None if self.originals is None else [self.originals[row] for row in index],
         )
 
     def with_content(self, rows: NDArray[np.int64], new: Any) -> Dataset:
         """The same labels under other examples at `rows`, as many as `new` has."""
-        return dataclasses.replace(self, content=self.modality.put(self.content, rows, new))
+        content = self.modality.put(self.content, rows, new)
+        return dataclasses.replace(self, content=content, originals=None)
 
     def with_labels(self, labels: Labels) -> Dataset:
         """The same examples under other labels."""
