@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Unpack
 
 import numpy as np
 
 from radiotracer.data import Dataset, open_data
-from radiotracer.data.format import is_there, split_of
-from radiotracer.data.formats.image_folder import SUFFIXES
+from radiotracer.data.format import Reading, is_there, split_of
 from radiotracer.data.left_out import left_out_in_words
+from radiotracer.data.pixels import SUFFIXES
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
@@ -42,14 +43,12 @@ def check(
     out: Where = "checked",
     *,
     validation: Where | Dataset | None = None,
-    image_size: int | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
     device: str = AUTO,
     seed: int = 0,
     command: str = "radiotracer.check",
     progress: Callable[[str, int, int], None] = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
+    **reading: Unpack[Reading],
 ) -> Scan:
     """Look for wrong labels in data of any kind: train the kind's default network, scan, report.
 
@@ -62,14 +61,13 @@ def check(
         out: A new folder, or that of an earlier check, which is replaced.
         validation: Clean examples of the same kind that are not among `data`; by default the test
             split that belongs to them, if there is one.
-        image_size: Height and width that encoded images are resized to; 32 by default.
-        text_column: The column of texts, of tables where that is not plain.
-        label_column: The column of labels, likewise.
         device: Where to train and to scan; ``"auto"`` is the accelerator, if there is one.
         seed: Everything random follows from it.
         command: What to name in the report as the command.
         progress: Told what is done, how many examples of it, and how many there are.
         note: Told, in words, what was fetched, left out or taken up again.
+        reading: As `radiotracer.open_data` takes it; encoded images are resized to 32 x 32 by
+            default.
 
     Returns:
         The scan; its `run` is the training.
@@ -87,17 +85,7 @@ def check(
             _require_outside(folder, given)
     require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
     place = device_named(device)
-    if isinstance(data, Dataset):
-        examples = _as_it_is(data, image_size, text_column, label_column)
-    else:
-        encoded = image_size is None and takes_image_size(data)
-        examples = open_data(
-            data,
-            image_size=SIDE if encoded else image_size,
-            text_column=text_column,
-            label_column=label_column,
-            report=note,
-        )
+    examples = _opened(data, reading, note)
     _tell_left_out(examples, note)
     config = settings_for(examples, seed)
     shown = validation if validation is not None else examples.validation
@@ -146,14 +134,18 @@ def settings_for(examples: Dataset, seed: int) -> TrainConfig:
     return TrainConfig.quick(examples, seed=seed)
 
 
-def _as_it_is(data: Dataset, *options: object) -> Dataset:
-    if any(each is not None for each in options):
-        raise InputError(
-            expected="a data set alone, which is open already",
-            came="image_size=, text_column= or label_column= beside it",
-            do="open it with them",
-        )
-    return data
+def _opened(data: Any, reading: Reading, note: Callable[[str], None]) -> Dataset:
+    if isinstance(data, Dataset):
+        if reading:
+            raise InputError(
+                expected="a data set alone, which is open already",
+                came=f"{', '.join(f'{name}=' for name in reading)} beside it",
+                do="open it with them",
+            )
+        return data
+    if reading.get("image_size") is None and takes_image_size(data):
+        reading = {**reading, "image_size": SIDE}
+    return open_data(data, report=note, **reading)
 
 
 def _tell_left_out(examples: Dataset, note: Callable[[str], None]) -> None:

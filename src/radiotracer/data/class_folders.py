@@ -5,125 +5,107 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.format import CannotWriteError, Written, split_of
+from radiotracer.data.format import CannotWriteError, Options, Written, split_of
+from radiotracer.data.labels import Given
+from radiotracer.data.links import Links
+from radiotracer.data.rows import Read, Rows
+from radiotracer.data.splits import WHOLE, chosen, named, one_of_each
 from radiotracer.errors import DataError
 
 LOOKED_AT = 1000
 """Files of a folder whose endings say what it holds."""
 
-SPLITS = ({"train", "test"}, {"train", "val"}, {"train", "val", "test"})
-"""Folders that, when a root holds exactly these, are splits and not classes."""
+LOOSE = "not in the folder of a class"
+"""Why a file was left out."""
+
+TABLES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
+"""Endings of what may be a table of labels beside the folders."""
+
+LITTER = frozenset(
+    ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "__pycache__")
+)
+"""Folders that systems and archives leave behind, in small letters: none is a class."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file in the folder of a class.
+@dataclass
+class _Found:
+    """What was found in the folders of one split."""
 
-    Args:
-        path: Where it lies.
-        id: The path from the root, with ``/``.
-        label: The place of its class.
-    """
-
-    path: Path
-    id: str
-    label: int
+    files: list[Path] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    below: dict[str, set[str]] = field(default_factory=dict)
 
 
-def split_folders(root: Path) -> dict[str, Path]:
-    """``{"train": ..., "test": ...}`` if the folders in `root` are splits, else nothing.
-
-    ``val`` stands in for a ``test`` that is not there.
-    """
-    present = {path.name for path in _visible(root) if path.is_dir() and not path.is_symlink()}
-    if present not in SPLITS:
-        return {}
-    return {"train": root / "train", "test": root / ("test" if "test" in present else "val")}
-
-
-def class_folders(root: Path, what: str) -> list[str]:
-    """The folders in `root`, sorted: each is a class.
+def split_folders(root: Path, split: str | None = None) -> dict[str, Path]:
+    """The folders in `root` that are splits, by what they are; nothing where they are classes.
 
     Args:
         root: The folder.
-        what: What is sorted into them, in the plural, for the error.
+        split: What was asked for: then other folders beside the splits are no matter.
 
     Raises:
-        DataError: There is none.
+        DataError: Some are called like splits and others are not, or two are the same split.
     """
-    names = sorted(path.name for path in _visible(root) if path.is_dir() and not path.is_symlink())
-    if not names:
-        raise DataError(
-            expected=f"a folder per class in {root}",
-            came="no folder",
-            do=f"sort the {what} into one folder per class",
-        )
-    return names
+    folders = [path for path in visible(root) if path.is_dir() and not is_litter(path)]
+    splits = [path for path in folders if named(path.name)]
+    others = sorted(path.name for path in folders if not named(path.name))
+    if not splits or (others and split is None and not _are_splits(splits, others)):
+        return {}
+    return one_of_each([(path.name, path) for path in splits], root)
 
 
-def find_files(
-    root: Path,
-    top: Path,
-    classes: Sequence[str],
-    suffixes: Set[str],
-    what: str,
-) -> tuple[list[File], list[LeftOut]]:
-    """Every file below `top`, by class and then by path, and what was left out.
+def read_class_folders(
+    root: Path, split: str | None, options: Options, suffixes: Set[str], what: str
+) -> Read[Path]:
+    """Every file of the folders of classes, of all splits.
+
+    Ids are paths from the root. Hidden files are skipped; links are followed into folders that were
+    named alone; what is no such file by its name is left out and listed.
 
     Args:
-        root: What ids begin at.
-        top: The root, or the folder of a split.
-        classes: Folders that there may be.
+        root: The folder.
+        split: Which split was asked for.
+        options: What `open_data` was told.
         suffixes: The endings of what counts, in lower case.
-        what: What that is, for reasons.
+        what: What that is: ``"image"``.
 
     Raises:
-        DataError: A folder that is no class.
+        DataError: No folder of a class, a split that is not there, or folders that may be both.
     """
-    files: list[File] = []
-    left_out: list[LeftOut] = []
-
-    def leave_out(path: Path, reason: str) -> None:
-        left_out.append(LeftOut(as_text(path.relative_to(root).as_posix()), reason))
-
-    def walk(folder: Path, label: int) -> None:
-        for path in sorted(_visible(folder)):
-            if path.is_symlink():
-                leave_out(path, "a symbolic link, which may lead out of the folder")
-            elif path.is_dir():
-                walk(path, label)
-            elif not path.is_file():
-                leave_out(path, "not a plain file")
-            elif path.suffix.lower() not in suffixes:
-                leave_out(path, f"its name does not end like that of {what}")
-            else:
-                files.append(File(path, as_text(path.relative_to(root).as_posix()), label))
-
-    for path in sorted(_visible(top)):
-        if path.is_symlink():
-            leave_out(path, "a symbolic link, which may lead out of the folder")
-        elif path.is_dir() and path.name in classes:
-            walk(path, classes.index(path.name))
-        elif path.is_dir():
-            raise DataError(
-                expected=f"the classes of the training split ({', '.join(classes[:10])})",
-                came=f"the folder {path}",
-                do="add the class to the training split or remove it here",
-            )
-        elif path.suffix.lower() in suffixes:
-            leave_out(path, "not in the folder of a class")
-    return files, left_out
+    tops: dict[str, Path] = split_folders(root, split) or {WHOLE: root}
+    opened = chosen(tops, split, root)
+    links = Links(root, options.follow_links)
+    found = {name: _walk(root, top, suffixes, what, links) for name, top in tops.items()}
+    ours = found[opened]
+    if not ours.classes and not ours.files:
+        raise _no_class(tops[opened], ours, what, links)
+    notes = [*links.notes()]
+    deep = {name: sorted(below) for name, below in ours.below.items()}
+    if deep:
+        name, below = next(iter(sorted(deep.items())))
+        notes.append(
+            "folders within the folder of a class count for that class: "
+            f"{name} ({', '.join(below[:3])}{', …' * (len(below) > 3)})"
+        )
+    rows = {
+        name: [
+            Rows(each.files, Given(each.classes, declared=True), [_id(f, root) for f in each.files])
+        ]
+        for name, each in found.items()
+    }
+    return Read(rows, opened, root, split, ours.left_out, notes)
 
 
 def endings(root: Path) -> Counter[str]:
     """How many files below the folders of `root` have which ending, of the first ones."""
     found: Counter[str] = Counter()
-    for path in sorted(_visible(root)):
-        if path.is_dir() and not path.is_symlink():
+    for path in visible(root):
+        if path.is_dir() and not is_litter(path):
             for each in _files(path):
                 found[each.suffix.lower()] += 1
                 if found.total() >= LOOKED_AT:
@@ -131,17 +113,19 @@ def endings(root: Path) -> Counter[str]:
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(_visible(folder)):
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path)
-        else:
-            yield path
+def is_litter(folder: Path) -> bool:
+    """Whether a folder is one that a system or an archive leaves behind."""
+    return folder.name.casefold() in LITTER
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted, hidden files left alone.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise DataError(
             expected=f"to read the folder {folder}",
@@ -168,15 +152,14 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
     """
     base, split = split_of(before.source)
     root = Path(base)
-    splits = split_folders(root)
-    top = splits[split or "train"].relative_to(root) if splits else Path()
-    label_before = dict(zip(before.ids.tolist(), before.labels.tolist(), strict=True))
+    splits = split_folders(root, split)
+    top = splits[chosen(splits, split, root)].relative_to(root) if splits else Path()
     taken = set(before.ids.tolist())
     renamed: dict[str, str] = {}
     for name, label in zip(after.ids.tolist(), after.labels.tolist(), strict=True):
-        place = name
-        if label != label_before[name]:
-            place = _free((top / after.class_names[label] / Path(name).name).as_posix(), taken)
+        place, wanted = name, after.class_names[label]
+        if Path(name).relative_to(top).parts[0] != wanted:
+            place = _free((top / wanted / Path(name).name).as_posix(), taken)
             taken.add(place)
             renamed[name] = place
         _copy(root / name, folder / place)
@@ -185,6 +168,92 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
             shutil.copytree(other, folder / other.name, symlinks=True)
     note = "Files with a new label moved to its folder, which changed their ids." if renamed else ""
     return Written(note=note, renamed=renamed)
+
+
+def _are_splits(splits: Sequence[Path], others: Sequence[str]) -> bool:
+    """Never, where other folders lie beside: nobody can tell what is meant."""
+    root = splits[0].parent
+    names = ", ".join(path.name for path in splits)
+    raise DataError(
+        expected=f"folders of splits or folders of classes in {root}",
+        came=f"{names} (splits?) beside {', '.join(others[:3])}{', …' * (len(others) > 3)} (classes?)",
+        do=f"say {root.name}:{named(splits[0].name)} for the split, or rename what is a class",
+    )
+
+
+def _walk(root: Path, top: Path, suffixes: Set[str], what: str, links: Links) -> _Found:
+    found = _Found()
+
+    def leave_out(path: Path, reason: str) -> None:
+        found.left_out.append(LeftOut(_id(path, root), reason))
+
+    def walk(folder: Path, name: str, depth: int) -> None:
+        for path in visible(folder):
+            if problem := links.problem(path):
+                leave_out(path, problem)
+            elif path.is_dir():
+                if is_litter(path):
+                    leave_out(path, "a folder that a system left behind")
+                else:
+                    walk(path, name, depth + 1)
+            elif not path.is_file():
+                leave_out(path, "not a plain file")
+            elif path.suffix.lower() not in suffixes:
+                leave_out(path, f"its name does not end like that of {_a(what)}")
+            else:
+                found.files.append(path)
+                found.classes.append(name)
+                if depth:
+                    below = folder.relative_to(top).parts[1]
+                    found.below.setdefault(name, set()).add(as_text(below))
+
+    for path in visible(top):
+        if problem := links.problem(path):
+            leave_out(path, problem)
+        elif path.is_dir() and is_litter(path):
+            leave_out(path, "a folder that a system left behind, and no class")
+        elif path.is_dir():
+            before = len(found.files)
+            walk(path, as_text(path.name), 0)
+            if len(found.files) == before:
+                leave_out(path, f"a folder without {what}s, and no class")
+        elif path.suffix.lower() in suffixes:
+            leave_out(path, LOOSE)
+        elif path.is_file() and path.suffix.lower() in TABLES:
+            leave_out(path, "a table that does not name most of the files beside it")
+    return found
+
+
+def _no_class(top: Path, found: _Found, what: str, links: Links) -> DataError:
+    loose = sum(each.reason == LOOSE for each in found.left_out)
+    count, folder = links.refused
+    if count and not loose:
+        return DataError(
+            expected=f"a folder of {what}s per class in {top}",
+            came=f"{count:,} symbolic links into {folder}",
+            do=f"pass follow_links={folder!r} to read what they lead to",
+        )
+    return DataError(
+        expected=f"a folder of {what}s per class in {top}",
+        came=f"{loose:,} {what}s without one" if loose else f"no folder with {what}s",
+        do=f"sort the {what}s so, or put a table of file names and labels beside them",
+    )
+
+
+def _id(path: Path, root: Path) -> str:
+    return as_text(path.relative_to(root).as_posix())
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in visible(folder):
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path)
+        else:
+            yield path
 
 
 def _copy(file: Path, to: Path) -> None:

@@ -1,4 +1,4 @@
-"""Columns of tables: which one is meant, and what it holds."""
+"""Columns of tables, and what they hold."""
 
 from __future__ import annotations
 
@@ -10,19 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from radiotracer.data.labels import Given, several_labels
 from radiotracer.errors import DataError
-
-IMAGES = ("image", "img")
-"""Names of the image column, of which a file has exactly one."""
-
-TEXTS = ("text", "sentence", "content", "document")
-"""Names of the text column, of which a file has exactly one."""
-
-LABELS = ("label", "labels", "fine_label")
-"""Names of the label column, of which a file has exactly one."""
-
-IDS = "id"
-"""Name of the column of ids, of text or integers, where there is one."""
 
 Place = Path | str
 """Where a column comes from, for errors."""
@@ -50,46 +39,6 @@ def names_of(feature: object) -> tuple[str, ...] | None:
     return tuple(names) or None
 
 
-def pick(
-    present: Sequence[str],
-    features: Mapping[str, Any],
-    names: Sequence[str],
-    kind: str,
-    at: Place,
-    *,
-    argument: str = "",
-) -> str:
-    """The one column that has one of the `names`, or else Hugging Face's type `kind`.
-
-    Args:
-        present: The columns that there are.
-        features: Hugging Face's types by column.
-        names: What it may be called.
-        kind: What its type may be; ``""`` for no matter what.
-        at: Where, for errors.
-        argument: The argument that names it, for errors; ``""`` where there is none.
-
-    Raises:
-        DataError: There is none, or more than one.
-    """
-    found = [name for name in present if name in names] or [
-        name
-        for name in present
-        if isinstance(features.get(name), dict) and features[name].get("_type") == kind
-    ]
-    if len(found) != 1:
-        raise DataError(
-            expected=f"one column called {' or '.join(names)} in {at}",
-            came=f"both {' and '.join(found)}" if found else f"columns {', '.join(present[:20])}",
-            do=f"pass {argument}="
-            if argument and len(names) > 1
-            else "keep only one of them"
-            if found
-            else f"rename the one that is meant to {names[0]}",
-        )
-    return found[0]
-
-
 def image_column(column: pa.ChunkedArray, at: Place) -> Sequence[memoryview | None]:
     """Encoded images: views of the column's memory, which they keep; None where there is none.
 
@@ -97,10 +46,9 @@ def image_column(column: pa.ChunkedArray, at: Place) -> Sequence[memoryview | No
         DataError: They are neither bytes nor Hugging Face's ``{bytes, path}``.
     """
     encoded = column
-    if pa.types.is_struct(column.type) and "bytes" in [field.name for field in column.type]:
+    if is_image(column.type) and pa.types.is_struct(column.type):
         encoded = pc.struct_field(column, "bytes")
-    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
-    if not any(is_kind(encoded.type) for is_kind in kinds):
+    if not is_image(encoded.type):
         raise DataError(
             expected=f"encoded images in {at}: bytes, or Hugging Face's {{bytes, path}}",
             came=str(column.type),
@@ -116,9 +64,8 @@ def text_column(column: pa.ChunkedArray, at: Place) -> Sequence[str | None]:
     Raises:
         DataError: They are of another type.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not _is_text(column.type):
+    column = plain(column)
+    if not is_text(column.type):
         raise DataError(
             expected=f"texts in {at}", came=str(column.type), do="name the column that holds them"
         )
@@ -126,29 +73,34 @@ def text_column(column: pa.ChunkedArray, at: Place) -> Sequence[str | None]:
     return texts
 
 
-def label_column(column: pa.ChunkedArray, at: Place) -> Sequence[int] | Sequence[str]:
-    """Class numbers, or names of classes.
+def label_column(
+    column: pa.ChunkedArray, at: Place, *, feature: object = None, typed: bool = True
+) -> Given:
+    """Labels, as they are given.
+
+    Args:
+        column: Numbers, truth values or text.
+        at: Where, for errors.
+        feature: Hugging Face's type of it, where there is one.
+        typed: Whether text is text: in CSV it may be a number.
 
     Raises:
-        DataError: One is missing, or they are of another type.
+        DataError: They are lists, or of another type.
     """
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    texts = _is_text(column.type)
-    if not texts and not pa.types.is_integer(column.type):
+    column = plain(column)
+    kind = column.type
+    if is_list(kind):
+        first = next((each.as_py() for each in column if each.is_valid), [])
+        raise several_labels(at, f"lists such as {str(first)[:40]}")
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif not (is_text(kind) or is_number(kind) or pa.types.is_boolean(kind)):
         raise DataError(
-            expected=f"labels in {at} that are integers or text",
-            came=str(column.type),
-            do="give one class per example",
+            expected=f"labels in {at} that are numbers or text",
+            came=str(kind),
+            do="name the column of labels with label_column=",
         )
-    if column.null_count:
-        raise DataError(
-            expected=f"a label for each example in {at}",
-            came=f"{column.null_count} without",
-            do="leave those rows out",
-        )
-    labels: Sequence[int] | Sequence[str] = column.to_pylist()
-    return labels
+    return Given(column.to_pylist(), names_of(feature), typed)
 
 
 def id_column(column: pa.ChunkedArray, at: Place) -> Sequence[str]:
@@ -157,19 +109,45 @@ def id_column(column: pa.ChunkedArray, at: Place) -> Sequence[str]:
     Raises:
         DataError: One is missing, or they are neither text nor integers.
     """
-    if column.null_count or not (_is_text(column.type) or pa.types.is_integer(column.type)):
+    column = plain(column)
+    if column.null_count or not (is_text(column.type) or pa.types.is_integer(column.type)):
         raise DataError(
             expected=f"ids of text or integers in {at}",
             came=f"{column.null_count} missing" if column.null_count else str(column.type),
-            do=f"repair or remove the column {IDS}",
+            do="repair the column, or name another with id_column=",
         )
     return [str(each) for each in column.to_pylist()]
 
 
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values are stored as they are, not as places in a dictionary."""
+    kind = column.type
+    return column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+
+
 def is_text(kind: pa.DataType) -> bool:
-    """Whether values of this type are texts, as Parquet files of any writer have them."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    """Whether values of this type are texts, as files of any writer have them."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return is_text(kind) or bool(pa.types.is_string_view(kind))
+def is_number(kind: pa.DataType) -> bool:
+    """Whether these are numbers, or nothing at all."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether each value is a list."""
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def is_image(kind: pa.DataType) -> bool:
+    """Whether values may be encoded images: bytes, or a struct with a field ``bytes``."""
+    if pa.types.is_struct(kind):
+        return "bytes" in [field.name for field in kind]
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(is_kind(kind) for is_kind in kinds)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from radiotracer.data.decoding import IN_MEMORY, Decoding
+from radiotracer.data.splits import TEST, TRAIN, VAL, named
 from radiotracer.errors import DataError
 from radiotracer.registry import Registry
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 
     from radiotracer.data.dataset import Dataset
 
-COMMON_SPLITS = ("train", "test")
-"""Splits that a DATA argument may name behind a colon, whatever the format."""
+COMMON_SPLITS = (TRAIN, VAL, TEST)
+"""Splits that a DATA argument may name behind a colon, whatever the format, by any of their
+names."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +57,44 @@ class Options:
 
     Args:
         image_size: Resize images to this height and width.
+        image_column: The column of images, or of paths to them.
         text_column: The column of texts.
         label_column: The column of labels.
+        id_column: The column of ids.
+        follow_links: Folders that symbolic links and paths in tables may lead to.
         like: Data that these must fit: their columns, their classes.
         report: Takes a line of progress whenever something is fetched.
         decoding: Where the pixels of encoded images go.
     """
 
     image_size: int | None = None
+    image_column: str | None = None
     text_column: str | None = None
     label_column: str | None = None
+    id_column: str | None = None
+    follow_links: tuple[str, ...] = ()
     like: Dataset | None = None
     report: Callable[[str], None] | None = None
     decoding: Decoding = IN_MEMORY
 
     def given(self) -> dict[str, Any]:
-        """Those that change what is opened, by name, without the ones that are None."""
-        named = {name: getattr(self, name) for name in NAMED}
-        return {name: value for name, value in named.items() if value is not None}
+        """Those that change what is opened, by name, without the ones that are None or empty."""
+        values = {name: getattr(self, name) for name in NAMED}
+        return {name: value for name, value in values.items() if value not in (None, ())}
 
 
-NAMED = ("image_size", "text_column", "label_column")
+class Reading(TypedDict, total=False):
+    """What every function that opens data takes beside the DATA argument; see `open_data`."""
+
+    image_size: int | None
+    image_column: str | None
+    text_column: str | None
+    label_column: str | None
+    id_column: str | None
+    follow_links: Sequence[str | os.PathLike[str]]
+
+
+NAMED = tuple(Reading.__annotations__)
 """Options that only some formats take."""
 
 
@@ -171,13 +191,14 @@ def is_there(path: Path) -> bool:
 
 
 def split_of(source: str) -> tuple[str, str | None]:
-    """What a DATA argument names, and which split of it.
+    """What a DATA argument names, and which split of it, by the split's first name.
 
     A path may itself end in ``:test``: what exists as written is taken as written.
     """
-    base, _, split = source.rpartition(":")
-    known = {each for form in FORMATS.values() for each in form.splits}
-    if split in known and base and not is_there(Path(source)):
+    base, _, last = source.rpartition(":")
+    own = {each for form in FORMATS.values() for each in form.splits if each not in COMMON_SPLITS}
+    split = last if last in own else named(last)
+    if split and base and not is_there(Path(source)):
         return base, split
     return source, None
 

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from radiotracer.data.columns import (
-    IDS,
-    features_of,
-    id_column,
-    image_column,
-    label_column,
-    names_of,
-    text_column,
-)
+from radiotracer.data.columns import image_column, is_image, text_column
 from radiotracer.data.dataset import Dataset
-from radiotracer.data.encoded import Encoded
 from radiotracer.data.format import Options
-from radiotracer.data.formats.image_tables import wanted as image_columns
-from radiotracer.data.formats.text_tables import wanted as text_columns
-from radiotracer.data.npz import numbered
+from radiotracer.data.in_memory import PLACE
 from radiotracer.data.pixels import require_image_size
-from radiotracer.data.rows import Rows, to_examples, to_texts
-from radiotracer.data.shards import WHOLE
-from radiotracer.data.table_files import Header, holds
-from radiotracer.data.table_rows import Part, to_rows
+from radiotracer.data.roles import Roles, roles_of
+from radiotracer.data.rows import Read, Rows, to_examples, to_texts
+from radiotracer.data.splits import WHOLE, chosen, named, one_of_each
+from radiotracer.data.table_files import File, peek_at, widened
+from radiotracer.data.table_rows import to_rows
+from radiotracer.data.tables import labels_and_ids
 from radiotracer.errors import DataError
 
 DEFAULTS = Options()
-PLACE = "the data set in memory"
-"""What errors call it, and the examples' source: no DATA argument opens it again."""
-
-_HELD_OUT = ("test", "validation", "valid", "val", "dev")
 _AT_ONCE = 1000
 
 
@@ -64,31 +52,58 @@ def from_hugging_face(
     """
     require_image_size(options.image_size)
     splits = _splits(data)
-    chosen = (split or "train") if WHOLE not in splits else WHOLE
-    if chosen not in splits or (split is not None and chosen == WHOLE):
-        raise DataError(
-            expected=f"a {split or 'train'} split in {PLACE}",
-            came=", ".join(map(str, data)) if isinstance(data, Mapping) else "a single data set",
-            do="give the data set that is meant",
-        )
-    first = splits[chosen]
-    kind = holds(Header(first.column_names, first.features.to_dict()), options.text_column)
-    label = options.label_column
-    if kind == "images":
-        read = {name: [_images(each, name, label)] for name, each in splits.items()}
-        return to_examples(
-            read, chosen, PLACE, image_size=options.image_size, decoding=options.decoding
-        )
-    if kind == "texts":
-        texts = {
-            name: [_texts(each, name, options.text_column, label)] for name, each in splits.items()
-        }
-        return to_texts(texts, chosen, PLACE)
-    parts = {
-        name: [Part(_table(each, each.column_names), _prefix(each, name), typed=True)]
-        for name, each in splits.items()
-    }
-    return to_rows(parts, chosen, PLACE, label, options.like)
+    opened = chosen(splits, named(split) if split else None, PLACE)
+    first = splits[opened]
+    roles = roles_of(
+        peek_at(_beginning(first)),
+        options,
+        lambda _: False,
+        PLACE,
+    )
+    rows: dict[str, list[Rows[Any]]] = {}
+    parts: dict[str, list[File]] = {}
+    for name, each in splits.items():
+        if name != opened and roles.label not in each.column_names:
+            continue
+        small = [column for column in (roles.label, roles.id) if column is not None]
+        if roles.holds == "rows":
+            small = [column for column in each.column_names if column not in roles.ignored]
+        file = File(_table(each, small), _prefix(each, name), typed=True)
+        labels, ids = labels_and_ids(file, roles, PLACE)
+        parts.setdefault(name, []).append(file)
+        rows.setdefault(name, []).append(Rows(_items(each, roles), labels, ids))
+    read: Read[Any] = Read(rows, opened, PLACE, notes=roles.notes)
+    if roles.holds == "rows":
+        return _alone(to_rows(read, parts, roles, options.like))
+    if roles.holds == "texts":
+        return _alone(to_texts(read))
+    return _alone(to_examples(read, image_size=options.image_size, decoding=options.decoding))
+
+
+def _alone(found: Dataset) -> Dataset:
+    """No DATA argument names the other split."""
+    return dataclasses.replace(found, validation=None)
+
+
+def _items(data: Any, roles: Roles) -> Sequence[Any]:
+    """Images where they lie, or texts; None of rows, which are taken as a whole."""
+    if roles.item is None:
+        return [None] * len(data)
+    items: list[Any] = []
+    take = text_column if roles.holds == "texts" else image_column
+    # In stretches: shuffled rows are gathered, and too many at once overflow Arrow's offsets.
+    for table in data.select_columns([roles.item]).with_format("arrow").iter(batch_size=_AT_ONCE):
+        items += take(table[roles.item], PLACE)
+    return items
+
+
+def _beginning(data: Any) -> pa.Table:
+    """The first rows; of images nothing but that they are there."""
+    schema = data.features.arrow_schema
+    small = [field.name for field in schema if not is_image(field.type)]
+    if not small:
+        return schema.empty_table()
+    return widened(_table(data.select(range(min(_AT_ONCE, len(data)))), small), schema)
 
 
 def _splits(data: Any) -> dict[str, Any]:
@@ -101,40 +116,7 @@ def _splits(data: Any) -> dict[str, Any]:
             came=type(data).__name__,
             do="write what is streamed with to_parquet, and give the path",
         )
-    held_out = next((name for name in _HELD_OUT if name in data), None)
-    found = {"train": data.get("train"), "test": data[held_out] if held_out else None}
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def _images(data: Any, split: str, label: str | None) -> Rows[Encoded]:
-    schema = data.features.arrow_schema
-    columns = image_columns(schema, PLACE, label)
-    items: list[Encoded | None] = []
-    labels: list[Any] = []
-    ids: list[str] = []
-    # In stretches: shuffled rows are gathered, and too many at once overflow Arrow's offsets.
-    for table in data.select_columns(columns).with_format("arrow").iter(batch_size=_AT_ONCE):
-        items += image_column(table[columns[0]], PLACE)
-        labels += label_column(table[columns[1]], PLACE)
-        ids += id_column(table[IDS], PLACE) if IDS in columns else []
-    return Rows(
-        items=items,
-        labels=labels,
-        names=names_of(features_of(schema).get(columns[1])),
-        ids=ids if IDS in columns else _numbered(data, split, len(items)),
-    )
-
-
-def _texts(data: Any, split: str, text: str | None, label: str | None) -> Rows[str]:
-    schema = data.features.arrow_schema
-    columns = text_columns(schema, PLACE, text, label)
-    table = _table(data, columns)
-    return Rows(
-        items=text_column(table[columns[0]], PLACE),
-        labels=label_column(table[columns[1]], PLACE),
-        names=names_of(features_of(schema).get(columns[1])),
-        ids=id_column(table[IDS], PLACE) if IDS in columns else _numbered(data, split, len(table)),
-    )
+    return one_of_each([(name, each) for name, each in data.items() if named(name)], PLACE)
 
 
 def _table(data: Any, columns: list[str]) -> pa.Table:
@@ -145,8 +127,3 @@ def _table(data: Any, columns: list[str]) -> pa.Table:
 
 def _prefix(data: Any, split: str) -> str:
     return str(split or data.split or "")
-
-
-def _numbered(data: Any, split: str, n: int) -> list[str]:
-    ids: list[str] = numbered(f"{_prefix(data, split)}/".removeprefix("/"), n).tolist()
-    return ids

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.rows import Item, Rows
+from radiotracer.data.rows import Item, Read, Rows
 from radiotracer.errors import DataError
 
 STATE = "state.json"
@@ -67,16 +66,21 @@ def read_splits(folder: Path) -> frozenset[str] | None:
     return frozenset(splits)
 
 
-def in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
+def in_order(read: Read[Item], files: Mapping[str, Sequence[Path]]) -> Read[Item]:
     """The rows that are meant, in their order; each keeps its id.
 
     Args:
-        rows: Those of all files of the folder.
-        folder: The folder.
+        read: All rows.
+        files: Where those of each split lie.
 
     Raises:
         DataError: The indices cannot be read, or lead out of the rows.
     """
+    ordered = {name: _in_order(rows, files[name][0].parent) for name, rows in read.by_split.items()}
+    return replace(read, by_split=ordered)
+
+
+def _in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
     state = read_state(folder)
     if state is None or not state.indices:
         return rows
@@ -84,17 +88,19 @@ def in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
     n = sum(len(each.ids) for each in rows)
     if which and not 0 <= min(which) <= max(which) < n:
         raise _refused(folder / state.indices[0], f"rows beyond the {n} that there are")
-    if len({(part.names, *{type(label) for label in part.labels}) for part in rows}) > 1:
+    if (
+        len({(part.labels.names, *{type(each) for each in part.labels.values}) for part in rows})
+        > 1
+    ):
         raise _refused(folder / state.files[0], "files that disagree on the classes")
     items = [each for part in rows for each in part.items]
-    labels: list[Any] = [each for part in rows for each in part.labels]
+    labels = [each for part in rows for each in part.labels.values]
     ids = [each for part in rows for each in part.ids]
     return [
-        replace(
-            rows[0],
-            items=[items[row] for row in which],
-            labels=[labels[row] for row in which],
-            ids=[ids[row] for row in which],
+        Rows(
+            [items[row] for row in which],
+            replace(rows[0].labels, values=[labels[row] for row in which]),
+            [ids[row] for row in which],
         )
     ]
 

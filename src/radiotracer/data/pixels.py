@@ -19,6 +19,11 @@ from radiotracer.errors import DataError
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
 """The decoders of Pillow that may run: each one less is one less that a hostile file can reach."""
 
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
+)
+"""File names that are taken for images, whatever their case."""
+
 LARGEST_SIDE = 4096
 """The largest `image_size`: beyond it a typing error would fill the memory."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,65 +13,85 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radiotracer.data.columns import IDS, LABELS, features_of, names_of, pick
+from radiotracer.data.columns import features_of, names_of
 from radiotracer.data.dataset import Dataset
+from radiotracer.data.delimited import LARGEST, parse_header, rows_of
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.format import CannotWriteError, Written, split_of
+from radiotracer.data.format import CannotWriteError, Options, Place, Written, split_of
 from radiotracer.data.hugging_face_disk import STATE
+from radiotracer.data.labels import stands_for
 from radiotracer.data.npz import numbered
+from radiotracer.data.roles import IDS, Roles
 from radiotracer.data.rows import stem
-from radiotracer.data.shards import WHOLE, find_shards
-from radiotracer.data.table_files import LARGEST, SEPARATORS, SUFFIXES, records
+from radiotracer.data.splits import chosen
+from radiotracer.data.table_files import DELIMITED, records
+from radiotracer.data.tables import tables_at
+from radiotracer.errors import DataError
 
 ADDED = f"A column {IDS} was added, so that every row keeps its id."
+
+Ids = Mapping[Path, Sequence[str]]
+"""The id of every row of a file, where it is in none of its columns; "" is no example."""
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What remains, by id: class names, and whether the label is a new one."""
+    """What remains: class names by id, and where labels and ids stand."""
 
     labels: Mapping[str, str]
-    moved: Mapping[str, bool]
-    class_names: tuple[str, ...]
-    column: str | None
+    roles: Roles
+    ids: Sequence[str] | None
 
-    def label_column(self, names: list[str], features: Mapping[str, Any], at: Path) -> str:
-        names_of_it = LABELS if self.column is None else (self.column,)
-        return pick(names, features, names_of_it, "ClassLabel" if self.column is None else "", at)
+    def ids_of(self, column: Sequence[Any] | None, name: str, n: int) -> tuple[Sequence[str], bool]:
+        """The id of every row, and whether a column of them has to be added."""
+        if self.ids is not None:
+            return self.ids, False
+        if column is not None:
+            return [str(each) for each in column], False
+        ids: list[str] = numbered(f"{name}/", n).tolist()
+        return ids, True
 
 
-def rewrite_tables(before: Dataset, after: Dataset, folder: Path) -> Written:
-    """Write the CSV, JSON lines or Parquet files of a data set anew.
+def rewrite_tables(
+    before: Dataset, after: Dataset, folder: Path, ids: Ids | None = None
+) -> Written:
+    """Write the CSV, JSON or Parquet files of a data set anew.
 
     Args:
         before: As they were opened.
         after: Some of them, some under other labels.
         folder: An empty folder. Files of other splits are copied as they are.
+        ids: Those of each file, where its rows are not known by a column or their number.
 
     Raises:
-        CannotWriteError: The files are of Arrow's own formats, or Hugging Face's on the disk.
+        CannotWriteError: The files are gone, of Arrow's own formats, or Hugging Face's on the disk.
     """
     base, split = split_of(before.source)
     root = Path(base)
-    shards = find_shards(root, SUFFIXES)
-    files = shards.by_split.get(WHOLE) or shards.by_split[split or "train"]
-    others = [file for parts in shards.by_split.values() for file in parts if file not in files]
+    options = Options(**before.options)
+    try:
+        tables = tables_at(Place(base))
+    except DataError as error:
+        raise CannotWriteError(str(error)) from error
+    if tables is None:
+        raise CannotWriteError(f"there is no table {root} any more")
+    by_split = tables.shards.by_split
+    files = by_split[chosen(by_split, split, root)]
+    others = [file for parts in by_split.values() for file in parts if file not in files]
     if any(file.suffix.lower() in (".arrow", ".feather") for file in files):
         raise CannotWriteError("Arrow files are only read")
     if any((file.parent / STATE).exists() for file in files):
         raise CannotWriteError("folders that save_to_disk wrote are only read")
-    label_before = dict(zip(before.ids.tolist(), before.labels.tolist(), strict=True))
-    now = dict(zip(after.ids.tolist(), after.labels.tolist(), strict=True))
-    change = _Change(
-        labels={name: after.class_names[label] for name, label in now.items()},
-        moved={name: label != label_before[name] for name, label in now.items()},
-        class_names=after.class_names,
-        column=before.options.get("label_column"),
-    )
+    labels = {
+        name: after.class_names[label]
+        for name, label in zip(after.ids.tolist(), after.labels.tolist(), strict=True)
+    }
+    roles = tables.roles(options)
     added = False
     for file in files:
         to = folder / (file.name if file == root else file.relative_to(root))
         to.parent.mkdir(parents=True, exist_ok=True)
+        change = _Change(labels, roles, None if ids is None else ids[file])
         added |= _rewrite(file, to, stem(file, root), change)
     for file in others:
         to = folder / file.relative_to(root)
@@ -84,73 +103,79 @@ def rewrite_tables(before: Dataset, after: Dataset, folder: Path) -> Written:
 def _rewrite(file: Path, to: Path, name: str, change: _Change) -> bool:
     """Write one file; returns whether a column of ids was added."""
     suffix = file.suffix.lower()
-    if suffix in SEPARATORS:
-        return _csv(file, to, name, change, SEPARATORS[suffix])
-    return (_parquet if suffix == ".parquet" else _lines)(file, to, name, change)
+    if suffix in DELIMITED:
+        return _csv(file, to, name, change)
+    return (_parquet if suffix == ".parquet" else _json)(file, to, name, change)
 
 
-def _csv(file: Path, to: Path, name: str, change: _Change, separator: str) -> bool:
-    text = read_limited(file, LARGEST, "CSV").decode("utf-8-sig")
-    csv.field_size_limit(LARGEST)
-    header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = [row for row in rows if row]
-    place = header.index(change.label_column(header, {}, file))
-    known = IDS in header
-    ids = [row[header.index(IDS)] for row in rows] if known else _ids(name, len(rows))
+def _csv(file: Path, to: Path, name: str, change: _Change) -> bool:
+    found = parse_header(read_limited(file, LARGEST, "CSV"), file, file.suffix.lower())
+    rows = rows_of(found)
+    place = found.names.index(change.roles.label)
+    at = None if change.roles.id is None else found.names.index(change.roles.id)
+    ids, added = change.ids_of(None if at is None else [row[at] for row in rows], name, len(rows))
+    header = ["" if each in found.unnamed else each for each in found.names]
     with to.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
-        writer.writerow(header if known else [IDS, *header])
+        writer = csv.writer(stream, delimiter=found.separator, lineterminator="\n")
+        writer.writerow([IDS, *header] if added else header)
         for id, row in zip(ids, rows, strict=True):
             if id in change.labels:
-                if change.moved[id]:
+                if not stands_for(row[place], change.labels[id]):
                     row[place] = change.labels[id]
-                writer.writerow(row if known else [id, *row])
-    return not known
+                writer.writerow([id, *row] if added else row)
+    return added
 
 
-def _lines(file: Path, to: Path, name: str, change: _Change) -> bool:
-    every = [record for _, record in records(file)]
-    known = any(IDS in record for record in every)
-    names = list(dict.fromkeys(key for record in every for key in record))
-    column = change.label_column(names, {}, file)
-    ids = [str(record.get(IDS)) for record in every] if known else _ids(name, len(every))
+def _json(file: Path, to: Path, name: str, change: _Change) -> bool:
+    every = records(file)
+    label, id_column = change.roles.label, change.roles.id
+    known = None if id_column is None else [record.get(id_column) for record in every]
+    ids, added = change.ids_of(known, name, len(every))
+    kept = []
+    for id, record in zip(ids, every, strict=True):
+        if id in change.labels:
+            record[label] = _like(record.get(label), change.labels[id])
+            kept.append({IDS: id, **record} if added else record)
     with to.open("w", encoding="utf-8") as stream:
-        for id, record in zip(ids, every, strict=True):
-            if id in change.labels:
-                if change.moved[id]:
-                    number = isinstance(record[column], int)
-                    record[column] = int(change.labels[id]) if number else change.labels[id]
-                line = record if known else {IDS: id, **record}
-                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return not known
+        if file.read_bytes().lstrip()[:1] == b"[":
+            json.dump(kept, stream, ensure_ascii=False, indent=1)
+        else:
+            stream.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in kept)
+    return added
 
 
 def _parquet(file: Path, to: Path, name: str, change: _Change) -> bool:
     with file.open("rb") as stream:
         table = pq.ParquetFile(stream).read()
     features = features_of(table.schema)
-    column = change.label_column(table.column_names, features, file)
-    known = IDS in table.column_names
-    ids = [str(id) for id in table[IDS].to_pylist()] if known else _ids(name, len(table))
+    column, id_column = change.roles.label, change.roles.id
+    known = None if id_column is None else table[id_column].to_pylist()
+    ids, added = change.ids_of(known, name, len(table))
     labels: list[Any] = table[column].to_pylist()
-    place = {each: at for at, each in enumerate(names_of(features.get(column)) or ())}
+    names = names_of(features.get(column))
     for row, id in enumerate(ids):
-        if change.moved.get(id):
-            given = change.labels[id]
-            number = isinstance(labels[row], int)
-            labels[row] = place.get(given, change.class_names.index(given)) if number else given
+        if id in change.labels:
+            labels[row] = _like(labels[row], change.labels[id], names)
     field = table.schema.field(column)
-    at = table.column_names.index(column)
-    table = table.set_column(at, field, pa.array(labels, field.type))
-    if not known:
+    table = table.set_column(table.column_names.index(column), field, pa.array(labels, field.type))
+    if added:
         if features:
             raise CannotWriteError("Hugging Face's list of columns in it has no column of ids")
         table = table.add_column(0, IDS, pa.array(ids, pa.string()))
     kept = [row for row, id in enumerate(ids) if id in change.labels]
     pq.write_table(table.take(kept), to, compression="zstd")
-    return not known
+    return added
 
 
-def _ids(name: str, n: int) -> list[str]:
-    ids: list[str] = numbered(f"{name}/", n).tolist()
-    return ids
+def _like(value: Any, name: str, names: tuple[str, ...] | None = None) -> Any:
+    """The label of a class, as the file writes labels: as it was where it is of the class."""
+    if stands_for(value, name, names):
+        return value
+    if names is not None:
+        if name not in names:
+            raise CannotWriteError(f"the file has no class {name}")
+        return names.index(name)
+    try:
+        return name == "True" if isinstance(value, bool) else type(value)(name)
+    except (TypeError, ValueError) as error:
+        raise CannotWriteError(f"its labels cannot be {name!r}") from error

@@ -1,185 +1,188 @@
-"""Rows of tables, shards and data sets in memory, before they are examples."""
+"""Rows of tables, folders, shards and data sets in memory, before they are examples."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.dataset import Dataset, Labels, LeftOut
+from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
 from radiotracer.data.encoded import Encoded
+from radiotracer.data.labels import Classes, Given, classes_of
 from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.modalities.texts import TEXTS
-from radiotracer.data.npz import MOST_CLASSES
+from radiotracer.data.modality import Modality
+from radiotracer.data.splits import TRAIN, WHOLE, held_out
 from radiotracer.errors import DataError
 
 Item = TypeVar("Item")
 
-_NUMBER = re.compile(r"-?[0-9]{1,9}")
-
 
 @dataclass(frozen=True)
 class Rows(Generic[Item]):
-    """What one file says; item ``i`` of every sequence is the same example.
+    """What one file or folder says; item ``i`` of every sequence is the same example.
 
     Args:
         items: Encoded images, or texts; None where there is none.
-        labels: All numbers, or all names.
-        names: The classes' names, where the file has them for its numbers.
+        labels: One per example.
         ids: Unique texts.
     """
 
     items: Sequence[Item | None]
-    labels: Sequence[int] | Sequence[str]
-    names: tuple[str, ...] | None
+    labels: Given
     ids: Sequence[str]
 
 
-Read = Mapping[str, Sequence[Rows[Item]]]
-"""Rows of every file, by split."""
+@dataclass(frozen=True)
+class Read(Generic[Item]):
+    """What was read of a data set, before it is decoded.
+
+    Args:
+        by_split: Rows of every file, by split: they agree on the classes.
+        split: Which of the splits is opened.
+        source: The DATA argument of all of it, without a split.
+        asked: Which split was asked for; None where none was.
+        left_out: What was left out of the chosen split.
+        notes: What was noticed, in sentences.
+    """
+
+    by_split: Mapping[str, Sequence[Rows[Item]]]
+    split: str
+    source: Path | str
+    asked: str | None = None
+    left_out: Sequence[LeftOut] = ()
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def items(self) -> list[Item | None]:
+        """Of the chosen split."""
+        return [each for rows in self.by_split[self.split] for each in rows.items]
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the chosen split."""
+        return [each for rows in self.by_split[self.split] for each in rows.ids]
+
+    def classes(self) -> Classes:
+        """See `classes_of`."""
+        given = {name: [rows.labels for rows in files] for name, files in self.by_split.items()}
+        return classes_of(given, self.split, self.source)
 
 
 def to_examples(
-    read: Read[Encoded],
-    split: str,
-    root: Path | str,
-    *,
-    image_size: int | None = None,
-    decoding: Decoding = IN_MEMORY,
-    left_out: Sequence[LeftOut] = (),
+    read: Read[Encoded], *, image_size: int | None = None, decoding: Decoding = IN_MEMORY
 ) -> Dataset:
-    """Decode the images of one split.
+    """Decode the images of one split; those that cannot be are left out and listed.
 
     Args:
-        read: The rows of all splits: they agree on the classes and on the colour.
-        split: Which of them.
-        root: Where they come from, for errors; also the examples' source.
+        read: What was read.
         image_size: Resize every image to this height and width (Lanczos).
         decoding: Where the pixels go.
-        left_out: What was left out before.
 
     Raises:
-        DataError: Files that disagree on the classes, a class of the test split that the training
-            split does not have, no readable image, or several sizes without `image_size`.
+        DataError: Files that disagree on the classes, no readable image, or several sizes without
+            `image_size`.
     """
-    labels, class_names = class_numbers(read, split, root)
-    ids = [each for rows in read[split] for each in rows.ids]
-    encoded = [each for rows in read[split] for each in rows.items]
+    classes, items = read.classes(), read.items
+    labelled = np.flatnonzero(classes.numbers >= 0)
     # A model takes one number of channels, so the splits must agree on it.
-    colour = any_colour([each for files in read.values() for rows in files for each in rows.items])
-    images, bad = decode_all(encoded, root, colour=colour, image_size=image_size, decoding=decoding)
-    kept = np.array([row for row in range(len(encoded)) if row not in bad], dtype=np.int64)
-    left_out = [LeftOut(ids[row], reason) for row, reason in bad.items()] + [*left_out]
-    if not len(kept):
-        raise DataError(
-            expected=f"images in {root}",
-            came="none that can be read"
-            + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
-            do="save them encoded, for example as PNG",
-        )
-    return Dataset(
-        modality=IMAGES,
-        content=images,
-        labels=labels[kept],
-        ids=np.array(ids, dtype=np.str_)[kept],
-        class_names=class_names,
-        source=str(root),
-        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+    colour = any_colour(
+        [each for files in read.by_split.values() for rows in files for each in rows.items]
+    )
+    images, unread = decode_all(
+        [items[row] for row in labelled],
+        read.source,
+        colour=colour,
+        image_size=image_size,
+        decoding=decoding,
+    )
+    bad = {int(labelled[place]): reason for place, reason in unread.items()}
+    return assembled(
+        read, classes, IMAGES, lambda _: images, bad, "save them encoded, for example as PNG"
     )
 
 
-def to_texts(
-    read: Read[str], split: str, root: Path | str, left_out: Sequence[LeftOut] = ()
+def to_texts(read: Read[str]) -> Dataset:
+    """The texts of one split; the errors are those of `to_examples`."""
+    items = read.items
+    bad = {row: "no text" for row, each in enumerate(items) if each is None}
+    return assembled(
+        read,
+        read.classes(),
+        TEXTS,
+        lambda rows: tuple(items[row] for row in rows),
+        bad,
+        "save them in UTF-8",
+    )
+
+
+def assembled(
+    read: Read[Any],
+    classes: Classes,
+    modality: Modality,
+    content: Callable[[NDArray[np.int64]], Any],
+    bad: Mapping[int, str],
+    do: str,
+    notes: Iterable[str] = (),
 ) -> Dataset:
-    """The texts of one split; the arguments and errors are those of `to_examples`."""
-    labels, class_names = class_numbers(read, split, root)
-    ids = [each for rows in read[split] for each in rows.ids]
-    items = [each for rows in read[split] for each in rows.items]
-    kept = np.array([row for row, each in enumerate(items) if each is not None], dtype=np.int64)
-    left_out = [*left_out, *(LeftOut(ids[i], "no text") for i, t in enumerate(items) if t is None)]
-    if not len(kept):
-        raise no_texts(root, left_out)
-    return Dataset(
-        modality=TEXTS,
-        content=tuple(each for each in items if each is not None),
-        labels=labels[kept],
-        ids=np.array(ids, dtype=np.str_)[kept],
-        class_names=class_names,
-        source=str(root),
-        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-    )
+    """The examples of one split that have a label and can be used.
 
-
-def no_texts(root: Path | str, left_out: Sequence[LeftOut]) -> DataError:
-    """What is answered where no text is left."""
-    return DataError(
-        expected=f"texts in {root}",
-        came="none that can be read"
-        + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
-        do="save them in UTF-8",
-    )
-
-
-def class_numbers(
-    read: Read[Item], chosen: str, root: Path | str
-) -> tuple[Labels, tuple[str, ...]]:
-    """Class numbers of the chosen split, and the names of the classes of all splits.
-
-    Names are numbered in their order. The classes of names are those of the split ``"train"``, or
-    of all where there is none; the classes of numbers go to the largest of any split.
+    Args:
+        read: What was read.
+        classes: Its classes.
+        modality: Of the examples.
+        content: From the rows that remain, in order, to their content.
+        bad: By row why others cannot be used.
+        do: What to do where none can.
+        notes: What was noticed besides.
 
     Raises:
-        DataError: Files that disagree, a class that the training split does not have, or a number
-            that is too large.
+        DataError: There is none.
     """
-    every = [rows for files in read.values() for rows in files]
-    names = {rows.names for rows in every if len(rows.labels)}
-    text = {isinstance(rows.labels[0], str) for rows in every if len(rows.labels)}
-    if len(names) > 1 or len(text) > 1:
+    ids = read.ids
+    reasons = {**bad, **classes.reasons}
+    left_out = [*read.left_out, *(LeftOut(ids[row], why) for row, why in reasons.items())]
+    kept: NDArray[np.int64] = np.array(
+        [row for row in range(len(ids)) if row not in reasons], dtype=np.int64
+    )
+    if not len(kept):
+        first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
         raise DataError(
-            expected=f"files in {root} that agree on the classes",
-            came="others" if len(text) == 1 else "numbers in some and text in others",
-            do="write them again with the same features",
+            expected=f"{modality.noun}s in {read.source}",
+            came=f"none that can be read{first}",
+            do=do,
         )
-    given = [label for rows in read[chosen] for label in rows.labels]
-    if True in text:
-        known = sorted({str(label) for rows in read.get("train", every) for label in rows.labels})
-        place = {name: number for number, name in enumerate(known)}
-        new = sorted({str(label) for label in given} - place.keys())
-        if new:
-            raise DataError(
-                expected=f"the classes of the training split ({', '.join(known[:10])})",
-                came=f"the label {new[0]!r}",
-                do="add the class to the training split or remove it here",
-            )
-        return np.array([place[str(label)] for label in given], dtype=np.int64), tuple(known)
-    largest = max((0, *(int(label) for rows in every for label in rows.labels)))
-    if largest >= MOST_CLASSES:
-        raise DataError(
-            expected=f"class numbers below {MOST_CLASSES} in {root}",
-            came=str(largest),
-            do="number the classes from 0 up",
-        )
-    numbers: NDArray[np.int64] = np.array(given, dtype=np.int64)
-    named = next(iter(names), None)
-    return numbers, named or tuple(str(number) for number in range(largest + 1))
+    labels, names, said = _without_empty(classes.numbers[kept], classes.names, read.split)
+    found = held_out(read.by_split, read.split)
+    return Dataset(
+        modality=modality,
+        content=content(kept),
+        labels=labels,
+        ids=np.array(ids, dtype=np.str_)[kept],
+        class_names=names,
+        source=f"{read.source}:{read.asked}" if read.asked else str(read.source),
+        validation=f"{read.source}:{found}" if found else None,
+        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+        notes=(*read.notes, *classes.notes, *said, *notes),
+    )
 
 
-def as_numbers(read: Read[Item]) -> Read[Item]:
-    """The same rows; labels of a format without types are numbers if all are, in every file."""
-    every = (label for files in read.values() for rows in files for label in rows.labels)
-    if not all(_NUMBER.fullmatch(str(label)) for label in every):
-        return read
-    return {
-        name: [replace(rows, labels=[int(label) for label in rows.labels]) for rows in files]
-        for name, files in read.items()
-    }
+def _without_empty(
+    labels: NDArray[np.int64], names: tuple[str, ...], split: str
+) -> tuple[NDArray[np.int64], tuple[str, ...], Sequence[str]]:
+    """What is learned from has an example of each class; what it lacks is no class, and is said."""
+    used = np.unique(labels)
+    if split not in (WHOLE, TRAIN) or len(used) == len(names):
+        return labels, names, ()
+    kept = tuple(names[number] for number in used)
+    gone = [name for name in names if name not in set(kept)]
+    said = f"no example that can be used of {', '.join(gone[:5])}{', …' * (len(gone) > 5)}"
+    return np.searchsorted(used, labels), kept, (said,)
 
 
 def stem(file: Path, root: Path) -> str:

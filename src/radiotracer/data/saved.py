@@ -111,7 +111,7 @@ def open_saved(folder: str | os.PathLike[str]) -> Dataset:
     folder = Path(folder)
     description = _read_description(folder / DESCRIPTION)
     modality = _modality(folder, _field(folder, description, "modality", (str,)))
-    arrays = read_arrays(folder / ARRAYS)
+    arrays = read_arrays(folder / ARRAYS, ["labels", "class_names"])
     if not arrays.keys() >= {"labels", "class_names"}:
         raise _edited(folder, f"arrays called {', '.join(arrays) or 'nothing'} in {ARRAYS}")
     names = _field(folder, description, "class_names", (list,))

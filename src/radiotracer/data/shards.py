@@ -7,24 +7,14 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from radiotracer.data.class_folders import visible
 from radiotracer.data.hugging_face_disk import STATE, read_splits, read_state
+from radiotracer.data.splits import NAMES, TRAIN, WHOLE, named, named_in
 from radiotracer.errors import DataError
 
 SUFFIXES = frozenset((".parquet", ".arrow", ".feather"))
 """File names that are taken for tables, whatever their case."""
 
-WHOLE = ""
-"""Stands for the split of data that have none."""
-
-_SPLIT_OF = {
-    "train": "train",
-    "test": "test",
-    "validation": "val",
-    "valid": "val",
-    "val": "val",
-    "dev": "val",
-}
-_FIRST_WORD = re.compile(rf"({'|'.join(_SPLIT_OF)})(?![A-Za-z0-9])")
 _NUMBER = re.compile(r"(?P<of>.*)-(?P<number>\d{5})-of-(?P<all>\d{5})")
 
 
@@ -33,13 +23,18 @@ class Shards:
     """The files of a data set.
 
     Args:
-        by_split: Files in order, by ``"train"`` and ``"test"`` (a validation split stands in for a
-            test split that is not there); all of them under `WHOLE` where none is called train.
-        left_out: Files and folders of other splits than these.
+        by_split: Files in order, by split; all of them under `WHOLE` where there is at most one.
+        left_out: Files and folders of no split, beside those that are of one.
     """
 
     by_split: dict[str, list[Path]]
     left_out: tuple[Path, ...] = ()
+
+    @property
+    def first(self) -> Path:
+        """The first file of what is learned from."""
+        files = self.by_split.get(TRAIN) or next(iter(self.by_split.values()))
+        return files[0]
 
 
 def has_tables(path: Path, suffixes: Set[str] = SUFFIXES) -> bool:
@@ -72,51 +67,60 @@ def find_shards(path: Path, suffixes: Set[str] = SUFFIXES) -> Shards:
             came="none",
             do="check the path",
         )
-    by_split: dict[str, list[Path]] = {}
+    return by_split(path, found)
+
+
+def by_split(path: Path, found: list[tuple[Path, str]]) -> Shards:
+    """Files of a folder by their splits.
+
+    Args:
+        path: The folder.
+        found: Each file with its split, in order.
+
+    Raises:
+        DataError: A shard is missing.
+    """
+    splits: dict[str, list[Path]] = {}
     for file, split in found:
-        by_split.setdefault(split, []).append(file)
-    if "train" not in by_split:
-        everything = [file for file, _ in found]
-        _require_all(everything)
-        return Shards({WHOLE: everything})
-    held_out = next((each for each in ("test", "val") if each in by_split), None)
-    chosen = {"train": by_split["train"]}
-    if held_out is not None:
-        chosen["test"] = by_split[held_out]
-    for files in chosen.values():
+        splits.setdefault(split, []).append(file)
+    if len(splits) == 1 and TRAIN not in splits:
+        splits = {WHOLE: [file for file, _ in found]}
+    for files in splits.values():
         _require_all(files)
-    others = [path / name for name in sorted((read_splits(path) or set()) - _SPLIT_OF.keys())]
-    return Shards(chosen, (*by_split.get(WHOLE, ()), *others))
+    others = splits.pop(WHOLE, []) if len(splits) > 1 else []
+    foreign = [path / name for name in sorted(read_splits(path) or ()) if not named(name)]
+    ordered = {
+        name: splits[name] for name in dict.fromkeys((*NAMES.values(), WHOLE)) if name in splits
+    }
+    return Shards(ordered, (*others, *foreign))
 
 
 def _tables(root: Path, suffixes: Set[str]) -> list[tuple[Path, str]]:
     """Every table of a folder with its split, sorted; none where classes may be the folders."""
-    folders = {each.name: each for each in _visible(root) if each.is_dir()}
-    if folders.keys() - {"data", *_SPLIT_OF} - (read_splits(root) or set()):
+    folders = {each.name: each for each in visible(root) if each.is_dir()}
+    strange = {name for name in folders if name != "data" and not named(name)}
+    if strange - (read_splits(root) or set()):
         return []
     listed: list[tuple[Path, str]] = []
     found: list[tuple[Path, str]] = []
     for name, folder in {WHOLE: root, **folders}.items():
-        if name and name not in ("data", *_SPLIT_OF):
+        if name in strange:
             continue
-        if folder is not root and any(each.is_dir() for each in _visible(folder)):
+        if folder is not root and any(each.is_dir() for each in visible(folder)):
             return []
         by_name = {
             each.name: each
-            for each in _visible(folder)
-            if _ends(each.name, suffixes) and each.is_file()
+            for each in visible(folder)
+            if each.suffix.lower() in suffixes and each.is_file()
         }
         state = read_state(folder)
-        names = [name for name in state.files if _ends(name, suffixes)] if state else []
+        names = (
+            [name for name in state.files if Path(name).suffix.lower() in suffixes] if state else []
+        )
         for file in _named(names, by_name, folder) if state else by_name.values():
-            word = _FIRST_WORD.match(file.stem)
-            split = _SPLIT_OF.get(name) or (_SPLIT_OF[word[1]] if word else WHOLE)
+            split = (named(name) if name else None) or named_in(file.stem)
             (listed if state else found).append((file, split))
     return [*listed, *sorted(found)]
-
-
-def _ends(name: str, suffixes: Set[str]) -> bool:
-    return Path(name).suffix.lower() in suffixes
 
 
 def _named(names: list[str], there: dict[str, Path], folder: Path) -> list[Path]:
@@ -145,14 +149,3 @@ def _require_all(files: list[Path]) -> None:
                 came=f"{len(there)} of them, without number {missing[0]:05d}",
                 do="fetch the missing ones",
             )
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        return sorted(each for each in folder.iterdir() if not each.name.startswith("."))
-    except OSError as error:
-        raise DataError(
-            expected=f"to read the folder {folder}",
-            came=error.strerror or str(error),
-            do="check the path and its permissions",
-        ) from error

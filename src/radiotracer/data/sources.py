@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -18,76 +18,75 @@ from radiotracer.data.format import (
     Format,
     Options,
     Place,
+    Reading,
     in_order,
     no_split,
     split_of,
 )
+from radiotracer.data.pixels import SUFFIXES
 from radiotracer.errors import DataError
-
-if TYPE_CHECKING:
-    import datasets  # type: ignore[import-untyped]
 
 
 def open_data(
-    spec: str | os.PathLike[str] | datasets.Dataset | datasets.DatasetDict,
+    spec: str | os.PathLike[str] | Any,
     *,
-    image_size: int | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
     like: Dataset | None = None,
     report: Report | None = None,
     decoding: Decoding = IN_MEMORY,
+    **reading: Unpack[Reading],
 ) -> Dataset:
     """Open images, texts, rows of a table or vectors: a DATA argument, or data in memory.
 
-    ``mnist``, ``mnist:train``, ``mnist:test``, ``PATH``, ``PATH:train``, ``PATH:test`` or
-    ``PATH:boxes``; `grammar` says what may lie at a path. Without a split, data that have splits
-    mean the training one. A built-in name wins over a path of the same name (write ``./mnist``,
-    or pass a `Path`, for the path), and is fetched if it is not in the cache.
+    ``mnist``, ``PATH``, ``PATH:train``, ``PATH:val``, ``PATH:test`` or ``PATH:boxes``; what may lie
+    at a path is told in "What can be read" of the documentation. Without a split, data that have
+    splits mean the training one. A built-in name wins over a path of the same name (write
+    ``./mnist``, or pass a `Path`, for the path), and is fetched if it is not in the cache.
 
-    A file of columns (Parquet, Arrow, CSV, JSON lines) holds images where it has a column of
-    encoded images, texts where it has a column that `text_column` names, or one of the names
-    `radiotracer.data.columns.TEXTS`, and else rows of a table, all of whose other columns count.
+    A file of columns (Parquet, Arrow, CSV, JSON) holds images where it has a column of encoded
+    images, or of the names of image files beside it; texts where it has a column that `text_column`
+    names, that is called like one, or that holds sentences; and else rows of a table, all of whose
+    other columns count. What is guessed is said in `Dataset.notes`.
 
     Args:
-        spec: The DATA argument, or a data set of Hugging Face's package datasets (of which
-            `from_hugging_face` takes a split, too).
-        image_size: Resize the images to this height and width, where they are encoded: in folders,
-            Parquet and Arrow files, archives, annotated folders and data sets in memory.
-        text_column: The column of texts, where its name is none of the usual or several are.
-        label_column: The column of labels, where its name is none of
-            `radiotracer.data.columns.LABELS` or several are.
+        spec: The DATA argument, or what `radiotracer.data.in_memory.open_in_memory` takes.
         like: Data that these belong to, as validation data do to training data. They must be of
             the same kind and shape, get its class numbers, the columns of its tables, and its
             `options` where none are given here.
         report: Takes a line of progress whenever something is fetched.
         decoding: Where the pixels of encoded images go.
+        reading: `image_size` resizes images to this height and width, where they are encoded: in
+            folders, Parquet and Arrow files, archives, annotated folders and lists in memory.
+            `image_column`, `text_column`, `label_column` and `id_column` name columns where their
+            names do not tell them. `follow_links` are folders that symbolic links, and paths in
+            tables, may lead to.
 
     Returns:
         Data whose `source` opens them again from any working folder (with the same options; data
-        in memory excepted), and whose `validation` is the test split of a training split, else
-        None (for a folder that radiotracer wrote: whatever it kept).
+        in memory excepted), and whose `validation` is the validation split of a training split, or
+        else its test split, else None (for a folder that radiotracer wrote: whatever it kept).
 
     Raises:
         DataError: `spec` is none of these, its data cannot be used, or they do not fit `like`.
     """
-    options = Options(image_size, text_column, label_column, like, report, decoding)
+    options = options_of(reading, like=like, report=report, decoding=decoding)
     if not isinstance(spec, str | os.PathLike):
-        from radiotracer.data.hugging_face import from_hugging_face  # loads pyarrow
+        from radiotracer.data.in_memory import open_in_memory
 
-        return _fit(from_hugging_face(spec, options=_inherited(options, frozenset(NAMED))), like)
+        return _fit(open_in_memory(spec, _inherited(options, frozenset(NAMED))), like)
     base, split = split_of(os.fspath(spec))
     place = Place(base if isinstance(spec, str) else str(Path(base).absolute()))
     form = _format(place, _inherited(options, frozenset(NAMED)))
-    if form is None or (split is not None and split not in form.splits):
-        raise _unknown(os.fspath(spec), place, form, split)
+    if form is None:
+        raise _unknown(os.fspath(spec), place)
+    if split is not None and split not in form.splits:
+        raise no_split(place, split, form.words, "annotated boxes" if split == "boxes" else "")
     refused = [name for name in options.given() if name not in form.options]
     if refused:
         takers = "; ".join(each.words for each in in_order() if refused[0] in each.options)
         raise DataError(
-            expected=f"{refused[0]}= only for {takers}",
-            came=f"{refused[0]}={options.given()[refused[0]]!r} for {base}",
-            do="leave it out",
+            expected=f"{refused[0]}= with {takers}"[:160],
+            came=f"{refused[0]}={getattr(options, refused[0])!r} with {form.words}",
+            do=f"leave out {refused[0]}=",
         )
     options = _inherited(options, form.options)
     found = form.open(place, split, options)
@@ -96,12 +95,10 @@ def open_data(
     return _fit(found, like)
 
 
-def grammar() -> str:
-    """What a DATA argument may be, in words."""
-    return (
-        f"{'; '.join(each.words for each in in_order())}; with :train or :test for one split, "
-        "and :boxes for one example per annotated box"
-    )
+def options_of(reading: Reading, **others: Any) -> Options:
+    """The options of what a caller gave; unknown ones are a `TypeError`."""
+    links = tuple(os.fspath(Path(each).absolute()) for each in reading.get("follow_links") or ())
+    return Options(**{**reading, "follow_links": links}, **others)
 
 
 def format_of(spec: str | os.PathLike[str], options: Options | None = None) -> Format | None:
@@ -119,16 +116,26 @@ def _format(place: Place, options: Options) -> Format | None:
     return next((each for each in in_order() if each.matches(place, options)), None)
 
 
-def _unknown(spec: str, place: Place, form: Format | None, split: str | None) -> DataError:
-    if form is not None:
-        wanted = "annotated boxes" if split == "boxes" else f"a {split} split"
-        return no_split(place, str(split), form.words, wanted)
+def _unknown(spec: str, place: Place) -> DataError:
     broken = "; ".join(f"{name}: {why}" for name, why in FORMATS.failures.items())
+    others = f" (formats that do not load: {broken})" * bool(broken)
+    if not place.exists:
+        return DataError(
+            expected="a path with data, or a built-in name such as mnist",
+            came=f"{spec!r}, where nothing is",
+            do=f"check the spelling; `radiotracer data list` names what is built in{others}",
+        )
+    suffix = place.path.suffix.lower()
+    unpack = suffix in (".zip", ".gz", ".7z", ".rar", ".tgz", ".bz2", ".xz", ".zst")
+    picture = suffix in SUFFIXES
     return DataError(
-        expected=grammar(),
-        came=repr(spec),
-        do="check the spelling and the path"
-        + f" (formats that do not load: {broken})" * (bool(broken)),
+        expected="a folder, a table, an archive .tar or .npz, or annotations.json",
+        came=f"the {'image' if picture else 'file'} {spec}",
+        do="unpack it and pass the folder"
+        if unpack
+        else "pass the folder that holds the class folders"
+        if picture
+        else f"save it as CSV, Parquet or .npz{others}",
     )
 
 

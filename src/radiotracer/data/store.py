@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Unpack
 
 from radiotracer.data.cache import Report
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import Decoding, Progress
+from radiotracer.data.format import Reading
 from radiotracer.data.modalities.images import FILE as PIXELS
 from radiotracer.data.saved import DESCRIPTION, open_saved, save_all_but_content
 from radiotracer.data.sources import format_of, open_data
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder
 
-if TYPE_CHECKING:
-    import datasets  # type: ignore[import-untyped]
-
 
 def store_data(
-    spec: str | os.PathLike[str] | datasets.Dataset | datasets.DatasetDict,
+    spec: str | os.PathLike[str] | Any,
     out: str | os.PathLike[str],
     *,
-    image_size: int | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
     like: Dataset | None = None,
     overwrite: bool = False,
     report: Report | None = None,
     progress: Progress = lambda *_: None,
+    **reading: Unpack[Reading],
 ) -> Dataset:
     """Write data of any kind into a saved folder, whole or not at all.
 
@@ -39,13 +35,11 @@ def store_data(
     Args:
         spec: What to store, as `open_data` takes it.
         out: A new folder; itself a DATA argument afterwards.
-        image_size: As `open_data` takes it; so are the following.
-        text_column: The column of texts.
-        label_column: The column of labels.
         like: Data that these belong to: rows of a table are stored under its columns.
         overwrite: Replace an earlier saved folder in `out`.
         report: Takes a line of progress whenever something is fetched.
         progress: Told how many images are decoded.
+        reading: As `open_data` takes it.
 
     Returns:
         What was stored, opened from `out`.
@@ -66,12 +60,10 @@ def store_data(
     with atomic_folder(Path(out), marker=DESCRIPTION, overwrite=overwrite) as folder:
         found = open_data(
             spec,
-            image_size=image_size,
-            text_column=text_column,
-            label_column=label_column,
             like=like,
             report=report,
             decoding=Decoding(folder / PIXELS, progress),
+            **reading,
         )
         if not (folder / PIXELS).exists():
             found.modality.save(found, folder)

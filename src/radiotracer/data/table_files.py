@@ -1,226 +1,286 @@
-"""Files of columns: Parquet, Arrow, CSV and JSON lines, one or a folder of them, with splits."""
+"""Files of columns: Parquet, Arrow, CSV and JSON, one or a folder of them, with splits."""
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
-from radiotracer.data.arrow_files import FROM_ANY_FILE, Choose, damaged, read_table
-from radiotracer.data.columns import IMAGES, TEXTS, features_of
+from radiotracer.data.arrow_files import FROM_ANY_FILE, damaged, read_table
+from radiotracer.data.columns import features_of, is_image, is_number, is_text, plain
+from radiotracer.data.dataset import LeftOut
+from radiotracer.data.delimited import LARGEST, parse_header, read_delimited, sample
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.format import Options, Place
+from radiotracer.data.roles import Peek
+from radiotracer.data.rows import stem
 from radiotracer.data.shards import SUFFIXES as TYPED
-from radiotracer.data.shards import find_shards, has_tables
 from radiotracer.errors import DataError
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-"""Endings of tables without types, and what stands between their columns."""
+DELIMITED = frozenset((".csv", ".tsv", ".tab", ".psv"))
+"""Endings of tables without types."""
 
-LINES = frozenset((".jsonl", ".ndjson"))
-"""Endings of JSON lines."""
+LINES = frozenset((".jsonl", ".ndjson", ".json"))
+"""Endings of JSON: an object per line, or one list of objects."""
 
-SUFFIXES = TYPED | SEPARATORS.keys() | LINES
+SUFFIXES = TYPED | DELIMITED | (LINES - {".json"})
 """File names that are taken for tables, whatever their case; ``.json`` only by itself."""
 
-LARGEST = (1 << 31) - 1
-"""Bytes of a file of CSV or JSON lines, which is read at once."""
-
-_LONGEST_HEADER = 1 << 20
-
-Holds = Literal["images", "texts", "rows"]
-"""What a row of a table is an example of."""
+_BEGINNING = 1 << 20
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a table says of its columns.
+class File:
+    """Columns of one file.
 
     Args:
-        names: In order; empty where they cannot be read.
-        features: Hugging Face's types by column; empty without them.
-        typed: Whether the file knows types at all: CSV and JSON lines hold no encoded images.
+        table: Some of its columns, or all.
+        name: What ids of its rows begin with where there is no column of them.
+        typed: Whether text is text: in CSV all is.
+        left_out: Rows that cannot be read.
+        notes: What was not as usual.
     """
 
-    names: Sequence[str]
-    features: Mapping[str, Any] = field(default_factory=dict)
-    typed: bool = True
+    table: pa.Table
+    name: str
+    typed: bool
+    left_out: Sequence[LeftOut] = ()
+    notes: Sequence[str] = ()
+
+    def feature(self, column: str) -> object:
+        """Hugging Face's type of a column, where there is one."""
+        return features_of(self.table.schema).get(column)
 
 
-def holds(header: Header, text_column: str | None) -> Holds:
-    """What the rows of a table with these columns are examples of."""
-    if text_column is not None:
-        return "texts"
-    kinds = [header.features.get(name) for name in header.names]
-    if header.typed and (
-        any(name in IMAGES for name in header.names)
-        or any(isinstance(kind, dict) and kind.get("_type") == "Image" for kind in kinds)
-    ):
-        return "images"
-    return "texts" if any(name in TEXTS for name in header.names) else "rows"
-
-
-def held_at(place: Place, options: Options) -> Holds | None:
-    """What the tables at a place hold; None where there are none. Only the first is looked at."""
-    if not place.exists:
-        return None
-    path = place.path
-    if path.is_file() and path.suffix.lower() == ".json":
-        return holds(read_header(path), options.text_column) if _is_lines(path) else None
-    if not has_tables(path, SUFFIXES):
-        return None
-    first = next(iter(find_shards(path, SUFFIXES).by_split.values()))[0]
-    return holds(read_header(first), options.text_column)
-
-
-def read_header(path: Path) -> Header:
-    """The columns of a file, of which little else is read.
+def peek(path: Path) -> Peek:
+    """The beginning of a file.
 
     Raises:
-        DataError: A damaged file.
+        DataError: It is damaged.
     """
     suffix = path.suffix.lower()
-    if suffix in SEPARATORS:
-        try:
-            return Header(csv_header(_beginning(path), SEPARATORS[suffix]), typed=False)
-        except (ValueError, csv.Error) as error:
-            raise _no_table(path, error) from error
+    if suffix in DELIMITED:
+        found = parse_header(_beginning(path), path, suffix)
+        values = list(zip(*sample(found, _LOOKED_AT), strict=True)) or [()] * len(found.names)
+        return Peek(
+            found.names,
+            dict.fromkeys(found.names, "text"),
+            dict(zip(found.names, values, strict=True)),
+            typed=False,
+            unnamed=found.unnamed,
+        )
     if suffix not in TYPED:
-        lines = _beginning(path).splitlines()
-        first = next((line for line in lines if line.strip()), b"")
-        try:
-            record = json.loads(first)
-        except (ValueError, RecursionError):
-            record = None
-        # What is no record is refused where it is read.
-        return Header(tuple(record) if isinstance(record, dict) else TEXTS[:1], typed=False)
+        return _of_records([record for _, record in itertools.islice(_records(path), _LOOKED_AT)])
     try:
         with path.open("rb") as stream:
-            schema = (
-                pq.ParquetFile(stream).schema_arrow if suffix == ".parquet" else _ipc_schema(stream)
-            )
-            return Header(schema.names, features_of(schema))
+            beginning = _first_parquet(stream) if suffix == ".parquet" else _first_ipc(stream)
+            return peek_at(beginning)
     except FROM_ANY_FILE as error:
         raise damaged(path, error) from error
 
 
-def read_columns(path: Path, choose: Choose) -> pa.Table:
-    """The wanted columns of a Parquet, Arrow, CSV or TSV file; those of CSV and TSV are texts.
-
-    Raises:
-        DataError: A damaged file, or a column that `choose` does not find.
-    """
-    suffix = path.suffix.lower()
-    if suffix in SEPARATORS:
-        return _csv(path, SEPARATORS[suffix], choose)
-    return read_table(path, choose)
-
-
-def csv_header(content: bytes, separator: str) -> Sequence[str]:
-    """The names in the first line.
-
-    Raises:
-        ValueError: It is not in UTF-8.
-        csv.Error: It has no columns.
-    """
-    first = content[:_LONGEST_HEADER].removeprefix(b"\xef\xbb\xbf").splitlines()[:1]
-    return next(csv.reader([each.decode() for each in first], delimiter=separator), [])
-
-
-def records(path: Path) -> list[tuple[int, dict[str, object]]]:
-    """The objects of a file of JSON lines, with the numbers of their lines.
-
-    Raises:
-        DataError: A line holds something else.
-    """
-    found = []
-    for number, line in enumerate(read_limited(path, LARGEST, "JSON lines").splitlines(), 1):
-        if line.strip():
-            found.append((number, _record(line, path, number)))
-    return found
-
-
-def wrong_line(path: Path, number: int, came: str) -> DataError:
-    """What a file of JSON lines that cannot be used is answered with."""
-    return DataError(
-        expected=f"one JSON object with a label per line in {path}",
-        came=f"{came}, in line {number}",
-        do="write one object per line",
-    )
-
-
-def _csv(path: Path, separator: str, choose: Choose) -> pa.Table:
-    """Everything is text: what looks like a number or a date in a text is none."""
-    content = read_limited(path, LARGEST, "CSV")
-    try:
-        header = csv_header(content, separator)
-        wanted = choose(pa.schema([(name, pa.string()) for name in header]), path)
-        return pa.csv.read_csv(
-            pa.BufferReader(content),
-            # One block, so that no row is longer than it.
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=max(len(content), 1)),
-            parse_options=pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=pa.csv.ConvertOptions(
-                include_columns=wanted,
-                column_types={each: pa.string() for each in wanted},
-                null_values=[],
-                strings_can_be_null=False,
-            ),
+def peek_at(table: pa.Table) -> Peek:
+    """The beginning of a table that is there."""
+    kinds = {}
+    values: dict[str, Sequence[Any]] = {}
+    for name in table.column_names:
+        column = plain(table[name])
+        kind = column.type
+        shown = is_text(kind) or is_number(kind) or pa.types.is_boolean(kind)
+        kinds[name] = (
+            "bytes"
+            if is_image(kind)
+            else "text"
+            if is_text(kind)
+            else "number"
+            if shown
+            else "other"
         )
-    except (ValueError, LookupError, csv.Error, pa.ArrowException, MemoryError) as error:
-        raise _no_table(path, error) from error
+        values[name] = column.slice(0, _LOOKED_AT).to_pylist() if shown else ()
+    return Peek(table.column_names, kinds, values, features_of(table.schema))
 
 
-def _no_table(path: Path, error: Exception) -> DataError:
-    return DataError(
-        expected=f"a table in UTF-8 with a row of names in {path}",
-        came=f"one that cannot be read: {(str(error) or type(error).__name__)[:200]}",
-        do="write it again",
-    )
+def read_file(path: Path, root: Path, wanted: Sequence[str] | None = None) -> File:
+    """Columns of a file, all of them or those that are wanted, in that order.
+
+    Raises:
+        DataError: It is damaged, or a column is missing.
+    """
+    suffix, name = path.suffix.lower(), stem(path, root)
+    if suffix in TYPED:
+        return File(
+            read_table(path, lambda schema, at: _there(schema.names, wanted, at)), name, True
+        )
+    if suffix in DELIMITED:
+        found = parse_header(read_limited(path, LARGEST, "CSV"), path, suffix)
+        table, wrong = read_delimited(found, _there(found.names, wanted, path), path)
+        return File(table, name, False, wrong, found.notes(suffix))
+    every = list(_records(path))
+    names = list(dict.fromkeys(key for _, record in every for key in record))
+    columns = {key: _column(every, key, path) for key in _there(names, wanted, path)}
+    return File(pa.table(columns), name, True)
+
+
+def records(path: Path) -> list[dict[str, object]]:
+    """The objects of a file of JSON.
+
+    Raises:
+        DataError: Something else stands there.
+    """
+    return [record for _, record in _records(path)]
+
+
+def is_list_of_records(path: Path) -> bool:
+    """Whether a ``.json`` file is objects, per line or in a list, and not what COCO writes."""
+    try:
+        first = next(iter(_records(path)), None)
+    except DataError:
+        return False
+    return first is not None and "annotations" not in first[1]
+
+
+def _there(names: Sequence[str], wanted: Sequence[str] | None, at: Path) -> Sequence[str]:
+    if wanted is None:
+        return names
+    missing = [each for each in wanted if each not in names]
+    if missing:
+        raise DataError(
+            expected=f"a column called {missing[0]} in {at}",
+            came=f"columns {', '.join(names[:10])}{', …' * (len(names) > 10)}",
+            do="give all files the same columns",
+        )
+    return wanted
+
+
+def _of_records(found: Sequence[Mapping[str, object]]) -> Peek:
+    names = list(dict.fromkeys(key for record in found for key in record))
+    values = {name: [record.get(name) for record in found] for name in names}
+    kinds = {}
+    for name, column in values.items():
+        types = {type(each) for each in column if each is not None}
+        kinds[name] = (
+            "text" if types == {str} else "number" if types <= {int, float, bool} else "other"
+        )
+    shown = {name: v if kinds[name] in ("text", "number") else () for name, v in values.items()}
+    return Peek(names, kinds, shown)
+
+
+def _records(path: Path) -> Any:
+    """The objects of a file, each with the number of its line, or its place in the list."""
+    content = read_limited(path, LARGEST, "JSON").removeprefix(b"\xef\xbb\xbf")
+    if content.lstrip()[:1] == b"[":
+        try:
+            listed = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise _wrong(path, 1, f"{type(error).__name__}: {str(error)[:80]}") from error
+        for place, record in enumerate(listed, 1):
+            if not isinstance(record, dict):
+                raise _wrong(path, place, type(record).__name__)
+            yield place, record
+        return
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip():
+            yield number, _record(line, path, number)
 
 
 def _record(line: bytes, path: Path, number: int) -> dict[str, object]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise wrong_line(path, number, f"{type(error).__name__}: {str(error)[:100]}") from error
+        raise _wrong(path, number, f"{type(error).__name__}: {str(error)[:80]}") from error
     if not isinstance(record, dict):
-        raise wrong_line(path, number, type(record).__name__)
+        raise _wrong(path, number, type(record).__name__)
     return record
 
 
-def _ipc_schema(stream: Any) -> pa.Schema:
+def _column(every: Sequence[tuple[int, dict[str, object]]], key: str, path: Path) -> pa.Array:
+    """Values of one type; where they are not, the first line that differs is named."""
+    values = [record.get(key) for _, record in every]
     try:
-        return pa.ipc.open_file(stream).schema
+        return pa.array(values)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        pass
+    first = next(type(each) for each in values if each is not None)
+    alike = (int, float) if first in (int, float) else (first,)
+    number, other = next(
+        (
+            (number, record[key])
+            for number, record in every
+            if record.get(key) is not None and type(record[key]) not in alike
+        ),
+        (1, None),
+    )
+    came = f"{type(other).__name__} instead of {first.__name__} under {key!r}"
+    raise _wrong(path, number, came)
+
+
+def _wrong(path: Path, number: int, came: str) -> DataError:
+    return DataError(
+        expected=f"one JSON object per line in {path}, values of one type under each name",
+        came=f"{came}, in line {number}",
+        do="write it again",
+    )
+
+
+def _first_parquet(stream: Any) -> pa.Table:
+    file = pq.ParquetFile(stream)
+    schema = file.schema_arrow
+    # Encoded images are not read for a look.
+    small = [field.name for field in schema if not is_image(field.type)]
+    empty = schema.empty_table()
+    if not small:
+        return empty
+    batch = next(file.iter_batches(batch_size=_LOOKED_AT, columns=small), None)
+    return empty if batch is None else widened(pa.Table.from_batches([batch]), schema)
+
+
+def _first_ipc(stream: Any) -> pa.Table:
+    try:
+        file = pa.ipc.open_file(stream)
+        schema = file.schema
+        batch = file.get_batch(0) if file.num_record_batches else None
     except pa.ArrowInvalid:
         stream.seek(0)
-        return pa.ipc.open_stream(stream).schema
+        reader = pa.ipc.open_stream(stream)
+        schema = reader.schema
+        batch = next(iter(reader), None)
+    if batch is None:
+        return schema.empty_table()
+    return pa.Table.from_batches([batch.slice(0, _LOOKED_AT)], schema)
+
+
+def widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With the columns that were not read, empty."""
+    arrays = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(arrays, schema=schema)
 
 
 def _beginning(path: Path) -> bytes:
+    """The first lines; a last one that is cut is left out."""
     try:
         with path.open("rb") as stream:
-            return stream.readline(_LONGEST_HEADER).strip() or stream.read(_LONGEST_HEADER)
+            content = stream.read(_BEGINNING)
     except OSError as error:
         raise DataError(
             expected=f"to read {path}",
             came=error.strerror or str(error),
             do="check the path and its permissions",
         ) from error
+    if len(content) < _BEGINNING or b"\n" not in content:
+        return content
+    return content[: content.rindex(b"\n") + 1]
 
 
-def _is_lines(path: Path) -> bool:
-    """Whether a ``.json`` file is JSON lines, and not one object, as COCO's annotations are."""
-    first = _beginning(path)
-    try:
-        record = json.loads(first)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and "annotations" not in record
+def without(file: File, columns: Sequence[str]) -> File:
+    """The same without some columns."""
+    kept = [name for name in file.table.column_names if name not in columns]
+    return replace(file, table=file.table.select(kept))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +11,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from radiotracer.data.columns import (
-    IDS,
-    IMAGES,
-    LABELS,
-    TEXTS,
-    features_of,
-    id_column,
-    is_text,
-    label_column,
-    names_of,
-    pick,
-)
-from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.columns import is_number, is_text, plain
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.labels import FEW, MISSING
 from radiotracer.data.modalities.tables import TABLES
-from radiotracer.data.npz import numbered
-from radiotracer.data.rows import Read, Rows, as_numbers, class_numbers
+from radiotracer.data.roles import Roles
+from radiotracer.data.rows import Read, assembled
+from radiotracer.data.splits import TRAIN
 from radiotracer.data.table import Column, Table, fitted
+from radiotracer.data.table_files import File, without
+from radiotracer.data.tables import Tables, read_every
 from radiotracer.errors import DataError
 
 MOST_CATEGORIES = 1000
 """A column of more is taken for texts or ids, not for categories."""
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "?")
-"""What stands for a number that is missing where all is text; of categories only the first."""
 
-
-@dataclass(frozen=True)
-class Part:
-    """One file of a table.
+def read_parts(
+    tables: Tables, split: str | None, roles: Roles
+) -> tuple[Read[None], Mapping[str, Sequence[File]]]:
+    """Labels and ids of every file, and all of its columns but those that are nothing.
 
     Args:
-        table: All of its columns.
-        name: What ids begin with where there is no column of them.
-        typed: Whether the columns have types; else all are texts.
-    """
+        tables: Where.
+        split: Which split was asked for.
+        roles: What the columns are.
 
-    table: pa.Table
-    name: str
-    typed: bool
+    Raises:
+        DataError: A damaged file, or labels and ids that are none.
+    """
+    whole: dict[str, list[File]] = {}
+
+    def take(file: File, path: Path, part: str) -> Sequence[None]:
+        whole.setdefault(part, []).append(without(file, sorted(roles.ignored)))
+        return [None] * len(file.table)
+
+    return read_every(tables, split, roles, take, columns=None), whole
 
 
 def to_rows(
-    read: Mapping[str, Sequence[Part]],
-    chosen: str,
-    root: Path | str,
-    label: str | None,
+    read: Read[None],
+    parts: Mapping[str, Sequence[File]],
+    roles: Roles,
     like: Dataset | None,
 ) -> Dataset:
     """Rows of one split.
@@ -67,77 +62,77 @@ def to_rows(
     are left out and listed.
 
     Args:
-        read: The files of all splits: they agree on the columns.
-        chosen: Which of the splits.
-        root: Where they come from, for errors; also the data's source.
-        label: The label column; None is the one that has a name of `LABELS`.
+        read: Labels and ids.
+        parts: The columns of the same files.
+        roles: What the columns are.
         like: Data whose columns these must have.
 
     Raises:
-        DataError: Files that disagree, no label column, a column that is neither numbers nor
-            categories, or no row that fits.
+        DataError: Files that disagree on the columns, no column beside the labels, or no row that
+            fits.
     """
-    names = _column_names(read, root)
-    features = features_of(next(iter(read.values()))[0].table.schema)
-    kind = "ClassLabel" if label is None else ""
-    target = pick(
-        names, features, LABELS if label is None else (label,), kind, root, argument="label_column"
-    )
-    rows: Read[None] = {
-        split: [_labelled(part, target, root) for part in parts] for split, parts in read.items()
-    }
-    if not any(part.typed for parts in read.values() for part in parts):
-        rows = as_numbers(rows)
-    labels, class_names = class_numbers(rows, chosen, root)
-    inputs = [name for name in names if name not in (target, IDS)]
-    ids = np.array([each for part in rows[chosen] for each in part.ids], dtype=np.str_)
+    root = read.source
+    names = _column_names(parts, root)
+    inputs = [name for name in names if name not in (roles.label, roles.id)]
     if not inputs:
         raise DataError(
-            expected=f"columns called {' or '.join(IMAGES)} (images), {', '.join(TEXTS)} (texts), "
-            f"or of numbers and categories beside the labels in {root}",
+            expected=f"a column of images, texts, numbers or categories beside the labels in {root}",
             came=f"columns {', '.join(names)}",
-            do="rename the one that is meant, or pass text_column=",
+            do="name the one that is meant with text_column= or image_column=",
         )
+    ours = parts[read.split]
+    notes: list[str] = []
     if like is not None and isinstance(like.content, Table):
         columns: Sequence[Column] = like.content.columns
+        wanted = {column.name for column in columns}
+        # Columns that told nothing were left out there, too.
+        inputs = [
+            n for n in inputs if n in wanted or _column(n, _joined(ours, n), root) is not None
+        ]
         _require_columns(inputs, columns, root, like.source)
     else:
-        columns = _schema(read.get("train", read[chosen]), inputs, root)
-    values, reasons = _values(read[chosen], columns)
+        columns, notes = _schema(parts.get(TRAIN, ours), inputs, root)
+    values, bad = _values(ours, columns)
     for place, column in enumerate(columns):
         if not column.missing:
             for row in np.flatnonzero(np.isnan(values[:, place])).tolist():
-                reasons.setdefault(row, f"nothing in the column {column.name}")
-    kept = _without(reasons, len(ids))
-    left_out = [LeftOut(str(ids[row]), reason) for row, reason in sorted(reasons.items())]
-    if not len(kept):
-        first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
-        raise DataError(
-            expected=f"rows in {root}", came=f"none that can be used{first}", do="check the columns"
-        )
-    return Dataset(
-        modality=TABLES,
-        content=Table(tuple(columns), values[kept]),
-        labels=labels[kept],
-        ids=ids[kept],
-        class_names=class_names,
-        source=str(root),
-        left_out=tuple(left_out),
+                bad.setdefault(row, f"nothing in the column {column.name}")
+    return assembled(
+        read,
+        read.classes(),
+        TABLES,
+        lambda kept: Table(tuple(columns), values[kept]),
+        bad,
+        "check the columns",
+        notes,
     )
 
 
-def _schema(parts: Sequence[Part], names: Sequence[str], root: Path | str) -> tuple[Column, ...]:
-    """What the columns are, from those rows that fit them."""
-    columns = [_column(name, _joined(parts, name), root) for name in names]
+def _schema(
+    parts: Sequence[File], names: Sequence[str], root: Path | str
+) -> tuple[tuple[Column, ...], list[str]]:
+    """What the columns are, from those rows that fit them, and which of them tell nothing."""
+    found = {name: _column(name, _joined(parts, name), root) for name in names}
+    columns = [column for column in found.values() if column is not None]
+    told = [name for name, column in found.items() if column is None]
+    notes = [
+        f"the column {name} is left out: almost every row has a text of its own" for name in told
+    ]
+    if not columns:
+        raise DataError(
+            expected=f"columns of numbers and categories in {root}",
+            came=f"texts alone: {', '.join(told[:5])}",
+            do="name the one that holds the texts with text_column=",
+        )
     values, reasons = _values(parts, columns)
-    return fitted(columns, values[_without(reasons, len(values))]).columns
+    return fitted(columns, values[_without(reasons, len(values))]).columns, notes
 
 
 def _without(reasons: Mapping[int, str], n: int) -> NDArray[np.int64]:
     return np.array([row for row in range(n) if row not in reasons], dtype=np.int64)
 
 
-def _column_names(read: Mapping[str, Sequence[Part]], root: Path | str) -> list[str]:
+def _column_names(read: Mapping[str, Sequence[File]], root: Path | str) -> list[str]:
     every = [part.table.column_names for parts in read.values() for part in parts]
     first: list[str] = every[0]
     for names in every:
@@ -149,17 +144,6 @@ def _column_names(read: Mapping[str, Sequence[Part]], root: Path | str) -> list[
                 do="write it again",
             )
     return first
-
-
-def _labelled(part: Part, target: str, root: Path | str) -> Rows[None]:
-    table = part.table
-    ids = id_column(table[IDS], root) if IDS in table.column_names else None
-    return Rows(
-        items=[],
-        labels=label_column(table[target], root),
-        names=names_of(features_of(table.schema).get(target)),
-        ids=ids or numbered(f"{part.name}/".removeprefix("/"), len(table)).tolist(),
-    )
 
 
 def _require_columns(
@@ -177,36 +161,23 @@ def _require_columns(
         )
 
 
-def _joined(parts: Sequence[Part], name: str) -> tuple[pa.ChunkedArray, bool]:
+def _joined(parts: Sequence[File], name: str) -> tuple[pa.ChunkedArray, bool]:
     """A column of all files, as text where the file knows no types, and whether it knows them."""
-    columns = [_plain(part.table[name]) for part in parts]
+    columns = [plain(part.table[name]) for part in parts]
     if len({column.type for column in columns}) > 1:
-        numbers = all(_is_number(column.type) for column in columns)
+        numbers = all(is_number(column.type) for column in columns)
         columns = [column.cast(pa.float64() if numbers else pa.string()) for column in columns]
     chunks = [chunk for column in columns for chunk in column.chunks]
     return pa.chunked_array(chunks, columns[0].type), all(part.typed for part in parts)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type)
-    return column
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    """Whether these are numbers, or nothing at all."""
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-    return any(is_kind(kind) for is_kind in kinds)
-
-
-def _column(name: str, joined: tuple[pa.ChunkedArray, bool], root: Path | str) -> Column:
-    """What a column is, from its values."""
+def _column(name: str, joined: tuple[pa.ChunkedArray, bool], root: Path | str) -> Column | None:
+    """What a column is, from its values; None where nearly each is a text of its own."""
     column, typed = joined
     kind = column.type
-    if _is_number(kind):
+    if is_number(kind):
         return Column(name)
-    if not (is_text(kind) or pa.types.is_string_view(kind) or pa.types.is_boolean(kind)):
+    if not (is_text(kind) or pa.types.is_boolean(kind)):
         raise DataError(
             expected=f"columns of numbers and categories in {root}",
             came=f"{kind} in the column {name}",
@@ -218,17 +189,13 @@ def _column(name: str, joined: tuple[pa.ChunkedArray, bool], root: Path | str) -
             return Column(name)
     texts = _texts(column, typed)
     categories = sorted(set(pc.unique(texts).to_pylist()) - {None})
-    if len(categories) > MOST_CATEGORIES:
-        raise DataError(
-            expected=f"at most {MOST_CATEGORIES:,} categories in the column {name} of {root}",
-            came=f"{len(categories):,}",
-            do="leave it out, or pass it as text_column= if it holds texts",
-        )
+    if len(categories) > MOST_CATEGORIES or (len(texts) > FEW and len(categories) > len(texts) / 2):
+        return None
     return Column(name, tuple(categories) or ("",))
 
 
 def _values(
-    parts: Sequence[Part], columns: Sequence[Column]
+    parts: Sequence[File], columns: Sequence[Column]
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Values as `Table` has them, and by row what does not fit."""
     n = sum(len(part.table) for part in parts)
@@ -256,7 +223,7 @@ def _values(
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """float64, perhaps infinite; null for what is no number."""
-    if not (is_text(column.type) or pa.types.is_string_view(column.type)):
+    if not is_text(column.type):
         return column.cast(pa.float64(), safe=False)
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
     is_number = pc.match_substring_regex(
@@ -268,7 +235,7 @@ def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _absent_mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Where a number is missing; in floats NaN means that, too."""
-    if is_text(column.type) or pa.types.is_string_view(column.type):
+    if is_text(column.type):
         texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
         given = pc.or_kleene(pc.is_null(texts), pc.is_in(texts, value_set=pa.array(MISSING)))
     else:

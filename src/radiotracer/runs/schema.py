@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -64,12 +64,15 @@ class DataOptions(_Frozen):
     """Arguments of `radiotracer.open_data` beside the DATA argument; None where not given."""
 
     image_size: Annotated[int, Field(strict=True, ge=1)] | None = None
+    image_column: str | None = None
     text_column: str | None = None
     label_column: str | None = None
+    id_column: str | None = None
+    follow_links: tuple[str, ...] = ()
 
-    def given(self) -> dict[str, int | str]:
+    def given(self) -> dict[str, Any]:
         """Those that were given, by name."""
-        return self.model_dump(exclude_none=True)
+        return {name: value for name, value in self.model_dump().items() if value not in (None, ())}
 
 
 class DataSpec(_Frozen):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.dataset import Dataset, Labels
+from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import (
     FORMATS,
     CannotWriteError,
@@ -17,34 +17,37 @@ from radiotracer.data.format import (
     Options,
     Place,
     Written,
-    no_split,
     split_of,
 )
-from radiotracer.data.modalities.images import IMAGES, Images
-from radiotracer.data.modalities.vectors import VECTORS, Vectors
-from radiotracer.data.npz import MOST_CLASSES, numbered, read_array, read_arrays, write_npz
+from radiotracer.data.labels import Given
+from radiotracer.data.modalities.images import IMAGES
+from radiotracer.data.modalities.vectors import VECTORS
+from radiotracer.data.npz import npz_names, numbered, read_array, read_arrays, write_npz
+from radiotracer.data.rows import Read, Rows, assembled
+from radiotracer.data.scaling import as_content
+from radiotracer.data.splits import NAMES, WHOLE, chosen, named
 from radiotracer.errors import DataError
 
-PAIRS = (
-    ("images", "labels"),
-    ("vectors", "labels"),
-    ("features", "labels"),
-    ("x", "y"),
-    ("x_train", "y_train"),
-)
-"""Names of the arrays of examples and labels, in the order in which they are looked for."""
+EXAMPLES = ("images", "vectors", "features", "x", "data", "embeddings")
+"""Names of the array of examples, in the order in which they are looked for; in small letters."""
 
-TEST = ("x_test", "y_test")
-"""The same of the test split."""
+LABELS = ("labels", "label", "y", "targets", "target")
+"""Names of the array of labels."""
+
+IDS, CLASS_NAMES = "ids", "class_names"
 
 NPY = ".npy"
 
+_PART = re.compile(rf"(?:({'|'.join(NAMES)})[_-])?([a-z]+?)(?:[_-]({'|'.join(NAMES)}))?")
+
 
 class Arrays(Format):
-    """``images``, ``vectors`` or ``features`` and ``labels``, or ``x`` and ``y``, or with splits.
+    """``images`` (or ``x``, …) and ``labels`` (or ``y``, …), also ``x_train`` or ``train_images``.
 
-    Optional: ``ids`` (n,), ``class_names`` (classes,). Images are uint8, (n, height, width) or
-    (n, height, width, channels); vectors are floats, (n, d); labels are integers, (n,) or (n, 1).
+    Optional: ``ids`` (n,), ``class_names`` (classes,), by which integer labels are named. Images are
+    integers or floats, (n, height, width), (n, height, width, channels) or channels first; vectors
+    are floats, (n, d); labels are integers, floats without fractions, truth values or text, (n,) or
+    (n, 1).
     """
 
     name = "arrays"
@@ -58,60 +61,66 @@ class Arrays(Format):
             return False
         if path.is_file():
             return path.suffix.lower() in (".npz", NPY) or _is_zip(path)
-        return any(
-            (path / f"{a}{NPY}").is_file() and (path / f"{b}{NPY}").is_file() for a, b in PAIRS
-        )
+        return bool(_pairs([file.stem for file in path.glob(f"*{NPY}")]))
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read one split."""
         path = place.path
-        arrays = _arrays(path)
-        has_test = {*PAIRS[-1], *TEST} <= arrays.keys()
-        if split is not None and not has_test:
-            raise no_split(place, split, "arrays without x_test and y_test")
-        pair = TEST if split == "test" else _pair(arrays)
-        if not (pair[0] in arrays and pair[1] in arrays):
+        pairs = _pairs(_names(path), path)
+        opened = chosen(pairs, split, path)
+        labels = {name: _array(path, pair[1]) for name, pair in pairs.items()}
+        there = _names(path)
+        names = _class_names(_array(path, CLASS_NAMES), path) if CLASS_NAMES in there else None
+        content, notes = as_content(_array(path, pairs[opened][0]), path)
+        given = {name: _given(array, names, path) for name, array in labels.items()}
+        own_ids = IDS in there and opened == WHOLE
+        prefix = f"{opened}/" if opened else ""
+        ids = {
+            name: _ids(_array(path, IDS), path)
+            if own_ids
+            else numbered(prefix, len(each.values)).tolist()
+            for name, each in given.items()
+        }
+        ours = given[opened]
+        if not len(content) == len(ours.values) == len(ids[opened]):
             raise DataError(
-                expected=f"arrays called {pair[0]} and {pair[1]} in {path}",
-                came=f"arrays called {', '.join(arrays) or 'nothing'}",
-                do=f"save with numpy.savez(path, {pair[0]}=..., {pair[1]}=...)",
+                expected=f"one label and one id for each of {len(content)} examples in {path}",
+                came=f"{len(ours.values)} labels and {len(ids[opened])} ids",
+                do="repair the arrays",
             )
-        content = _content(arrays[pair[0]], path)
-        both = (PAIRS[-1][1], TEST[1]) if has_test else (pair[1],)
-        largest = max(int(_labels(arrays[name], path).max(initial=0)) for name in both)
-        prefix = f"{split or 'train'}/" if pair[0].startswith("x_") else ""
-        given = "ids" in arrays and not prefix
-        return Dataset(
-            modality=IMAGES if content.dtype == np.uint8 else VECTORS,
-            content=content,
-            labels=_labels(arrays[pair[1]], path),
-            ids=_ids(arrays, path) if given else numbered(prefix, len(content)),
-            class_names=_class_names(arrays, largest, path),
-            source=f"{path}:{split}" if split else str(path),
-            validation=f"{path}:test" if has_test and split != "test" else None,
+        rows = {name: [Rows([None] * len(e.values), e, ids[name])] for name, e in given.items()}
+        read: Read[Any] = Read(rows, opened, path, split, (), notes)
+        modality = IMAGES if content.ndim == 4 else VECTORS
+        return assembled(
+            read, read.classes(), modality, lambda kept: content[kept], {}, "repair the labels"
         )
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
         """Write an archive with ids and class names."""
         path = Path(split_of(before.source)[0])
-        arrays = _arrays(path)
-        examples, labels = _pair(arrays)
-        if examples.startswith("x_"):
+        names = _names(path)
+        pairs = _pairs(names, path)
+        if WHOLE not in pairs:
             raise CannotWriteError(
                 "archives with splits number their examples by row, and dropping one renames others"
             )
+        examples, labels = pairs[WHOLE]
+        given = _array(path, examples)
+        if after.content[:1].size != given[:1].size or given.dtype.kind not in "uf":
+            raise CannotWriteError("its images were scaled when they were read")
+        content = after.content.reshape(len(after), *given.shape[1:])
+        if given.dtype != np.uint8 and after.modality.name == IMAGES.name:
+            raise CannotWriteError("its images were scaled when they were read")
         name = path.with_suffix(".npz").name
-        content = after.content.reshape(len(after), *arrays[examples].shape[1:])
         write_npz(
             folder / name,
             {
-                examples: content.astype(arrays[examples].dtype),
-                labels: after.labels.astype(arrays[labels].dtype),
-                "ids": after.ids,
-                "class_names": np.array(after.class_names, dtype=np.str_),
+                examples: content.astype(given.dtype),
+                **_labels_written(after, _array(path, labels), labels, CLASS_NAMES in names),
+                IDS: after.ids,
             },
         )
-        left = sorted(arrays.keys() - {examples, labels, "ids", "class_names"})
+        left = sorted({*names} - {examples, labels, IDS, CLASS_NAMES})
         note = f"Other arrays of {path.name} were left out: {', '.join(left)}." if left else ""
         return Written(name, note)
 
@@ -119,22 +128,75 @@ class Arrays(Format):
 FORMATS.register(Arrays())
 
 
-def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+def _labels_written(
+    after: Dataset, before: NDArray[Any], name: str, named: bool
+) -> dict[str, NDArray[Any]]:
+    """Labels of the type that they were of, where they can be; else places of class names."""
+    texts = np.array(after.class_names, dtype=np.str_)[after.labels]
+    if not named and before.dtype.kind == "U":
+        return {name: texts}
+    if not named and before.dtype.kind in "iu" and all(map(str.isdigit, after.class_names)):
+        return {name: texts.astype(before.dtype)}
+    return {name: after.labels, CLASS_NAMES: np.array(after.class_names, dtype=np.str_)}
+
+
+def _names(path: Path) -> list[str]:
     """The arrays of an archive, or of the ``.npy`` files of a folder, by name."""
     if path.is_file() and path.suffix.lower() != NPY:
-        return read_arrays(path)
+        return npz_names(path)
     folder = path if path.is_dir() else path.parent
-    names = {"ids", "class_names", *TEST, *(name for pair in PAIRS for name in pair)}
-    files = {name: folder / f"{name}{NPY}" for name in sorted(names)}
+    names = sorted(file.stem for file in folder.glob(f"*{NPY}"))
     if path.is_file():
         # Of several pairs in one folder the file that was named is meant.
-        other = {first for first, _ in PAIRS} - {path.stem}
-        files = {name: file for name, file in files.items() if name not in other}
-    return {name: read_array(file) for name, file in files.items() if file.is_file()}
+        part = _PART.fullmatch(path.stem.lower())
+        if part and part[2] in EXAMPLES:
+            names = [name for name in names if name == path.stem or not _is_examples(name)]
+    return names
 
 
-def _pair(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
-    return next((pair for pair in PAIRS if pair[0] in arrays), PAIRS[0])
+def _is_examples(name: str) -> bool:
+    part = _PART.fullmatch(name.lower())
+    return bool(part) and part[2] in EXAMPLES if part else False
+
+
+def _array(path: Path, name: str) -> NDArray[Any]:
+    if path.is_file() and path.suffix.lower() != NPY:
+        return read_arrays(path, [name])[name]
+    folder = path if path.is_dir() else path.parent
+    return read_array(folder / f"{name}{NPY}")
+
+
+def _pairs(names: list[str], path: Path | None = None) -> dict[str, tuple[str, str]]:
+    """Names of the arrays of examples and labels of each split, `WHOLE` where there is none.
+
+    Args:
+        names: All.
+        path: Where; None: nothing is raised.
+
+    Raises:
+        DataError: There is no pair.
+    """
+    by_kind: dict[tuple[str, str], str] = {}
+    for name in names:
+        part = _PART.fullmatch(name.lower())
+        if part and not (part[1] and part[3]):
+            split = named(part[1] or part[3] or "") or WHOLE
+            by_kind[split, part[2]] = name
+    found: dict[str, tuple[str, str]] = {}
+    for split in dict.fromkeys((WHOLE, *NAMES.values())):
+        examples = next((by_kind[split, e] for e in EXAMPLES if (split, e) in by_kind), None)
+        labels = next((by_kind[split, e] for e in LABELS if (split, e) in by_kind), None)
+        if examples is not None and labels is not None:
+            found[split] = (examples, labels)
+    if WHOLE in found:
+        found = {WHOLE: found[WHOLE]}
+    if not found and path is not None:
+        raise DataError(
+            expected=f"arrays called images and labels (or x and y) in {path}",
+            came=f"arrays called {', '.join(names[:10]) or 'nothing'}",
+            do="save with numpy.savez(path, images=..., labels=...)",
+        )
+    return found
 
 
 def _is_zip(path: Path) -> bool:
@@ -145,65 +207,36 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-_NOT_OURS = frozenset((".xlsx", ".docx", ".zip"))
+_NOT_OURS = frozenset((".xlsx", ".docx", ".zip", ".ods", ".jar", ".whl", ".pt", ".pth"))
 """Endings of other archives that begin alike."""
 
 
-def _content(array: NDArray[Any], path: Path) -> Images | Vectors:
-    """Vectors where there are two axes of floats, else images."""
-    if array.ndim == 2 and array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32)
-    if array.dtype != np.uint8:
-        floats = array.dtype.kind == "f"
-        raise DataError(
-            expected=f"uint8 images (0 to 255) in {path}",
-            came=f"{array.dtype}",
-            do="convert them to uint8, "
-            + ("for example (x * 255).round().astype('uint8') if x is in [0, 1]" * floats)
-            + ("for example x.astype('uint8') if all are in [0, 255]" * (not floats)),
-        )
-    if array.ndim not in (3, 4):
-        raise DataError(
-            expected=f"images of shape (n, height, width[, channels]) in {path}",
-            came=f"shape {array.shape}",
-            do="reshape them, for example x.reshape(-1, 28, 28), or convert vectors to float32",
-        )
-    return array[..., np.newaxis] if array.ndim == 3 else array
-
-
-def _labels(array: NDArray[Any], path: Path) -> Labels:
+def _given(array: NDArray[Any], names: tuple[str, ...] | None, path: Path) -> Given:
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if flat.ndim != 1 or flat.dtype.kind not in "iu":
+    if flat.ndim != 1 or flat.dtype.kind not in "iufbUS":
+        several = flat.ndim == 2 and flat.dtype.kind in "iufb"
         raise DataError(
-            expected=f"integer labels of shape (n,) in {path}",
-            came=f"{array.dtype} of shape {array.shape}",
-            do="give one class number per example, from 0 up",
+            expected=f"labels of shape (n,) in {path}",
+            came=f"{array.dtype} of shape {array.shape}"
+            + ": several labels (multi-label) or one-hot" * several,
+            do="give one class per example" + ", for example y.argmax(1) if one-hot" * several,
         )
-    if flat.max(initial=0) >= MOST_CLASSES:
-        raise DataError(
-            expected=f"class numbers below {MOST_CLASSES} in {path}",
-            came=str(flat.max()),
-            do="number the classes from 0 up",
-        )
-    return flat.astype(np.int64)
+    values = np.char.decode(flat) if flat.dtype.kind == "S" else flat
+    return Given(values.tolist(), names)
 
 
-def _ids(arrays: Mapping[str, NDArray[Any]], path: Path) -> NDArray[np.str_]:
-    ids = arrays["ids"]
+def _ids(ids: NDArray[Any], path: Path) -> list[str]:
     if ids.ndim != 1 or ids.dtype.kind not in "Uiu":
         raise DataError(
             expected=f"ids of text or integers, shape (n,), in {path}",
             came=f"{ids.dtype} of shape {ids.shape}",
             do="save them with numpy.array([...], dtype=str)",
         )
-    return ids.astype(np.str_)
+    found: list[str] = ids.astype(np.str_).tolist()
+    return found
 
 
-def _class_names(arrays: Mapping[str, NDArray[Any]], largest: int, path: Path) -> tuple[str, ...]:
-    if "class_names" not in arrays:
-        return tuple(str(number) for number in range(largest + 1))
-    names = arrays["class_names"]
+def _class_names(names: NDArray[Any], path: Path) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind != "U":
         raise DataError(
             expected=f"class_names of text, shape (classes,), in {path}",

@@ -11,6 +11,7 @@ from radiotracer.data.format import FORMATS, CannotWriteError, Format, Options, 
 from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.npz import numbered
 from radiotracer.data.spam_assassin import load_spam_assassin
+from radiotracer.data.splits import TEST, TRAIN
 
 
 class BuiltInName(Format):
@@ -18,6 +19,7 @@ class BuiltInName(Format):
 
     name = "built-in"
     order = 0
+    splits = (TRAIN, TEST)
 
     @property
     def words(self) -> str:  # type: ignore[override]

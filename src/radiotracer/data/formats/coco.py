@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radiotracer.data.class_folders import visible
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import Crop, Encoded, read_limited
-from radiotracer.data.format import COMMON_SPLITS, FORMATS, Format, Options, Place, no_split
+from radiotracer.data.format import COMMON_SPLITS, FORMATS, Format, Options, Place
+from radiotracer.data.labels import Given
 from radiotracer.data.pixels import require_image_size
-from radiotracer.data.rows import Rows, to_examples
-from radiotracer.data.shards import WHOLE
+from radiotracer.data.rows import Read, Rows, to_examples
+from radiotracer.data.splits import WHOLE, chosen, named, one_of_each
 from radiotracer.errors import DataError
 
 ANNOTATIONS = ("annotations.json", "_annotations.coco.json")
@@ -45,21 +45,25 @@ class Coco(Format):
     splits = (*COMMON_SPLITS, BOXES)
 
     def matches(self, place: Place, options: Options) -> bool:
-        """Whether annotations are there."""
-        return place.exists and annotations_of(place.path) is not None
+        """Whether annotations are there, or in folders of splits."""
+        return place.exists and bool(_by_split(place.path))
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read images, or boxes."""
-        if split in COMMON_SPLITS:
-            raise no_split(place, str(split), "data of one split")
-        found = open_coco(
-            annotations_of(place.path) or place.path,
-            boxes=split == BOXES,
+        require_image_size(options.image_size)
+        by_split = _by_split(place.path)
+        boxes = split == BOXES
+        opened = chosen(by_split, None if boxes else split, place.path)
+        left_out: list[LeftOut] = []
+        rows: dict[str, list[Rows[Encoded]]] = {}
+        for name, path in by_split.items():
+            found, bad = read_annotated(path, place.path, boxes=boxes)
+            rows[name] = [found]
+            left_out += bad if name == opened else []
+        return to_examples(
+            Read(rows, opened, place.path, split, left_out),
             image_size=options.image_size,
             decoding=options.decoding,
-        )
-        return dataclasses.replace(
-            found, source=f"{place.path}:{split}" if split else str(place.path)
         )
 
 
@@ -96,14 +100,10 @@ def annotations_of(path: Path) -> Path | None:
     return None if set(folders) - {IMAGES} else there[0]
 
 
-def open_coco(
-    path: Path,
-    *,
-    boxes: bool = False,
-    image_size: int | None = None,
-    decoding: Decoding = IN_MEMORY,
-) -> Dataset:
-    """Read the photographs of an annotation file.
+def read_annotated(
+    path: Path, root: Path, *, boxes: bool = False
+) -> tuple[Rows[Encoded], list[LeftOut]]:
+    """The photographs of an annotation file, and what is left out.
 
     They lie in the folder ``images`` beside it, or else beside it. The classes are the categories
     in the order of their ids. An image whose annotations are all of one category is an example,
@@ -114,40 +114,45 @@ def open_coco(
 
     Args:
         path: The annotation file.
+        root: What ids begin at, where it is a folder of splits.
         boxes: One example per annotation, not per image.
-        image_size: Resize every example to this height and width (Lanczos), 1 to 4096.
-        decoding: Where the pixels go.
 
     Raises:
-        DataError: JSON that is none of COCO's, ids or names twice, an annotation of an image or a
-            category that is not there, no readable image, or several sizes without `image_size`.
+        DataError: JSON that is none of COCO's, ids or names twice, or an annotation of an image or
+            a category that is not there.
     """
-    require_image_size(image_size)
     found = _parse(path)
     order = {category: place for place, category in enumerate(sorted(found.categories))}
     home = _home(path.parent)
+    within = path.parent.relative_to(root).as_posix() if path.parent != root != path else "."
+    prefix = "" if within == "." else f"{within}/"
     left_out: list[LeftOut] = []
     items: list[Encoded | None] = []
     labels: list[int] = []
     ids: list[str] = []
-    chosen = _boxes(found, left_out) if boxes else _images(found, left_out)
-    for name, category, annotation in chosen:
+    every = _boxes(found, left_out) if boxes else _images(found, left_out)
+    for name, category, annotation in every:
         id = name if annotation is None else f"{name}/{annotation.id}"
         if problem := _problem(home, name):
             left_out.append(LeftOut(id, problem))
             continue
         items.append(home / name if annotation is None else Crop(home / name, _pixels(annotation)))
         labels.append(order[category])
-        ids.append(id)
+        ids.append(prefix + id)
     names = tuple(found.categories[category] for category in sorted(found.categories))
-    return to_examples(
-        {WHOLE: [Rows(items, labels, names, ids)]},
-        WHOLE,
-        path,
-        image_size=image_size,
-        decoding=decoding,
-        left_out=left_out,
-    )
+    return Rows(items, Given(labels, names), ids), left_out
+
+
+def _by_split(root: Path) -> dict[str, Path]:
+    """The annotation file at a place, or those of its splits; nothing where there is none."""
+    own = annotations_of(root)
+    if own is not None:
+        return {WHOLE: own}
+    if not root.is_dir():
+        return {}
+    folders = [path for path in visible(root) if path.is_dir() and named(path.name)]
+    found = [(path.name, path / name) for path in folders for name in ANNOTATIONS]
+    return one_of_each([(name, path) for name, path in found if path.is_file()], root)
 
 
 def _home(folder: Path) -> Path:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-import numpy as np
-
-from radiotracer.data.class_folders import (
-    class_folders,
-    copy_files,
-    endings,
-    find_files,
-    split_folders,
-)
+from radiotracer.data.class_folders import copy_files, endings, read_class_folders
 from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.delimited import UTF_8, decoded
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
-from radiotracer.data.formats.image_folder import SUFFIXES as IMAGES
-from radiotracer.data.modalities.texts import TEXTS
-from radiotracer.data.rows import no_texts
+from radiotracer.data.format import FORMATS, Format, Options, Place, Written
+from radiotracer.data.pixels import SUFFIXES as IMAGES
+from radiotracer.data.rows import Read, Rows, to_texts
 from radiotracer.errors import DataError
 
 SUFFIXES = frozenset((".txt",))
@@ -29,14 +22,15 @@ LARGEST = 1 << 26
 
 
 class DocumentFolder(Format):
-    """``CLASS/**/DOCUMENT``, or folders ``train`` and ``test`` of such.
+    """``CLASS/**/DOCUMENT``, or folders of splits of such.
 
-    Each file is a text in UTF-8, taken as it is; its id is the path from the root.
+    Each file is a text, taken as it is; its id is the path from the root.
     """
 
     name = "document-folder"
     words = "a folder with one folder of .txt files per class"
     order = 800
+    options = frozenset(("follow_links",))
 
     def matches(self, place: Place, options: Options) -> bool:
         """A folder below whose folders more documents lie than images."""
@@ -47,37 +41,25 @@ class DocumentFolder(Format):
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read the documents of one split; what is none is left out and listed."""
-        path = place.path
-        splits = split_folders(path)
-        if split is not None and not splits:
-            raise no_split(place, split, "a folder without the folders train and test")
-        classes = class_folders(splits["train"] if splits else path, "texts")
-        top = splits[split or "train"] if splits else path
-        files, left_out = find_files(path, top, classes, SUFFIXES, "a text")
-        texts, kept = [], []
-        for file in files:
-            try:
-                texts.append(read_limited(file.path, LARGEST, "a text").decode())
-                kept.append(file)
-            except UnicodeDecodeError:
-                left_out.append(LeftOut(file.id, "not in UTF-8"))
-            except DataError as error:
-                left_out.append(LeftOut(file.id, error.came))
-        if not kept:
-            raise no_texts(path, left_out)
-        found = Dataset(
-            modality=TEXTS,
-            content=tuple(texts),
-            labels=np.array([file.label for file in kept], dtype=np.int64),
-            ids=np.array([file.id for file in kept], dtype=np.str_),
-            class_names=tuple(name.encode(errors="backslashreplace").decode() for name in classes),
-            source=f"{path}:{split}" if split else str(path),
-            validation=f"{path}:test" if splits and split != "test" else None,
-            left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+        read = read_class_folders(place.path, split, options, SUFFIXES, "text")
+        (part,) = read.by_split[read.split]
+        texts, left_out, encodings = _texts(part)
+        # Of other splits only the classes count.
+        others = {
+            name: [Rows([None] * len(each.ids), each.labels, each.ids) for each in parts]
+            for name, parts in read.by_split.items()
+        }
+        said = [f"some texts were read as {each}" for each in sorted(encodings - {UTF_8})]
+        return to_texts(
+            Read(
+                {**others, read.split: [texts]},
+                read.split,
+                read.source,
+                read.asked,
+                [*read.left_out, *left_out],
+                [*read.notes, *said],
+            )
         )
-        if split != "test":
-            found.require_every_class()
-        return found
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
         """Copy the files as they are; one with a new label moves to that class's folder."""
@@ -85,3 +67,22 @@ class DocumentFolder(Format):
 
 
 FORMATS.register(DocumentFolder())
+
+
+def _texts(part: Rows[Path]) -> tuple[Rows[str], list[LeftOut], set[str]]:
+    """The texts that can be read, what cannot, and the encodings that were met."""
+    items, values, ids = [], [], []
+    left_out: list[LeftOut] = []
+    encodings: set[str] = set()
+    for path, value, id in zip(part.items, part.labels.values, part.ids, strict=True):
+        assert path is not None  # noqa: S101
+        try:
+            text, encoding = decoded(read_limited(path, LARGEST, "a text"), path)
+        except DataError as error:
+            left_out.append(LeftOut(id, error.came))
+            continue
+        encodings.add(encoding)
+        items.append(text)
+        values.append(value)
+        ids.append(id)
+    return Rows(items, dataclasses.replace(part.labels, values=values), ids), left_out, encodings

@@ -10,6 +10,7 @@ from radiotracer.data.format import FORMATS, CannotWriteError, Format, Options, 
 from radiotracer.data.idx import has_idx_split, read_idx_split
 from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.npz import numbered
+from radiotracer.data.splits import TEST, TRAIN, chosen, held_out
 
 
 class IdxFolder(Format):
@@ -21,18 +22,17 @@ class IdxFolder(Format):
 
     def matches(self, place: Place, options: Options) -> bool:
         """Whether one split is there."""
-        return place.exists and any(has_idx_split(place.path, each) for each in ("train", "test"))
+        return place.exists and any(has_idx_split(place.path, each) for each in (TRAIN, TEST))
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read one split; the classes go to the largest label of both."""
-        path, chosen = place.path, "test" if split == "test" else "train"
-        found = read_idx_split(path, chosen)
-        other = "train" if chosen == "test" else "test"
-        both = has_idx_split(path, other)
-        largest = max(
-            int(each.labels.max(initial=0))
-            for each in (found, *([read_idx_split(path, other)] if both else []))
-        )
+        path = place.path
+        splits = {name: name for name in (TRAIN, TEST) if has_idx_split(path, name)}
+        opened = chosen(splits, split, path)
+        every = {name: read_idx_split(path, name) for name in splits}
+        found = every[opened]
+        largest = max(int(each.labels.max(initial=0)) for each in every.values())
+        validation = held_out(splits, opened)
         names = [
             each.class_names
             for each in BUILT_INS.values()
@@ -42,10 +42,10 @@ class IdxFolder(Format):
             modality=IMAGES,
             content=found.images,
             labels=found.labels,
-            ids=numbered(f"{chosen}/", len(found.labels)),
+            ids=numbered(f"{opened}/", len(found.labels)),
             class_names=names[0] if names else tuple(str(label) for label in range(largest + 1)),
             source=f"{path}:{split}" if split else str(path),
-            validation=f"{path}:test" if both and chosen == "train" else None,
+            validation=f"{path}:{validation}" if validation else None,
         )
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
-import numpy as np
-
-from radiotracer.data.class_folders import (
-    as_text,
-    class_folders,
-    copy_files,
-    find_files,
-    split_folders,
-)
-from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
-from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
-from radiotracer.data.modalities.images import IMAGES
-from radiotracer.data.pixels import require_image_size
-from radiotracer.errors import DataError
-
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
-)
-"""File names that are taken for images, whatever their case."""
+from radiotracer.data.class_folders import copy_files, read_class_folders
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.format import FORMATS, Format, Options, Place, Written
+from radiotracer.data.pixels import SUFFIXES, require_image_size
+from radiotracer.data.rows import to_examples
 
 
 class ImageFolder(Format):
-    """``CLASS/**/IMAGE``, or folders ``train`` and ``test`` of such; what any other folder is."""
+    """``CLASS/**/IMAGE``, or folders of splits of such; what any other folder is.
+
+    Classes are the folder names, sorted; an id is the path from the root, with ``/``. Files that
+    are no images by their name, and images that cannot be decoded, are left out and listed.
+    """
 
     name = "image-folder"
     words = "a folder with one folder of images per class"
     order = 900
-    options = frozenset(("image_size",))
+    options = frozenset(("image_size", "follow_links"))
 
     def matches(self, place: Place, options: Options) -> bool:
         """Any folder: the last to be asked."""
@@ -41,20 +29,9 @@ class ImageFolder(Format):
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read the images of one split."""
-        splits = split_folders(place.path)
-        if split is not None and not splits:
-            raise no_split(place, split, "a folder without the folders train and test")
-        found = open_folder(
-            place.path,
-            split=(split or "train") if splits else None,
-            image_size=options.image_size,
-            decoding=options.decoding,
-        )
-        return dataclasses.replace(
-            found,
-            source=f"{place.path}:{split}" if split else str(place.path),
-            validation=f"{place.path}:test" if splits and split != "test" else None,
-        )
+        require_image_size(options.image_size)
+        read = read_class_folders(place.path, split, options, SUFFIXES, "image")
+        return to_examples(read, image_size=options.image_size, decoding=options.decoding)
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
         """Copy the files as they are; one with a new label moves to that class's folder."""
@@ -62,72 +39,3 @@ class ImageFolder(Format):
 
 
 FORMATS.register(ImageFolder())
-
-
-def open_folder(
-    root: Path,
-    *,
-    split: str | None = None,
-    image_size: int | None = None,
-    decoding: Decoding = IN_MEMORY,
-) -> Dataset:
-    """Read ``root/CLASS/**/IMAGE``, or one split of it.
-
-    Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Grey images
-    (also of 16 bits, of which the upper 8 are kept) keep one channel unless a colour image is
-    among the files, in `split` or the others; transparency is dropped; of a moving image the first
-    frame counts; no EXIF rotation is applied. Hidden files are skipped. Links, files that are no
-    images by their name, and images that cannot be decoded are left out and listed in
-    `Dataset.left_out`.
-
-    Args:
-        root: The folder.
-        split: ``"train"`` or ``"test"`` of a root that holds splits; None for one that does not.
-        image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
-        decoding: Where the pixels go.
-
-    Raises:
-        DataError: No class folders, a class without a readable image, a test class that the
-            training split does not have, or images of several sizes without `image_size`.
-    """
-    require_image_size(image_size)
-    top = split_folders(root)[split] if split else root
-    classes = class_folders(split_folders(root)["train"] if split else root, "images")
-    files, left_out = find_files(root, top, classes, SUFFIXES, "an image")
-    # A model takes one number of channels, so the splits must agree on it.
-    elsewhere = [folder for folder in split_folders(root).values() if folder != top]
-    others = [
-        file
-        for folder in elsewhere
-        for file in find_files(root, folder, classes, SUFFIXES, "an image")[0]
-    ]
-    colour = any_colour([file.path for file in (*files, *others)])
-    images, bad = decode_all(
-        [file.path for file in files],
-        root,
-        colour=colour,
-        image_size=image_size,
-        decoding=decoding,
-    )
-    kept = [file for row, file in enumerate(files) if row not in bad]
-    left_out += [LeftOut(files[row].id, reason) for row, reason in bad.items()]
-    if not kept:
-        raise DataError(
-            expected=f"images in the {len(classes)} class folders of {top}",
-            came="none that can be read"
-            + (f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""),
-            do=f"add images that end in {', '.join(sorted(SUFFIXES))}",
-        )
-    examples = Dataset(
-        modality=IMAGES,
-        content=images,
-        labels=np.array([file.label for file in kept], dtype=np.int64),
-        ids=np.array([file.id for file in kept], dtype=np.str_),
-        class_names=tuple(as_text(name) for name in classes),
-        source=f"{root.absolute()}{':' + split if split else ''}",
-        validation=None,
-        left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-    )
-    if split != "test":
-        examples.require_every_class()
-    return examples

@@ -6,7 +6,6 @@ whatever a name says (pipes and addresses too), and knows no limits.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import os
@@ -14,15 +13,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import LARGEST, Encoded, Part
-from radiotracer.data.format import FORMATS, Format, Options, Place, no_split
+from radiotracer.data.format import FORMATS, Format, Options, Place
+from radiotracer.data.labels import Given
 from radiotracer.data.pixels import require_image_size
-from radiotracer.data.rows import Rows, as_numbers, stem, to_examples
-from radiotracer.data.shards import WHOLE, Shards, find_shards, has_tables
+from radiotracer.data.rows import Read, Rows, stem, to_examples
+from radiotracer.data.shards import Shards, find_shards, has_tables
+from radiotracer.data.splits import WHOLE, chosen
 from radiotracer.data.tar import Member, members
 from radiotracer.errors import DataError
 
@@ -50,7 +49,14 @@ _NUMBER = re.compile(r"(?P<of>.*?)(?P<number>\d{4,})")
 
 
 class WebDataset(Format):
-    """An archive, a folder of them whose names tell the splits, or a pattern."""
+    """An archive, a folder of them whose names tell the splits, or a pattern.
+
+    A key is the name up to the first dot after the last slash. Its label is the whole of
+    ``KEY.cls``, or else the field ``label`` or ``class`` of ``KEY.json``: a number, or the name of
+    a class. Ids are ``SHARD/KEY``. Left out and listed are links and everything else that is no
+    plain file, names that lead out of the archive, pickles, and examples without an image or a
+    label; other members are passed over.
+    """
 
     name = "webdataset"
     words = "WebDataset archives (.tar), a folder or a pattern of them (train-{000..012}.tar)"
@@ -63,22 +69,25 @@ class WebDataset(Format):
 
     def open(self, place: Place, split: str | None, options: Options) -> Dataset:
         """Read the images of one split."""
-        settings: dict[str, Any] = {"image_size": options.image_size, "decoding": options.decoding}
-        if not place.exists:
-            if split is not None:
-                raise no_split(place, split, "a pattern of archives")
-            return open_webdataset(str(place.path), **settings)
-        shards = find_shards(place.path, SUFFIXES)
-        whole = WHOLE in shards.by_split
-        if split is not None and split not in shards.by_split:
-            raise no_split(place, split, f"files of {'no split' if whole else 'one split'}")
-        found = open_webdataset(place.path, split=None if whole else split or "train", **settings)
-        return dataclasses.replace(
-            found,
-            source=f"{place.path}:{split}" if split else str(place.path),
-            validation=f"{place.path}:test"
-            if "test" in shards.by_split and split != "test"
-            else None,
+        require_image_size(options.image_size)
+        shards = find_shards(place.path, SUFFIXES) if place.exists else _of_pattern(place)
+        opened = chosen(shards.by_split, split, place.path)
+        home = place.path if place.exists else _common(shards.by_split[WHOLE])
+        left_out = [
+            LeftOut(stem(file, home), "of no split, beside files that are of one")
+            for file in shards.left_out
+        ]
+        rows: dict[str, list[Rows[Encoded]]] = {}
+        for name, files in shards.by_split.items():
+            _require_no_gap(files if place.exists else ())
+            for file in files:
+                found, bad = _read(file, stem(file, home))
+                rows.setdefault(name, []).append(found)
+                left_out += bad if name == opened else []
+        return to_examples(
+            Read(rows, opened, place.path, split, left_out),
+            image_size=options.image_size,
+            decoding=options.decoding,
         )
 
 
@@ -116,57 +125,6 @@ def expand(pattern: str) -> list[Path]:
     return [Path("".join(each)) for each in itertools.product(*choices)]
 
 
-def open_webdataset(
-    root: Path | str,
-    *,
-    split: str | None = None,
-    image_size: int | None = None,
-    decoding: Decoding = IN_MEMORY,
-) -> Dataset:
-    """Read the examples of an archive, of a pattern of archives, or of a folder of them.
-
-    A key is the name up to the first dot after the last slash. Its label is the whole of
-    ``KEY.cls``, or else the field ``label`` or ``class`` of ``KEY.json``: a number, or the name of
-    a class; names are sorted. Ids are ``SHARD/KEY``. Left out and listed are links and everything
-    else that is no plain file, names that lead out of the archive, pickles, and examples without an
-    image or a label; other members are passed over. Splits of a folder are told by the names of
-    the archives, as `find_shards` does.
-
-    Args:
-        root: An absolute path, or a pattern that begins with one.
-        split: ``"train"`` or ``"test"`` of a folder that has splits; None for what has none.
-        image_size: Resize every image to this height and width (Lanczos), 1 to 4096.
-        decoding: Where the pixels go; the encoded images stay in the archives until then.
-
-    Raises:
-        DataError: An archive that is missing, damaged or packed, a member twice, labels that are
-            numbers here and names there, a class of the test split that the training split does not
-            have, no readable image, or several sizes without `image_size`.
-    """
-    require_image_size(image_size)
-    shards = _shards(root)
-    home = root if isinstance(root, Path) else _common(shards.by_split[WHOLE])
-    left_out: list[LeftOut] = []
-    read: dict[str, list[Rows[Encoded]]] = {}
-    for name, files in shards.by_split.items():
-        for file in files:
-            rows, bad = _read(file, stem(file, home))
-            read.setdefault(name, []).append(rows)
-            left_out += bad if name == (split or WHOLE) else []
-    left_out += [
-        LeftOut(stem(file, home), "neither of the split train nor of the split test")
-        for file in shards.left_out
-    ]
-    return to_examples(
-        as_numbers(read),
-        split or WHOLE,
-        root,
-        image_size=image_size,
-        decoding=decoding,
-        left_out=left_out,
-    )
-
-
 def _choices(text: str, pattern: str) -> Sequence[str]:
     if "," in text:
         return text.split(",")
@@ -180,17 +138,12 @@ def _choices(text: str, pattern: str) -> Sequence[str]:
     return [f"{number:0{width}d}" for number in range(first, min(last, first + MOST_SHARDS) + 1)]
 
 
-def _shards(root: Path | str) -> Shards:
-    if isinstance(root, Path):
-        shards = find_shards(root, SUFFIXES)
-        for files in shards.by_split.values():
-            _require_no_gap(files)
-        return shards
-    files = expand(root)
+def _of_pattern(place: Place) -> Shards:
+    files = expand(str(place.path))
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise DataError(
-            expected=f"the {len(files)} archives of {root}",
+            expected=f"the {len(files)} archives of {place.path}",
             came=f"no {missing[0]}" + f" and {len(missing) - 1} more" * (len(missing) > 1),
             do="fetch the missing ones, or name fewer",
         )
@@ -238,7 +191,7 @@ def _read(file: Path, shard: str) -> tuple[Rows[Encoded], list[LeftOut]]:
         items.append(images[0])
         labels.append(label)
         ids.append(f"{shard}/{key}")
-    return Rows(items, labels, None, ids), found.left_out
+    return Rows(items, Given(labels, typed=False), ids), found.left_out
 
 
 def _sort(member: Member, found: _Found, file: Path, shard: str) -> None:
