@@ -174,9 +174,10 @@ def _are_splits(splits: Sequence[Path], others: Sequence[str]) -> bool:
     """Never, where other folders lie beside: nobody can tell what is meant."""
     root = splits[0].parent
     names = ", ".join(path.name for path in splits)
+    listed = ", ".join(others[:3]) + ", …" * (len(others) > 3)
     raise DataError(
         expected=f"folders of splits or folders of classes in {root}",
-        came=f"{names} (splits?) beside {', '.join(others[:3])}{', …' * (len(others) > 3)} (classes?)",
+        came=f"{names} (splits?) beside {listed} (classes?)",
         do=f"say {root.name}:{named(splits[0].name)} for the split, or rename what is a class",
     )
 

@@ -90,7 +90,7 @@ def label_column(
     column = plain(column)
     kind = column.type
     if is_list(kind):
-        first = next((each.as_py() for each in column if each.is_valid), [])
+        first: object = next((each.as_py() for each in column if each.is_valid), [])
         raise several_labels(at, f"lists such as {str(first)[:40]}")
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())

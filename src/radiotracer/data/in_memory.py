@@ -14,7 +14,7 @@ import numpy as np
 from radiotracer.data.class_folders import as_text
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.encoded import Encoded
-from radiotracer.data.format import Options
+from radiotracer.data.format import Options, is_there
 from radiotracer.data.items import split as item_and_target
 from radiotracer.data.labels import Given
 from radiotracer.data.modalities.images import IMAGES
@@ -71,6 +71,10 @@ def open_in_memory(data: Any, options: Options) -> Dataset:
         return from_arrow(data, options)
     if isinstance(data, Mapping):
         return _of_mapping(data, options)
+    return _of_sequence(data, options)
+
+
+def _of_sequence(data: Any, options: Options) -> Dataset:
     if isinstance(data, tuple) and len(data) == 2:
         return _of_pair(data[0], data[1], options)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, list):
@@ -141,7 +145,7 @@ def _of_pair(
 def _of_array(content: Any, read: Read[Any], notes: Sequence[str]) -> Dataset:
     modality: Modality = IMAGES if content.ndim == 4 else VECTORS
     return assembled(
-        read, read.classes(), modality, lambda kept: content[kept], {}, "give labels", notes
+        read, read.classes(), modality, lambda kept: content[kept], do="give labels", notes=notes
     )
 
 
@@ -226,7 +230,7 @@ def _encoded(thing: Any) -> Encoded:
 
 
 def _is_picture(text: str) -> bool:
-    return Path(text).suffix.lower() in SUFFIXES and os.path.isfile(text)
+    return Path(text).suffix.lower() in SUFFIXES and is_there(Path(text))
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -151,7 +151,7 @@ def require_classes(values: Sequence[Any], root: object) -> None:
         if n > FEW and different > n / 2:
             raise DataError(
                 expected=f"classes that occur more than once in {root}",
-                came=f"{different:,} different labels of {n:,} examples, such as {values[0][:40]!r}",
+                came=f"{different:,} different labels of {n:,} examples, as {values[0][:40]!r}",
                 do="name the column of labels with label_column=",
             )
         return
@@ -184,7 +184,7 @@ def _plain(given: Given) -> tuple[list[Any], str]:
     if first <= {str}:
         texts = _texts(values, typed=given.typed)
         known = [each for each in texts if each is not None]
-        if known and not given.typed and not given.declared and all(map(_NUMBER.fullmatch, known)):
+        if known and not given.typed and not given.declared and all(map(_is_number, known)):
             return [None if each is None else _number(float(each)) for each in texts], "number"
         return texts, "text" if known else ""
     if first == {bool}:
@@ -197,7 +197,11 @@ def _plain(given: Given) -> tuple[list[Any], str]:
 def _texts(values: Sequence[Any], *, typed: bool) -> list[str | None]:
     if typed:
         return [each if isinstance(each, str) and each.strip() else None for each in values]
-    return [None if each is None or each.strip() in MISSING else each.strip() for each in values]
+    return [None if each is None or each.strip() in MISSING else each for each in values]
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
 
 
 def _number(value: Any) -> int | float | None:

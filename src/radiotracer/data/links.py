@@ -41,7 +41,7 @@ class Links:
         return ""
 
     def may_read(self, path: Path) -> bool:
-        """Whether a file lies in the folder of the data or in one that was named, links resolved."""
+        """Whether a file lies, links resolved, with the data or in a folder that was named."""
         try:
             target = path.resolve()
         except (OSError, RuntimeError, ValueError):

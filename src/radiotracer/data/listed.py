@@ -53,29 +53,30 @@ class Listed:
         try:
             whole = self._folder / name
             if whole.is_file() and whole.suffix.lower() in SUFFIXES:
-                if self._links.may_read(whole):
-                    return whole
-                return f"{name} leads out of the folder; follow_links= allows it"
+                return self._if_allowed(whole, name)
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 return f"no image at {name}"
         except (OSError, ValueError):
             return "no name that a file can have"
-        key = name.replace("\\", "/").strip("/")
-        found = self._by_name.get(key.rpartition("/")[2]) or self._by_stem.get(
-            key.rpartition("/")[2], []
-        )
-        alike = [each for each in found if _ends(each, key)]
-        if len(alike) > 1 and self._split:
-            alike = [
-                each
-                for each in alike
-                if self._split in {named(part) for part in each.relative_to(self._folder).parts}
-            ] or alike
+        alike = self._alike(name.replace("\\", "/").strip("/"))
         if len(alike) != 1:
             return f"{len(alike)} images of this name" if alike else "no such image"
-        if not self._links.may_read(alike[0]):
-            return f"{name} leads out of the folder; follow_links= allows it"
-        return alike[0]
+        return self._if_allowed(alike[0], name)
+
+    def _if_allowed(self, path: Path, name: str) -> Path | str:
+        allowed = self._links.may_read(path)
+        return path if allowed else f"{name} leads out of the folder; follow_links= allows it"
+
+    def _alike(self, key: str) -> list[Path]:
+        """The images whose paths end so; of several those in folders of the split."""
+        last = key.rpartition("/")[2]
+        found = self._by_name.get(last) or self._by_stem.get(last, [])
+        alike = [each for each in found if _ends(each, key)]
+        if len(alike) < 2 or not self._split:
+            return alike
+        here = {each: each.relative_to(self._folder).parts for each in alike}
+        ours = [each for each, parts in here.items() if self._split in map(named, parts)]
+        return ours or alike
 
     @functools.cached_property
     def _images(self) -> list[Path]:

@@ -56,8 +56,8 @@ def npz_names(path: Path) -> list[str]:
         raise _no_archive(path, error) from error
 
 
-def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Some arrays of an archive, by name; names that are not there are left out.
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Some arrays of an archive by name, or all; names that are not there are left out.
 
     Raises:
         DataError: Not an archive, damaged, of arrays that would expand beyond all measure, or
@@ -67,7 +67,9 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         # Opened here, so that the file is closed even when it is no archive.
         with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
             members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
-            wanted = [members[name] for name in names if name in members]
+            wanted = [
+                members[each] for each in (members if names is None else names) if each in members
+            ]
             _require_bounded(sum(each.file_size for each in wanted), path)
             found = {}
             for each in wanted:

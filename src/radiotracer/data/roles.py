@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ LABELS = ("label", "labels", "fine_label")
 """Names of a column of labels."""
 
 ALSO_LABELS = ("class", "target", "category", "y", "classes", "class_name", "label_name")
-"""Names of a column that is taken for the labels where none is called like `LABELS`, and is said."""
+"""Names of a column that is taken for the labels, and said, where none is called like `LABELS`."""
 
 IDS = "id"
 """Name of the column of ids, of text or integers, where there is one."""
@@ -127,7 +127,8 @@ def roles_of(peek: Peek, options: Options, resolve: Resolve, root: object) -> Ro
         )
     item = items[0] if items else None
     ignored = _ignored(peek)
-    label, guessed = _label(peek, options, item, ignored, kind, root)
+    names = [name for name in peek.names if name != item and name not in ignored]
+    label, guessed = _label(peek, names, options.label_column, kind, root)
     id = options.id_column or next(
         (each for each in peek.names if each == IDS and each not in (item, label)), None
     )
@@ -159,7 +160,13 @@ def _item(peek: Peek, options: Options, resolve: Resolve) -> tuple[Holds, list[s
         images = [name for name in names if peek.typed and peek.kinds[name] != "text"]
         if images:
             return "images", images
-    taken = {options.label_column, options.id_column}
+    return _named_or_prose(peek, {options.label_column, options.id_column}, resolve, by_name)
+
+
+def _named_or_prose(
+    peek: Peek, taken: Set[str | None], resolve: Resolve, by_name: Sequence[str]
+) -> tuple[Holds, list[str]]:
+    """Columns of names of files, or of texts."""
     texts = [name for name in peek.names if peek.kinds[name] == "text" and name not in taken]
     files = [name for name in texts if _are_files(peek.sample[name])] or [
         name
@@ -175,7 +182,7 @@ def _item(peek: Peek, options: Options, resolve: Resolve) -> tuple[Holds, list[s
     if certain:
         return "texts", certain
     if by_name and peek.kinds[by_name[0]] == "text":
-        return "files", by_name[:1]
+        return "files", [*by_name[:1]]
     return _prose(peek, texts)
 
 
@@ -196,17 +203,11 @@ def _prose(peek: Peek, texts: Sequence[str]) -> tuple[Holds, list[str]]:
 
 
 def _label(
-    peek: Peek,
-    options: Options,
-    item: str | None,
-    ignored: frozenset[str],
-    kind: Holds,
-    root: object,
+    peek: Peek, names: Sequence[str], given: str | None, kind: Holds, root: object
 ) -> tuple[str, bool]:
-    """The column of labels, and whether it was guessed."""
-    if options.label_column is not None:
-        return options.label_column, False
-    names = [name for name in peek.names if name != item and name not in ignored]
+    """The column of labels, one of these names, and whether it was guessed."""
+    if given is not None:
+        return given, False
     features = peek.features
     by_name = [name for name in names if _low(name) in LABELS]
     by_type = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from radiotracer.data.modality import Modality
 from radiotracer.data.splits import TRAIN, WHOLE, held_out
 from radiotracer.errors import DataError
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,12 @@ def to_examples(
     )
     bad = {int(labelled[place]): reason for place, reason in unread.items()}
     return assembled(
-        read, classes, IMAGES, lambda _: images, bad, "save them encoded, for example as PNG"
+        read,
+        classes,
+        IMAGES,
+        lambda _: images,
+        bad=bad,
+        do="save them encoded, for example as PNG",
     )
 
 
@@ -116,8 +122,8 @@ def to_texts(read: Read[str]) -> Dataset:
         read.classes(),
         TEXTS,
         lambda rows: tuple(items[row] for row in rows),
-        bad,
-        "save them in UTF-8",
+        bad=bad,
+        do="save them in UTF-8",
     )
 
 
@@ -126,8 +132,9 @@ def assembled(
     classes: Classes,
     modality: Modality,
     content: Callable[[NDArray[np.int64]], Any],
-    bad: Mapping[int, str],
+    *,
     do: str,
+    bad: Mapping[int, str] = MappingProxyType({}),
     notes: Iterable[str] = (),
 ) -> Dataset:
     """The examples of one split that have a label and can be used.
@@ -137,8 +144,8 @@ def assembled(
         classes: Its classes.
         modality: Of the examples.
         content: From the rows that remain, in order, to their content.
-        bad: By row why others cannot be used.
-        do: What to do where none can.
+        do: What to do where none can be used.
+        bad: By row why others cannot.
         notes: What was noticed besides.
 
     Raises:

@@ -30,7 +30,7 @@ def as_content(array: NDArray[Any], path: object) -> tuple[NDArray[Any], Sequenc
             return array.astype(np.float32), ()
     if array.ndim not in (3, 4) or array.dtype.kind not in "fiu":
         raise DataError(
-            expected=f"images of shape (n, height, width[, channels]), or vectors (n, d), in {path}",
+            expected=f"images (n, height, width[, channels]) or vectors (n, d) in {path}",
             came=f"{array.dtype} of shape {array.shape}",
             do="reshape them, for example x.reshape(-1, 28, 28)",
         )

@@ -98,7 +98,8 @@ def open_data(
 def options_of(reading: Reading, **others: Any) -> Options:
     """The options of what a caller gave; unknown ones are a `TypeError`."""
     links = tuple(os.fspath(Path(each).absolute()) for each in reading.get("follow_links") or ())
-    return Options(**{**reading, "follow_links": links}, **others)
+    given: dict[str, Any] = {**reading, "follow_links": links}
+    return Options(**given, **others)
 
 
 def format_of(spec: str | os.PathLike[str], options: Options | None = None) -> Format | None:

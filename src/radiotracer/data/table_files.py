@@ -208,21 +208,21 @@ def _column(every: Sequence[tuple[int, dict[str, object]]], key: str, path: Path
         pass
     first = next(type(each) for each in values if each is not None)
     alike = (int, float) if first in (int, float) else (first,)
-    number, other = next(
-        (
-            (number, record[key])
-            for number, record in every
-            if record.get(key) is not None and type(record[key]) not in alike
-        ),
-        (1, None),
-    )
-    came = f"{type(other).__name__} instead of {first.__name__} under {key!r}"
-    raise _wrong(path, number, came)
+    for number, record in every:
+        value = record.get(key)
+        if value is not None and type(value) not in alike:
+            raise _wrong(path, number, f"{type(value).__name__} beside {first.__name__} in {key!r}")
+        try:
+            pa.array([value])
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            what = "text that UTF-8 cannot hold" if first is str else "what no column can hold"
+            raise _wrong(path, number, f"{what} in {key!r}") from error
+    raise _wrong(path, 1, f"values of several kinds in {key!r}")
 
 
 def _wrong(path: Path, number: int, came: str) -> DataError:
     return DataError(
-        expected=f"one JSON object per line in {path}, values of one type under each name",
+        expected=f"JSON objects alike in {path}, one per line",
         came=f"{came}, in line {number}",
         do="write it again",
     )

@@ -76,7 +76,7 @@ def to_rows(
     inputs = [name for name in names if name not in (roles.label, roles.id)]
     if not inputs:
         raise DataError(
-            expected=f"a column of images, texts, numbers or categories beside the labels in {root}",
+            expected=f"a column of images, texts or numbers beside the labels in {root}",
             came=f"columns {', '.join(names)}",
             do="name the one that is meant with text_column= or image_column=",
         )
@@ -102,9 +102,9 @@ def to_rows(
         read.classes(),
         TABLES,
         lambda kept: Table(tuple(columns), values[kept]),
-        bad,
-        "check the columns",
-        notes,
+        bad=bad,
+        do="check the columns",
+        notes=notes,
     )
 
 

@@ -44,10 +44,10 @@ _PART = re.compile(rf"(?:({'|'.join(NAMES)})[_-])?([a-z]+?)(?:[_-]({'|'.join(NAM
 class Arrays(Format):
     """``images`` (or ``x``, …) and ``labels`` (or ``y``, …), also ``x_train`` or ``train_images``.
 
-    Optional: ``ids`` (n,), ``class_names`` (classes,), by which integer labels are named. Images are
-    integers or floats, (n, height, width), (n, height, width, channels) or channels first; vectors
-    are floats, (n, d); labels are integers, floats without fractions, truth values or text, (n,) or
-    (n, 1).
+    Optional: ``ids`` (n,), ``class_names`` (classes,), by which integer labels are named. Images
+    are integers or floats, (n, height, width), (n, height, width, channels) or channels first;
+    vectors are floats, (n, d); labels are integers, floats without fractions, truth values or text,
+    (n,) or (n, 1).
     """
 
     name = "arrays"
@@ -88,11 +88,13 @@ class Arrays(Format):
                 came=f"{len(ours.values)} labels and {len(ids[opened])} ids",
                 do="repair the arrays",
             )
-        rows = {name: [Rows([None] * len(e.values), e, ids[name])] for name, e in given.items()}
+        rows: dict[str, list[Rows[None]]] = {
+            name: [Rows([None] * len(e.values), e, ids[name])] for name, e in given.items()
+        }
         read: Read[Any] = Read(rows, opened, path, split, (), notes)
         modality = IMAGES if content.ndim == 4 else VECTORS
         return assembled(
-            read, read.classes(), modality, lambda kept: content[kept], {}, "repair the labels"
+            read, read.classes(), modality, lambda kept: content[kept], do="repair the labels"
         )
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:

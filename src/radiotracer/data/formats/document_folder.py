@@ -45,7 +45,7 @@ class DocumentFolder(Format):
         (part,) = read.by_split[read.split]
         texts, left_out, encodings = _texts(part)
         # Of other splits only the classes count.
-        others = {
+        others: dict[str, list[Rows[str]]] = {
             name: [Rows([None] * len(each.ids), each.labels, each.ids) for each in parts]
             for name, parts in read.by_split.items()
         }

@@ -28,7 +28,7 @@ from radiotracer.data.tables import Tables, held_at, read_every, tables_at
 
 
 class ImageLists(Format):
-    """``filename,label`` in CSV, JSON or Parquet; Hugging Face's metadata.csv; Kaggle's ``id,label``.
+    """``filename,label`` in CSV, JSON or Parquet: also Hugging Face's and Kaggle's.
 
     Paths are relative to the table or absolute, and lead to files beside or below it, or into
     folders that were named. Names may lack their endings. The id is the path from the root; of an

@@ -103,7 +103,7 @@ class Attack:
         place = Path(folder) / ATTACK_FOLDER
         if not place.is_dir():
             return None
-        arrays = read_arrays(place / AIMS_FILE)
+        arrays = read_arrays(place / AIMS_FILE, ["intended", "kind"])
         try:
             return Attack(
                 shown=open_saved(place),
