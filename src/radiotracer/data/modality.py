@@ -32,10 +32,12 @@ class Preview:
     Args:
         picture: uint8, shape (height, width, 1 or 3), 0 to 255.
         text: A few lines at most; never markup.
+        path: The file in which it lies, where it has one of its own.
     """
 
     picture: NDArray[np.uint8] | None = None
     text: str | None = None
+    path: str | None = None
 
 
 class Labelled(Protocol):

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.dataset import Dataset, Labels, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
+from radiotracer.data.decoding import IN_MEMORY, Decoding, decode_all
 from radiotracer.data.encoded import Encoded
 from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.modalities.texts import TEXTS
 from radiotracer.data.npz import MOST_CLASSES
+from radiotracer.data.survey import survey
 from radiotracer.errors import DataError
 
 Item = TypeVar("Item")
@@ -71,11 +72,13 @@ def to_examples(
     labels, class_names = class_numbers(read, split, root)
     ids = [each for rows in read[split] for each in rows.ids]
     encoded = [each for rows in read[split] for each in rows.items]
-    # A model takes one number of channels, so the splits must agree on it.
-    colour = any_colour([each for files in read.values() for rows in files for each in rows.items])
-    images, bad = decode_all(encoded, root, colour=colour, image_size=image_size, decoding=decoding)
-    kept = np.array([row for row in range(len(encoded)) if row not in bad], dtype=np.int64)
-    left_out = [LeftOut(ids[row], reason) for row, reason in bad.items()] + [*left_out]
+    # A model takes one number of channels and one scale, so the splits must agree on them.
+    surveyed = survey([each for files in read.values() for rows in files for each in rows.items])
+    found = decode_all(encoded, root, survey=surveyed, image_size=image_size, decoding=decoding)
+    kept = np.array(
+        [row for row in range(len(encoded)) if row not in found.left_out], dtype=np.int64
+    )
+    left_out = [LeftOut(ids[row], reason) for row, reason in found.left_out.items()] + [*left_out]
     if not len(kept):
         raise DataError(
             expected=f"images in {root}",
@@ -85,12 +88,14 @@ def to_examples(
         )
     return Dataset(
         modality=IMAGES,
-        content=images,
+        content=found.images,
         labels=labels[kept],
         ids=np.array(ids, dtype=np.str_)[kept],
         class_names=class_names,
         source=str(root),
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+        notes=found.notes,
+        originals=found.originals,
     )
 
 

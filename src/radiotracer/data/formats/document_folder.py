@@ -16,8 +16,8 @@ from radiotracer.data.class_folders import (
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
-from radiotracer.data.formats.image_folder import SUFFIXES as IMAGES
 from radiotracer.data.modalities.texts import TEXTS
+from radiotracer.data.opening import SUFFIXES as IMAGES
 from radiotracer.data.rows import no_texts
 from radiotracer.errors import DataError
 

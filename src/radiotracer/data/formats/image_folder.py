@@ -15,16 +15,13 @@ from radiotracer.data.class_folders import (
     split_folders,
 )
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
+from radiotracer.data.decoding import IN_MEMORY, Decoding, decode_all
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
 from radiotracer.data.modalities.images import IMAGES
+from radiotracer.data.opening import SUFFIXES
 from radiotracer.data.pixels import require_image_size
+from radiotracer.data.survey import survey
 from radiotracer.errors import DataError
-
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
-)
-"""File names that are taken for images, whatever their case."""
 
 
 class ImageFolder(Format):
@@ -73,12 +70,12 @@ def open_folder(
 ) -> Dataset:
     """Read ``root/CLASS/**/IMAGE``, or one split of it.
 
-    Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Grey images
-    (also of 16 bits, of which the upper 8 are kept) keep one channel unless a colour image is
-    among the files, in `split` or the others; transparency is dropped; of a moving image the first
-    frame counts; no EXIF rotation is applied. Hidden files are skipped. Links, files that are no
-    images by their name, and images that cannot be decoded are left out and listed in
-    `Dataset.left_out`.
+    Classes are the folder names, sorted; an id is the path from `root`, with ``/``. Images are as
+    people see them: turned as EXIF says, on white where they are transparent, of a moving image
+    the first frame. Grey ones keep one channel unless a colour image is among the files, in `split`
+    or the others; those of more than 8 bits are scaled by the range of all. Hidden files are
+    skipped. Links, files that are no images by their name, and images that cannot be decoded are
+    left out and listed in `Dataset.left_out`.
 
     Args:
         root: The folder.
@@ -94,23 +91,22 @@ def open_folder(
     top = split_folders(root)[split] if split else root
     classes = class_folders(split_folders(root)["train"] if split else root, "images")
     files, left_out = find_files(root, top, classes, SUFFIXES, "an image")
-    # A model takes one number of channels, so the splits must agree on it.
+    # A model takes one number of channels and one scale, so the splits must agree on them.
     elsewhere = [folder for folder in split_folders(root).values() if folder != top]
     others = [
         file
         for folder in elsewhere
         for file in find_files(root, folder, classes, SUFFIXES, "an image")[0]
     ]
-    colour = any_colour([file.path for file in (*files, *others)])
-    images, bad = decode_all(
+    found = decode_all(
         [file.path for file in files],
         root,
-        colour=colour,
+        survey=survey([file.path for file in (*files, *others)]),
         image_size=image_size,
         decoding=decoding,
     )
-    kept = [file for row, file in enumerate(files) if row not in bad]
-    left_out += [LeftOut(files[row].id, reason) for row, reason in bad.items()]
+    kept = [file for row, file in enumerate(files) if row not in found.left_out]
+    left_out += [LeftOut(files[row].id, reason) for row, reason in found.left_out.items()]
     if not kept:
         raise DataError(
             expected=f"images in the {len(classes)} class folders of {top}",
@@ -120,13 +116,15 @@ def open_folder(
         )
     examples = Dataset(
         modality=IMAGES,
-        content=images,
+        content=found.images,
         labels=np.array([file.label for file in kept], dtype=np.int64),
         ids=np.array([file.id for file in kept], dtype=np.str_),
         class_names=tuple(as_text(name) for name in classes),
         source=f"{root.absolute()}{':' + split if split else ''}",
         validation=None,
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
+        notes=found.notes,
+        originals=found.originals,
     )
     if split != "test":
         examples.require_every_class()

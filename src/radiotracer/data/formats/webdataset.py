@@ -20,6 +20,7 @@ from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.encoded import LARGEST, Encoded, Part
 from radiotracer.data.format import FORMATS, Format, Options, Place, no_split
+from radiotracer.data.opening import SUFFIXES as IMAGES
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Rows, as_numbers, stem, to_examples
 from radiotracer.data.shards import WHOLE, Shards, find_shards, has_tables
@@ -29,7 +30,7 @@ from radiotracer.errors import DataError
 SUFFIXES = frozenset((".tar",))
 """Names of archives, whatever their case."""
 
-ENDINGS = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp", "gif", "tif", "tiff")
+ENDINGS = tuple(sorted(each.removeprefix(".") for each in IMAGES))
 """Endings of images; an example has exactly one."""
 
 CLASS = "cls"
