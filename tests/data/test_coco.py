@@ -183,8 +183,8 @@ def test_boxes_of_photographs_that_exif_turns(as_stored: bool, tmp_path: Path) -
         ],
         "categories": [{"id": 0, "name": "red"}],
         "annotations": [
-            annotated(0, 0, [0, 60, 40, 40] if as_stored else [0, 0, 40, 40], 0),
-            annotated(1, 0, [0, 0, 40, 40], 1),
+            annotated(0, 0, [4, 68, 28, 28] if as_stored else [4, 4, 28, 28], 0),
+            annotated(1, 0, [4, 4, 28, 28], 1),
         ],
     }
     (tmp_path / "annotations.json").write_text(json.dumps(whole))
