@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -29,13 +30,34 @@ class NotReadError(Exception):
     """An image that is left out, and why, as people read it."""
 
 
+class _Quiet:
+    """Filters of warnings belong to the process: set by who comes first, reset by who goes last."""
+
+    guard = threading.Lock()
+    inside = 0
+    before = warnings.catch_warnings()
+
+
 @contextlib.contextmanager
 def only_alarms() -> Iterator[None]:
-    """A file decides what Pillow warns about; only its alarm about huge images matters here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    """A file decides what Pillow warns about; only its alarm about huge images matters here.
+
+    Several threads may be within.
+    """
+    with _Quiet.guard:
+        if not _Quiet.inside:
+            _Quiet.before = warnings.catch_warnings()
+            _Quiet.before.__enter__()
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        _Quiet.inside += 1
+    try:
         yield
+    finally:
+        with _Quiet.guard:
+            _Quiet.inside -= 1
+            if not _Quiet.inside:
+                _Quiet.before.__exit__(None, None, None)
 
 
 def open_image(file: Whole) -> Image.Image:
