@@ -10,7 +10,7 @@ from radiotracer import present as report
 def png(shade: int = 0) -> str:
     image = np.full((28, 28, 1), 20, np.uint8)
     image[6:22, 6 + shade : 12 + shade] = 220
-    return report.png_uri(image)
+    return report.picture_uri(image)
 
 
 def cause(rank: int, label: str, influence: float, *, was: str | None, known: bool) -> report.Cause:

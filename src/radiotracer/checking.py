@@ -12,7 +12,7 @@ import numpy as np
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.format import Reading, is_there, split_of
 from radiotracer.data.left_out import left_out_in_words
-from radiotracer.data.pixels import SUFFIXES
+from radiotracer.data.opening import SUFFIXES
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text

@@ -162,3 +162,64 @@ def test_json_that_is_none(text: str, tmp_path: Path) -> None:
     home = write(tmp_path / "photos")
     (home / "annotations.json").write_text(text, encoding="latin-1")
     assert "of COCO in" in refused(home)
+
+
+@pytest.mark.parametrize("as_stored", [False, True])
+def test_boxes_of_photographs_that_exif_turns(as_stored: bool, tmp_path: Path) -> None:
+    """Upright, a red square lies in the upper left corner of 100 x 200 blue pixels."""
+    upright = Image.new("RGB", (100, 200), (0, 0, 200))
+    upright.paste((220, 0, 0), (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    stored = upright.transpose(Image.Transpose.ROTATE_90)
+    for name in ("0.jpg", "1.jpg"):
+        stored.save(tmp_path / "images" / name, exif=exif, quality=95)
+    size = {"width": 200, "height": 100} if as_stored else {"width": 100, "height": 200}
+    whole = {
+        "images": [
+            {"id": 0, "file_name": "0.jpg", **size},
+            {"id": 1, "file_name": "1.jpg", "width": 640, "height": 480},
+        ],
+        "categories": [{"id": 0, "name": "red"}],
+        "annotations": [
+            annotated(0, 0, [4, 68, 28, 28] if as_stored else [4, 4, 28, 28], 0),
+            annotated(1, 0, [4, 4, 28, 28], 1),
+        ],
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps(whole))
+    found = open_data(f"{tmp_path}:boxes", image_size=32)
+    assert found.ids.tolist() == ["0.jpg/0"]
+    assert (np.abs(found.content[0].astype(int) - (220, 0, 0)) < 40).all()
+    assert [(each.path, each.reason) for each in found.left_out] == [
+        (
+            "1.jpg/1",
+            "annotated as 640x480 pixels, it has 100x200, or 200x100 as it is stored",
+        )
+    ]
+
+
+def test_a_photograph_with_many_boxes_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = copy.deepcopy(WHOLE)
+    whole["annotations"] = [
+        annotated(10 + number % 4, 7, [number % 5, number % 7, 3, 3], number)
+        for number in range(400)
+    ]
+    home = write(tmp_path / "photos", whole)
+    opened: list[str] = []
+    real = Image.open
+
+    def counted(file: Any, *more: Any, **how: Any) -> Image.Image:
+        opened.append(str(file))
+        return real(file, *more, **how)
+
+    monkeypatch.setattr(Image, "open", counted)
+    found = open_data(f"{home}:boxes", image_size=5)
+    assert len(found) == 400 and len(set(opened)) == len(opened) == 4
+    for row in (0, 150, 399):
+        photo, number = found.ids[row].split(".png/")
+        left, top = int(number) % 5, int(number) % 7
+        expected = np.array(cut(int(photo), left, top, left + 3, top + 3))
+        np.testing.assert_array_equal(found.content[row], expected)

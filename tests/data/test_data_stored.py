@@ -11,6 +11,7 @@ from data_helpers import Draw, write_idx_folder
 
 from radiotracer.data import open_data, save_examples, store_data
 from radiotracer.data.decoding import Decoding, decode_all
+from radiotracer.data.survey import survey
 from radiotracer.errors import DataError, InputError
 
 
@@ -31,19 +32,20 @@ def test_data_that_are_opened_whole_are_written_too(tmp_path: Path) -> None:
 
 def test_the_file_holds_what_memory_would(tmp_path: Path) -> None:
     encoded = [png(PIXELS[0]), b"no image", None, png(PIXELS[1]), png(PIXELS[2])]
-    arguments = {"colour": True, "image_size": None}
-    held, why = decode_all(encoded, tmp_path, **arguments)
-    mapped, same = decode_all(encoded, tmp_path, **arguments, decoding=Decoding(tmp_path / "a.npy"))
-    np.testing.assert_array_equal(held, PIXELS[:3])
-    np.testing.assert_array_equal(mapped, held)
-    assert why == same and list(why) == [1, 2]
-    assert "no bytes" in why[2]
+    arguments = {"survey": survey(encoded), "image_size": None}
+    held = decode_all(encoded, tmp_path, **arguments)
+    mapped = decode_all(encoded, tmp_path, **arguments, decoding=Decoding(tmp_path / "a.npy"))
+    np.testing.assert_array_equal(held.images, PIXELS[:3])
+    np.testing.assert_array_equal(mapped.images, held.images)
+    assert held.left_out == mapped.left_out and list(held.left_out) == [1, 2]
+    assert "no bytes" in held.left_out[2]
+    assert held.originals == [encoded[0], *encoded[3:]]
 
 
 def test_more_images_than_are_decoded_ahead(tmp_path: Path) -> None:
     encoded = [png(PIXELS[row % 9]) for row in range(150)]
-    images, _ = decode_all(encoded, tmp_path, colour=True, image_size=None)
-    np.testing.assert_array_equal(images, PIXELS[np.arange(150) % 9])
+    found = decode_all(encoded, tmp_path, survey=survey(encoded), image_size=None)
+    np.testing.assert_array_equal(found.images, PIXELS[np.arange(150) % 9])
 
 
 @pytest.mark.parametrize("spoilt", ["unreadable", "sizes", "empty class"])

@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_quarantined_by_name(draw: Draw, tmp_path: Path) 
         "loose.png",
     ]
     assert "symbolic link" in reasons["cat/link.png"] and "symbolic link" in reasons["linked"]
-    assert "Unidentified" in reasons["cat/text.jpg"]
+    assert reasons["cat/text.jpg"] == "no image of a kind that is read"
     assert reasons["cat/pipe.png"] == "not a plain file"
     assert str(tmp_path) not in "".join(reasons.values())
 
@@ -76,7 +76,9 @@ def test_a_decompression_bomb_is_left_out(draw: Draw, tmp_path: Path) -> None:
         )
     found = open_data(str(tmp_path / "tree"))
     assert len(found) == 1
-    assert ["DecompressionBomb" in each.reason for each in found.left_out] == [True, True]
+    assert {each.reason for each in found.left_out} == {
+        "more than 89,478,485 pixels: save it smaller"
+    }
 
 
 def test_formats_that_are_not_allowed_are_not_decoded(draw: Draw, tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_formats_that_are_not_allowed_are_not_decoded(draw: Draw, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("mode", "value", "pixel"), [("1", 1, 255), ("L", 9, 9), ("LA", 9, 9), ("I;16", 0x1234, 0x12)]
+    ("mode", "value", "pixel"), [("1", 1, 255), ("L", 9, 9), ("LA", 255, 255), ("I;16", 0x1234, 73)]
 )
 def test_grey_stays_grey(draw: Draw, tmp_path: Path, mode: str, value: int, pixel: int) -> None:
     draw("a/1.png", mode=mode, value=value)
@@ -102,7 +104,7 @@ def test_one_colour_image_makes_all_rgb(draw: Draw, tmp_path: Path, mode: str) -
     draw("b/1.png", mode="I;16", value=0x1234)
     found = open_data(str(tmp_path / "tree"))
     assert found.content.shape == (3, 4, 6, 3)
-    assert (found.content[0] == 9).all() and (found.content[2] == 0x12).all()
+    assert (found.content[0] == 9).all() and (found.content[2] == 73).all(), "14 bits hold 0x1234"
 
 
 def test_several_sizes(draw: Draw, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from radiotracer.data.encoded import Crop
-from radiotracer.data.pixels import decode
+from radiotracer.data.pixels import Look, decode, square
 
 
 def photograph() -> bytes:
@@ -25,7 +25,7 @@ def photograph() -> bytes:
 
 def test_a_part_of_the_size_shows_the_same() -> None:
     encoded = photograph()
-    small = decode(encoded, True, 32)
+    small = decode(encoded, Look(True, square(32)))
     with Image.open(io.BytesIO(encoded)) as image:
         whole = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.LANCZOS))
     assert isinstance(small, np.ndarray)
@@ -35,6 +35,6 @@ def test_a_part_of_the_size_shows_the_same() -> None:
 
 
 def test_boxes_are_in_pixels_of_the_whole() -> None:
-    corner = decode(Crop(photograph(), (0, 0, 72, 72)), False, 16)
+    corner = decode(Crop(photograph(), (0, 0, 72, 72)), Look(False, square(16)))
     assert isinstance(corner, np.ndarray)
     assert corner.max() < 10

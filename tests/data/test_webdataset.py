@@ -116,7 +116,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     assert reasons["x/0000.pyd"] == "it may be a pickle, which is never opened"
     assert reasons["x/0001"] == "no label" and reasons["x/2"] == "no image"
     assert reasons["x/0003"] == "a label in .cls that is empty or no UTF-8"
-    assert reasons["x/0004"].startswith("UnidentifiedImageError")
+    assert reasons["x/0004"].startswith("no image of a kind")
     assert reasons["x/0007"] == "its .json is none" and reasons["x/0010"] == "2 images"
     assert reasons["x/0011"] == reasons["x/0012"] == reasons["x/0013"]
     assert len(reasons) == 15

@@ -22,7 +22,9 @@ from radiotracer.data import open_data
 from radiotracer.data.builtin import BUILT_INS
 from radiotracer.data.idx import read_idx
 from radiotracer.data.npy import map_npy
-from radiotracer.data.pixels import decode, has_colour, only_alarms
+from radiotracer.data.opening import only_alarms
+from radiotracer.data.pixels import Look, decode, square
+from radiotracer.data.survey import survey
 
 
 def _file(name: str, seeds: Callable[[], tuple[bytes, ...]], read: Callable[[Path], object]):
@@ -130,7 +132,8 @@ def _pictures() -> tuple[bytes, ...]:
 def _prepare_pictures(_: Path) -> Prepared:
     def parse(content: bytes) -> object:
         with only_alarms():
-            return has_colour(content), decode(content, True, 8), decode(content, False, None)
+            small, own = Look(True, square(8)), Look(False)
+            return survey([content]), decode(content, small), decode(content, own)
 
     return Prepared(_pictures(), parse)
 

@@ -71,7 +71,7 @@ def findings(
         return report.Example(
             rank=rank,
             id=f"train/{index:05d}",
-            thumbnail=report.png_uri(images[index]),
+            thumbnail=report.picture_uri(images[index]),
             label=NAMES[given[index]],
             suggested_label=NAMES[suggested[index]],
             score=float(scores[index]),
@@ -81,7 +81,7 @@ def findings(
             opponents=tuple(
                 report.Opponent(
                     id=f"test/{j:05d}",
-                    thumbnail=report.png_uri(images[j]),
+                    thumbnail=report.picture_uri(images[j]),
                     label=NAMES[truth[j]],
                     influence=-float(rng.random()) * 0.4,
                 )

@@ -93,7 +93,7 @@ def test_a_histogram_must_add_up(edges: tuple[float, ...], counts: tuple[int, ..
         "data:image/png;base64,AAAA\n",
     ],
 )
-def test_only_png_data_uris_are_thumbnails(full: Findings, uri: str) -> None:
+def test_only_data_uris_of_pictures_are_thumbnails(full: Findings, uri: str) -> None:
     card = full.flagged[0].model_dump()
     with pytest.raises(ValidationError, match="thumbnail"):
         type(full.flagged[0]).model_validate({**card, "thumbnail": uri})

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiotracer.present import label_flow, png_uri, precision_recall_curve, score_distribution
+from radiotracer.present import label_flow, picture_uri, precision_recall_curve, score_distribution
 from radiotracer.present.flows import flow_view
-from radiotracer.present.thumbnails import png_size
+from radiotracer.present.thumbnails import picture_size
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,25 @@ def test_too_many_labels_leave_only_the_list() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_small_images_keep_every_pixel(channels: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (28, 30, channels)).astype(np.uint8)
-    uri = png_uri(image)
+    uri = picture_uri(image)
     back = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
     assert np.array_equal(back.reshape(28, 30, channels), image)
-    assert png_size(uri) == (30, 28)
+    assert picture_size(uri) == (30, 28)
 
 
 def test_large_images_are_reduced() -> None:
-    assert png_size(png_uri(np.zeros((400, 200, 3), np.uint8))) == (48, 96)
+    uri = picture_uri(np.zeros((400, 200, 3), np.uint8))
+    assert uri.startswith("data:image/webp;") and picture_size(uri) == (128, 256)
+    with pytest.raises(ValueError, match="PNG or WebP"):
+        picture_size("data:image/gif;base64,AAAA")
+
+
+@pytest.mark.parametrize("size", [(97, 3, 1), (3, 300, 3), (256, 256, 3), (1000, 999, 1)])
+def test_the_size_of_large_ones_stands_in_their_header(size: tuple[int, int, int]) -> None:
+    uri = picture_uri(np.full(size, 90, np.uint8))
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        assert picture_size(uri) == image.size
+        assert max(image.size) == min(256, max(size[:2]))
 
 
 @pytest.mark.parametrize(
@@ -103,4 +114,4 @@ def test_large_images_are_reduced() -> None:
 )
 def test_other_arrays_are_refused(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
-        png_uri(bad)
+        picture_uri(bad)

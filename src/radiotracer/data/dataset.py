@@ -102,8 +102,19 @@ class Dataset:
         hashes = each_hash(each.tobytes() for each in self._hashes)
         return dataset_digest(self.ids, hashes, self.labels)
 
-    def show(self, row: int) -> Preview:
-        """An example as people see it."""
+    def show(self, row: int, side: int | None = None) -> Preview:
+        """An example as people see it: of an image its original, where that can be read.
+
+        Args:
+            row: Which one.
+            side: Pixels that the longer side of an original has at most; None: 640.
+        """
+        if self.originals is not None:
+            from radiotracer.data.original import LARGEST, original
+
+            found = original(self.originals[row], side or LARGEST)
+            if found is not None:
+                return found
         return self.modality.show(self.content, row)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:

@@ -41,6 +41,9 @@ class Part:
         return content
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, and the first pixels to the right and below that are outside."""
+
 Whole = Path | bytes | memoryview | Part
 """An encoded image; in memory it may be somebody else's, which is then not copied."""
 
@@ -53,10 +56,13 @@ class Crop:
         image: The image.
         box: Left, top, right and bottom in pixels, from the upper left corner; right and bottom
             are the first pixels outside. What lies outside of the image is cut off.
+        size: Width and height of the picture that the box was drawn on: the image as it is seen,
+            or as it is stored where its EXIF orientation turns it; None: as it is seen.
     """
 
     image: Whole
-    box: tuple[int, int, int, int]
+    box: Box
+    size: tuple[int, int] | None = None
 
 
 Encoded = Whole | Crop
@@ -66,6 +72,28 @@ Encoded = Whole | Crop
 def whole(image: Encoded) -> Whole:
     """The image that a box is of, or the image itself."""
     return image.image if isinstance(image, Crop) else image
+
+
+def place_of(image: Encoded) -> str | None:
+    """The file in which it lies, for people; None where it is in memory."""
+    file = whole(image)
+    if isinstance(file, Part):
+        file = file.file
+    return str(file) if isinstance(file, Path) else None
+
+
+def head(image: Whole, size: int) -> bytes:
+    """Its first bytes, at most `size` of them.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if isinstance(image, Path):
+        with image.open("rb", buffering=0) as stream:
+            return stream.read(size)
+    if isinstance(image, Part):
+        return Part(image.file, image.start, min(size, image.size)).read()
+    return bytes(image[:size])
 
 
 def opened(image: Whole) -> Path | BytesIO:

@@ -9,9 +9,8 @@ import pyarrow as pa
 from radiotracer.data.columns import id_column, image_column, text_column
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import Options
-from radiotracer.data.in_memory import PLACE
 from radiotracer.data.roles import roles_of
-from radiotracer.data.rows import Read, Rows, to_examples, to_texts
+from radiotracer.data.rows import PLACE, Read, Rows, to_examples, to_texts
 from radiotracer.data.splits import WHOLE
 from radiotracer.data.table_files import File, peek_at, without
 from radiotracer.data.table_rows import to_rows

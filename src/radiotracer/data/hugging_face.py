@@ -12,10 +12,9 @@ import pyarrow as pa
 from radiotracer.data.columns import image_column, is_image, text_column
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import Options
-from radiotracer.data.in_memory import PLACE
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.roles import Roles, roles_of
-from radiotracer.data.rows import Read, Rows, to_examples, to_texts
+from radiotracer.data.rows import PLACE, Read, Rows, to_examples, to_texts
 from radiotracer.data.splits import WHOLE, chosen, named, one_of_each
 from radiotracer.data.table_files import File, peek_at, widened
 from radiotracer.data.table_rows import to_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.rows import Item, Read, Rows
+from radiotracer.data.rows import Item_co, Read, Rows
 from radiotracer.errors import DataError
 
 STATE = "state.json"
@@ -66,7 +66,7 @@ def read_splits(folder: Path) -> frozenset[str] | None:
     return frozenset(splits)
 
 
-def in_order(read: Read[Item], files: Mapping[str, Sequence[Path]]) -> Read[Item]:
+def in_order(read: Read[Item_co], files: Mapping[str, Sequence[Path]]) -> Read[Item_co]:
     """The rows that are meant, in their order; each keeps its id.
 
     Args:
@@ -80,7 +80,7 @@ def in_order(read: Read[Item], files: Mapping[str, Sequence[Path]]) -> Read[Item
     return replace(read, by_split=ordered)
 
 
-def _in_order(rows: Sequence[Rows[Item]], folder: Path) -> Sequence[Rows[Item]]:
+def _in_order(rows: Sequence[Rows[Item_co]], folder: Path) -> Sequence[Rows[Item_co]]:
     state = read_state(folder)
     if state is None or not state.indices:
         return rows

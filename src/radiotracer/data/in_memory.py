@@ -21,14 +21,12 @@ from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.modalities.vectors import VECTORS
 from radiotracer.data.modality import Modality
 from radiotracer.data.npz import numbered
-from radiotracer.data.pixels import SUFFIXES, require_image_size
-from radiotracer.data.rows import Read, Rows, assembled, to_examples, to_texts
+from radiotracer.data.opening import SUFFIXES
+from radiotracer.data.pixels import require_image_size
+from radiotracer.data.rows import PLACE, Read, Rows, assembled, to_examples, to_texts
 from radiotracer.data.scaling import as_content
 from radiotracer.data.splits import WHOLE
 from radiotracer.errors import DataError
-
-PLACE = "the data in memory"
-"""What errors call them, and the examples' source: no DATA argument opens them again."""
 
 EXAMPLES = ("images", "texts", "vectors", "features", "x")
 LABELS = ("labels", "y")

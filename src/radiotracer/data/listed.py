@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from radiotracer.data.links import Links
-from radiotracer.data.pixels import SUFFIXES
+from radiotracer.data.opening import SUFFIXES
 from radiotracer.data.splits import named
 
 _LOOKED_AT = 50

@@ -21,6 +21,9 @@ from radiotracer.registry import Registry
 if TYPE_CHECKING:
     from radiotracer.data.inputs import Inputs
 
+Images = NDArray[np.uint8]
+"""Pixels, shape (n, height, width, channels), 0 to 255; channels is 1 (grey) or 3 (RGB)."""
+
 Rows = slice | Sequence[int] | NDArray[np.int64]
 """Row numbers, or a stretch of them."""
 
@@ -32,10 +35,12 @@ class Preview:
     Args:
         picture: uint8, shape (height, width, 1 or 3), 0 to 255.
         text: A few lines at most; never markup.
+        path: The file in which it lies, where it has one of its own.
     """
 
     picture: NDArray[np.uint8] | None = None
     text: str | None = None
+    path: str | None = None
 
 
 class Labelled(Protocol):

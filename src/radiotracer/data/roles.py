@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from radiotracer.data.format import Options
 from radiotracer.data.labels import FEW, MISSING
-from radiotracer.data.pixels import SUFFIXES as PICTURES
+from radiotracer.data.opening import SUFFIXES as PICTURES
 from radiotracer.errors import DataError
 
 IMAGES = ("image", "img", "picture", "photo")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -12,20 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.dataset import Dataset, LeftOut
-from radiotracer.data.decoding import IN_MEMORY, Decoding, any_colour, decode_all
+from radiotracer.data.decoding import IN_MEMORY, Decoding, decode_all
 from radiotracer.data.encoded import Encoded
 from radiotracer.data.labels import Classes, Given, classes_of
 from radiotracer.data.modalities.images import IMAGES
 from radiotracer.data.modalities.texts import TEXTS
 from radiotracer.data.modality import Modality
 from radiotracer.data.splits import TRAIN, WHOLE, held_out
+from radiotracer.data.survey import survey
 from radiotracer.errors import DataError
 
-Item = TypeVar("Item", covariant=True)
+Item_co = TypeVar("Item_co", covariant=True)
+
+PLACE = "the data in memory"
+"""What errors call data that were never files, and their source: nothing opens them again."""
 
 
 @dataclass(frozen=True)
-class Rows(Generic[Item]):
+class Rows(Generic[Item_co]):
     """What one file or folder says; item ``i`` of every sequence is the same example.
 
     Args:
@@ -34,13 +38,13 @@ class Rows(Generic[Item]):
         ids: Unique texts.
     """
 
-    items: Sequence[Item | None]
+    items: Sequence[Item_co | None]
     labels: Given
     ids: Sequence[str]
 
 
 @dataclass(frozen=True)
-class Read(Generic[Item]):
+class Read(Generic[Item_co]):
     """What was read of a data set, before it is decoded.
 
     Args:
@@ -52,7 +56,7 @@ class Read(Generic[Item]):
         notes: What was noticed, in sentences.
     """
 
-    by_split: Mapping[str, Sequence[Rows[Item]]]
+    by_split: Mapping[str, Sequence[Rows[Item_co]]]
     split: str
     source: Path | str
     asked: str | None = None
@@ -60,7 +64,7 @@ class Read(Generic[Item]):
     notes: Sequence[str] = field(default=())
 
     @property
-    def items(self) -> list[Item | None]:
+    def items(self) -> list[Item_co | None]:
         """Of the chosen split."""
         return [each for rows in self.by_split[self.split] for each in rows.items]
 
@@ -91,26 +95,25 @@ def to_examples(
     """
     classes, items = read.classes(), read.items
     labelled = np.flatnonzero(classes.numbers >= 0)
-    # A model takes one number of channels, so the splits must agree on it.
-    colour = any_colour(
-        [each for files in read.by_split.values() for rows in files for each in rows.items]
-    )
-    images, unread = decode_all(
+    # A model takes one number of channels and one scale, so the splits must agree on them.
+    every = [each for files in read.by_split.values() for rows in files for each in rows.items]
+    decoded = decode_all(
         [items[row] for row in labelled],
         read.source,
-        colour=colour,
+        survey=survey(every),
         image_size=image_size,
         decoding=decoding,
     )
-    bad = {int(labelled[place]): reason for place, reason in unread.items()}
-    return assembled(
+    found = assembled(
         read,
         classes,
         IMAGES,
-        lambda _: images,
-        bad=bad,
+        lambda _: decoded.images,
+        bad={int(labelled[place]): reason for place, reason in decoded.left_out.items()},
         do="save them encoded, for example as PNG",
+        notes=decoded.notes,
     )
+    return replace(found, originals=decoded.originals)
 
 
 def to_texts(read: Read[str]) -> Dataset:

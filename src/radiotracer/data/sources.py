@@ -23,7 +23,7 @@ from radiotracer.data.format import (
     no_split,
     split_of,
 )
-from radiotracer.data.pixels import SUFFIXES
+from radiotracer.data.opening import SUFFIXES
 from radiotracer.errors import DataError
 
 

@@ -33,4 +33,4 @@ from radiotracer.present.summaries import label_flow as label_flow
 from radiotracer.present.summaries import precision_recall_curve as precision_recall_curve
 from radiotracer.present.summaries import score_distribution as score_distribution
 from radiotracer.present.thumbnails import LARGEST_SIDE as LARGEST_SIDE
-from radiotracer.present.thumbnails import png_uri as png_uri
+from radiotracer.present.thumbnails import picture_uri as picture_uri

@@ -30,11 +30,14 @@ def _lines(value: object) -> object:
 Lines = Annotated[str, BeforeValidator(_lines)]
 """Text in which every character can be seen; it may have several lines."""
 
-Png = Annotated[str, Field(pattern=r"\Adata:image/png;base64,[A-Za-z0-9+/]+={0,2}\z")]
-"""A PNG image as a data URI: see `radiotracer.present.png_uri`."""
+Uri = Annotated[str, Field(pattern=r"\Adata:image/(png|webp);base64,[A-Za-z0-9+/]+={0,2}\z")]
+"""A PNG or WebP image as a data URI: see `radiotracer.present.picture_uri`."""
 
-Thumbnail = Annotated[Png | None, Field(repr=False)]
+Thumbnail = Annotated[Uri | None, Field(repr=False)]
 """What an example looks like; None where that is no picture."""
+
+FilePath = Annotated[Text | None, Field(exclude=True, repr=False)]
+"""The file in which it lies, for the page only."""
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -111,6 +114,7 @@ class Opponent(Frozen):
     id: Text
     thumbnail: Thumbnail = None
     text: Lines | None = None
+    path: FilePath = None
     label: Text
     influence: Annotated[float, Field(lt=0.0)]
 
@@ -125,6 +129,7 @@ class Example(Frozen):
     id: Text
     thumbnail: Thumbnail = None
     text: Lines | None = None
+    path: FilePath = None
     label: Text
     score: float
     suggested_label: Text | None = None

@@ -12,7 +12,7 @@ from radiotracer.data import Dataset, Preview
 from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
 from radiotracer.legible import beginning
-from radiotracer.present.thumbnails import LARGEST_SIDE, png_uri
+from radiotracer.present.thumbnails import LARGEST_SIDE, picture_uri
 from radiotracer.runs import take_rows
 
 
@@ -36,21 +36,23 @@ ROOMY = Room()
 
 
 class Seen(TypedDict):
-    """The fields of an example that can be seen: a PNG as a data URI, and a text, or None."""
+    """The fields of an example that can be seen: a data URI, a text, a file's path, or None."""
 
     thumbnail: str | None
     text: str | None
+    path: str | None
 
 
-def preview(data: Data, row: int) -> Preview:
+def preview(data: Data, row: int, side: int | None = None) -> Preview:
     """Row `row` of the data as people see it.
 
-    A `Dataset` knows that itself. Of other data an input of shape (1 or 3, height, width) becomes a
+    A `Dataset` knows that itself, and takes the original where it has one (its longer side of at
+    most `side` pixels). Of other data an input of shape (1 or 3, height, width) becomes a
     picture, stretched to 0..255, and any other input one that is a pixel high. Of several tensors
     by name it is the first one.
     """
     if isinstance(data, Dataset):
-        return data.show(row)
+        return data.show(row, side)
     inputs, _ = take_rows(data, [row])
     first = next(iter(named(inputs).values()))[0]
     values: NDArray[np.float64] = first.detach().cpu().double().numpy()
@@ -65,12 +67,13 @@ def preview(data: Data, row: int) -> Preview:
 
 def seen(data: Data, row: int, room: Room = ROOMY) -> Seen:
     """Row `row` of the data, small enough for a page."""
-    shown = preview(data, row)
+    shown = preview(data, row, room.side)
     return Seen(
-        thumbnail=None if shown.picture is None else png_uri(shown.picture, room.side),
+        thumbnail=None if shown.picture is None else picture_uri(shown.picture, room.side),
         text=None
         if shown.text is None
         else beginning(shown.text, characters=room.characters, lines=room.lines),
+        path=shown.path,
     )
 
 

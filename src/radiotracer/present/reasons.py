@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from radiotracer.present.findings import Count, Frozen, Lines, Png, Share, Text
+from radiotracer.present.findings import Count, FilePath, Frozen, Lines, Share, Text, Uri
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -21,7 +21,7 @@ SIGN = (
 )
 
 SignedShare = Annotated[float, Field(ge=-1.0, le=1.0)]
-Picture = Annotated[Png | None, Field(exclude=True, repr=False)]
+Picture = Annotated[Uri | None, Field(exclude=True, repr=False)]
 Excerpt = Annotated[Lines | None, Field(exclude=True, repr=False)]
 
 
@@ -47,6 +47,7 @@ class Cause(Frozen):
     original_label: Text | None = None
     thumbnail: Picture = None
     text: Excerpt = None
+    path: FilePath = None
 
 
 class Reason(Frozen):
@@ -69,6 +70,7 @@ class Reason(Frozen):
     tampered: Push | None = None
     thumbnail: Picture = None
     text: Excerpt = None
+    path: FilePath = None
 
     @property
     def is_wrong(self) -> bool:

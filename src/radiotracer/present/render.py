@@ -14,7 +14,7 @@ from radiotracer import legible
 from radiotracer.present import assets, charts, wording
 from radiotracer.present.findings import Curve, Findings
 from radiotracer.present.flows import flow_view
-from radiotracer.present.thumbnails import png_size
+from radiotracer.present.thumbnails import picture_size
 
 RECALLS = (0.5, 0.8, 0.9, 0.95, 0.99)
 """The data table of the precision-recall chart gives the precision at these recalls."""
@@ -84,7 +84,7 @@ def _precision_at(curves: tuple[Curve, ...]) -> list[tuple[str, list[float | Non
 
 
 def _image(uri: str) -> dict[str, Any]:
-    width, height = png_size(uri)
+    width, height = picture_size(uri)
     return {"width": width, "height": height, "pixelated": max(width, height) < PIXELATED_BELOW}
 
 

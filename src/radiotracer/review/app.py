@@ -23,7 +23,7 @@ from radiotracer.review.decisions import StaleError
 from radiotracer.review.export import default_folder, export
 from radiotracer.review.guard import Guard
 from radiotracer.review.influence import Influence, Side, answer_json
-from radiotracer.review.pictures import MOST_TILES, few_words, picture, sheet
+from radiotracer.review.pictures import LARGEST_PICTURE, MOST_TILES, Pixels, few_words, sent, sheet
 
 KINDS = {
     ".html": "text/html",
@@ -72,13 +72,13 @@ def _looking(board: Board) -> list[Route]:
         return JSONResponse(board.changes(_integer(request.query_params.get("since", "0"))))
 
     def thumbs(request: Request) -> Response:
-        return _png(sheet([board.picture(row) for row in _rows(request)], board.tile))
+        return _png(sheet([board.small(row) for row in _rows(request)]))
 
     def texts(request: Request) -> Response:
         return JSONResponse([few_words(board.preview(row)) for row in _rows(request)])
 
     def shown(request: Request) -> Response:
-        return _png(picture(board.picture(request.path_params["row"])))
+        return _picture(board.picture(request.path_params["row"], _side(request)))
 
     def example(request: Request) -> Response:
         return JSONResponse(board.example_json(request.path_params["row"]))
@@ -100,7 +100,7 @@ def _tracing(board: Board, influence: Influence) -> list[Route]:
     places[board.order] = np.arange(len(board.order))
 
     def validation(request: Request) -> Response:
-        return _png(picture(influence.picture(request.path_params["row"])))
+        return _picture(influence.picture(request.path_params["row"], _side(request)))
 
     def partners(request: Request) -> Response:
         row, side = request.path_params["row"], request.path_params["side"]
@@ -227,6 +227,16 @@ def _file(name: str) -> Response:
 
 def _png(content: bytes) -> Response:
     return Response(content, media_type="image/png")
+
+
+def _picture(pixels: Pixels) -> Response:
+    content, kind = sent(pixels)
+    return Response(content, media_type=kind)
+
+
+def _side(request: Request) -> int:
+    """Pixels of the longer side that a picture is wanted with."""
+    return max(1, min(LARGEST_PICTURE, _integer(request.query_params.get("side", LARGEST_PICTURE))))
 
 
 def _integer(value: object) -> int:

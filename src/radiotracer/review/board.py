@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data import Dataset, Preview
+from radiotracer.data.encoded import place_of
 from radiotracer.errors import DataError, InputError
 from radiotracer.review.decisions import Event, Verb, checked
-from radiotracer.review.pictures import Pixels, require_picture, tile_size, words
+from radiotracer.review.pictures import (
+    LARGEST_PICTURE,
+    LARGEST_TILE,
+    Pixels,
+    require_picture,
+    tile_of,
+    tile_size,
+    words,
+)
 from radiotracer.review.sampling import ENOUGH, SIZE, draw, estimate
 from radiotracer.review.scanned import Scanned, rows_of
 from radiotracer.review.store import FILE, Store
+
+DECIDE_THE_TILE = 12
+"""Pictures that are looked at for the size of a tile."""
+
+KEPT_TILES = 3000
+"""Small pictures of originals that are kept, 64 kB of memory each at most."""
 
 
 @dataclass(eq=False)
@@ -86,23 +101,41 @@ class Board:
                 do="reload the page",
             )
 
-    def preview(self, row: int) -> Preview:
-        """The example in `row` as people see it."""
+    def preview(self, row: int, side: int = LARGEST_PICTURE) -> Preview:
+        """The example in `row` as people see it; of an original, `side` pixels at most."""
         self.require_row(row)
-        return self.examples.show(int(self.order[row]))
+        return self.examples.show(int(self.order[row]), side)
 
-    def picture(self, row: int) -> Pixels:
+    def picture(self, row: int, side: int = LARGEST_PICTURE) -> Pixels:
         """Its picture.
 
         Raises:
             InputError: It has none, or there is no such row.
         """
-        return require_picture(self.preview(row))
+        return require_picture(self.preview(row, side))
 
     @functools.cached_property
     def tile(self) -> tuple[int, int]:
-        """Width and height of a small picture; those of the first example decide."""
-        return tile_size(self.picture(0))
+        """Width and height of a small picture; the first examples decide."""
+        first = range(min(len(self.scanned), DECIDE_THE_TILE))
+        return tile_size([self.picture(row, LARGEST_TILE) for row in first])
+
+    def small(self, row: int) -> Pixels:
+        """Its picture as it stands in a sheet; those that were asked for last are kept."""
+        return self._small(row)
+
+    @functools.cached_property
+    def _small(self) -> Callable[[int], Pixels]:
+        def look(row: int) -> Pixels:
+            return tile_of(self.picture(row, LARGEST_TILE), self.tile)
+
+        return functools.lru_cache(KEPT_TILES)(look) if self.examples.originals else look
+
+    def path(self, row: int) -> str | None:
+        """The file in which it lies, where it has one."""
+        self.require_row(row)
+        originals = self.examples.originals
+        return None if originals is None else place_of(originals[int(self.order[row])])
 
     def scan_json(self) -> bytes:
         """What never changes and is needed of every row, column by column: the less the sooner."""
@@ -138,7 +171,8 @@ class Board:
         history = self.store.history(str(scanned.ids[row]))
         return {
             **{name: _finite(values[row]) for name, values in columns.items()},
-            "text": words(self.preview(row)),
+            "text": words(self.examples.modality.show(self.examples.content, int(self.order[row]))),
+            "path": self.path(row),
             "rank": int(scanned.rank[row]),
             "scores": {name: _finite(values[row]) for name, values in scanned.detectors.items()},
             "history": [self.event(each) for each in history],

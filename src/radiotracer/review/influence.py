@@ -27,7 +27,7 @@ from radiotracer.gradients import (
     require_finite_losses,
 )
 from radiotracer.influence import Tracing
-from radiotracer.review.pictures import Pixels, few_words, require_picture
+from radiotracer.review.pictures import LARGEST_PICTURE, Pixels, few_words, require_picture
 
 Side = Literal["validation", "train"]
 
@@ -110,12 +110,12 @@ class Influence:
                 self._asked[side, row] = future
         return future.result() if future.done() else Answer("computing", share=self._share)
 
-    def picture(self, row: int) -> Pixels:
+    def picture(self, row: int, side: int = LARGEST_PICTURE) -> Pixels:
         """The picture of a validation example; only once an answer named it."""
         known = None if self._traced is None else self._traced.validation
         if known is None or not 0 <= row < len(known):
             raise InputError(expected="an example that was named", came=str(row), do="ask again")
-        return require_picture(known.show(row))
+        return require_picture(known.show(row, side))
 
     def close(self) -> None:
         """Stop at the next batch."""
@@ -201,5 +201,6 @@ def _partner(examples: Dataset, row: int, values: NDArray[np.float64]) -> Partne
         id=str(examples.ids[row]),
         label=examples.class_names[examples.labels[row]],
         influence=float(values[row]),
-        text=few_words(examples.show(int(row))),
+        # Of its content alone: an original would be decoded for nothing.
+        text=few_words(examples.modality.show(examples.content, int(row))),
     )

@@ -97,7 +97,7 @@ def postscript() -> bytes:
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(touch) system\n%%EOF\n"
 
 
-LARGE = "DecompressionBomb"
+LARGE = "more than 89,478,485 pixels"
 
 CORPUS = [
     Hostile(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from radiotracer.data.class_folders import visible
 from radiotracer.data.dataset import Dataset, LeftOut
@@ -81,9 +81,10 @@ class _Annotation:
 
 @dataclass(frozen=True)
 class _Annotated:
-    """What the JSON says: file names by image id, names by category id, and annotations."""
+    """What the JSON says: file names and sizes by image id, names by category id, annotations."""
 
     images: Mapping[int, str]
+    sizes: Mapping[int, tuple[int, int] | None]
     categories: Mapping[int, str]
     annotations: Sequence[_Annotation]
 
@@ -108,9 +109,11 @@ def read_annotated(
     They lie in the folder ``images`` beside it, or else beside it. The classes are the categories
     in the order of their ids. An image whose annotations are all of one category is an example,
     whose id is its file name. With `boxes` each annotation is one, cut out of its photograph (the
-    smallest whole pixels around the box); its id is ``FILE/ANNOTATION``. Left out and listed are
-    images of no category or several, or crowds and empty boxes, and files that are missing, links,
-    outside of the folder, or no images.
+    smallest whole pixels around the box); its id is ``FILE/ANNOTATION``. A photograph that its EXIF
+    orientation turns is cut as it is seen, or as it is stored where the annotated width and height
+    are those of the stored pixels alone. Left out and listed are images of no category or several,
+    or crowds, empty boxes and photographs of another size than annotated, and files that are
+    missing, links, outside of the folder, or no images.
 
     Args:
         path: The annotation file.
@@ -136,7 +139,11 @@ def read_annotated(
         if problem := _problem(home, name):
             left_out.append(LeftOut(id, problem))
             continue
-        items.append(home / name if annotation is None else Crop(home / name, _pixels(annotation)))
+        if annotation is None:
+            items.append(home / name)
+        else:
+            size = found.sizes[annotation.image]
+            items.append(Crop(home / name, _pixels(annotation), size))
         labels.append(order[category])
         ids.append(prefix + id)
     names = tuple(found.categories[category] for category in sorted(found.categories))
@@ -186,8 +193,14 @@ def _images(
 def _boxes(
     found: _Annotated, left_out: list[LeftOut]
 ) -> Iterator[tuple[str, int, _Annotation | None]]:
-    """File name, category and annotation of every box that can be cut out."""
+    """File name, category and annotation of every box that can be cut out.
+
+    Those of one photograph stand one after the other, so that it is decoded once.
+    """
+    first: dict[int, int] = {}
     for each in found.annotations:
+        first.setdefault(each.image, len(first))
+    for each in sorted(found.annotations, key=lambda each: first[each.image]):
         name = found.images[each.image]
         if each.crowd:
             left_out.append(LeftOut(f"{name}/{each.id}", "a crowd, not one thing"))
@@ -221,7 +234,9 @@ def _parse(path: Path) -> _Annotated:
         found = json.loads(read_limited(path, LARGEST, "annotations"))
         if not isinstance(found, dict):
             raise ValueError("no object with images, annotations and categories")
-        images = {_int(each, "id"): _str(each, "file_name") for each in _list(found, "images")}
+        listed = _list(found, "images")
+        images = {_int(each, "id"): _str(each, "file_name") for each in listed}
+        sizes = {_int(each, "id"): _size(each) for each in listed}
         categories = {_int(each, "id"): _str(each, "name") for each in _list(found, "categories")}
         annotations = [_annotation(each) for each in _list(found, "annotations")]
         _require_once(found, images, categories, annotations)
@@ -231,7 +246,7 @@ def _parse(path: Path) -> _Annotated:
             came=f"{str(error)[:200] or type(error).__name__}",
             do="export them again",
         ) from error
-    return _Annotated(images, categories, annotations)
+    return _Annotated(images, sizes, categories, annotations)
 
 
 def _require_once(
@@ -268,7 +283,16 @@ def _annotation(record: object) -> _Annotation:
     )
 
 
-def _is_length(value: object) -> bool:
+def _size(record: object) -> tuple[int, int] | None:
+    """Width and height of the picture that was annotated, where both are said."""
+    said: dict[str, Any] = record if isinstance(record, dict) else {}
+    width, height = said.get("width"), said.get("height")
+    if not (_is_length(width) and _is_length(height) and min(width, height) >= 1):
+        return None
+    return int(width), int(height)
+
+
+def _is_length(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _WIDEST
 
 

@@ -10,7 +10,7 @@ from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.delimited import UTF_8, decoded
 from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written
-from radiotracer.data.pixels import SUFFIXES as IMAGES
+from radiotracer.data.opening import SUFFIXES as IMAGES
 from radiotracer.data.rows import Read, Rows, to_texts
 from radiotracer.errors import DataError
 

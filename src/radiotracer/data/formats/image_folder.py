@@ -7,7 +7,8 @@ from pathlib import Path
 from radiotracer.data.class_folders import copy_files, read_class_folders
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written
-from radiotracer.data.pixels import SUFFIXES, require_image_size
+from radiotracer.data.opening import SUFFIXES
+from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import to_examples
 
 

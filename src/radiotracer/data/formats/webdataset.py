@@ -18,6 +18,7 @@ from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.encoded import LARGEST, Encoded, Part
 from radiotracer.data.format import FORMATS, Format, Options, Place
 from radiotracer.data.labels import Given
+from radiotracer.data.opening import SUFFIXES as IMAGES
 from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import Read, Rows, stem, to_examples
 from radiotracer.data.shards import Shards, find_shards, has_tables
@@ -28,7 +29,7 @@ from radiotracer.errors import DataError
 SUFFIXES = frozenset((".tar",))
 """Names of archives, whatever their case."""
 
-ENDINGS = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp", "gif", "tif", "tiff")
+ENDINGS = tuple(sorted(each.removeprefix(".") for each in IMAGES))
 """Endings of images; an example has exactly one."""
 
 CLASS = "cls"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
 from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
+from radiotracer.data.modality import Images as Images
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from radiotracer.data.dataset import Dataset
-
-Images = NDArray[np.uint8]
-"""Pixels, shape (n, height, width, channels), 0 to 255; channels is 1 (grey) or 3 (RGB)."""
 
 FILE = "images.npy"
 """Where `save` puts the pixels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
 
 import numpy as np
@@ -30,7 +31,7 @@ SHOWN_FALSE_POSITIVES = 24
 GLANCED = 12
 """Flagged examples in a notebook."""
 
-GLANCED_ROOM = Room(side=64, characters=240, lines=6)
+GLANCED_ROOM = Room(side=128, characters=240, lines=6)
 """Of each: a notebook keeps what it showed."""
 
 OPPONENTS = 4
@@ -184,12 +185,14 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
     influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.validation).numpy()
     validation = identify(scan.validation)
     found = {}
+    # Most examples hurt the same few: each of these is looked at once.
+    look = functools.cache(lambda query: seen(scan.validation, query, OPPONENTS_ROOM))
     for row, scores in zip(rows.tolist(), influence, strict=True):
         worst = np.argsort(scores, kind="stable")[:OPPONENTS]
         found[row] = tuple(
             report.Opponent(
                 id=str(validation.ids[query]),
-                **seen(scan.validation, int(query), OPPONENTS_ROOM),
+                **look(int(query)),
                 label=scan.class_names[validation.labels[query]],
                 influence=float(scores[query]),
             )

@@ -1,7 +1,7 @@
 // The panel of one example: its picture, what is known of it, and what to do with it.
 
 import { get } from "./api.js";
-import { bdi, count, el, score } from "./dom.js";
+import { bdi, count, el, score, sharp } from "./dom.js";
 import { Influence } from "./influence.js";
 import { MARKS } from "./gallery.js";
 
@@ -21,6 +21,7 @@ export class Details {
     this.influence = new Influence(model, go);
     this.words = el("blockquote", { className: "whole", tabIndex: 0, dir: "auto", "aria-label": `The ${model.scan.noun}` });
     this.decided = el("p", { className: "decided" });
+    this.path = el("p", { className: "card-id path" });
     this.facts = el("dl", { className: "facts" });
     this.scores = el("div");
     this.history = el("div");
@@ -45,6 +46,7 @@ export class Details {
     }
     const { scan, place } = this.model;
     this.words.textContent = "";
+    this.path.replaceChildren();
     this.words.hidden = !scan.texts;
     this.facts.replaceChildren(...this.fact({}));
     const given = scan.classes[scan.label[row]];
@@ -53,11 +55,12 @@ export class Details {
     this.history.replaceChildren();
     this.box.replaceChildren(
       el("div", { className: scan.image ? "top" : "top of-words" },
-        scan.image && el("img", { className: `large${Math.max(...scan.image) < 129 ? " pixelated" : ""}`, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
+        scan.image && el("img", { className: "large", onload: sharp, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
         el("div", { className: "about" },
           el("h2", { className: `verdict${(given + other).length > 8 ? " long" : ""}` }, bdi(given),
             other === given ? null : [el("span", { className: "arrow", "aria-hidden": "true" }, " → "), el("span", { className: "unseen" }, ", suggested: "), bdi(other, "suggested")]),
           el("p", { className: "card-id" }, bdi(scan.ids[row])),
+          this.path,
           el("p", { className: "badges" },
             el("span", { className: scan.flagged[row] ? "badge badge-flagged" : "badge" }, scan.flagged[row] ? "flagged" : "not flagged"),
             place.has(row) ? el("span", { className: "badge" }, `sample #${count(place.get(row) + 1)}`) : null),
@@ -99,6 +102,7 @@ export class Details {
     if (row !== this.row) return;
     this.facts.replaceChildren(...this.fact(known));
     this.words.textContent = known.text ?? "";
+    this.path.replaceChildren(...(known.path === null || known.path === this.model.scan.ids[row] ? [] : [bdi(known.path)]));
     this.scores.replaceChildren(
       el("h3", {}, "All detectors"),
       el("table", {}, el("thead", { className: "unseen" }, el("tr", {}, el("th", { scope: "col" }, "Detector"), el("th", { scope: "col" }, "Score"))),

@@ -18,6 +18,11 @@ export function el(tag, properties = {}, ...children) {
 /** A text from outside, kept from turning the direction of what stands beside it. */
 export const bdi = (text, className = "") => el("bdi", { className }, text);
 
+/** Once a picture is there: small ones are shown pixel for pixel. */
+export function sharp({ target }) {
+  target.classList.toggle("pixelated", Math.max(target.naturalWidth, target.naturalHeight) < 97);
+}
+
 export const count = (number) => number.toLocaleString("en-US");
 
 /** Four significant digits and a true minus sign; a dash for nothing. */

@@ -21,6 +21,7 @@ export class Gallery extends EventTarget {
     this.long = model.scan.classes.some((name) => name.length > 4);
     box.classList.toggle("long", this.long);
     box.classList.toggle("of-words", !model.scan.tile);
+    box.classList.toggle("of-photos", Boolean(model.scan.tile) && Math.max(...model.scan.tile) > 96);
     box.addEventListener("scroll", () => this.soon(), { passive: true });
     new ResizeObserver(() => this.measure()).observe(box);
     box.addEventListener("click", (event) => {

@@ -1,7 +1,7 @@
 // Whom the example helped and whom it hurt, once somebody asks.
 
 import { get } from "./api.js";
-import { bdi, el, percent, score } from "./dom.js";
+import { bdi, el, percent, score, sharp } from "./dom.js";
 
 const SIDES = [["validation", "Validation examples"], ["train", "Training examples"]];
 
@@ -68,7 +68,7 @@ export class Influence {
     const words = `${each.id}, label ${each.label}, influence ${score(each.influence)}`;
     const { image } = this.model.scan;
     const shown = [
-      image && el("img", { src: train ? `/api/picture/${each.row}` : `/api/validation/${each.row}`, alt: words, className: Math.max(...image) < 129 ? "tiny pixelated" : "tiny", loading: "lazy" }),
+      image && el("img", { src: `/api/${train ? "picture" : "validation"}/${each.row}?side=128`, alt: words, className: "tiny", loading: "lazy", onload: sharp }),
       !image && el("span", { className: "excerpt", dir: "auto" }, each.text ?? ""),
       bdi(each.label),
       el("span", { className: "quiet" }, score(each.influence)),
