@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from radiotracer.data import Dataset, open_data
+from radiotracer.data.account import Account
 from radiotracer.data.format import is_there, split_of
 from radiotracer.data.formats.image_folder import SUFFIXES
-from radiotracer.data.left_out import left_out_in_words
+from radiotracer.data.quality import MOST_AGAIN, held_out, shared
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
@@ -28,9 +29,6 @@ CHECK_FILE = "check.json"
 FEWEST = 100
 """Examples; of fewer a network that begins with random weights learns next to nothing."""
 
-MOST_AGAIN = 0.1
-"""Share of validation examples that may be among the checked: a few images are taken twice."""
-
 SIDE = 32
 """Pixels that encoded images are resized to: small enough for a processor, enough for most."""
 
@@ -45,6 +43,8 @@ def check(
     image_size: int | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    merge: Sequence[str] = (),
+    drop_class: Sequence[str] = (),
     device: str = AUTO,
     seed: int = 0,
     command: str = "radiotracer.check",
@@ -65,6 +65,8 @@ def check(
         image_size: Height and width that encoded images are resized to; 32 by default.
         text_column: The column of texts, of tables where that is not plain.
         label_column: The column of labels, likewise.
+        merge: Classes to merge, ``"FROM=INTO"`` each.
+        drop_class: Classes to drop with all their examples.
         device: Where to train and to scan; ``"auto"`` is the accelerator, if there is one.
         seed: Everything random follows from it.
         command: What to name in the report as the command.
@@ -88,7 +90,7 @@ def check(
     require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
     place = device_named(device)
     if isinstance(data, Dataset):
-        examples = _as_it_is(data, image_size, text_column, label_column)
+        examples = _as_it_is(data, image_size, text_column, label_column, merge, drop_class)
     else:
         encoded = image_size is None and takes_image_size(data)
         examples = open_data(
@@ -96,16 +98,18 @@ def check(
             image_size=SIDE if encoded else image_size,
             text_column=text_column,
             label_column=label_column,
+            merge=merge,
+            drop_class=drop_class,
             report=note,
         )
-    _tell_left_out(examples, note)
-    config = settings_for(examples, seed)
     shown = validation if validation is not None else examples.validation
     if shown is not None and not isinstance(shown, Dataset):
         shown = open_data(shown, like=examples, report=note)
-        _tell_left_out(shown, note)
     if shown is not None:
-        _require_validation(shown, examples)
+        shown = _validation(shown, examples)
+    for line in Account(examples, shown).lines(listed=True):
+        note(line)
+    config = settings_for(examples, seed)
     write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
     run, network = trained_once(
         examples, config, folder / "run", device=place, progress=progress, note=note
@@ -147,18 +151,13 @@ def settings_for(examples: Dataset, seed: int) -> TrainConfig:
 
 
 def _as_it_is(data: Dataset, *options: object) -> Dataset:
-    if any(each is not None for each in options):
+    if any(each is not None and each not in ((), []) for each in options):
         raise InputError(
             expected="a data set alone, which is open already",
-            came="image_size=, text_column= or label_column= beside it",
+            came="image_size=, text_column=, label_column=, merge= or drop_class= beside it",
             do="open it with them",
         )
     return data
-
-
-def _tell_left_out(examples: Dataset, note: Callable[[str], None]) -> None:
-    for line in left_out_in_words(examples):
-        note(line)
 
 
 def _require_no_image(data: Where) -> None:
@@ -182,13 +181,15 @@ def _require_outside(folder: Path, data: Where) -> None:
         )
 
 
-def _require_validation(shown: Dataset, examples: Dataset) -> None:
-    """What only the scan would refuse is refused before the training."""
+def _validation(shown: Dataset, examples: Dataset) -> Dataset:
+    """Those that are held out; what only the scan would refuse is refused before the training."""
     require_same_kind(examples, shown)
-    again = int(np.isin(shown.digests, examples.digests).sum())
+    copies = shared(examples, shown)
+    again = int((copies.rows >= len(examples)).sum())
     if again > MOST_AGAIN * len(shown):
         raise DataError(
             expected="validation data that are not among the checked ones",
             came=f"{again:,} of {len(shown):,} that are",
             do="hold them out of DATA, or pass them to scan as a clean_reference=",
         )
+    return held_out(examples, shown)

@@ -10,9 +10,11 @@ from cyclopts import Parameter
 from radiotracer.cli.commands import command
 from radiotracer.cli.options import (
     Data,
+    DropClass,
     ImageSize,
     Json,
     LabelColumn,
+    Merge,
     Out,
     Overwrite,
     TextColumn,
@@ -86,6 +88,8 @@ def store(
     image_size: ImageSize = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    merge: Merge = None,
+    drop_class: DropClass = None,
     like: Annotated[
         str | None,
         Parameter(
@@ -100,12 +104,12 @@ def store(
 
     For data that are larger than the memory: images are decoded once, one by one, into one file
     that is mapped, not read. The new folder is a DATA argument. What cannot be read is left out and
-    listed. Splits are stored one by one: of a table, those of validation --like the stored training
-    data.
+    listed in left-out.csv. Splits are stored one by one: of a table, those of validation --like the
+    stored training data.
 
     Example: radiotracer data store photos --image-size 64 --out stored
     """
-    from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+    from radiotracer.cli.console import emit, err, out, progress, tell_data
     from radiotracer.data import open_data, store_data
     from radiotracer.data.modality import nouns
 
@@ -116,12 +120,14 @@ def store(
             image_size=image_size,
             text_column=text_column,
             label_column=label_column,
+            merge=merge or (),
+            drop_class=drop_class or (),
             like=None if like is None else open_data(like, report=err.print),
             overwrite=overwrite,
             report=err.print,
             progress=reporter,
         )
-    tell_left_out(stored)
+    account = tell_data(stored, listed=True)
     shape = stored.modality.shape(stored.content)
     if json:
         emit(
@@ -130,7 +136,7 @@ def store(
                 "examples": len(stored),
                 "shape": dict(shape),
                 "digest": stored.digest,
-                "left_out": len(stored.left_out),
+                "read": account.as_json(),
                 "validation": stored.validation,
                 "out": str(folder),
             }

@@ -40,6 +40,21 @@ LabelColumn = Annotated[
     str | None,
     Parameter(help="The column of labels, in a table where its name does not tell it."),
 ]
+Merge = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Merge a class into another one, FROM=INTO, such as 'Cat=cat'; repeatable. INTO may "
+        "be a new name; blanks count.",
+    ),
+]
+DropClass = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Leave a class out with all its examples, such as __MACOSX; repeatable.",
+    ),
+]
 Data = Annotated[
     str,
     Parameter(

@@ -41,10 +41,11 @@ def open_with(source: str, options: Mapping[str, Any]) -> Dataset:
     """Open a DATA argument with those of the options that data of its form take."""
     from radiotracer.data import open_data
     from radiotracer.data.format import Options
+    from radiotracer.data.mending import NAMES, without_mending
     from radiotracer.data.sources import format_of
 
-    form = format_of(source, Options(**options))
-    taken = () if form is None else form.options
+    form = format_of(source, Options(**without_mending(options)))
+    taken = {*NAMES, *(() if form is None else form.options)}
     given = {name: value for name, value in options.items() if name in taken}
     return open_data(source, report=err.print, **given)
 

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out
+from radiotracer.cli.console import emit, err, out, tell_data
 from radiotracer.cli.options import (
     Data,
+    DropClass,
     Factory,
     ImageSize,
     Json,
     LabelColumn,
+    Merge,
     Out,
     Overwrite,
     Seed,
@@ -41,6 +43,8 @@ def tamper(
     image_size: ImageSize = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
+    merge: Merge = None,
+    drop_class: DropClass = None,
     overwrite: Overwrite = False,
     json: Json = False,
     **options: Any,
@@ -72,8 +76,11 @@ def tamper(
         image_size=image_size,
         text_column=text_column,
         label_column=label_column,
+        merge=merge or (),
+        drop_class=drop_class or (),
         report=err.print,
     )
+    tell_data(examples)
     chosen.require_modality(examples)
     arguments = {
         each.argument: _meant(each, given[each.name], examples, factory)

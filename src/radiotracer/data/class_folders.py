@@ -170,12 +170,13 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
     root = Path(base)
     splits = split_folders(root)
     top = splits[split or "train"].relative_to(root) if splits else Path()
-    label_before = dict(zip(before.ids.tolist(), before.labels.tolist(), strict=True))
+    depth = len(top.parts)
     taken = set(before.ids.tolist())
     renamed: dict[str, str] = {}
     for name, label in zip(after.ids.tolist(), after.labels.tolist(), strict=True):
         place = name
-        if label != label_before[name]:
+        # Not the label that it had: classes may have been merged since it was read.
+        if Path(name).parts[depth] != after.class_names[label]:
             place = _free((top / after.class_names[label] / Path(name).name).as_posix(), taken)
             taken.add(place)
             renamed[name] = place

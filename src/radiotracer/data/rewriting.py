@@ -19,6 +19,7 @@ from radiotracer.data.dataset import Dataset
 from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import CannotWriteError, Written, split_of
 from radiotracer.data.hugging_face_disk import STATE
+from radiotracer.data.mending import Mending, pair_into
 from radiotracer.data.npz import numbered
 from radiotracer.data.rows import stem
 from radiotracer.data.shards import WHOLE, find_shards
@@ -61,11 +62,14 @@ def rewrite_tables(before: Dataset, after: Dataset, folder: Path) -> Written:
         raise CannotWriteError("Arrow files are only read")
     if any((file.parent / STATE).exists() for file in files):
         raise CannotWriteError("folders that save_to_disk wrote are only read")
-    label_before = dict(zip(before.ids.tolist(), before.labels.tolist(), strict=True))
-    now = dict(zip(after.ids.tolist(), after.labels.tolist(), strict=True))
+    was = _names(before)
+    now = _names(after)
+    # Of merged classes the files have the old names still, whatever `before` calls them.
+    merges = Mending.of(after.options).merge
+    merged = {pair_into(each, after.class_names)[1] for each in merges}
     change = _Change(
-        labels={name: after.class_names[label] for name, label in now.items()},
-        moved={name: label != label_before[name] for name, label in now.items()},
+        labels=now,
+        moved={id: name != was[id] or name in merged for id, name in now.items()},
         class_names=after.class_names,
         column=before.options.get("label_column"),
     )
@@ -79,6 +83,11 @@ def rewrite_tables(before: Dataset, after: Dataset, folder: Path) -> Written:
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
     return Written(root.name if root.is_file() else "", ADDED if added else "")
+
+
+def _names(data: Dataset) -> dict[str, str]:
+    names = (data.class_names[label] for label in data.labels.tolist())
+    return dict(zip(data.ids.tolist(), names, strict=True))
 
 
 def _rewrite(file: Path, to: Path, name: str, change: _Change) -> bool:
@@ -118,8 +127,9 @@ def _lines(file: Path, to: Path, name: str, change: _Change) -> bool:
         for id, record in zip(ids, every, strict=True):
             if id in change.labels:
                 if change.moved[id]:
-                    number = isinstance(record[column], int)
-                    record[column] = int(change.labels[id]) if number else change.labels[id]
+                    given = change.labels[id]
+                    number = isinstance(record[column], int) and given.isdecimal()
+                    record[column] = int(given) if number else given
                 line = record if known else {IDS: id, **record}
                 stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     return not known
@@ -138,7 +148,7 @@ def _parquet(file: Path, to: Path, name: str, change: _Change) -> bool:
         if change.moved.get(id):
             given = change.labels[id]
             number = isinstance(labels[row], int)
-            labels[row] = place.get(given, change.class_names.index(given)) if number else given
+            labels[row] = place.get(given, _number(given, change)) if number else given
     field = table.schema.field(column)
     at = table.column_names.index(column)
     table = table.set_column(at, field, pa.array(labels, field.type))
@@ -149,6 +159,11 @@ def _parquet(file: Path, to: Path, name: str, change: _Change) -> bool:
     kept = [row for row, id in enumerate(ids) if id in change.labels]
     pq.write_table(table.take(kept), to, compression="zstd")
     return not known
+
+
+def _number(name: str, change: _Change) -> int:
+    """Classes without names are called by their numbers, which merging does not change."""
+    return int(name) if name.isdecimal() else change.class_names.index(name)
 
 
 def _ids(name: str, n: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from radiotracer.data.format import (
     no_split,
     split_of,
 )
+from radiotracer.data.mending import mended
 from radiotracer.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def open_data(
     image_size: int | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    merge: Sequence[str] = (),
+    drop_class: Sequence[str] = (),
     like: Dataset | None = None,
     report: Report | None = None,
     decoding: Decoding = IN_MEMORY,
@@ -57,6 +61,9 @@ def open_data(
         text_column: The column of texts, where its name is none of the usual or several are.
         label_column: The column of labels, where its name is none of
             `radiotracer.data.columns.LABELS` or several are.
+        merge: Classes to merge, ``"FROM=INTO"`` each, by their names, whose blanks count; INTO may
+            be a new name.
+        drop_class: Classes to drop with all their examples, by name.
         like: Data that these belong to, as validation data do to training data. They must be of
             the same kind and shape, get its class numbers, the columns of its tables, and its
             `options` where none are given here.
@@ -75,7 +82,8 @@ def open_data(
     if not isinstance(spec, str | os.PathLike):
         from radiotracer.data.hugging_face import from_hugging_face  # loads pyarrow
 
-        return _fit(from_hugging_face(spec, options=_inherited(options, frozenset(NAMED))), like)
+        found = from_hugging_face(spec, options=_inherited(options, frozenset(NAMED)))
+        return _fit(mended(found, merge, drop_class, like=like), like)
     base, split = split_of(os.fspath(spec))
     place = Place(base if isinstance(spec, str) else str(Path(base).absolute()))
     form = _format(place, _inherited(options, frozenset(NAMED)))
@@ -92,8 +100,8 @@ def open_data(
     options = _inherited(options, form.options)
     found = form.open(place, split, options)
     if options.given():
-        found = dataclasses.replace(found, options=options.given())
-    return _fit(found, like)
+        found = dataclasses.replace(found, options={**found.options, **options.given()})
+    return _fit(mended(found, merge, drop_class, like=like), like)
 
 
 def grammar() -> str:
@@ -175,7 +183,7 @@ def _fit(found: Dataset, like: Dataset | None) -> Dataset:
         raise DataError(
             expected=f"the classes of {like.source} ({', '.join(like.class_names[:10])})",
             came=f"the class {new[0]!r} from {found.source}",
-            do="rename it, or leave its examples out",
+            do="merge= it into one of them, or drop_class= it",
         )
     numbers = np.array([place.get(name, 0) for name in found.class_names], dtype=np.int64)
     return dataclasses.replace(found, labels=numbers[found.labels], class_names=like.class_names)

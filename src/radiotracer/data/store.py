@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radiotracer.data.account import Account, write_duplicates, write_left_out
 from radiotracer.data.cache import Report
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import Decoding, Progress
+from radiotracer.data.mending import Mending
 from radiotracer.data.modalities.images import FILE as PIXELS
 from radiotracer.data.saved import DESCRIPTION, open_saved, save_all_but_content
 from radiotracer.data.sources import format_of, open_data
@@ -26,6 +29,8 @@ def store_data(
     image_size: int | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    merge: Sequence[str] = (),
+    drop_class: Sequence[str] = (),
     like: Dataset | None = None,
     overwrite: bool = False,
     report: Report | None = None,
@@ -34,7 +39,8 @@ def store_data(
     """Write data of any kind into a saved folder, whole or not at all.
 
     Encoded images (of folders, tables, archives) are decoded one by one into the file. Ids,
-    labels, digest and left_out files are as `open_data` gives them.
+    labels, digest and left_out files are as `open_data` gives them; the latter, and copies under
+    different labels, are listed beside them (left-out.csv, duplicates.csv).
 
     Args:
         spec: What to store, as `open_data` takes it.
@@ -42,6 +48,8 @@ def store_data(
         image_size: As `open_data` takes it; so are the following.
         text_column: The column of texts.
         label_column: The column of labels.
+        merge: Classes to merge, as `open_data` takes them.
+        drop_class: Classes to drop, likewise. Images are then written twice, and held in memory.
         like: Data that these belong to: rows of a table are stored under its columns.
         overwrite: Replace an earlier saved folder in `out`.
         report: Takes a line of progress whenever something is fetched.
@@ -69,12 +77,17 @@ def store_data(
             image_size=image_size,
             text_column=text_column,
             label_column=label_column,
+            merge=merge,
+            drop_class=drop_class,
             like=like,
             report=report,
             decoding=Decoding(folder / PIXELS, progress),
         )
-        if not (folder / PIXELS).exists():
+        if not (folder / PIXELS).exists() or Mending.of(found.options).drop_class:
             found.modality.save(found, folder)
         settings = {"source": found.source, "options": dict(found.options)}
         save_all_but_content(found, folder, provenance=settings)
+        account = Account(found)
+        write_left_out(account, folder)
+        write_duplicates(account, folder)
     return open_saved(out)

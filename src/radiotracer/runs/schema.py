@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -66,10 +66,12 @@ class DataOptions(_Frozen):
     image_size: Annotated[int, Field(strict=True, ge=1)] | None = None
     text_column: str | None = None
     label_column: str | None = None
+    merge: tuple[str, ...] = ()
+    drop_class: tuple[str, ...] = ()
 
-    def given(self) -> dict[str, int | str]:
+    def given(self) -> dict[str, Any]:
         """Those that were given, by name."""
-        return self.model_dump(exclude_none=True)
+        return {name: value for name, value in self if value not in (None, ())}
 
 
 class DataSpec(_Frozen):

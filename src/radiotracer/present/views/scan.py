@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
-from radiotracer.data import Dataset, identify
+from radiotracer.data import identify
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
+from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.inputs import take
@@ -52,7 +53,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     names = scan.class_names
     pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
     return report.Findings(
-        title=f"{_name(scan)}: which training examples look tampered with",
+        title=f"{_name(scan)}: which training examples are flagged",
         dataset=_dataset(scan),
         validation=_validation(scan),
         tampered=None if truth is None else int(truth.sum()),
@@ -77,6 +78,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         curves=_curves(scan),
         provenance=_provenance(scan, command),
         notes=_notes(scan),
+        read=None if scan.account is None else read_of(scan.account),
     )
 
 
@@ -236,9 +238,6 @@ def _notes(scan: Scan) -> tuple[str, ...]:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
-    if isinstance(scan.train, Dataset) and scan.train.left_out:
-        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])
-        notes.append(f"{len(scan.train.left_out)} files were left out as unreadable. {shown}")
     return (*notes, *training_notes(scan.run))
 
 
