@@ -10,9 +10,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from radiotracer.data import Dataset, open_data
+from radiotracer.data.account import Account
 from radiotracer.data.format import Reading, is_there, split_of
-from radiotracer.data.left_out import left_out_in_words
 from radiotracer.data.opening import SUFFIXES
+from radiotracer.data.quality import MOST_AGAIN, held_out, shared
 from radiotracer.data.sources import takes_image_size
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
@@ -28,9 +29,6 @@ CHECK_FILE = "check.json"
 
 FEWEST = 100
 """Examples; of fewer a network that begins with random weights learns next to nothing."""
-
-MOST_AGAIN = 0.1
-"""Share of validation examples that may be among the checked: a few images are taken twice."""
 
 SIDE = 32
 """Pixels that encoded images are resized to: small enough for a processor, enough for most."""
@@ -86,14 +84,14 @@ def check(
     require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
     place = device_named(device)
     examples = _opened(data, reading, note)
-    _tell_left_out(examples, note)
-    config = settings_for(examples, seed)
     shown = validation if validation is not None else examples.validation
     if shown is not None and not isinstance(shown, Dataset):
         shown = open_data(shown, like=examples, report=note)
-        _tell_left_out(shown, note)
     if shown is not None:
-        _require_validation(shown, examples)
+        shown = _validation(shown, examples)
+    for line in Account(examples, shown).lines(listed=True):
+        note(line)
+    config = settings_for(examples, seed)
     write_text(folder / CHECK_FILE, config.model_dump_json(indent=2) + "\n")
     run, network = trained_once(
         examples, config, folder / "run", device=place, progress=progress, note=note
@@ -148,11 +146,6 @@ def _opened(data: Any, reading: Reading, note: Callable[[str], None]) -> Dataset
     return open_data(data, report=note, **reading)
 
 
-def _tell_left_out(examples: Dataset, note: Callable[[str], None]) -> None:
-    for line in left_out_in_words(examples):
-        note(line)
-
-
 def _require_no_image(data: Where) -> None:
     path = Path(data)
     if path.suffix.lower() in SUFFIXES and is_there(path) and path.is_file():
@@ -174,13 +167,15 @@ def _require_outside(folder: Path, data: Where) -> None:
         )
 
 
-def _require_validation(shown: Dataset, examples: Dataset) -> None:
-    """What only the scan would refuse is refused before the training."""
+def _validation(shown: Dataset, examples: Dataset) -> Dataset:
+    """Those that are held out; what only the scan would refuse is refused before the training."""
     require_same_kind(examples, shown)
-    again = int(np.isin(shown.digests, examples.digests).sum())
+    copies = shared(examples, shown)
+    again = int((copies.rows >= len(examples)).sum())
     if again > MOST_AGAIN * len(shown):
         raise DataError(
             expected="validation data that are not among the checked ones",
             came=f"{again:,} of {len(shown):,} that are",
             do="hold them out of DATA, or pass them to scan as a clean_reference=",
         )
+    return held_out(examples, shown)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit
-from radiotracer.cli.options import ImageSize, Json, LabelColumn, TextColumn
+from radiotracer.cli.options import DEFAULT_READING, Json, ReadingOptions
 
 
 @command("card")
@@ -31,9 +31,7 @@ def card(
             help="Print Croissant metadata (JSON-LD) of data instead.",
         ),
     ] = False,
-    image_size: ImageSize = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
+    reading: ReadingOptions = DEFAULT_READING,
     json: Json = False,
 ) -> int:
     """Write what the card of a model or a data set may say of a result.
@@ -51,12 +49,10 @@ def card(
     from radiotracer.integrations.cards import card as card_of
     from radiotracer.integrations.croissant import croissant as croissant_of
 
-    given = {"image_size": image_size, "text_column": text_column, "label_column": label_column}
-    options = {name: value for name, value in given.items() if value is not None}
     if croissant:
-        emit(croissant_of(folder, **options))  # one JSON object, with or without --json
+        emit(croissant_of(folder, **reading.given()))  # one JSON object, with or without --json
         return 0
-    text = card_of(folder, **options)
+    text = card_of(folder, **reading.given())
     if json:
         emit({"folder": str(folder), "card": text})
     else:

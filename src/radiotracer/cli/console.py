@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from radiotracer.data import Dataset
+    from radiotracer.data.account import Account
 
 Model = TypeVar("Model", bound="BaseModel")
 
@@ -148,9 +149,19 @@ def settings(kind: type[Model], **values: Any) -> Model:
         ) from error
 
 
-def tell_left_out(examples: Dataset) -> None:
-    """Name the files that were left out (the first few) and count them."""
-    from radiotracer.data.left_out import left_out_in_words
+def tell_data(
+    train: Dataset, validation: Dataset | None = None, *, listed: bool = False
+) -> Account:
+    """Say what was read, on standard error.
 
-    for line in left_out_in_words(examples):
+    Args:
+        train: The examples.
+        validation: Those that belong to them, where they were opened.
+        listed: Whether the list of what was left out is written, too.
+    """
+    from radiotracer.data.account import Account
+
+    account = Account(train, validation)
+    for line in account.lines(listed=listed):
         err.print(line)
+    return account

@@ -9,13 +9,12 @@ from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
 from radiotracer.cli.options import (
+    DEFAULT_READING,
     Data,
-    ImageSize,
     Json,
-    LabelColumn,
     Out,
     Overwrite,
-    TextColumn,
+    ReadingOptions,
 )
 
 
@@ -83,9 +82,7 @@ def store(
     /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
-    image_size: ImageSize = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
+    reading: ReadingOptions = DEFAULT_READING,
     like: Annotated[
         str | None,
         Parameter(
@@ -100,12 +97,12 @@ def store(
 
     For data that are larger than the memory: images are decoded once, one by one, into one file
     that is mapped, not read. The new folder is a DATA argument. What cannot be read is left out and
-    listed. Splits are stored one by one: of a table, those of validation --like the stored training
-    data.
+    listed in left-out.csv. Splits are stored one by one: of a table, those of validation --like the
+    stored training data.
 
     Example: radiotracer data store photos --image-size 64 --out stored
     """
-    from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+    from radiotracer.cli.console import emit, err, out, progress, tell_data
     from radiotracer.data import open_data, store_data
     from radiotracer.data.modality import nouns
 
@@ -113,15 +110,13 @@ def store(
         stored = store_data(
             data,
             folder,
-            image_size=image_size,
-            text_column=text_column,
-            label_column=label_column,
+            **reading.given(),
             like=None if like is None else open_data(like, report=err.print),
             overwrite=overwrite,
             report=err.print,
             progress=reporter,
         )
-    tell_left_out(stored)
+    account = tell_data(stored, listed=True)
     shape = stored.modality.shape(stored.content)
     if json:
         emit(
@@ -130,7 +125,7 @@ def store(
                 "examples": len(stored),
                 "shape": dict(shape),
                 "digest": stored.digest,
-                "left_out": len(stored.left_out),
+                "read": account.as_json(),
                 "validation": stored.validation,
                 "out": str(folder),
             }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, out, progress, tell_left_out
+from radiotracer.cli.console import emit, out, progress, tell_data
 from radiotracer.cli.options import (
     AllowInterrupted,
     BatchSize,
@@ -108,7 +108,7 @@ def explain(
     place = device_named(device)
     recorded = Run.open(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
-    tell_left_out(examples)
+    tell_data(examples)
     with progress() as reporter:
         found = explain_run(
             network_of(recorded, factory).to(place),

@@ -44,7 +44,7 @@ def write_junit(scan: Scan, path: Path, *, passed: bool) -> None:
         if scan.decision.inconclusive is not None:
             ET.SubElement(case, "skipped", message=visible(scan.decision.inconclusive))
         elif len(own):
-            found = f"{len(own)} of {int((labels == label).sum())} examples look tampered with"
+            found = f"{len(own)} of {int((labels == label).sum())} examples are flagged"
             named = "\n".join(
                 f"{visible(str(scan.identity.ids[row]))} (score {scan.scores[row]:.4g}, suggested "
                 f"{visible(scan.class_names[scan.suggested[row]])})"

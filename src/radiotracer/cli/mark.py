@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out, progress, tell_left_out
+from radiotracer.cli.console import emit, err, out, progress, tell_data
 from radiotracer.cli.design_options import settings_from, with_design_options
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Data, Factory, ImageSize, Json, KeyFile, Out, Overwrite
+from radiotracer.cli.options import (
+    DEFAULT_READING,
+    Data,
+    Factory,
+    Json,
+    KeyFile,
+    Out,
+    Overwrite,
+    ReadingOptions,
+)
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 from radiotracer.provenance.designs import DESIGNS
@@ -73,7 +82,7 @@ def mark(
         ),
     ] = 0.01,
     factory: Factory = None,
-    image_size: ImageSize = None,
+    reading: ReadingOptions = DEFAULT_READING,
     overwrite: Overwrite = False,
     json: Json = False,
     **options: Any,
@@ -94,6 +103,7 @@ def mark(
     """
     from radiotracer.cli.executing import kept_units
     from radiotracer.data import open_data
+    from radiotracer.data.account import write_duplicates, write_left_out
     from radiotracer.provenance.choosing import choose_rows, require_share
     from radiotracer.provenance.designs import design_for
     from radiotracer.provenance.kept import Kept
@@ -114,8 +124,12 @@ def mark(
     require_new_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite)
     secret = read_key(key)
     runs = [Run.open(each) for each in extractors]
-    examples = open_data(data, image_size=image_size, report=err.print)
-    tell_left_out(examples)
+    examples = open_data(
+        data,
+        **reading.given(),
+        report=err.print,
+    )
+    account = tell_data(examples, listed=True)
     kind, _ = design_for(design, examples.modality)
     _require_extractors(kind, extractors, factory)
     chosen_settings = settings_from(kind, options)
@@ -142,10 +156,13 @@ def mark(
                 progress=reporter,
             )
         release.write(folder, overwrite=overwrite)
+        write_left_out(account, folder)
+        write_duplicates(account, folder)
     change = kind.change(release)
     facts = _facts(release, kind, change)
     if json:
-        emit({**facts, "key": secret.fingerprint, "out": str(folder)})
+        told = {"read": account.as_json(), "key": secret.fingerprint, "out": str(folder)}
+        emit({**facts, **told})
     else:
         _tell(release, facts, kind, change, folder, key)
     return 0

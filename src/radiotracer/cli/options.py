@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from radiotracer.data.format import Reading
 
 Out = Annotated[Path, Parameter(help="Folder to write; it must be new.")]
 Overwrite = Annotated[
@@ -32,24 +36,71 @@ ImageSize = Annotated[
         help="Resize encoded images (of folders, tables, archives) to this height and width."
     ),
 ]
-TextColumn = Annotated[
-    str | None,
-    Parameter(help="The column of texts, in a table where its name does not tell it."),
+Merge = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Merge a class into another one, FROM=INTO, such as 'Cat=cat'; repeatable. INTO may "
+        "be a new name; blanks count.",
+    ),
 ]
-LabelColumn = Annotated[
-    str | None,
-    Parameter(help="The column of labels, in a table where its name does not tell it."),
+DropClass = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help="Leave a class out with all its examples, such as __MACOSX; repeatable.",
+    ),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How data are read; see `radiotracer.data.format.Reading`."""
+
+    image_size: ImageSize = None
+    image_column: Annotated[
+        str | None,
+        Parameter(help="The column of images, or of the names of their files, of a table."),
+    ] = None
+    text_column: Annotated[
+        str | None,
+        Parameter(help="The column of texts of a table, where its name does not tell it."),
+    ] = None
+    label_column: Annotated[
+        str | None,
+        Parameter(help="The column of labels of a table, where its name does not tell it."),
+    ] = None
+    id_column: Annotated[
+        str | None, Parameter(help="The column of ids of a table; by default id, or row numbers.")
+    ] = None
+    follow_links: Annotated[
+        list[Path] | None,
+        Parameter(
+            negative="",
+            help="A folder that symbolic links, and paths in tables, may lead to; repeatable.",
+        ),
+    ] = None
+    merge: Merge = None
+    drop_class: DropClass = None
+
+    def given(self) -> Reading:
+        """Those that were given, as `radiotracer.open_data` takes them."""
+        found = {name: value for name, value in vars(self).items() if value not in (None, [])}
+        return cast("Reading", found)
+
+
+DEFAULT_READING = ReadingOptions()
+
 Data = Annotated[
     str,
     Parameter(
-        help="Images: mnist, fashion-mnist, a folder with one folder of them per class, a folder "
-        "with the four IDX files, an .npz file, WebDataset archives (train-{000..012}.tar), COCO's "
-        "annotations.json. Texts: spam-assassin, a folder with one folder of .txt files per class, "
-        "files with a text column. Rows of a table: files without one. Such files are CSV, JSON "
-        "lines, Parquet or Arrow, and hold images, too. Vectors: two axes of floats in an .npz "
-        "file. Or a folder that radiotracer wrote; :train or :test behind it chooses a split, "
-        ":boxes each annotated box."
+        help="Images: mnist, fashion-mnist, a folder with one folder of them per class, a table of "
+        "their files and labels, .npz, WebDataset (train-{000..012}.tar), COCO's annotations.json. "
+        "Texts: spam-assassin, a folder with one folder of .txt files per class, a table with a "
+        "column of texts. Rows of numbers and categories: any other table. Tables are CSV, JSON, "
+        "Parquet or Arrow. Or a folder that radiotracer wrote. :train, :val or :test behind it "
+        "names a split, :boxes each annotated box."
     ),
 ]
 TrainingData = Annotated[

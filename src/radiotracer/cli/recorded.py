@@ -40,11 +40,11 @@ def open_like(source: str, train: Dataset) -> Dataset:
 def open_with(source: str, options: Mapping[str, Any]) -> Dataset:
     """Open a DATA argument with those of the options that data of its form take."""
     from radiotracer.data import open_data
-    from radiotracer.data.format import Options
+    from radiotracer.data.format import MENDING, Options
     from radiotracer.data.sources import format_of
 
-    form = format_of(source, Options(**options))
-    taken = () if form is None else form.options
+    form = format_of(source, Options.of(options))
+    taken = {*MENDING, *(() if form is None else form.options)}
     given = {name: value for name, value in options.items() if name in taken}
     return open_data(source, report=err.print, **given)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out, tell_left_out
-from radiotracer.cli.options import Factory, ImageSize, Json, Overwrite
+from radiotracer.cli.console import emit, err, out, tell_data
+from radiotracer.cli.options import DropClass, Factory, ImageSize, Json, Merge, Overwrite
 from radiotracer.cli.recorded import network_of, open_like, open_with
-from radiotracer.errors import DataError, RunError
+from radiotracer.errors import DataError, InputError, RunError
 
 if TYPE_CHECKING:
     from radiotracer.data import Dataset
@@ -54,6 +54,8 @@ def review(
             "which must be new.",
         ),
     ] = None,
+    merge: Merge = None,
+    drop_class: DropClass = None,
     overwrite: Overwrite = False,
     browser: Annotated[
         bool, Parameter(negative="", show_default=False, help="Open the address in a browser.")
@@ -64,8 +66,9 @@ def review(
 
     Serves one page to this machine alone: a gallery, the details of each example, and keys to
     keep, relabel or drop it. Every decision is saved in the scan's folder (decisions.sqlite)
-    before the page says so. --export writes the cleaned data, decisions.parquet, decisions.csv and
-    CHANGES.md. Needs the extra review.
+    before the page says so. --export writes the cleaned data, decisions.parquet, decisions.csv,
+    CHANGES.md, and left-out.csv where something could not be read; --merge and --drop-class mend
+    classes there, after the decisions. Needs the extra review.
 
     Example: radiotracer review scan
 
@@ -85,11 +88,25 @@ def review(
         try:
             examples = place.examples()
             match(scanned, examples)
-            done = export(scanned, examples, store, folder, overwrite=overwrite)
+            done = export(
+                scanned,
+                examples,
+                store,
+                folder,
+                merge=merge or (),
+                drop_class=drop_class or (),
+                overwrite=overwrite,
+            )
         finally:
             store.close()
         emit(done.as_json()) if json else _tell(done)
         return 0
+    if merge or drop_class:
+        raise InputError(
+            expected="--export beside --merge and --drop-class",
+            came="none",
+            do="pass --export: classes are mended after all decisions",
+        )
 
     def ready(address: str) -> None:
         if json:
@@ -160,7 +177,7 @@ class _Place:
                 came=f"others or none ({error.came})",
                 do="pass data= with the place where they are now",
             ) from error
-        tell_left_out(examples)
+        tell_data(examples)
         return examples
 
     def traced(self, train: Dataset) -> Traced:

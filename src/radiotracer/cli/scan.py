@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_left_out
+from radiotracer.cli.console import detector_table, emit, err, out, progress, tell_data
 from radiotracer.cli.deciding import require_gate, rule_of
 from radiotracer.cli.executing import Ray, Units, Workers, kept_units, runner_of
 from radiotracer.cli.journal import LogJson, both, journal
@@ -188,7 +189,8 @@ def scan(
         return 0
     examples = asked.train
     assert isinstance(examples, Dataset)  # noqa: S101
-    tell_left_out(examples)
+    shown = asked.validation
+    tell_data(examples, shown if isinstance(shown, Dataset) else None, listed=True)
     known = None if clean_reference is None else read_reference(clean_reference, examples.ids)
     with (
         journal(log_json) as log,
@@ -226,7 +228,7 @@ def scan(
     if json:
         emit(summary)
     else:
-        tell(summary, folder)
+        tell(summary, folder, found.certain_lines)
         if junit is not None:
             out.print(f"junit     {junit}")
     if summary["inconclusive"] is not None:
@@ -248,6 +250,7 @@ def inputs_of(
     precision: Precision,
 ) -> ScanInputs:
     """Open what a scan is asked about; workers in other processes do the same."""
+    from radiotracer.data.quality import held_out
     from radiotracer.runs import Run
     from radiotracer.scanning.inputs import ScanInputs
 
@@ -258,7 +261,7 @@ def inputs_of(
         network_of(recorded, factory).to(device),
         recorded,
         examples,
-        None if clean in (None, "none") else open_like(str(clean), examples),
+        None if clean in (None, "none") else held_out(examples, open_like(str(clean), examples)),
         None if incident is None else _incident(incident, examples),
         layers=layers,
         batch_size=batch_size,
@@ -294,8 +297,8 @@ def _incident(named: str, examples: Dataset) -> Dataset:
     return shown.take(rows) if rows else shown
 
 
-def tell(summary: dict[str, Any], folder: Path) -> None:
-    """Print a scan's table and where its files are."""
+def tell(summary: dict[str, Any], folder: Path, certain: Sequence[str] = ()) -> None:
+    """Print a scan's table, certain errors, and where its files are."""
     from radiotracer.scanning import RANKING_FILE, REPORT_FILE, SUMMARY_FILE
 
     out.print(detector_table(summary))
@@ -304,10 +307,12 @@ def tell(summary: dict[str, Any], folder: Path) -> None:
         out.print(f"{name} was left out: it needs {why}")
     for note in summary["notes"]:
         out.print(note)
+    for line in certain:
+        out.print(line)
     out.print()
     flagged, examples = summary["flagged"], summary["examples"]
     if summary["inconclusive"] is None:
-        out.print(f"{flagged:,} of {examples:,} training examples look tampered with.")
+        out.print(f"{flagged:,} of {examples:,} training examples are flagged.")
     else:
         out.print(f"inconclusive: {summary['inconclusive']}.")
     out.print(f"report    {folder / REPORT_FILE}")

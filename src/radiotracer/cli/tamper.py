@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out
+from radiotracer.cli.console import emit, err, out, tell_data
 from radiotracer.cli.options import (
+    DEFAULT_READING,
     Data,
     Factory,
-    ImageSize,
     Json,
-    LabelColumn,
     Out,
     Overwrite,
+    ReadingOptions,
     Seed,
-    TextColumn,
 )
 from radiotracer.errors import InputError
 from radiotracer.recipes import RECIPES, Option, Recipe
@@ -38,9 +37,7 @@ def tamper(
     folder: Annotated[Out, Parameter(name="--out")],
     seed: Seed = 0,
     factory: Factory = None,
-    image_size: ImageSize = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
+    reading: ReadingOptions = DEFAULT_READING,
     overwrite: Overwrite = False,
     json: Json = False,
     **options: Any,
@@ -69,11 +66,10 @@ def tamper(
     require_new_folder(folder, marker=MANIFEST_FILE, overwrite=overwrite)
     examples = open_data(
         data,
-        image_size=image_size,
-        text_column=text_column,
-        label_column=label_column,
+        **reading.given(),
         report=err.print,
     )
+    tell_data(examples)
     chosen.require_modality(examples)
     arguments = {
         each.argument: _meant(each, given[each.name], examples, factory)

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out, progress, settings, tell_left_out
+from radiotracer.cli.console import emit, err, out, progress, settings, tell_data
 from radiotracer.cli.options import (
+    DEFAULT_READING,
     Data,
     Device,
-    ImageSize,
     Json,
-    LabelColumn,
     Out,
     Overwrite,
+    ReadingOptions,
     Seed,
-    TextColumn,
 )
 from radiotracer.training.network import NETWORKS
 
@@ -85,23 +84,24 @@ def train(
     ] = "none",
     device: Device = "auto",
     seed: Seed = 0,
-    image_size: ImageSize = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
+    reading: ReadingOptions = DEFAULT_READING,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Train a reference network and record the training.
 
     Plain stochastic gradient descent with momentum. The run folder holds run.json, a checkpoint
-    after every --checkpoint-every passes, and the batch order and learning rates of every step. A
-    training that was stopped goes on from its last checkpoint when the same command is run again.
+    after every --checkpoint-every passes, and the batch order and learning rates of every step,
+    and lists what was left out of the data (left-out.csv) and copies under different labels
+    (duplicates.csv). A training that was stopped goes on from its last checkpoint when the same
+    command is run again.
 
     Example: radiotracer train tampered --architecture resnet18 --width 16 --epochs 4 --out run
 
     Example: radiotracer train messages.csv --text-column message --out run
     """
     from radiotracer.data import open_data
+    from radiotracer.data.account import write_duplicates, write_left_out
     from radiotracer.data.modality import nouns
     from radiotracer.gradients import device_named
     from radiotracer.recipes import success
@@ -129,12 +129,10 @@ def train(
     settings(TrainConfig, **wanted)
     examples = open_data(
         data,
-        image_size=image_size,
-        text_column=text_column,
-        label_column=label_column,
+        **reading.given(),
         report=err.print,
     )
-    tell_left_out(examples)
+    account = tell_data(examples, listed=True)
     config = settings(TrainConfig, **{"architecture": default_network(examples).name, **wanted})
     attack = _attack_on(examples)
     with progress() as reporter:
@@ -149,9 +147,12 @@ def train(
             progress=reporter,
             note=err.print,
         )
+    write_left_out(account, folder)
+    write_duplicates(account, folder)
     share = None if attack is None else success(network, attack)
     if json:
-        emit({**run.info.model_dump(), **({} if share is None else {"attack_success": share})})
+        told = {**run.info.model_dump(), "read": account.as_json()}
+        emit({**told, **({} if share is None else {"attack_success": share})})
     else:
         out.print(f"{len(run.checkpoints)} checkpoints in {folder}")
         if attack is not None and share is not None:

@@ -18,12 +18,12 @@ from radiotracer.data.identity import differences as differences
 from radiotracer.data.identity import identify as identify
 from radiotracer.data.idx import read_idx as read_idx
 from radiotracer.data.modalities.images import IMAGES as IMAGES
-from radiotracer.data.modalities.images import Images as Images
 from radiotracer.data.modalities.images import require_images as require_images
 from radiotracer.data.modalities.tables import TABLES as TABLES
 from radiotracer.data.modalities.texts import TEXTS as TEXTS
 from radiotracer.data.modalities.vectors import VECTORS as VECTORS
 from radiotracer.data.modality import MODALITIES as MODALITIES
+from radiotracer.data.modality import Images as Images
 from radiotracer.data.modality import Modality as Modality
 from radiotracer.data.modality import Preview as Preview
 from radiotracer.data.saved import save_examples as save_examples

@@ -24,7 +24,7 @@ from radiotracer.data.builtin import (
 from radiotracer.data.clients import RouteFailed
 from radiotracer.data.dataset import Labels
 from radiotracer.data.idx import decode_idx, read_exactly
-from radiotracer.data.modalities.images import Images
+from radiotracer.data.modality import Images
 from radiotracer.data.routes import Route
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, sha256_file, storage_errors

@@ -89,17 +89,17 @@ class Dataset:
     @property
     def digests(self) -> NDArray[np.str_]:
         """SHA-256 of each example (not of its label), hexadecimal, shape (n,)."""
-        return hexadecimal(self._hashes)
+        return hexadecimal(self.hashes)
 
     @functools.cached_property
-    def _hashes(self) -> NDArray[np.uint8]:
-        """An eighth of the memory that the digests need as text."""
+    def hashes(self) -> NDArray[np.uint8]:
+        """The same as bytes, shape (n, 32): an eighth of the memory that they need as text."""
         return kept_hashes(self.modality.hashes(self.content))
 
     @functools.cached_property
     def digest(self) -> str:
         """One SHA-256 over every id, example and label, in order: the data set's identity."""
-        hashes = each_hash(each.tobytes() for each in self._hashes)
+        hashes = each_hash(each.tobytes() for each in self.hashes)
         return dataset_digest(self.ids, hashes, self.labels)
 
     def show(self, row: int, side: int | None = None) -> Preview:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.splits import TEST, TRAIN, VAL, named
@@ -51,6 +51,10 @@ class Place:
         return bool(self.text) and is_there(self.path)
 
 
+MENDING = ("merge", "drop_class")
+"""What is done to classes whatever the format; see `radiotracer.data.mending`."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a caller says beside the DATA argument; None is what `open_data` says it is.
@@ -77,6 +81,11 @@ class Options:
     report: Callable[[str], None] | None = None
     decoding: Decoding = IN_MEMORY
 
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Those among `Dataset.options` that say how data are read."""
+        return cls(**{name: value for name, value in options.items() if name in NAMED})
+
     def given(self) -> dict[str, Any]:
         """Those that change what is opened, by name, without the ones that are None or empty."""
         values = {name: getattr(self, name) for name in NAMED}
@@ -92,9 +101,11 @@ class Reading(TypedDict, total=False):
     label_column: str | None
     id_column: str | None
     follow_links: Sequence[str | os.PathLike[str]]
+    merge: Sequence[str]
+    drop_class: Sequence[str]
 
 
-NAMED = tuple(Reading.__annotations__)
+NAMED = tuple(name for name in Reading.__annotations__ if name not in MENDING)
 """Options that only some formats take."""
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.dataset import Labels
-from radiotracer.data.modalities.images import Images
+from radiotracer.data.modality import Images
 from radiotracer.errors import DataError
 
 UINT8 = 0x08

@@ -68,7 +68,7 @@ def rewrite_tables(
     """
     base, split = split_of(before.source)
     root = Path(base)
-    options = Options(**before.options)
+    options = Options.of(before.options)
     try:
         tables = tables_at(Place(base))
     except DataError as error:
@@ -98,6 +98,11 @@ def rewrite_tables(
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
     return Written(root.name if root.is_file() else "", ADDED if added else "")
+
+
+def _names(data: Dataset) -> dict[str, str]:
+    names = (data.class_names[label] for label in data.labels.tolist())
+    return dict(zip(data.ids.tolist(), names, strict=True))
 
 
 def _rewrite(file: Path, to: Path, name: str, change: _Change) -> bool:

@@ -178,8 +178,12 @@ def assembled(
         source=f"{read.source}:{read.asked}" if read.asked else str(read.source),
         validation=f"{read.source}:{found}" if found else None,
         left_out=tuple(sorted(left_out, key=lambda each: each.path)),
-        notes=(*read.notes, *classes.notes, *said, *notes),
+        notes=tuple(map(_sentence, (*read.notes, *classes.notes, *said, *notes))),
     )
+
+
+def _sentence(note: str) -> str:
+    return f"{note[0].upper()}{note[1:]}."
 
 
 def _without_empty(

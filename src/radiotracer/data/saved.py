@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.format import MENDING
+from radiotracer.data.mending import Mending
 from radiotracer.data.modality import MODALITIES, Modality
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.data.npz import read_arrays, write_npz
@@ -39,7 +41,8 @@ def save_examples(
     Content that is a memory map passes by a stretch at a time.
 
     Args:
-        examples: What to write; its ids, class names, validation data and left-out files are kept.
+        examples: What to write; its ids, class names, validation data, left-out files and what
+            was done to classes are kept.
         folder: Must exist; only ``ids.npy``, ``examples.npz`` (labels and class names),
             ``data.json`` and the files of the modality in it are written (replaced).
         name: For people; `examples.source` by default.
@@ -80,6 +83,7 @@ def save_all_but_content(
         "shape": dict(examples.modality.shape(examples.content)),
         "files": sorted(each.name for each in folder.iterdir() if each.name not in own),
         "left_out": [{"path": q.path, "reason": q.reason} for q in examples.left_out],
+        "mended": {name: list(each) for name, each in Mending.of(examples.options).given().items()},
         "provenance": dict(provenance or {}),
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=2, allow_nan=False) + "\n")
@@ -135,6 +139,7 @@ def open_saved(folder: str | os.PathLike[str]) -> Dataset:
             )
             for each in _field(folder, description, "left_out", (list,))
         ),
+        options=_mended(folder, description),
     )
     if examples.digest != _field(folder, description, "digest", (str,)):
         raise _edited(folder, f"the digest {examples.digest[:12]}...")
@@ -143,6 +148,17 @@ def open_saved(folder: str | os.PathLike[str]) -> Dataset:
     if shape != dict(modality.shape(examples.content)):
         raise _edited(folder, f"{modality.noun}s of another shape")
     return examples
+
+
+def _mended(folder: Path, description: dict[str, Any]) -> dict[str, Any]:
+    """What was done to the classes before these were written: it is asked of validation data."""
+    if "mended" not in description:
+        return {}
+    record = _field(folder, description, "mended", (dict,))
+    given = {name: _field(folder, record, name, (list,)) for name in MENDING if name in record}
+    if not all(isinstance(each, str) for texts in given.values() for each in texts):
+        raise _edited(folder, "merged classes that are no texts")
+    return Mending.of(given).given()
 
 
 def _modality(folder: Path, name: str) -> Modality:

@@ -14,6 +14,7 @@ from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import IN_MEMORY, Decoding
 from radiotracer.data.format import (
     FORMATS,
+    MENDING,
     NAMED,
     Format,
     Options,
@@ -23,6 +24,7 @@ from radiotracer.data.format import (
     no_split,
     split_of,
 )
+from radiotracer.data.mending import mended
 from radiotracer.data.opening import SUFFIXES
 from radiotracer.errors import DataError
 
@@ -58,7 +60,9 @@ def open_data(
             folders, Parquet and Arrow files, archives, annotated folders and lists in memory.
             `image_column`, `text_column`, `label_column` and `id_column` name columns where their
             names do not tell them. `follow_links` are folders that symbolic links, and paths in
-            tables, may lead to.
+            tables, may lead to. `merge` merges classes, ``"FROM=INTO"`` each, by their names, whose
+            blanks count; INTO may be a new name. `drop_class` drops classes with all their
+            examples.
 
     Returns:
         Data whose `source` opens them again from any working folder (with the same options; data
@@ -68,11 +72,13 @@ def open_data(
     Raises:
         DataError: `spec` is none of these, its data cannot be used, or they do not fit `like`.
     """
+    merge, drop_class = reading.get("merge") or (), reading.get("drop_class") or ()
     options = options_of(reading, like=like, report=report, decoding=decoding)
     if not isinstance(spec, str | os.PathLike):
         from radiotracer.data.in_memory import open_in_memory
 
-        return _fit(open_in_memory(spec, _inherited(options, frozenset(NAMED))), like)
+        found = open_in_memory(spec, _inherited(options, frozenset(NAMED)))
+        return _fit(mended(found, merge, drop_class, like=like), like)
     base, split = split_of(os.fspath(spec))
     place = Place(base if isinstance(spec, str) else str(Path(base).absolute()))
     form = _format(place, _inherited(options, frozenset(NAMED)))
@@ -91,14 +97,18 @@ def open_data(
     options = _inherited(options, form.options)
     found = form.open(place, split, options)
     if options.given():
-        found = dataclasses.replace(found, options=options.given())
-    return _fit(found, like)
+        found = dataclasses.replace(found, options={**found.options, **options.given()})
+    return _fit(mended(found, merge, drop_class, like=like), like)
 
 
 def options_of(reading: Reading, **others: Any) -> Options:
     """The options of what a caller gave; unknown ones are a `TypeError`."""
     links = tuple(os.fspath(Path(each).absolute()) for each in reading.get("follow_links") or ())
-    given: dict[str, Any] = {**reading, "follow_links": links}
+    unknown = reading.keys() - Reading.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
+    own = {name: value for name, value in reading.items() if name not in MENDING}
+    given: dict[str, Any] = {**own, "follow_links": links}
     return Options(**given, **others)
 
 
@@ -183,7 +193,7 @@ def _fit(found: Dataset, like: Dataset | None) -> Dataset:
         raise DataError(
             expected=f"the classes of {like.source} ({', '.join(like.class_names[:10])})",
             came=f"the class {new[0]!r} from {found.source}",
-            do="rename it, or leave its examples out",
+            do="merge= it into one of them, or drop_class= it",
         )
     numbers = np.array([place.get(name, 0) for name in found.class_names], dtype=np.int64)
     return dataclasses.replace(found, labels=numbers[found.labels], class_names=like.class_names)

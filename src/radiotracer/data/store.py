@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 from typing import Any, Unpack
 
+from radiotracer.data.account import Account, write_duplicates, write_left_out
 from radiotracer.data.cache import Report
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.decoding import Decoding, Progress
 from radiotracer.data.format import Reading
+from radiotracer.data.mending import Mending
 from radiotracer.data.modalities.images import FILE as PIXELS
 from radiotracer.data.saved import DESCRIPTION, open_saved, save_all_but_content
 from radiotracer.data.sources import format_of, open_data
@@ -30,7 +32,8 @@ def store_data(
     """Write data of any kind into a saved folder, whole or not at all.
 
     Encoded images (of folders, tables, archives) are decoded one by one into the file. Ids,
-    labels, digest and left_out files are as `open_data` gives them.
+    labels, digest and left_out files are as `open_data` gives them; the latter, and copies under
+    different labels, are listed beside them (left-out.csv, duplicates.csv).
 
     Args:
         spec: What to store, as `open_data` takes it.
@@ -39,7 +42,8 @@ def store_data(
         overwrite: Replace an earlier saved folder in `out`.
         report: Takes a line of progress whenever something is fetched.
         progress: Told how many images are decoded.
-        reading: As `open_data` takes it.
+        reading: As `open_data` takes it. Where classes are dropped, images are written twice, and
+            held in memory.
 
     Returns:
         What was stored, opened from `out`.
@@ -65,8 +69,11 @@ def store_data(
             decoding=Decoding(folder / PIXELS, progress),
             **reading,
         )
-        if not (folder / PIXELS).exists():
+        if not (folder / PIXELS).exists() or Mending.of(found.options).drop_class:
             found.modality.save(found, folder)
         settings = {"source": found.source, "options": dict(found.options)}
         save_all_but_content(found, folder, provenance=settings)
+        account = Account(found)
+        write_left_out(account, folder)
+        write_duplicates(account, folder)
     return open_saved(out)

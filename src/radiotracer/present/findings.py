@@ -61,6 +61,44 @@ class Dataset(Frozen):
     nouns: Text = "examples"
 
 
+class LeftOut(Frozen):
+    """What was left out of the data, and why."""
+
+    part: Text
+    path: Text
+    reason: Text
+
+
+class Copy(Frozen):
+    """One of several examples that are the same."""
+
+    part: Text
+    id: Text
+    label: Text
+
+
+class Certain(Frozen):
+    """Examples that are the same, and cannot all be right; `thumbnail` and `text` are theirs."""
+
+    thumbnail: Thumbnail = None
+    text: Lines | None = None
+    copies: tuple[Copy, ...]
+    more: Count = 0
+
+
+class Read(Frozen):
+    """What was read of the data; the lists are the first ones of as many as the counts say."""
+
+    sentence: Text
+    notes: tuple[Text, ...] = ()
+    warnings: tuple[Text, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    left_out_count: Count = 0
+    certain: tuple[Certain, ...] = ()
+    certain_in_words: tuple[Text, ...] = ()
+    certain_count: Count = 0
+
+
 class Validation(Frozen):
     """The clean examples whose predictions were asked about."""
 
@@ -208,6 +246,7 @@ class Findings(Frozen):
     curves: tuple[Curve, ...] = ()
     provenance: tuple[tuple[Text, Text], ...] = ()
     notes: tuple[Text, ...] = ()
+    read: Read | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

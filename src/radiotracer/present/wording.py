@@ -24,8 +24,8 @@ def headline(findings: Findings) -> str:
         return "Inconclusive: no answer can be given"
     if decision.flagged == 0:
         return f"None of {count(total)} training examples is flagged"
-    verb = "looks" if decision.flagged == 1 else "look"
-    return f"{count(decision.flagged)} of {count(total)} training examples {verb} tampered with"
+    verb = "is" if decision.flagged == 1 else "are"
+    return f"{count(decision.flagged)} of {count(total)} training examples {verb} flagged"
 
 
 def key_figures(findings: Findings) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from radiotracer.data.account import LEFT_OUT_FILE
 from radiotracer.review.cleaned import Cleaned
 from radiotracer.review.decisions import VERBS
 from radiotracer.review.formats import Written
@@ -69,6 +70,15 @@ def changes_text(
             "",
         ]
     lines += [f"- Format: {written.kind}. {plain(written.note)}".rstrip()]
+    if cleaned.emptied:
+        lines += [
+            f"- Classes without an example any more: {', '.join(map(plain, cleaned.emptied))}"
+        ]
+    lines += [f"- {plain(note)}" for note in after.notes if note not in before.notes]
+    if before.left_out:
+        lines += [
+            f"- Left out when the data were read: {len(before.left_out):,}, in `{LEFT_OUT_FILE}`."
+        ]
     if written.renamed:
         lines += [f"- New ids: {len(written.renamed):,}, in `renamed.csv`."]
     lines += [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiotracer.data import Dataset
+from radiotracer.data.mending import mended
 from radiotracer.errors import InputError
 from radiotracer.review.decisions import Event
 
@@ -19,22 +20,31 @@ class Cleaned:
 
     Args:
         before: As they were scanned.
-        after: As they are now; ids, order and pixels are those of `before`.
+        after: As they are now; ids, order and pixels are those of `before`. It keeps the names of
+            classes that have no example any more.
         counts: Examples by decision.
         moves: (label, new label), and how many examples were relabelled so.
+        emptied: Names of classes that had examples and have none any more.
     """
 
     before: Dataset
     after: Dataset
     counts: Mapping[str, int]
     moves: Mapping[tuple[str, str], int]
+    emptied: tuple[str, ...] = ()
 
 
-def clean(examples: Dataset, decided: Sequence[Event]) -> Cleaned:
-    """Carry out decisions.
+def clean(
+    examples: Dataset,
+    decided: Sequence[Event],
+    *,
+    merge: Sequence[str] = (),
+    drop_class: Sequence[str] = (),
+) -> Cleaned:
+    """Carry out decisions, and after them merge and drop classes (`mended`).
 
     Raises:
-        InputError: Nothing would be left of a class.
+        InputError: No example would be left, or a class to merge or to drop is unknown.
     """
     row_of = {name: row for row, name in enumerate(examples.ids.tolist())}
     names = examples.class_names
@@ -48,19 +58,17 @@ def clean(examples: Dataset, decided: Sequence[Event]) -> Cleaned:
         elif event.decision.new_label is not None:
             moves[names[labels[row]], event.decision.new_label] += 1
             labels[row] = names.index(event.decision.new_label)
-    had, has = (
-        np.bincount(each, minlength=len(names)) for each in (examples.labels, labels[stays])
-    )
-    emptied = [name for name, n, m in zip(names, had, has, strict=True) if n and not m]
-    if emptied:
+    if not stays.any():
         raise InputError(
-            expected="an example left in each class, to learn it from",
-            came=f"none in {', '.join(emptied[:10])}",
-            do="keep one of each class, or take the class out of the data by hand",
+            expected="an example that is left", came="none: all are dropped", do="keep some of them"
         )
+    after = mended(examples.with_labels(labels).take(stays), merge, drop_class)
+    left = {after.class_names[label] for label in np.unique(after.labels)}
+    had = [names[label] for label in np.unique(examples.labels)]
     return Cleaned(
         before=examples,
-        after=examples.with_labels(labels).take(stays),
+        after=after,
         counts=Counter(str(event.decision.verb) for event in decided),
         moves=moves,
+        emptied=tuple(name for name in had if name not in left),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiotracer.data import Dataset
+from radiotracer.data.account import Account, write_left_out
+from radiotracer.data.listing import write_csv
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file
 from radiotracer.review.board import identity_of
@@ -89,28 +90,39 @@ def open_store(scanned: Scanned) -> Store:
 
 
 def export(
-    scanned: Scanned, examples: Dataset, store: Store, out: Path, *, overwrite: bool = False
+    scanned: Scanned,
+    examples: Dataset,
+    store: Store,
+    out: Path,
+    *,
+    merge: Sequence[str] = (),
+    drop_class: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> Exported:
     """Write the cleaned data, the decisions and CHANGES.md into a new folder.
+
+    What was left out when the data were read is listed in ``left-out.csv``.
 
     Args:
         scanned: The scan.
         examples: The data that were scanned.
         store: What was decided.
         out: A new folder.
+        merge: Classes to merge after the decisions, ``"FROM=INTO"`` each.
+        drop_class: Classes to drop after them, with all their examples.
         overwrite: Replace an earlier export in `out`.
 
     Raises:
-        InputError: `out` exists, nothing is decided, or nothing would be left of a class.
+        InputError: `out` exists, nothing is decided, or nothing would be left.
         DataError: A file of the data cannot be read any more.
         StorageError: The disk refused; `out` is as it was.
     """
     decided = store.decided()
-    if not decided:
+    if not (decided or merge or drop_class):
         raise InputError(
             expected="at least one decision", came="none", do="decide about an example first"
         )
-    cleaned = clean(examples, decided)
+    cleaned = clean(examples, decided, merge=merge, drop_class=drop_class)
     provenance = {
         "source": examples.source,
         "digest": examples.digest,
@@ -123,10 +135,10 @@ def export(
         written = write_cleaned(cleaned, folder, provenance=provenance)
         table = decision_table(scanned, decided, frozenset(store.sample))
         pq.write_table(table, folder / TABLE, compression="zstd")
-        write_csv(folder / TEXT, table.to_pylist(), COLUMNS)
+        write_csv(folder / TEXT, (row.values() for row in table.to_pylist()), COLUMNS)
+        write_left_out(Account(examples), folder)
         if written.renamed:
-            pairs = [{"id": old, "new_id": new} for old, new in written.renamed.items()]
-            write_csv(folder / RENAMED, pairs, ("id", "new_id"))
+            write_csv(folder / RENAMED, written.renamed.items(), ("id", "new_id"))
         text = changes_text(
             scanned,
             cleaned,
@@ -169,23 +181,3 @@ def decision_table(scanned: Scanned, decided: Sequence[Event], sample: frozenset
             "decided_at": pa.array([each.decided_at for each in decided], pa.string()),
         }
     )
-
-
-def write_csv(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Write rows for people with spreadsheets; scripts had better read the Parquet file.
-
-    A text that a spreadsheet would run as a formula gets an apostrophe in front.
-    """
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([[_cell(row[name]) for name in columns] for row in rows])
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "'")) else text

@@ -10,6 +10,7 @@ from typing import Any
 from radiotracer.data import Dataset, format_of, open_data, save_examples
 from radiotracer.data.format import CannotWriteError, Options, split_of
 from radiotracer.data.format import Written as Made
+from radiotracer.data.mending import without_emptied
 from radiotracer.errors import DataError
 from radiotracer.files import empty_folder
 from radiotracer.review.cleaned import Cleaned
@@ -59,9 +60,10 @@ def write_cleaned(cleaned: Cleaned, out: Path, *, provenance: Mapping[str, objec
     except CannotWriteError as reason:
         note = f"Written as a saved folder, because {reason}."
     empty_folder(target)
-    save_examples(cleaned.after, target, provenance=provenance)
+    after = without_emptied(cleaned.before, cleaned.after)
+    save_examples(after, target, provenance=provenance)
     again = open_data(target)
-    if again.digest != cleaned.after.digest:
+    if again.digest != after.digest:
         raise DataError(
             expected=f"the cleaned data in {target}", came="others", do="look at the disk"
         )
@@ -71,7 +73,7 @@ def write_cleaned(cleaned: Cleaned, out: Path, *, provenance: Mapping[str, objec
 def _as_it_came(cleaned: Cleaned, target: Path) -> Written:
     """In the format of the input; `CannotWriteError` where it cannot hold them."""
     before, after = cleaned.before, cleaned.after
-    form = format_of(before.source, Options(**before.options))
+    form = format_of(before.source, Options.of(before.options))
     if form is None:
         raise CannotWriteError(f"{before.source} is no path that can be opened again")
     made = form.write(before, after, target)
@@ -87,8 +89,11 @@ def _as_it_came(cleaned: Cleaned, target: Path) -> Written:
 
 
 def _options(before: Dataset) -> dict[str, Any]:
-    """As they were opened; of tables with the same columns, whatever rows are left."""
-    options = dict(before.options)
+    """As they were opened; of tables with the same columns, whatever rows are left.
+
+    Classes are not merged again: they were written as they are.
+    """
+    options: dict[str, Any] = Options.of(before.options).given()
     return options | ({"like": before} if before.modality.shape(before.content) else {})
 
 

@@ -69,10 +69,12 @@ class DataOptions(_Frozen):
     label_column: str | None = None
     id_column: str | None = None
     follow_links: tuple[str, ...] = ()
+    merge: tuple[str, ...] = ()
+    drop_class: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
         """Those that were given, by name."""
-        return {name: value for name, value in self.model_dump().items() if value not in (None, ())}
+        return {name: value for name, value in self if value not in (None, ())}
 
 
 class DataSpec(_Frozen):

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from radiotracer.data.account import write_duplicates, write_left_out
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.scanning.provenance import source_of
 from radiotracer.scanning.scan import Scan
@@ -40,7 +41,9 @@ def write_scan(
     p_value, q_value, probability, is_flagged, suggested_label, is_reference`` (p- and q-values are
     null where there are none, or an example was not asked about, as no reference example is; the
     probability that an example was tampered with, where the deciding detector estimates none).
-    ``scores.parquet`` has every detector's score, in the order of the data.
+    ``scores.parquet`` has every detector's score, in the order of the data. ``left-out.csv``
+    (part, path, reason) has what could not be read, and ``duplicates.csv`` (kind, group, part, id,
+    label) the examples that are the same byte for byte under different labels, or in both parts.
 
     Args:
         scan: The scan.
@@ -57,6 +60,9 @@ def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str
     summary = summarise(scan)
     _write(_ranking(scan), folder / RANKING_FILE)
     _write(_scores(scan), folder / "scores.parquet")
+    if scan.account is not None:
+        write_left_out(scan.account, folder)
+        write_duplicates(scan.account, folder)
     write_text(folder / REPORT_FILE, page_of(scan, command=command))
     write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     return summary
@@ -92,6 +98,7 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "data": source_of(scan.train),
         "validation": source_of(scan.validation),
         "data_digest": scan.identity.digest,
+        "read": None if scan.account is None else scan.account.as_json(),
         "left_out": dict(scan.left_out),
         "notes": [*scan.tracing.notes, *scan.warnings],
         "precision": {name: dataclasses.asdict(each) for name, each in scan.rounding.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.data import Identity
+from radiotracer.data import Dataset, Identity
+from radiotracer.data.account import Account
 from radiotracer.detectors import (
     DEFAULT_DETECTOR,
     FALLBACK,
@@ -108,6 +110,19 @@ class Scan(Shown):
         flagged = int(self.decision.is_flagged.sum())
         said = f"{flagged:,} of {len(self.scores):,} examples flagged by {self.detector}"
         return f"Scan({said}: {self.decision.words[:150]})"
+
+    @functools.cached_property
+    def account(self) -> Account | None:
+        """What was read; None of data in memory that are no `Dataset`."""
+        if not isinstance(self.train, Dataset):
+            return None
+        held = self.validation
+        return Account(self.train, held if isinstance(held, Dataset) else None)
+
+    @property
+    def certain_lines(self) -> list[str]:
+        """Errors that need no network, in words: copies under different labels."""
+        return [] if self.account is None else self.account.certain_lines()
 
     @property
     def scores(self) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ class ImageLists(Format):
         if tables is None:
             raise CannotWriteError(f"there is no table {base} any more")
         home = _home(tables)
-        named = _read(tables, split, Options(**before.options))
+        named = _read(tables, split, Options.of(before.options))
         parts = zip(tables.shards.by_split[named.split], named.by_split[named.split], strict=True)
         made = rewrite_tables(before, after, folder, {path: rows.ids for path, rows in parts})
         for name in after.ids.tolist():

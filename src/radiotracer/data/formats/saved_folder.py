@@ -6,6 +6,7 @@ from pathlib import Path
 
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written, no_split
+from radiotracer.data.mending import without_emptied
 from radiotracer.data.saved import is_saved, open_saved, save_examples
 
 
@@ -28,7 +29,7 @@ class SavedFolder(Format):
 
     def write(self, before: Dataset, after: Dataset, folder: Path) -> Written:
         """Write another such folder."""
-        save_examples(after, folder)
+        save_examples(without_emptied(before, after), folder)
         return Written()
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data.blocks import drop_pages, stretches
-from radiotracer.data.modality import MODALITIES, Labelled, Preview, Rows
-from radiotracer.data.modality import Images as Images
+from radiotracer.data.modality import MODALITIES, Images, Labelled, Preview, Rows
 from radiotracer.data.npy import map_npy, write_npy
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file

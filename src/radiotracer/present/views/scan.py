@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
-from radiotracer.data import Dataset, identify
+from radiotracer.data import identify
 from radiotracer.gradients import count
 from radiotracer.influence import last_layer_pairs
 from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
+from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.inputs import take
@@ -53,7 +54,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     names = scan.class_names
     pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
     return report.Findings(
-        title=f"{_name(scan)}: which training examples look tampered with",
+        title=f"{_name(scan)}: which training examples are flagged",
         dataset=_dataset(scan),
         validation=_validation(scan),
         tampered=None if truth is None else int(truth.sum()),
@@ -78,6 +79,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         curves=_curves(scan),
         provenance=_provenance(scan, command),
         notes=_notes(scan),
+        read=None if scan.account is None else read_of(scan.account),
     )
 
 
@@ -183,10 +185,11 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
     if scan.validation is None or scan.tracing.objective.head is None or not len(rows):
         return {}
     influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.validation).numpy()
-    validation = identify(scan.validation)
+    clean = scan.validation
+    validation = identify(clean)
     found = {}
     # Most examples hurt the same few: each of these is looked at once.
-    look = functools.cache(lambda query: seen(scan.validation, query, OPPONENTS_ROOM))
+    look = functools.cache(lambda query: seen(clean, query, OPPONENTS_ROOM))
     for row, scores in zip(rows.tolist(), influence, strict=True):
         worst = np.argsort(scores, kind="stable")[:OPPONENTS]
         found[row] = tuple(
@@ -239,9 +242,6 @@ def _notes(scan: Scan) -> tuple[str, ...]:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
-    if isinstance(scan.train, Dataset) and scan.train.left_out:
-        shown = "; ".join(f"{q.path}: {q.reason}" for q in scan.train.left_out[:5])
-        notes.append(f"{len(scan.train.left_out)} files were left out as unreadable. {shown}")
     return (*notes, *training_notes(scan.run))
 
 
