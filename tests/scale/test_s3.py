@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 from ray_cluster import free_port
 
 from radiotracer.cli import run
+from radiotracer.data import open_data
 from radiotracer.errors import StorageError
 from radiotracer.scale import (
     FolderLedger,
@@ -168,3 +170,22 @@ def test_the_command_keeps_units_there(server: str, tiny: World, tmp_path: Path)
     assert run([*arguments, str(tmp_path / "two")]) == 1
     scores = [(tmp_path / name / "scores.parquet").read_bytes() for name in ("one", "two")]
     assert scores[0] == scores[1]
+
+
+def test_a_folder_of_images_in_a_bucket(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    monkeypatch.setenv("RADIOTRACER_CACHE", str(tmp_path / "cache"))
+    for name, grey in (("dark", 40), ("light", 200)):
+        for row in range(3):
+            file = tmp_path / "image.png"
+            Image.new("L", (8, 8), grey + row).save(file)
+            s3fs.S3FileSystem().put_file(str(file), f"{BUCKET}/photos/{name}/{row}.png")
+    found = open_data(f"{BUCKET}/photos")
+    assert len(found) == 6 and found.class_names == ("dark", "light")
+    assert found.source == f"{BUCKET}/photos"
+    # What is here is not asked for again.
+    s3fs.S3FileSystem().rm(f"{BUCKET}/photos", recursive=True)
+    assert open_data(f"{BUCKET}/photos").digest == found.digest

