@@ -26,6 +26,7 @@ MOST_FILES = 5_000_000
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+]{1,9})://", re.IGNORECASE)
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_NOT_FOUND = 404
 _SINGLE = ("http", "https")
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface-hub"}
 
@@ -151,7 +152,7 @@ def _reached(address: str, shown: str) -> Iterator[tuple[Any, str]]:
             raise
         # A server that does not answer is told as a file that is not there, too.
         why = error.__cause__ if isinstance(error, FileNotFoundError) else error
-        if why is None or isinstance(why, FileNotFoundError):
+        if why is None or getattr(why, "status", None) == _NOT_FOUND:
             raise DataError(
                 expected=f"data at {shown}", came="nothing there", do="check the address"
             ) from error
