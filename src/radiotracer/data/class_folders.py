@@ -26,7 +26,10 @@ TABLES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
 """Endings of what may be a table of labels beside the folders."""
 
 LITTER = frozenset(
-    ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "__pycache__")
+    (
+        *("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"),
+        *("__pycache__", ".ipynb_checkpoints"),
+    )
 )
 """Folders that systems and archives leave behind, in small letters: none is a class."""
 

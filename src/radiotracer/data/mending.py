@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from radiotracer.data.class_folders import LITTER
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import MENDING
 from radiotracer.errors import DataError
@@ -199,7 +200,7 @@ def _add(goes: dict[str, str], name: str, into: str, names: Sequence[str]) -> No
 
 
 def _require_known(name: str, names: Sequence[str], before: Sequence[str]) -> None:
-    if name not in names and name not in before:
+    if name not in names and name not in before and name.casefold() not in LITTER:
         raise DataError(
             expected=f"drop_class= with a class ({_known(names)})",
             came=repr(name),

@@ -10,23 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.data.class_folders import LITTER
 from radiotracer.data.dataset import Dataset, LeftOut
 
 Rows = NDArray[np.int64]
-
-DEBRIS = frozenset(
-    {
-        "__macosx",
-        "@eadir",
-        ".ipynb_checkpoints",
-        "lost+found",
-        "$recycle.bin",
-        "system volume information",
-        "__pycache__",
-        ".ds_store",
-    }
-)
-"""Folders that archives, systems and tools leave behind, in lower case: none is a class."""
 
 MOST_AGAIN = 0.1
 """Share of validation examples that may be among the training examples, too: a few pictures are
@@ -144,7 +131,7 @@ def class_warnings(train: Dataset, validation: Dataset | None = None) -> list[st
         f"{_quoted(name)} is a class here, but archives and systems leave such folders behind: "
         "drop the class, if it is none."
         for name in names
-        if name.strip().lower() in DEBRIS
+        if name.strip().lower() in LITTER
     ]
     for number, words in ((0, "Classes without an example"), (1, "Classes of one example")):
         if which := [name for name, n in zip(names, counts, strict=True) if n == number]:
