@@ -78,10 +78,11 @@ class Copy(Frozen):
 
 
 class Certain(Frozen):
-    """Examples that are the same, and cannot all be right; `thumbnail` and `text` are theirs."""
+    """Examples that are the same, and cannot all be right; what is shown is the first of them."""
 
     thumbnail: Thumbnail = None
     text: Lines | None = None
+    path: FilePath = None
     copies: tuple[Copy, ...]
     more: Count = 0
 

@@ -40,10 +40,8 @@ def read_of(account: Account) -> page.Read:
 
 
 def _group(account: Account, group: Certain) -> page.Certain:
-    look = _look(account, group)
     return page.Certain(
-        thumbnail=look["thumbnail"],
-        text=look["text"],
+        **_look(account, group),
         copies=tuple(
             page.Copy(part=each.part, id=each.id, label=each.label)
             for each in group.copies[:MEMBERS]
