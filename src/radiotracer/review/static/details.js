@@ -55,7 +55,7 @@ export class Details {
     this.history.replaceChildren();
     this.box.replaceChildren(
       el("div", { className: scan.image ? "top" : "top of-words" },
-        scan.image && el("img", { className: "large", onload: sharp, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
+        scan.image && el("img", { className: Math.max(...scan.image) < 97 ? "large pixelated" : "large", onload: sharp, src: `/api/picture/${row}`, alt: `Example ${scan.ids[row]}, label ${given}` }),
         el("div", { className: "about" },
           el("h2", { className: `verdict${(given + other).length > 8 ? " long" : ""}` }, bdi(given),
             other === given ? null : [el("span", { className: "arrow", "aria-hidden": "true" }, " → "), el("span", { className: "unseen" }, ", suggested: "), bdi(other, "suggested")]),
