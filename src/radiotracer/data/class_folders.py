@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.format import CannotWriteError, Written, split_of
+from radiotracer.data.mending import names_now
 from radiotracer.errors import DataError
 
 LOOKED_AT = 1000
@@ -161,7 +162,7 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
     Args:
         before: As they were opened from such a folder; ids are paths.
         after: Some of them, some under other labels.
-        folder: An empty folder. The folders of other splits are copied whole.
+        folder: An empty folder. The folders of other splits are copied, too.
 
     Raises:
         CannotWriteError: A file is gone, or its name is no plain text.
@@ -181,11 +182,37 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
             taken.add(place)
             renamed[name] = place
         _copy(root / name, folder / place)
+    now = names_now(before, after)
     for other in splits.values():
         if other.relative_to(root) != top:
-            shutil.copytree(other, folder / other.name, symlinks=True)
+            _copy_split(other, folder / other.name, now)
     note = "Files with a new label moved to its folder, which changed their ids." if renamed else ""
     return Written(note=note, renamed=renamed)
+
+
+def _copy_split(split: Path, to: Path, now: Mapping[str, str | None]) -> None:
+    """Copy the folder of another split; its classes are merged and dropped alike."""
+    to.mkdir(parents=True)
+    for each in sorted(split.iterdir()):
+        name = now.get(each.name, each.name) if each.is_dir() else each.name
+        if name is None:
+            continue
+        if not each.is_dir() or each.is_symlink():
+            shutil.copy2(each, to / name, follow_symlinks=False)
+        elif name == each.name and not (to / name).exists():
+            shutil.copytree(each, to / name, symlinks=True)
+        else:
+            _merge_into(each, to / name)
+
+
+def _merge_into(folder: Path, to: Path) -> None:
+    taken = {path.relative_to(to).as_posix() for path in to.rglob("*")}
+    for file in sorted(folder.rglob("*")):
+        if file.is_symlink() or not file.is_dir():
+            place = _free(file.relative_to(folder).as_posix(), taken)
+            taken.add(place)
+            (to / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, to / place, follow_symlinks=False)
 
 
 def _copy(file: Path, to: Path) -> None:

@@ -19,7 +19,7 @@ from radiotracer.data.dataset import Dataset
 from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import CannotWriteError, Written, split_of
 from radiotracer.data.hugging_face_disk import STATE
-from radiotracer.data.mending import Mending, pair_into
+from radiotracer.data.mending import Mending, names_now, pair_into
 from radiotracer.data.npz import numbered
 from radiotracer.data.rows import stem
 from radiotracer.data.shards import WHOLE, find_shards
@@ -62,6 +62,8 @@ def rewrite_tables(before: Dataset, after: Dataset, folder: Path) -> Written:
         raise CannotWriteError("Arrow files are only read")
     if any((file.parent / STATE).exists() for file in files):
         raise CannotWriteError("folders that save_to_disk wrote are only read")
+    if others and names_now(before, after):
+        raise CannotWriteError("files of other splits have classes that are gone")
     was = _names(before)
     now = _names(after)
     # Of merged classes the files have the old names still, whatever `before` calls them.
