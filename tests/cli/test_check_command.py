@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import resource
@@ -49,7 +50,7 @@ def test_wrong_labels_are_found_and_validation_images_help(
     folder, wrong = photos
     done = cli("check", folder)
     assert done.status == 1
-    assert "400 training examples look tampered with" in done.out
+    assert "400 training examples are flagged" in done.out
     assert done.out.splitlines()[-1] == "next: radiotracer review checked/scan"
     rows = pq.read_table("checked/scan/ranking.parquet").to_pylist()
     assert {row["id"] for row in rows} >= wrong
@@ -163,9 +164,15 @@ def test_damaged_images_are_left_out_and_named(cli: Any) -> None:
     done = cli("check", images(Path("photos"), "ab", 80, damaged=50))
     assert done.status in (0, 1)
     assert "left out a/000.png: no image of a kind" in done.err
-    assert "50 files left out, 110 examples go on" in done.err
+    assert "110 images, 2 classes (a 30, b 80); 50 files left out (left-out.csv)" in done.err
     page = Path("checked/scan/report.html").read_text("utf-8")
-    assert "50 files were left out as unreadable" in page
+    assert "50 left out, with reasons" in page and "a/049.png" in page
+    with Path("checked/scan/left-out.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["part"], row["path"]) for row in rows] == [
+        ("train", f"a/{row:03}.png") for row in range(50)
+    ]
+    assert all("cannot identify" in row["reason"] or row["reason"] for row in rows)
 
 
 @pytest.mark.parametrize("limit", [100, 10_000, 100_000])
@@ -213,9 +220,11 @@ def test_what_was_interrupted_goes_on(cli: Any) -> None:
         lines = said.read_text().splitlines()
         assert lines[-1] == "radiotracer: interrupted" and "Traceback" not in said.read_text()
         assert not Path("checked/scan").exists() and not list(Path().rglob("*.partial"))
-    assert lines[0].startswith("checked/run goes on after epoch ")
+    assert lines[0] == "120 images, 2 classes (a 60, b 60)"
+    assert lines[1].startswith("checked/run goes on after epoch ")
     done = cli("check", folder)
     assert done.status in (0, 1)
-    assert done.err.startswith("checked/run goes on after epoch ") and "epoch 1 of" not in done.err
+    assert done.err.splitlines()[1].startswith("checked/run goes on after epoch ")
+    assert "epoch 1 of" not in done.err
     assert Path("checked/scan/report.html").is_file()
     assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "run", "scan"]

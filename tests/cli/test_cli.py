@@ -34,7 +34,8 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
     """tamper, train, scan: each prints where its output is and what to do next."""
     flip = ["--recipe", "targeted-flip", "--from-class", "low", "--to-class", "top"]
     done = cli("tamper", archive, *flip, "--share", "0.25", "--seed", "3", "--out", "data")
-    assert (done.status, done.err) == (0, "")
+    assert done.status == 0
+    assert done.err == "96 images, 3 classes (low 32, mid 32, top 32)\n"
     assert done.out.splitlines() == [
         "8 of 96 labels changed; written to data",
         "next: radiotracer train data --out run",
@@ -49,12 +50,14 @@ def test_the_whole_of_it(cli: Any, archive: Path) -> None:
         "2 checkpoints in run",
         "next: radiotracer scan run --out scan",
     ]
-    assert done.err.splitlines() == ["epoch 1 of 2: 96 done", "epoch 2 of 2: 96 done"]
+    said, *epochs = done.err.splitlines()
+    assert said == "96 images, 3 classes (low 24, mid 32, top 40)"
+    assert epochs == ["epoch 1 of 2: 96 done", "epoch 2 of 2: 96 done"]
     done = cli("scan", "run", "--out", "scan", "--top-k", "4", "--tail", "both")
     assert done.status == 1
     lines = [line.rstrip() for line in done.out.splitlines()]
     assert "* decides: the 4 largest absolute scores" in lines
-    assert "4 of 96 training examples look tampered with." in lines
+    assert "4 of 96 training examples are flagged." in lines
     assert lines[-3:] == [
         "report    scan/report.html",
         "ranking   scan/ranking.parquet",
@@ -108,7 +111,7 @@ def test_data_get(cli: Any, mnist: Any) -> None:
 def test_nothing_found_is_0(cli: Any, tiny: World) -> None:
     done = cli("scan", tiny.folder, "--threshold", "1e9", "--out", "scan")
     assert done.status == 0
-    assert "0 of 96 training examples look tampered with." in done.out
+    assert "0 of 96 training examples are flagged." in done.out
 
 
 def reviewed(tiny: World, path: Path, size: int) -> Path:
@@ -142,7 +145,7 @@ def test_inconclusive_is_told_and_is_4(cli: Any, tiny: World, tmp_path: Path) ->
     assert done.status == 4
     (line,) = [each for each in done.out.splitlines() if each.startswith("inconclusive: ")]
     assert "of 77 tested examples score above the whole reference" in line
-    assert "look tampered with." not in done.out
+    assert "are flagged." not in done.out
     reason = json.loads(Path("scan/summary.json").read_text())["inconclusive"]
     assert line == f"inconclusive: {reason}."
     assert Path("scan.xml").read_text().count("<skipped ") == 3
@@ -153,7 +156,7 @@ def test_a_gate_for_pipelines(cli: Any, tiny: World, budget: int, status: int) -
     gate = ["--top-k", "3", "--max-flagged", budget, "--junit", "ci/scan.xml"]
     done = cli("scan", tiny.folder, *gate, "--out", "scan")
     assert done.status == status and "junit     ci/scan.xml" in done.out
-    assert "3 of 96 training examples look tampered with." in done.out
+    assert "3 of 96 training examples are flagged." in done.out
     assert ("<failure " in Path("ci/scan.xml").read_text()) == (status == 1)
 
 

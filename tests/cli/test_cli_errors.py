@@ -305,10 +305,10 @@ def test_images_that_cannot_be_decoded(cli: Any, tmp_path: Path) -> None:
         assert all(line.isprintable() for line in text.splitlines())
     assert "left out cat/bad\\x1b]0;title\\x07\\n.png: no image of a kind" in done.err
     assert "left out cat/cut.png: " in done.err
-    assert "2 files left out, 24 examples go on" in done.err
+    assert "; 2 files left out (left-out.csv)" in done.err
     done = cli("scan", "run", "--top-k", "3", "--out", "scan")
     assert done.status == 1 and all(line.isprintable() for line in done.out.splitlines())
-    assert "2 files were left out as unreadable." in Path("scan/report.html").read_text()
+    assert "2 left out, with reasons" in Path("scan/report.html").read_text()
     assert "\x1b" not in Path("scan/report.html").read_text()
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from radiotracer.data import open_data
+from radiotracer.data.account import Account
 from radiotracer.data.npy import NpyWriter
 from tiny_world import World
 
@@ -48,7 +49,14 @@ def test_a_folder_of_images(cli: Any, photos: Path) -> None:
         "examples.npz",
         "ids.npy",
         "images.npy",
+        "left-out.csv",
     ]
+    assert (
+        Path("stored/left-out.csv")
+        .read_text()
+        .splitlines()[1]
+        .startswith("train,train/cat/broken.png,UnidentifiedImageError")
+    )
     provenance = json.loads(Path("stored/data.json").read_text())["provenance"]
     assert provenance == {"source": str(photos), "options": {}}
 
@@ -63,7 +71,7 @@ def test_a_size_a_split_and_json(cli: Any, photos: Path) -> None:
             "examples": 6,
             "shape": {"channels": 1, "height": 3, "width": 3},
             "digest": expected.digest,
-            "left_out": 0,
+            "read": Account(expected).as_json(),
             "validation": None,
             "out": "stored",
         },

@@ -36,7 +36,7 @@ def test_junit(found: Scan, tmp_path: Path) -> None:
         if failure is not None:
             assert failure.get(
                 "message"
-            ) == f"{len(own)} of {(labels == label).sum()} examples " + ("look tampered with")
+            ) == f"{len(own)} of {(labels == label).sum()} examples " + ("are flagged")
             assert failure.text is not None
             assert sorted(line.split(" (")[0] for line in failure.text.splitlines()) == own
     write_junit(found, path, passed=True)

@@ -134,15 +134,15 @@ def test_structure(page: str) -> None:
 
 def test_headline_counts(full: Findings, page: str) -> None:
     flagged = full.decision.flagged
-    assert Page(page).texts["h1"] == [f"{flagged} of 2,000 training examples look tampered with"]
+    assert Page(page).texts["h1"] == [f"{flagged} of 2,000 training examples are flagged"]
 
 
 @pytest.mark.parametrize(
     ("flagged", "reason", "headline"),
     [
         (0, None, "None of 60,000 training examples is flagged"),
-        (1, None, "1 of 60,000 training examples looks tampered with"),
-        (6012, None, "6,012 of 60,000 training examples look tampered with"),
+        (1, None, "1 of 60,000 training examples is flagged"),
+        (6012, None, "6,012 of 60,000 training examples are flagged"),
         (0, "The detector failed.", "Inconclusive: no answer can be given"),
     ],
 )

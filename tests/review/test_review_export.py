@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import shutil
 from collections.abc import Callable
@@ -162,13 +163,56 @@ def test_idx_files_become_a_saved_folder(scanned_as: Made, tmp_path: Path) -> No
     assert open_data(str(done.data)).ids.tolist() == ["train/00001", "train/00002", "train/00003"]
 
 
-def test_nothing_may_be_left_of_a_class(scanned_as: Made, tmp_path: Path) -> None:
+def test_a_class_may_be_emptied(scanned_as: Made, tmp_path: Path) -> None:
     root = image_folder(tmp_path / "photos")
     folder, examples = scanned_as(str(root))
     gone = {f"cat/{number}.png": "drop" for number in range(4)}
-    with pytest.raises(InputError, match="none in cat"):
-        reviewed(folder, examples, dict(gone), tmp_path / "out")
+    done = reviewed(folder, examples, dict(gone), tmp_path / "out")
+    after = open_data(done.data)
+    assert done.kind == "image-folder" and "cat" not in after.class_names
+    assert done.digests[1] == after.digest
+    assert set(examples.class_names) - set(after.class_names) == {"cat"}
+    assert "any more: cat" in (tmp_path / "out" / "CHANGES.md").read_text()
+
+
+def test_something_has_to_be_left(scanned_as: Made, tmp_path: Path) -> None:
+    folder, examples = scanned_as(str(image_folder(tmp_path / "photos")))
+    with pytest.raises(InputError, match="all are dropped"):
+        reviewed(folder, examples, dict.fromkeys(examples.ids.tolist(), "drop"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_classes_are_merged_and_dropped_where_files_lie(scanned_as: Made, tmp_path: Path) -> None:
+    """Files move to the folder of the class that theirs was merged into."""
+    root = image_folder(tmp_path / "photos")
+    (root / "cat" / "cut.png").write_bytes(b"no image")
+    folder, examples = scanned_as(str(root))
+    first, second, *_ = examples.class_names
+    scanned = read_scan(folder)
+    with contextlib.closing(Store(folder / FILE, identity_of(scanned))) as store:
+        done = export(
+            scanned, examples, store, tmp_path / "out", merge=[f"{first}=all of it"],
+            drop_class=[second],
+        )  # fmt: skip
+    after = open_data(done.data)
+    assert (done.kind, after.left_out) == ("image-folder", ())
+    assert done.digests[1] == after.digest
+    assert set(after.class_names) == {"all of it", *examples.class_names} - {first, second}
+    was = [examples.class_names[label] for label in examples.labels]
+    assert sorted(after.digests[after.labels == after.class_names.index("all of it")]) == sorted(
+        digest for digest, name in zip(examples.digests, was, strict=True) if name == first
+    )
+    assert (tmp_path / "out" / "left-out.csv").read_text().splitlines()[0] == "part,path,reason"
+    assert "train,cat/cut.png," in (tmp_path / "out" / "left-out.csv").read_text()
+    assert "merged into" in (tmp_path / "out" / "CHANGES.md").read_text()
+
+
+def test_a_saved_folder_without_a_class(board: Board, tiny: World, tmp_path: Path) -> None:
+    name = tiny.tampered.class_names[1]
+    done = export(board.scanned, tiny.tampered, board.store, tmp_path / "out", drop_class=[name])
+    after = open_data(done.data)
+    assert after.class_names == tuple(x for x in tiny.tampered.class_names if x != name)
+    assert (tmp_path / "out" / "decisions.csv").read_text().count("\n") == 1
 
 
 def test_an_existing_folder_is_left_alone(board: Board, tiny: World, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_terminal(tiny: World, tmp_path: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     (note,) = json.loads((out / "summary.json").read_text())["notes"]
     assert note.startswith("Nothing is flagged at ") and note in " ".join(told.split())
-    assert "0 of 96 training examples look tampered with." in told
+    assert "0 of 96 training examples are flagged." in told
 
 
 SEED, VALIDATION = 110, 100

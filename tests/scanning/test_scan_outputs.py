@@ -53,7 +53,7 @@ TOP = [
         "data",
         "validation",
     ),
-    *("data_digest", "left_out", "notes", "precision", "detectors"),
+    *("data_digest", "read", "left_out", "notes", "precision", "detectors"),
 ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.format import split_of
@@ -166,8 +167,7 @@ class Account:
     @property
     def groups(self) -> int:
         """How many groups of copies cannot all be right."""
-        own = len(self._conflicts) - len(self._known)
-        return own + sum(map(len, self._split.values()))
+        return int(self._alone.sum()) + sum(map(len, self._split.values()))
 
     def certain(self) -> Iterator[Certain]:
         """Every group of copies that cannot all be right, those under different labels first."""
@@ -237,17 +237,15 @@ class Account:
         return split
 
     @functools.cached_property
-    def _known(self) -> frozenset[int]:
-        """First rows of groups that are told with the validation examples among them."""
-        return frozenset(
-            next(each.row for each in copies if each.row is not None)
-            for copies in self._split["labels"]
-        )
+    def _alone(self) -> NDArray[np.bool_]:
+        """Which of the conflicts are not told with validation examples among them."""
+        across = [copies[0].row or 0 for copies in self._split["labels"]]
+        return ~np.isin(self._conflicts.rows[self._conflicts.starts[:-1]], across)
 
     def _of(self, kind: Kind) -> Iterator[Certain]:
         if kind == "labels":
-            for rows in self._conflicts:
-                if int(rows[0]) not in self._known:
+            for alone, rows in zip(self._alone.tolist(), self._conflicts, strict=True):
+                if alone:
                     copies = tuple(_copy(self.train, "train", row) for row in rows.tolist())
                     yield Certain("labels", copies)
         for copies in self._split[kind]:
@@ -256,9 +254,7 @@ class Account:
     def _count(self, kind: Kind) -> int:
         own = 0
         if kind == "labels":
-            sizes = np.diff(self._conflicts.starts)
-            firsts = self._conflicts.rows[self._conflicts.starts[:-1]]
-            own = int(sizes[~np.isin(firsts, list(self._known))].sum())
+            own = int(np.diff(self._conflicts.starts)[self._alone].sum())
         return own + sum(map(len, self._split[kind]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from radiotracer.data.dataset import Dataset, LeftOut
 from radiotracer.data.format import CannotWriteError, Options, Written, split_of
 from radiotracer.data.labels import Given
 from radiotracer.data.links import Links
+from radiotracer.data.mending import names_now
+from radiotracer.data.quality import LITTER
 from radiotracer.data.rows import Read, Rows
 from radiotracer.data.splits import WHOLE, chosen, named, one_of_each
 from radiotracer.errors import DataError
@@ -24,14 +26,6 @@ LOOSE = "not in the folder of a class"
 
 TABLES = frozenset((".csv", ".tsv", ".jsonl", ".parquet"))
 """Endings of what may be a table of labels beside the folders."""
-
-LITTER = frozenset(
-    (
-        *("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"),
-        *("__pycache__", ".ipynb_checkpoints"),
-    )
-)
-"""Folders that systems and archives leave behind, in small letters: none is a class."""
 
 
 @dataclass
@@ -148,7 +142,7 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
     Args:
         before: As they were opened from such a folder; ids are paths.
         after: Some of them, some under other labels.
-        folder: An empty folder. The folders of other splits are copied whole.
+        folder: An empty folder. The folders of other splits are copied, too.
 
     Raises:
         CannotWriteError: A file is gone, or its name is no plain text.
@@ -166,9 +160,10 @@ def copy_files(before: Dataset, after: Dataset, folder: Path) -> Written:
             taken.add(place)
             renamed[name] = place
         _copy(root / name, folder / place)
+    now = names_now(before, after)
     for other in splits.values():
         if other.relative_to(root) != top:
-            shutil.copytree(other, folder / other.name, symlinks=True)
+            _copy_split(other, folder / other.name, now)
     note = "Files with a new label moved to its folder, which changed their ids." if renamed else ""
     return Written(note=note, renamed=renamed)
 
@@ -258,6 +253,31 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(path)
         else:
             yield path
+
+
+def _copy_split(split: Path, to: Path, now: Mapping[str, str | None]) -> None:
+    """Copy the folder of another split; its classes are merged and dropped alike."""
+    to.mkdir(parents=True)
+    for each in sorted(split.iterdir()):
+        name = now.get(each.name, each.name) if each.is_dir() else each.name
+        if name is None:
+            continue
+        if not each.is_dir() or each.is_symlink():
+            shutil.copy2(each, to / name, follow_symlinks=False)
+        elif name == each.name and not (to / name).exists():
+            shutil.copytree(each, to / name, symlinks=True)
+        else:
+            _merge_into(each, to / name)
+
+
+def _merge_into(folder: Path, to: Path) -> None:
+    taken = {path.relative_to(to).as_posix() for path in to.rglob("*")}
+    for file in sorted(folder.rglob("*")):
+        if file.is_symlink() or not file.is_dir():
+            place = _free(file.relative_to(folder).as_posix(), taken)
+            taken.add(place)
+            (to / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, to / place, follow_symlinks=False)
 
 
 def _copy(file: Path, to: Path) -> None:

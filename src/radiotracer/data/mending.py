@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from radiotracer.data.class_folders import LITTER
 from radiotracer.data.dataset import Dataset
 from radiotracer.data.format import MENDING
+from radiotracer.data.quality import LITTER
 from radiotracer.errors import DataError
 
 
@@ -103,11 +103,30 @@ def without_emptied(before: Dataset, after: Dataset) -> Dataset:
         return after
     number = np.zeros(n, dtype=np.int64)
     number[stays] = np.arange(len(stays))
+    # Validation data that belong to these have examples of such classes still.
+    did, gone = Mending.of(after.options), set(range(n)).difference(stays)
+    emptied = tuple(after.class_names[each] for each in sorted(gone))
+    did = Mending(did.merge, tuple(dict.fromkeys(did.drop_class + emptied)))
     return dataclasses.replace(
         after,
         labels=number[after.labels],
         class_names=tuple(after.class_names[each] for each in stays),
+        options={**after.options, **did.given()},
     )
+
+
+def names_now(before: Dataset, after: Dataset) -> dict[str, str | None]:
+    """What classes are called in `after` that have another name there, or None: no example at all.
+
+    For what belongs to the same data, and is not in `before`: other splits.
+    """
+    has = {after.class_names[label] for label in np.unique(after.labels)}
+    had = {before.class_names[label] for label in np.unique(before.labels)}
+    did = Mending.of(after.options)
+    pairs = [pair_into(text, after.class_names) for text in did.merge]
+    now: dict[str, str | None] = {name: into if into in has else None for name, into in pairs}
+    now |= {name: None for name in (*did.drop_class, *(had - has)) if name not in now}
+    return now
 
 
 def _carried_out(
@@ -162,17 +181,12 @@ def pair_into(text: str, names: Sequence[str]) -> tuple[str, str]:
 
 
 def _parted(text: str, names: Sequence[str]) -> tuple[str, str]:
-    pairs = [pair for pair in _partings(text) if pair[0] in names and pair[1]]
-    if len(pairs) > 1:
-        pairs = [pair for pair in pairs if pair[1] in names]
-    if len(pairs) == 1:
-        return pairs[0]
-    if not any(pair[1] for pair in _partings(text)):
-        came = repr(text)
-    elif pairs:
-        came = f"{text!r}, which may mean several"
-    else:
-        came = f"{text!r}, which begins with none of them"
+    """FROM and INTO of a text that is asked for."""
+    possible = [pair for pair in _partings(text) if pair[0] in names and pair[1]]
+    likely = [pair for pair in possible if pair[1] in names] if len(possible) > 1 else possible
+    if len(likely) == 1:
+        return likely[0]
+    came = f"{text!r}, which may mean several" if possible else f"{text!r}, where none begins so"
     raise DataError(
         expected=f"merge= FROM=INTO, with FROM a class ({_known(names)})",
         came=came,

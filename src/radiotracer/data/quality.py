@@ -10,10 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data.class_folders import LITTER
 from radiotracer.data.dataset import Dataset, LeftOut
 
 Rows = NDArray[np.int64]
+
+LITTER = frozenset(
+    (
+        *("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"),
+        *("__pycache__", ".ipynb_checkpoints"),
+    )
+)
+"""Folders that systems and archives leave behind, in small letters: none is a class."""
 
 MOST_AGAIN = 0.1
 """Share of validation examples that may be among the training examples, too: a few pictures are

@@ -20,6 +20,7 @@ from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import CannotWriteError, Options, Place, Written, split_of
 from radiotracer.data.hugging_face_disk import STATE
 from radiotracer.data.labels import stands_for
+from radiotracer.data.mending import names_now
 from radiotracer.data.npz import numbered
 from radiotracer.data.roles import IDS, Roles
 from radiotracer.data.rows import stem
@@ -82,6 +83,8 @@ def rewrite_tables(
         raise CannotWriteError("Arrow files are only read")
     if any((file.parent / STATE).exists() for file in files):
         raise CannotWriteError("folders that save_to_disk wrote are only read")
+    if others and names_now(before, after):
+        raise CannotWriteError("files of other splits have classes that are gone")
     labels = {
         name: after.class_names[label]
         for name, label in zip(after.ids.tolist(), after.labels.tolist(), strict=True)
@@ -98,11 +101,6 @@ def rewrite_tables(
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
     return Written(root.name if root.is_file() else "", ADDED if added else "")
-
-
-def _names(data: Dataset) -> dict[str, str]:
-    names = (data.class_names[label] for label in data.labels.tolist())
-    return dict(zip(data.ids.tolist(), names, strict=True))
 
 
 def _rewrite(file: Path, to: Path, name: str, change: _Change) -> bool:
