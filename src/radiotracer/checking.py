@@ -37,10 +37,10 @@ Where = str | os.PathLike[str]
 
 
 def check(
-    data: Where | Dataset,
+    data: Where | Dataset | Any,
     out: Where = "checked",
     *,
-    validation: Where | Dataset | None = None,
+    validation: Where | Dataset | Any | None = None,
     device: str = AUTO,
     seed: int = 0,
     command: str = "radiotracer.check",
@@ -55,7 +55,7 @@ def check(
     is complete there, or was stopped, is taken up by the same call.
 
     Args:
-        data: A DATA argument, as `radiotracer.open_data` takes it, or a data set.
+        data: Whatever `radiotracer.open_data` takes: a DATA argument, a data set, data in memory.
         out: A new folder, or that of an earlier check, which is replaced.
         validation: Clean examples of the same kind that are not among `data`; by default the test
             split that belongs to them, if there is one.
@@ -78,17 +78,17 @@ def check(
     """
     folder = Path(out)
     for given in (data, validation):
-        if given is not None and not isinstance(given, Dataset):
+        if isinstance(given, str | os.PathLike):
             _require_no_image(given)
             _require_outside(folder, given)
     require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
     place = device_named(device)
-    examples = _opened(data, reading, note)
+    if reading.get("image_size") is None and takes_image_size(data):
+        reading = {**reading, "image_size": SIDE}
+    examples = open_data(data, report=note, **reading)
     shown = validation if validation is not None else examples.validation
-    if shown is not None and not isinstance(shown, Dataset):
-        shown = open_data(shown, like=examples, report=note)
     if shown is not None:
-        shown = _validation(shown, examples)
+        shown = _validation(open_data(shown, like=examples, report=note), examples)
     for line in Account(examples, shown).lines(listed=True):
         note(line)
     config = settings_for(examples, seed)
@@ -130,20 +130,6 @@ def settings_for(examples: Dataset, seed: int) -> TrainConfig:
         )
     examples.require_every_class()
     return TrainConfig.quick(examples, seed=seed)
-
-
-def _opened(data: Any, reading: Reading, note: Callable[[str], None]) -> Dataset:
-    if isinstance(data, Dataset):
-        if reading:
-            raise InputError(
-                expected="a data set alone, which is open already",
-                came=f"{', '.join(f'{name}=' for name in reading)} beside it",
-                do="open it with them",
-            )
-        return data
-    if reading.get("image_size") is None and takes_image_size(data):
-        reading = {**reading, "image_size": SIDE}
-    return open_data(data, report=note, **reading)
 
 
 def _require_no_image(data: Where) -> None:

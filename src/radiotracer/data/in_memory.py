@@ -26,7 +26,7 @@ from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rows import PLACE, Read, Rows, assembled, to_examples, to_texts
 from radiotracer.data.scaling import as_content
 from radiotracer.data.splits import WHOLE
-from radiotracer.errors import DataError
+from radiotracer.errors import DataError, InputError
 
 EXAMPLES = ("images", "texts", "vectors", "features", "x")
 LABELS = ("labels", "y")
@@ -54,6 +54,12 @@ def open_in_memory(data: Any, options: Options) -> Dataset:
     """
     require_image_size(options.image_size)
     if isinstance(data, Dataset):
+        if options.given():
+            raise InputError(
+                expected="a data set alone, which is open already",
+                came=f"{', '.join(f'{name}=' for name in options.given())} beside it",
+                do="open it with them",
+            )
         return data
     if _is_of("datasets", ("Dataset", "DatasetDict"), data):
         from radiotracer.data.hugging_face import from_hugging_face  # loads pyarrow
@@ -70,6 +76,22 @@ def open_in_memory(data: Any, options: Options) -> Dataset:
     if isinstance(data, Mapping):
         return _of_mapping(data, options)
     return _of_sequence(data, options)
+
+
+def is_encoded(data: Any) -> bool:
+    """Whether `open_in_memory` decodes images, or looks whether there are some."""
+    if hasattr(data, "dataset") and hasattr(data, "indices"):
+        return is_encoded(data.dataset)
+    if isinstance(data, Mapping) and not hasattr(data, "features"):
+        data = next((data[name] for name in EXAMPLES if name in data), ())
+    elif isinstance(data, tuple) and len(data) == 2:
+        data = data[0]
+    elif isinstance(data, Dataset) or hasattr(data, "tensors") or hasattr(data, "targets"):
+        return isinstance(getattr(data, "samples", None), list)
+    first = next(iter(data), None) if isinstance(data, list | tuple) else None
+    if first is None:
+        return not _is_array(data)
+    return not _is_array(first) and (not isinstance(first, str) or _is_picture(first))
 
 
 def _of_sequence(data: Any, options: Options) -> Dataset:
@@ -126,6 +148,12 @@ def _of_pair(
         return Read({WHOLE: [Rows(items, given, named)]}, WHOLE, PLACE, notes=notes)
 
     if _is_array(examples):
+        if options.image_size is not None:
+            raise DataError(
+                expected="image_size= with encoded images, files or PIL images",
+                came="an array",
+                do="resize it, or leave out image_size=",
+            )
         content, said = as_content(_array(examples), PLACE)
         return _of_array(content, read([None] * len(values)), said)
     first = next((each for each in examples if each is not None), None)

@@ -24,6 +24,7 @@ from radiotracer.data.format import (
     no_split,
     split_of,
 )
+from radiotracer.data.in_memory import is_encoded, open_in_memory
 from radiotracer.data.mending import mended
 from radiotracer.data.opening import SUFFIXES
 from radiotracer.data.remote import fetched, is_remote, without_secrets
@@ -76,9 +77,8 @@ def open_data(
     merge, drop_class = reading.get("merge") or (), reading.get("drop_class") or ()
     options = options_of(reading, like=like, report=report, decoding=decoding)
     if not isinstance(spec, str | os.PathLike):
-        from radiotracer.data.in_memory import open_in_memory
-
-        found = open_in_memory(spec, _inherited(options, frozenset(NAMED)))
+        given = isinstance(spec, Dataset)
+        found = open_in_memory(spec, options if given else _inherited(options, frozenset(NAMED)))
         return _fit(mended(found, merge, drop_class, like=like), like)
     base, split = split_of(os.fspath(spec))
     place = _place(base, report) if isinstance(spec, str) else Place(str(Path(base).absolute()))
@@ -120,8 +120,10 @@ def format_of(spec: str | os.PathLike[str], options: Options | None = None) -> F
     return _format(_place(split_of(os.fspath(spec))[0]), options or Options())
 
 
-def takes_image_size(spec: str | os.PathLike[str]) -> bool:
-    """Whether `open_data` can resize what a DATA argument names: whether its images are encoded."""
+def takes_image_size(spec: str | os.PathLike[str] | Any) -> bool:
+    """Whether `open_data` can resize what it is given: whether its images are encoded."""
+    if not isinstance(spec, str | os.PathLike):
+        return is_encoded(spec)
     form = format_of(spec)
     return form is not None and "image_size" in form.options
 
