@@ -186,7 +186,8 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
     validation = identify(scan.validation)
     found = {}
     # Most examples hurt the same few: each of these is looked at once.
-    look = functools.cache(lambda query: seen(scan.validation, query, OPPONENTS_ROOM))
+    queries = scan.validation
+    look = functools.cache(lambda query: seen(queries, query, OPPONENTS_ROOM))
     for row, scores in zip(rows.tolist(), influence, strict=True):
         worst = np.argsort(scores, kind="stable")[:OPPONENTS]
         found[row] = tuple(
