@@ -12,7 +12,6 @@ from arrow_helpers import LABELS, NAMES, PIXELS, named, png, refused, table, wri
 from PIL import Image
 
 from radiotracer.data import open_data, save_examples
-from radiotracer.data import sources as sources_module
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "feather"])
@@ -39,7 +38,8 @@ def test_the_file_format_of_arrow_too(tmp_path: Path) -> None:
 def test_names_of_classes(tmp_path: Path) -> None:
     # Hugging Face's metadata, in their order and with a class that no example has.
     found = open_data(str(write(named(table(), ["z", "y", "x", "w"]), tmp_path / "a.parquet")))
-    assert found.class_names == ("z", "y", "x", "w") and found.labels.tolist() == LABELS
+    assert found.class_names == ("z", "y", "x") and found.labels.tolist() == LABELS
+    assert found.notes == ("1 of 4 classes have no example: w.",)
     texts = [["dog", "cat"][i % 2] for i in range(9)]
     for labels in (texts, pa.array(texts).dictionary_encode(), pa.array(texts, pa.large_string())):
         found = open_data(str(write(table(labels=labels), tmp_path / "b.parquet")))
@@ -83,12 +83,13 @@ def shards(root: Path, layout: str) -> Path:
 @pytest.mark.parametrize("layout", ["flat", "data", "validation", "saved", "converted"])
 def test_layouts(layout: str, tmp_path: Path) -> None:
     root = shards(tmp_path / "set", layout)
-    train, test = open_data(str(root)), open_data(f"{root}:test")
+    held = "val" if layout == "validation" else "test"
+    train, test = open_data(str(root)), open_data(f"{root}:{held}")
     np.testing.assert_array_equal(train.content, PIXELS[:6])
     np.testing.assert_array_equal(test.content, PIXELS[6:])
     assert train.labels.tolist() == LABELS[:6] and test.labels.tolist() == LABELS[6:]
     assert train.class_names == test.class_names == tuple(NAMES)
-    assert train.validation == f"{root}:test" and test.validation is None
+    assert train.validation == f"{root}:{held}" and test.validation is None
     assert open_data(f"{root}:train").digest == train.digest
     assert open_data(train.validation).digest == open_data(test.source).digest == test.digest
     if layout == "data":
@@ -109,7 +110,7 @@ def test_other_splits_are_named(tmp_path: Path) -> None:
     found = open_data(str(root))
     assert len(found) == 6
     assert [(each.path, each.reason) for each in found.left_out] == [
-        ("extra-00000-of-00001", "neither of the split train nor of the split test")
+        ("extra-00000-of-00001", "of no split, beside files that are of one")
     ]
 
 
@@ -171,19 +172,19 @@ def test_metadata_without_types(metadata: str, tmp_path: Path) -> None:
 def test_shards_that_disagree(tmp_path: Path) -> None:
     write(named(table()), tmp_path / "set" / "train-0.parquet")
     write(named(table(), ["a", "b", "c"]), tmp_path / "set" / "train-1.parquet")
-    assert "agree on the classes; got others" in refused(tmp_path / "set")
+    assert "agree on the classes; got other names" in refused(tmp_path / "set")
     write(table(labels=["a"] * 9), tmp_path / "set" / "train-1.parquet")
     write(table(), tmp_path / "set" / "train-0.parquet")
-    assert "numbers in some and text in others" in refused(tmp_path / "set")
+    assert "numbers in some and texts in others" in refused(tmp_path / "set")
 
 
 def test_a_class_of_the_test_split_alone(tmp_path: Path) -> None:
     write(table(labels=list("ababababa")), tmp_path / "set" / "train.parquet")
     write(table(2, labels=["b", "c"]), tmp_path / "set" / "test.parquet")
     assert len(open_data(str(tmp_path / "set"))) == 9
-    assert "the classes of the training split (a, b); got the label 'c'" in refused(
-        f"{tmp_path / 'set'}:test"
-    )
+    train, test = open_data(str(tmp_path / "set")), open_data(f"{tmp_path / 'set'}:test")
+    assert train.class_names == ("a", "b") and test.class_names == ("a", "b", "c")
+    assert "got the class 'c' from" in refused(f"{tmp_path / 'set'}:test", like=train)
 
 
 def test_hugging_face_writes_what_is_read(tmp_path: Path) -> None:
@@ -207,7 +208,5 @@ def test_hugging_face_writes_what_is_read(tmp_path: Path) -> None:
 
 def test_image_size_in_words(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=PIXELS, labels=LABELS)
-    assert "image_size= only for Parquet or Arrow files" in refused(
-        tmp_path / "a.npz", image_size=8
-    )
-    assert "Parquet or Arrow files of images and labels; " in sources_module.grammar()
+    said = refused(tmp_path / "a.npz", image_size=8)
+    assert "data that image_size= changes (image-tables, " in said

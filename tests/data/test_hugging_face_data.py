@@ -16,6 +16,7 @@ from PIL import Image
 from radiotracer.data import open_data
 from radiotracer.data.encoded import Part
 from radiotracer.data.hugging_face import from_hugging_face
+from radiotracer.data.roles import Roles
 from radiotracer.errors import DataError
 
 datasets = pytest.importorskip("datasets")
@@ -54,11 +55,11 @@ def test_a_dictionary_has_splits() -> None:
     both = datasets.DatasetDict(
         train=whole().select(range(6)), validation=whole().select([8, 7]), extra=whole()
     )
-    train, test = open_data(both), from_hugging_face(both, split="test")
-    assert (len(train), len(test)) == (6, 2) and test.ids.tolist() == ["test/00000", "test/00001"]
+    train, test = open_data(both), from_hugging_face(both, split="validation")
+    assert (len(train), len(test)) == (6, 2) and test.ids.tolist() == ["val/00000", "val/00001"]
     np.testing.assert_array_equal(test.content, PIXELS[[8, 7]])
     for data, split in ((whole(), "test"), (datasets.DatasetDict(extra=whole()), None)):
-        with pytest.raises(DataError, match=f"a {split or 'train'} split in the data set"):
+        with pytest.raises(DataError, match=f"a {split or 'train'} split in the data in memory"):
             from_hugging_face(data, split=split)
 
 
@@ -68,17 +69,15 @@ def test_encoded_images_are_not_copied(tmp_path: Path) -> None:
     whole().save_to_disk(tmp_path / "disk")
     mapped = datasets.load_from_disk(tmp_path / "disk")
     before = pa.total_allocated_bytes()
-    rows = hugging_face._images(mapped, "", None)
-    assert pa.total_allocated_bytes() - before < 1000 < sum(each.nbytes for each in rows.items)
+    items = hugging_face._items(mapped, Roles("images", "image", "label"))
+    assert pa.total_allocated_bytes() - before < 1000 < sum(each.nbytes for each in items)
 
 
 def test_what_is_no_data_set() -> None:
     for data in (3, whole().to_iterable_dataset(), [whole()], Part(Path("x"), 0, 1)):
-        with pytest.raises(DataError, match=r"a DATA argument, or a datasets\.Dataset"):
-            open_data(data)  # type: ignore[arg-type]
-    with pytest.raises(
-        DataError, match=r"columns called image or img .* in the data set in memory"
-    ):
+        with pytest.raises(DataError, match=r"a DATA argument, a pair \(examples, labels\)"):
+            open_data(data)
+    with pytest.raises(DataError, match=r"beside the labels in the data in memory"):
         open_data(whole().remove_columns("image"))
 
 

@@ -122,7 +122,7 @@ def test_transparency_is_laid_on_white(mode: str, tmp_path: Path) -> None:
         how = {"transparency": 9 if mode == "L" else (9, 9, 9)}
     found = folder(tmp_path, encoded(image if mode == "P" else image.convert(mode), **how))
     assert (found.content[0, :, :4] == 255).all() and (found.content[0, :, 4:] == 90).all()
-    assert found.notes == ("1 image with transparency was laid on white",)
+    assert found.notes == ("1 image with transparency was laid on white.",)
 
 
 def test_opaque_images_are_not_said_to_be_transparent(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_deep_integers_share_one_range(largest: int, top: int, bits: int, tmp_pa
     values = np.array([largest // 2, largest]) * 255 / top
     assert found.content.shape == (2, 4, 4, 1)
     assert np.abs(found.content[:, 0, 0, 0] - values).max() <= 0.5
-    assert found.notes == (f"{bits}-bit images: 0 to {top:,} became 0 to 255",)
+    assert found.notes == (f"{bits}-bit images: 0 to {top:,} became 0 to 255.",)
 
 
 def test_all_splits_share_the_range(tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ def test_all_splits_share_the_range(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "shown", "words"),
     [
-        ((0.0, 1.0), (0, 255), "float images: 0 to 1 became 0 to 255"),
-        ((-1.0, 3.0), (0, 255), "float images: -1 to 3 became 0 to 255"),
-        ((0.25, 0.5), (64, 128), "float images: 0 to 1 became 0 to 255"),
+        ((0.0, 1.0), (0, 255), "Float images: 0 to 1 became 0 to 255."),
+        ((-1.0, 3.0), (0, 255), "Float images: -1 to 3 became 0 to 255."),
+        ((0.25, 0.5), (64, 128), "Float images: 0 to 1 became 0 to 255."),
     ],
 )
 def test_floats(
@@ -212,7 +212,7 @@ def test_integers_of_32_bits(tmp_path: Path) -> None:
     ]
     found = folder(tmp_path, *images, ending="tif")
     assert found.content[:, 0, 0, 0].tolist() == [0, 255]
-    assert found.notes == ("32-bit images: -1,000 to 100,000 became 0 to 255",)
+    assert found.notes == ("32-bit images: -1,000 to 100,000 became 0 to 255.",)
 
 
 def test_deep_colours_are_cut_and_that_is_said(tmp_path: Path) -> None:
@@ -227,12 +227,12 @@ def test_deep_colours_are_cut_and_that_is_said(tmp_path: Path) -> None:
     deep = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
     found = folder(tmp_path, deep + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
     assert (found.content == 0x12).all() and found.content.shape == (1, 2, 2, 3)
-    assert found.notes == ("1 image of 16 bits per colour was reduced to the upper 8",)
+    assert found.notes == ("1 image of 16 bits per colour was reduced to the upper 8.",)
 
 
 def test_how_many_were_turned(tmp_path: Path) -> None:
     found = folder(tmp_path, *(stored(each, "JPEG") for each in (1, 6, 8)), ending="jpg")
-    assert found.notes == ("2 images were turned as their EXIF orientation says",)
+    assert found.notes == ("2 images were turned as their EXIF orientation says.",)
 
 
 def test_kinds_that_are_left_out_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,7 +224,7 @@ def no_split(place: Place, split: str, what: str, wanted: str = "") -> DataError
         wanted: What the split would be, ``"a test split"`` by default.
     """
     return DataError(
-        expected=f"{wanted or f'a {split} split'} in {place.path}",
+        expected=f"{wanted or f'a {split} split'} in {place.text}",
         came=what,
         do=f"leave out :{split}" + ", or add the split" * (not wanted),
     )

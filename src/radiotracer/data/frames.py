@@ -45,7 +45,7 @@ def from_arrow(table: pa.Table, options: Options) -> Dataset:
     Raises:
         DataError: Columns that cannot be used.
     """
-    roles = roles_of(peek_at(table), options, lambda _: False, PLACE)
+    roles = roles_of(peek_at(table, PLACE), options, lambda _: False, PLACE)
     file = File(table, "", typed=True)
     labels, ids = labels_and_ids(file, roles, PLACE)
 

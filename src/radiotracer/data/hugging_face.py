@@ -54,7 +54,7 @@ def from_hugging_face(
     opened = chosen(splits, named(split) if split else None, PLACE)
     first = splits[opened]
     roles = roles_of(
-        peek_at(_beginning(first)),
+        peek_at(_beginning(first), PLACE),
         options,
         lambda _: False,
         PLACE,

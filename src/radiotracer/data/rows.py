@@ -54,6 +54,7 @@ class Read(Generic[Item_co]):
         asked: Which split was asked for; None where none was.
         left_out: What was left out of the chosen split.
         notes: What was noticed, in sentences.
+        bad: By row of the chosen split, why it cannot be used.
     """
 
     by_split: Mapping[str, Sequence[Rows[Item_co]]]
@@ -61,7 +62,8 @@ class Read(Generic[Item_co]):
     source: Path | str
     asked: str | None = None
     left_out: Sequence[LeftOut] = ()
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+    bad: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def items(self) -> list[Item_co | None]:
@@ -94,11 +96,11 @@ def to_examples(
             `image_size`.
     """
     classes, items = read.classes(), read.items
-    labelled = np.flatnonzero(classes.numbers >= 0)
+    usable = [row for row in np.flatnonzero(classes.numbers >= 0).tolist() if row not in read.bad]
     # A model takes one number of channels and one scale, so the splits must agree on them.
     every = [each for files in read.by_split.values() for rows in files for each in rows.items]
     decoded = decode_all(
-        [items[row] for row in labelled],
+        [items[row] for row in usable],
         read.source,
         survey=survey(every),
         image_size=image_size,
@@ -109,7 +111,7 @@ def to_examples(
         classes,
         IMAGES,
         lambda _: decoded.images,
-        bad={int(labelled[place]): reason for place, reason in decoded.left_out.items()},
+        bad={usable[place]: reason for place, reason in decoded.left_out.items()},
         do="save them encoded, for example as PNG",
         notes=decoded.notes,
     )
@@ -155,7 +157,7 @@ def assembled(
         DataError: There is none.
     """
     ids = read.ids
-    reasons = {**bad, **classes.reasons}
+    reasons = {**bad, **read.bad, **classes.reasons}
     left_out = [*read.left_out, *(LeftOut(ids[row], why) for row, why in reasons.items())]
     kept: NDArray[np.int64] = np.array(
         [row for row in range(len(ids)) if row not in reasons], dtype=np.int64

@@ -89,9 +89,9 @@ def open_data(
         raise no_split(place, split, form.words, "annotated boxes" if split == "boxes" else "")
     refused = [name for name in options.given() if name not in form.options]
     if refused:
-        takers = "; ".join(each.words for each in in_order() if refused[0] in each.options)
+        takers = ", ".join(each.name for each in in_order() if refused[0] in each.options)
         raise DataError(
-            expected=f"{refused[0]}= with {takers}"[:160],
+            expected=f"data that {refused[0]}= changes ({takers})",
             came=f"{refused[0]}={getattr(options, refused[0])!r} with {form.words}",
             do=f"leave out {refused[0]}=",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,13 +81,24 @@ def peek(path: Path) -> Peek:
     try:
         with path.open("rb") as stream:
             beginning = _first_parquet(stream) if suffix == ".parquet" else _first_ipc(stream)
-            return peek_at(beginning)
+            return peek_at(beginning, path)
     except FROM_ANY_FILE as error:
         raise damaged(path, error) from error
 
 
-def peek_at(table: pa.Table) -> Peek:
-    """The beginning of a table that is there."""
+def peek_at(table: pa.Table, at: object) -> Peek:
+    """The beginning of a table that is there.
+
+    Raises:
+        DataError: Two columns have the same name.
+    """
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise DataError(
+            expected=f"columns with different names in {at}",
+            came=f"the name {twice[0]} twice",
+            do="rename one of them",
+        )
     kinds = {}
     values: dict[str, Sequence[Any]] = {}
     for name in table.column_names:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from radiotracer.data.class_folders import copy_files, endings, read_class_folders
-from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.dataset import Dataset
 from radiotracer.data.delimited import UTF_8, decoded
 from radiotracer.data.encoded import read_limited
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written
@@ -43,7 +42,7 @@ class DocumentFolder(Format):
         """Read the documents of one split; what is none is left out and listed."""
         read = read_class_folders(place.path, split, options, SUFFIXES, "text")
         (part,) = read.by_split[read.split]
-        texts, left_out, encodings = _texts(part)
+        texts, bad, encodings = _texts(part)
         # Of other splits only the classes count.
         others: dict[str, list[Rows[str]]] = {
             name: [Rows([None] * len(each.ids), each.labels, each.ids) for each in parts]
@@ -56,8 +55,9 @@ class DocumentFolder(Format):
                 read.split,
                 read.source,
                 read.asked,
-                [*read.left_out, *left_out],
+                read.left_out,
                 [*read.notes, *said],
+                bad,
             )
         )
 
@@ -69,20 +69,17 @@ class DocumentFolder(Format):
 FORMATS.register(DocumentFolder())
 
 
-def _texts(part: Rows[Path]) -> tuple[Rows[str], list[LeftOut], set[str]]:
-    """The texts that can be read, what cannot, and the encodings that were met."""
-    items, values, ids = [], [], []
-    left_out: list[LeftOut] = []
+def _texts(part: Rows[Path]) -> tuple[Rows[str], dict[int, str], set[str]]:
+    """The texts, by row why one cannot be read, and the encodings that were met."""
+    items: list[str | None] = [None] * len(part.items)
+    bad: dict[int, str] = {}
     encodings: set[str] = set()
-    for path, value, id in zip(part.items, part.labels.values, part.ids, strict=True):
+    for row, path in enumerate(part.items):
         assert path is not None  # noqa: S101
         try:
-            text, encoding = decoded(read_limited(path, LARGEST, "a text"), path)
+            items[row], encoding = decoded(read_limited(path, LARGEST, "a text"), path)
         except DataError as error:
-            left_out.append(LeftOut(id, error.came))
+            bad[row] = error.came
             continue
         encodings.add(encoding)
-        items.append(text)
-        values.append(value)
-        ids.append(id)
-    return Rows(items, dataclasses.replace(part.labels, values=values), ids), left_out, encodings
+    return Rows(items, part.labels, part.ids), bad, encodings

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from radiotracer.data.class_folders import as_text
 from radiotracer.data.columns import id_column
-from radiotracer.data.dataset import Dataset, LeftOut
+from radiotracer.data.dataset import Dataset
+from radiotracer.data.encoded import Encoded
 from radiotracer.data.format import (
     FORMATS,
     CannotWriteError,
@@ -25,6 +26,8 @@ from radiotracer.data.pixels import require_image_size
 from radiotracer.data.rewriting import rewrite_tables
 from radiotracer.data.rows import Read, Rows, to_examples
 from radiotracer.data.tables import Tables, held_at, read_every, tables_at
+
+NAMELESS = "a row without a name"
 
 
 class ImageLists(Format):
@@ -50,19 +53,20 @@ class ImageLists(Format):
         tables = tables_at(place)
         assert tables is not None  # noqa: S101
         named = _read(tables, split, options)
-        notes, left_out = list(named.notes), list(named.left_out)
-        seen = {each for parts in named.by_split.values() for rows in parts for each in rows.items}
-        unnamed = len(tables.listed) - len(seen - {None})
+        notes = list(named.notes)
+        every = (rows for parts in named.by_split.values() for rows in parts)
+        seen = {each for rows in every for each in rows.items if isinstance(each, Path)}
+        unnamed = len(tables.listed) - len(seen)
         if unnamed > 0:
             notes.append(f"{unnamed:,} images beside the table are not named in it")
-        there: dict[str, list[Rows[Path]]] = {}
-        for name, parts in named.by_split.items():
-            for rows in parts:
-                kept, missing = _there(rows)
-                there.setdefault(name, []).append(kept)
-                left_out += missing if name == named.split else []
+        rows: dict[str, list[Rows[Encoded]]] = {
+            name: [Rows(_images(each.items), each.labels, each.ids) for each in parts]
+            for name, parts in named.by_split.items()
+        }
+        bad = {row: each for row, each in enumerate(named.items) if isinstance(each, str)}
+        source, asked = named.source, named.asked
         return to_examples(
-            Read(there, named.split, named.source, named.asked, left_out, notes),
+            Read(rows, named.split, source, asked, named.left_out, notes, bad),
             image_size=options.image_size,
             decoding=options.decoding,
         )
@@ -114,23 +118,15 @@ def _read(tables: Tables, split: str | None, options: Options) -> Read[Path | st
             items = [listed.look(each or "") for each in rows.items]
             ids = []
             for image, given in zip(items, rows.items, strict=True):
-                id = _id(image, _home(tables)) if isinstance(image, Path) else str(given)
+                id = _id(image, _home(tables)) if isinstance(image, Path) else given or NAMELESS
                 again[id] += 1
                 ids.append(id if again[id] == 1 else f"{id}#{again[id]}")
             found.setdefault(name, []).append(Rows(items, rows.labels, ids))
     return Read(found, named.split, named.source, named.asked, named.left_out, named.notes)
 
 
-def _there(rows: Rows[Path | str]) -> tuple[Rows[Path], list[LeftOut]]:
-    """The rows whose image is there, and the others."""
-    kept = [row for row, each in enumerate(rows.items) if isinstance(each, Path)]
-    missing = [
-        LeftOut(id or "a row without a name", each)
-        for id, each in zip(rows.ids, rows.items, strict=True)
-        if isinstance(each, str)
-    ]
-    values = dataclasses.replace(rows.labels, values=[rows.labels.values[row] for row in kept])
-    return Rows([rows.items[row] for row in kept], values, [rows.ids[row] for row in kept]), missing  # type: ignore[misc]
+def _images(items: Sequence[Path | str | None]) -> list[Path | None]:
+    return [each if isinstance(each, Path) else None for each in items]
 
 
 def _id(path: Path, home: Path) -> str:
