@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.account import Account
 from radiotracer.data.format import Reading, is_there, split_of
@@ -120,13 +118,6 @@ def settings_for(examples: Dataset, seed: int) -> TrainConfig:
             expected=f"at least {FEWEST} examples to learn from",
             came=str(len(examples)),
             do="check more of them, or train a network of your own and record it",
-        )
-    classes = np.unique(examples.labels)
-    if len(classes) < 2:
-        raise DataError(
-            expected="examples of two classes or more",
-            came=f"only {examples.class_names[classes[0]]}",
-            do="pass data that hold all classes",
         )
     examples.require_every_class()
     return TrainConfig.quick(examples, seed=seed)

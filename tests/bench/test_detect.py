@@ -236,7 +236,7 @@ def test_data_that_cannot_serve(archive: Path, tmp_path: Path) -> None:
         (["--recipes", "nothing"], "expected a recipe (random-flip, "),
         (["--detectors", "nothing"], "expected a detector (label-posterior, "),
         (["--seeds", "-1"], "expected seed= of at least 0; got -1; "),
-        (["--data", "nowhere"], "expected a built-in name (mnist, fashion-mnist), "),
+        (["--data", "nowhere"], "expected a path with data, or a built-in name such as mnist"),
     ],
 )
 def test_bad_options_are_one_line(

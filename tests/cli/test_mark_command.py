@@ -92,7 +92,7 @@ def test_the_same_again_is_the_same(cli: Any, tiny: World) -> None:
     assert set(first) == {
         "design", "modality", "marked", "examples", "share",
         "psnr", "psnr_lowest", "max_difference",
-        "alpha", "smallest_log10_p", "commitment", "key", "out",
+        "alpha", "smallest_log10_p", "commitment", "key", "out", "read",
     }  # fmt: skip
 
 
@@ -323,5 +323,5 @@ def test_an_interrupted_marking_says_that_it_can_go_on(
         calls[0], stop = 0, last
         done = cli(*command(tiny))
         assert done.status == 130
-        assert done.err.splitlines()[1:] == [*told, "radiotracer: interrupted"]
+        assert done.err.splitlines()[2:] == [*told, "radiotracer: interrupted"]
         assert sorted(path.name for path in Path().iterdir()) == [*left, "my.key"]

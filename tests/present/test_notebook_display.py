@@ -126,7 +126,7 @@ def test_small_and_whole_and_without_scripts(results: dict[str, Any], name: str)
 def test_a_scan(found: Scan) -> None:
     text, flagged = words(found._repr_html_()), int(found.decision.is_flagged.sum())
     assert flagged
-    assert f"{flagged} of 96 training examples look" in text
+    assert f"{flagged} of 96 training examples are flagged" in text
     quality = found.quality(found.detector)
     assert quality is not None and f"{quality[0].auprc:.3f}" in text
     first = found.identity.ids[np.argmin(found.decision.ranks)]

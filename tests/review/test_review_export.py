@@ -91,7 +91,7 @@ def test_an_archive(scanned_as: Made, tmp_path: Path) -> None:
     assert (done.kind, done.data.name) == ("arrays", "my.npz")
     assert done.note == "Other arrays of my.npz were left out: weather."
     with np.load(done.data) as archive:
-        assert sorted(archive.files) == ["class_names", "ids", "x", "y"]
+        assert sorted(archive.files) == ["ids", "x", "y"]
         assert archive["x"].shape == (5, 4, 4) and archive["y"].dtype == np.int32
         assert archive["ids"].tolist() == ["00000", "00002", "00003", "00004", "00005"]
         assert archive["y"].tolist() == [0, 1, 1, 0, 1]

@@ -181,7 +181,11 @@ def test_what_is_written(tmp_path: Path) -> None:
         "examples": N,
         "digest": identify(Rows()).digest,
         "class_names": None,
-        "options": {"image_size": None, "text_column": None, "label_column": None},
+        "options": {
+            **dict.fromkeys(["image_size", "image_column", "text_column"]),
+            **dict.fromkeys(["label_column", "id_column"]),
+            **{name: [] for name in ("follow_links", "merge", "drop_class")},
+        },
     }
     names = ["0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "2.bias"]
     assert content["optimizer"]["name"] == "SGD"

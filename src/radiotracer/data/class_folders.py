@@ -36,6 +36,7 @@ class _Found:
     classes: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     below: dict[str, set[str]] = field(default_factory=dict)
+    litter: set[str] = field(default_factory=set)
 
 
 def split_folders(root: Path, split: str | None = None) -> dict[str, Path]:
@@ -81,7 +82,8 @@ def read_class_folders(
     ours = found[opened]
     if not ours.classes and not ours.files:
         raise _no_class(tops[opened], ours, what, links)
-    notes = [*links.notes()]
+    notes = [f"{name} is no class: archives and systems leave it" for name in sorted(ours.litter)]
+    notes += links.notes()
     deep = {name: sorted(below) for name, below in ours.below.items()}
     if deep:
         name, below = next(iter(sorted(deep.items())))
@@ -186,15 +188,17 @@ def _walk(root: Path, top: Path, suffixes: Set[str], what: str, links: Links) ->
     def leave_out(path: Path, reason: str) -> None:
         found.left_out.append(LeftOut(_id(path, root), reason))
 
+    def leave_litter(folder: Path) -> None:
+        found.litter.add(folder.name)
+        for path in _files(folder):
+            leave_out(path, f"in {folder.name}, a folder that a system or an archive left behind")
+
     def walk(folder: Path, name: str, depth: int) -> None:
         for path in visible(folder):
             if problem := links.problem(path):
                 leave_out(path, problem)
             elif path.is_dir():
-                if is_litter(path):
-                    leave_out(path, "a folder that a system left behind")
-                else:
-                    walk(path, name, depth + 1)
+                walk(path, name, depth + 1) if not is_litter(path) else leave_litter(path)
             elif not path.is_file():
                 leave_out(path, "not a plain file")
             elif path.suffix.lower() not in suffixes:
@@ -210,7 +214,7 @@ def _walk(root: Path, top: Path, suffixes: Set[str], what: str, links: Links) ->
         if problem := links.problem(path):
             leave_out(path, problem)
         elif path.is_dir() and is_litter(path):
-            leave_out(path, "a folder that a system left behind, and no class")
+            leave_litter(path)
         elif path.is_dir():
             before = len(found.files)
             walk(path, as_text(path.name), 0)

@@ -142,5 +142,5 @@ class Dataset:
         return dataclasses.replace(self, labels=labels)
 
     def require_every_class(self) -> None:
-        """Raise `DataError` when a class has no example: nothing can be learned about it."""
+        """Raise `DataError` when a class has no example, or is the only one."""
         require_every_class(self.labels, self.class_names, self.source)

@@ -70,7 +70,13 @@ def require_labelled(
 def require_every_class(
     labels: NDArray[np.int64], class_names: tuple[str, ...], source: str
 ) -> None:
-    """Raise `DataError` when a class has no example: nothing can be learned about it."""
+    """Raise `DataError` when a class has no example, or is the only one."""
+    if len(class_names) < 2:
+        raise DataError(
+            expected="examples of two classes or more",
+            came=f"only {class_names[0]} in {source}",
+            do="pass data that hold all classes",
+        )
     counts = np.bincount(labels, minlength=len(class_names))
     empty = [name for name, count in zip(class_names, counts, strict=True) if count == 0]
     if empty:

@@ -221,7 +221,7 @@ def _fit(found: Dataset, like: Dataset | None) -> Dataset:
         raise DataError(
             expected=f"the classes of {like.source} ({', '.join(like.class_names[:10])})",
             came=f"the class {new[0]!r} from {found.source}",
-            do="merge= it into one of them, or drop_class= it",
+            do="rename it, or leave its examples out",
         )
     numbers = np.array([place.get(name, 0) for name in found.class_names], dtype=np.int64)
     return dataclasses.replace(found, labels=numbers[found.labels], class_names=like.class_names)

@@ -81,6 +81,8 @@ def peek(path: Path) -> Peek:
     try:
         with path.open("rb") as stream:
             beginning = _first_parquet(stream) if suffix == ".parquet" else _first_ipc(stream)
+            # Offsets in a damaged file may lead out of it.
+            beginning.validate(full=True)
             return peek_at(beginning, path)
     except FROM_ANY_FILE as error:
         raise damaged(path, error) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def to_rows(
             fits.
     """
     root = read.source
-    names = _column_names(parts, root)
+    names = _column_names(parts, root, {roles.id})
     inputs = [name for name in names if name not in (roles.label, roles.id)]
     if not inputs:
         raise DataError(
@@ -132,11 +132,13 @@ def _without(reasons: Mapping[int, str], n: int) -> NDArray[np.int64]:
     return np.array([row for row in range(n) if row not in reasons], dtype=np.int64)
 
 
-def _column_names(read: Mapping[str, Sequence[File]], root: Path | str) -> list[str]:
+def _column_names(
+    read: Mapping[str, Sequence[File]], root: Path | str, ids: Set[str | None]
+) -> list[str]:
     every = [part.table.column_names for parts in read.values() for part in parts]
     first: list[str] = every[0]
     for names in every:
-        if set(names) != set(first) or len(set(names)) < len(names):
+        if set(names) - ids != set(first) - ids or len(set(names)) < len(names):
             twice = len(set(names)) < len(names)
             raise DataError(
                 expected=f"the same columns in all of {root}, of different names",

@@ -119,7 +119,10 @@ def read_every(
             notes.append(f"{files[0].name} has no column {roles.label} and is not used")
             continue
         for path in files:
-            file = read_file(path, tables.root, columns)
+            names = peek(path).names
+            # Ids may have been added to some of the files.
+            wanted = columns and [each for each in columns if each != roles.id or each in names]
+            file = read_file(path, tables.root, wanted)
             rows.setdefault(name, []).append(_rows(file, roles, path, name, take))
             if name == opened:
                 left_out += file.left_out
@@ -132,7 +135,7 @@ def labels_and_ids(file: File, roles: Roles, path: Path | str) -> tuple[Given, S
     labels = label_column(
         file.table[roles.label], path, feature=file.feature(roles.label), typed=file.typed
     )
-    if roles.id is None:
+    if roles.id is None or roles.id not in file.table.column_names:
         ids: Sequence[str] = numbered(f"{file.name}/".removeprefix("/"), len(file.table)).tolist()
         return labels, ids
     return labels, id_column(file.table[roles.id], path)
