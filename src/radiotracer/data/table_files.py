@@ -154,7 +154,7 @@ def is_list_of_records(path: Path) -> bool:
         first = next(iter(_records(path)), None)
     except DataError:
         return False
-    return first is not None and "annotations" not in first[1]
+    return first is not None and bool(first[1]) and "annotations" not in first[1]
 
 
 def _there(names: Sequence[str], wanted: Sequence[str] | None, at: Path) -> Sequence[str]:
