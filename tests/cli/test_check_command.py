@@ -129,12 +129,12 @@ def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[st
     before = sorted(each.name for each in Path().iterdir())
     for arguments, words in [
         (("empty",), "expected a folder of images per class in"),
-        ((alone,), "expected examples of two classes or more; got only a;"),
+        ((alone,), "expected examples of two classes or more; got only a in"),
         ((image,), f"expected a folder with one folder of images per class; got the image {image}"),
         ((folder, "--out", folder / "out"), "expected --out outside of the data; got"),
         ((folder, "--out", folder), "expected --out outside of the data; got"),
         ((folder, "--validation", "nowhere"), "where nothing is"),
-        ((folder, "--validation", "empty"), "expected a folder per class in"),
+        ((folder, "--validation", "empty"), "expected a folder of images per class in"),
         ((folder, "--validation", image), "expected a folder with one folder of images per class;"),
         ((folder, "--validation", colour), "expected images of channels 1, height 32, width 32"),
         ((folder, "--validation", more), "got the class 'A' from"),

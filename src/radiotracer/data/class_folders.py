@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,13 +91,14 @@ def read_class_folders(
             "folders within the folder of a class count for that class: "
             f"{name} ({', '.join(below[:3])}{', …' * (len(below) > 3)})"
         )
+    left_out = [*ours.left_out, *_beside(root, tops.values(), suffixes)]
     rows = {
         name: [
             Rows(each.files, Given(each.classes, declared=True), [_id(f, root) for f in each.files])
         ]
         for name, each in found.items()
     }
-    return Read(rows, opened, root, split, ours.left_out, notes)
+    return Read(rows, opened, root, split, left_out, notes)
 
 
 def endings(root: Path) -> Counter[str]:
@@ -225,6 +226,18 @@ def _walk(root: Path, top: Path, suffixes: Set[str], what: str, links: Links) ->
         elif path.is_file() and path.suffix.lower() in TABLES:
             leave_out(path, "a table that does not name most of the files beside it")
     return found
+
+
+def _beside(root: Path, tops: Collection[Path], suffixes: Set[str]) -> list[LeftOut]:
+    """What lies beside folders of splits and is in none of them."""
+    if root in tops:
+        return []
+    others = [path for path in visible(root) if path not in tops]
+    return [
+        LeftOut(_id(path, root), "beside the folders of splits")
+        for path in others
+        if path.is_dir() or path.suffix.lower() in suffixes
+    ]
 
 
 def _no_class(top: Path, found: _Found, what: str, links: Links) -> DataError:

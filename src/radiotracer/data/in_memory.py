@@ -209,7 +209,7 @@ def _of_dataset(data: Any, options: Options) -> Dataset:
 def _values(labels: Any) -> list[Any]:
     array = _array(labels) if _is_array(labels) or hasattr(labels, "to_numpy") else None
     if array is None:
-        return [each.item() if hasattr(each, "item") else each for each in labels]
+        return [each.tolist() if hasattr(each, "tolist") else each for each in labels]
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -95,6 +95,8 @@ def classes_of(given: Mapping[str, Sequence[Given]], split: str, root: object) -
         raise _disagree(
             root, f"{' in some and '.join(sorted(f'{kind}s' for kind in kinds))} in others"
         )
+    if "mixture" in kinds:
+        raise _mixed(every, root)
     ours = [value for values, _ in plain[split] for value in values]
     learned = plain.get(TRAIN, [part for files in plain.values() for part in files])
     known = [value for values, _ in learned for value in values if value is not None]
@@ -258,6 +260,19 @@ def _notes(ordered: Sequence[Any]) -> tuple[str, ...]:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + ", …" * (len(names) > _LISTED)
+
+
+def _mixed(every: Iterable[Given], root: object) -> DataError:
+    """What is answered where labels are of several kinds, or of one that no class is."""
+    types = {type(each) for given in every for each in given.values if each is not None}
+    strange = sorted(kind.__name__ for kind in types - {str, int, float, bool})
+    if strange:
+        return several_labels(root, f"labels that are a {strange[0]}")
+    return DataError(
+        expected=f"labels of one kind in {root}",
+        came=" beside ".join(sorted(kind.__name__ for kind in types)),
+        do="write all of them as text",
+    )
 
 
 def _disagree(root: object, came: str) -> DataError:

@@ -128,6 +128,8 @@ def roles_of(peek: Peek, options: Options, resolve: Resolve, root: object) -> Ro
     item = items[0] if items else None
     ignored = _ignored(peek)
     names = [name for name in peek.names if name != item and name not in ignored]
+    if options.label_column is None and not peek.typed and _are_numbers(peek.names):
+        raise _no_names(peek, root)
     label, guessed = _label(peek, names, options.label_column, kind, root)
     id = options.id_column or next(
         (each for each in peek.names if each == IDS and each not in (item, label)), None
@@ -246,13 +248,16 @@ def _which(came: str, root: object) -> DataError:
 
 def _require_names(peek: Peek, label: str, root: object) -> None:
     """Raise where the first row seems to be an example: its label occurs among the labels."""
-    numbers = all(_are_numbers([name]) for name in peek.names)
-    if not peek.typed and (label in peek.sample[label] or numbers):
-        raise DataError(
-            expected=f"a first row of names in {root}",
-            came=f"what looks like an example: {_listed(peek.names)[:80]}",
-            do="write a row of names above, such as label,text",
-        )
+    if not peek.typed and label in peek.sample[label]:
+        raise _no_names(peek, root)
+
+
+def _no_names(peek: Peek, root: object) -> DataError:
+    return DataError(
+        expected=f"a first row of names in {root}",
+        came=f"what looks like an example: {_listed(peek.names)[:80]}",
+        do="write a row of names above, such as label,text",
+    )
 
 
 def _ignored(peek: Peek) -> frozenset[str]:

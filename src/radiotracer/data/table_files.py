@@ -18,7 +18,7 @@ from radiotracer.data.columns import features_of, is_image, is_number, is_text, 
 from radiotracer.data.dataset import LeftOut
 from radiotracer.data.delimited import LARGEST, parse_header, read_delimited, sample
 from radiotracer.data.encoded import read_limited
-from radiotracer.data.roles import Peek
+from radiotracer.data.roles import IDS, Peek
 from radiotracer.data.rows import stem
 from radiotracer.data.shards import SUFFIXES as TYPED
 from radiotracer.errors import DataError
@@ -156,7 +156,7 @@ def is_list_of_records(path: Path) -> bool:
         first = next(iter(_records(path)), None)
     except DataError:
         return False
-    return first is not None and "annotations" not in first[1]
+    return first is not None and bool(first[1]) and "annotations" not in first[1]
 
 
 def _there(names: Sequence[str], wanted: Sequence[str] | None, at: Path) -> Sequence[str]:
@@ -220,6 +220,8 @@ def _column(every: Sequence[tuple[int, dict[str, object]]], key: str, path: Path
         return pa.array(values)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         pass
+    if key == IDS and {type(each) for each in values} <= {str, int}:
+        return pa.array(map(str, values))
     first = next(type(each) for each in values if each is not None)
     alike = (int, float) if first in (int, float) else (first,)
     for number, record in every:

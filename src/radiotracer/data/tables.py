@@ -116,7 +116,7 @@ def read_every(
     for name, files in tables.shards.by_split.items():
         if name != opened and roles.label not in peek(files[0]).names:
             # A test split whose labels nobody was given is common.
-            notes.append(f"{files[0].name} has no column {roles.label} and is not used")
+            notes.append(f"the table {files[0].name} has no column {roles.label} and is not used")
             continue
         for path in files:
             names = peek(path).names

@@ -123,13 +123,13 @@ CORPUS = [
     Hostile("pages of other sizes", "data", changed(page_sizes), "a Parquet"),
     Hostile("a page of zeros", "data", changed(zeros), "a Parquet"),
     Hostile("no end", "data", changed(lambda content: content.__delitem__(slice(-9, None)))),
-    Hostile("nested labels", "data", table(label=[[each] for each in LABELS]), "integers or text"),
+    Hostile("nested labels", "data", table(label=[[each] for each in LABELS]), "several labels"),
     Hostile(
-        "labels that are missing", "data", table(label=[None, *LABELS[1:]]), "a label for each"
+        "a label that is missing", "data", table(label=[None, *LABELS[1:]]), "00000", "left out"
     ),
-    Hostile("labels of -1", "data", table(label=[-1, *LABELS[1:]]), "-1"),
-    Hostile("labels of 2**62", "data", table(label=[2**62, *LABELS[1:]]), "class numbers below"),
-    Hostile("labels that are not finite", "data", table(label=[float("nan")] * 8), "double"),
+    Hostile("labels of -1", "data", table(label=[-1, *LABELS[1:]]), "", "kept"),
+    Hostile("labels of 2**62", "data", table(label=[2**62, *LABELS[1:]]), "", "kept"),
+    Hostile("labels that are not finite", "data", table(label=[float("nan")] * 8), "labels"),
     Hostile("nested images", "data", table(image=[[each] for each in IMAGES]), "encoded images"),
     Hostile("paths for images", "data", paths_alone, "none that can be read"),
     Hostile("an image of 100 MB of zeros", "data", zeros_at_a_ratio, "00000", "left out"),

@@ -58,7 +58,8 @@ class ImageLists(Format):
         seen = {each for rows in every for each in rows.items if isinstance(each, Path)}
         unnamed = len(tables.listed) - len(seen)
         if unnamed > 0:
-            notes.append(f"{unnamed:,} images beside the table are not named in it")
+            images = "1 image" if unnamed == 1 else f"{unnamed:,} images"
+            notes.append(f"not named in the table: {images} beside it")
         rows: dict[str, list[Rows[Encoded]]] = {
             name: [Rows(_images(each.items), each.labels, each.ids) for each in parts]
             for name, parts in named.by_split.items()
@@ -122,7 +123,10 @@ def _read(tables: Tables, split: str | None, options: Options) -> Read[Path | st
                 again[id] += 1
                 ids.append(id if again[id] == 1 else f"{id}#{again[id]}")
             found.setdefault(name, []).append(Rows(items, rows.labels, ids))
-    return Read(found, named.split, named.source, named.asked, named.left_out, named.notes)
+    more = sum(n - 1 for id, n in again.items() if id != NAMELESS)
+    said = f"images that the table names again are examples again: {more:,}"
+    notes = [*named.notes, *[said] * bool(more)]
+    return Read(found, named.split, named.source, named.asked, named.left_out, notes)
 
 
 def _images(items: Sequence[Path | str | None]) -> list[Path | None]:
