@@ -91,7 +91,8 @@ FAULTS = (
         "litter",
         written({**dict.fromkeys(TREE), "__MACOSX/cat/._1.png": b"x", "@eaDir/a.png": None}),
         TWO,
-        left={"__MACOSX": "left behind", "@eaDir": "left behind"},
+        notes=[f"{name} is no class" for name in ("@eaDir", "__MACOSX")],
+        left={"@eaDir/a.png": "left behind"},
     ),
     Case(
         "notebook-leftovers",
