@@ -277,13 +277,26 @@ def test_heic_is_opened_by_the_package_where_it_is(monkeypatch: pytest.MonkeyPat
     assert isinstance(found, np.ndarray) and (found == 77).all()
 
 
+def test_heic_as_telephones_write_it(tmp_path: Path) -> None:
+    from pillow_heif import from_pillow
+
+    stream = io.BytesIO()
+    from_pillow(upright()).save(stream, quality=95)
+    assert stream.getvalue()[4:12] == b"ftypheic"
+    found = folder(tmp_path, stream.getvalue(), ending="heic")
+    assert found.content.shape == (1, 200, 100, 3)
+    assert (np.abs(found.content[0, 4:36, 4:36].astype(int) - RED) < 30).all()
+    assert found.originals is not None and found.show(0).picture.shape == (200, 100, 3)
+
+
 MEASURED = """
-import re, sys
+import sys
+from pathlib import Path
 from radiotracer.data import open_data
 found = open_data(sys.argv[1], image_size=96)
-# Of this process alone: what getrusage says begins with the process that started it.
-peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
-print(len(found), len(found.left_out), peak)
+# Not getrusage: its largest size begins with that of the process that started this one.
+peak = next(l for l in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in l)
+print(len(found), len(found.left_out), int(peak.split()[1]) // 1024)
 """
 
 
