@@ -247,36 +247,6 @@ def test_kinds_that_are_left_out_say_why(tmp_path: Path, monkeypatch: pytest.Mon
     ]
 
 
-def test_heic_is_opened_by_the_package_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its part in Pillow is registered when the first such file is met, and asked for it alone."""
-    from types import ModuleType
-
-    from PIL.ImageFile import ImageFile
-
-    class Heif(ImageFile):
-        format = "HEIF"
-
-        def _open(self) -> None:
-            self._size, self._mode = (2, 2), "L"
-            self.tile = []
-
-        def load(self) -> Any:
-            self.im = Image.new("L", (2, 2), 77).im
-            return None
-
-    package = ModuleType("pillow_heif")
-    package.register_heif_opener = (
-        lambda: Image.register_open(  # type: ignore[attr-defined]
-            "HEIF", Heif, lambda first: first[4:12] == b"ftypheic"
-        )
-    )
-    monkeypatch.setitem(sys.modules, "pillow_heif", package)
-    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
-    monkeypatch.setattr(Image, "ID", list(Image.ID))
-    found = decode(b"\0\0\0\x18ftypheic" + bytes(40), Look(False))
-    assert isinstance(found, np.ndarray) and (found == 77).all()
-
-
 def test_heic_as_telephones_write_it(tmp_path: Path) -> None:
     from pillow_heif import from_pillow
 
