@@ -113,8 +113,8 @@ def test_validation_data_are_mended_alike() -> None:
 
 @pytest.fixture(params=["csv", "parquet", "folder"])
 def written(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Texts of the classes Cat, cat and __MACOSX."""
-    classes, n = ("Cat", "cat", "__MACOSX"), 12
+    """Texts of the classes Cat, cat and junk."""
+    classes, n = ("Cat", "cat", "junk"), 12
     labels = [classes[row % 3] for row in range(n)]
     texts = [f"some words {row}" for row in range(n)]
     if request.param == "csv":
@@ -131,11 +131,11 @@ def written(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_every_form_is_mended_and_opened_again(written: Path, tmp_path: Path) -> None:
-    found = open_data(written, merge=["Cat=cat"], drop_class=["__MACOSX"])
+    found = open_data(written, merge=["Cat=cat"], drop_class=["junk"])
     assert found.class_names == ("cat",) and len(found) == 8
     assert sorted(found.notes) == [
         "Class 'Cat' was merged into 'cat' (4 examples).",
-        "Class '__MACOSX' was dropped (4 examples).",
+        "Class 'junk' was dropped (4 examples).",
     ]
     assert open_data(found.source, **found.options).digest == found.digest
     assert open_data(written, like=found).digest == found.digest
@@ -144,7 +144,7 @@ def test_every_form_is_mended_and_opened_again(written: Path, tmp_path: Path) ->
     saved = open_data(tmp_path)
     assert open_data(written, like=saved).digest == found.digest
     assert open_data(tmp_path, **saved.options).digest == found.digest
-    stored = store_data(written, tmp_path / "stored", merge=["Cat=cat"], drop_class=["__MACOSX"])
+    stored = store_data(written, tmp_path / "stored", merge=["Cat=cat"], drop_class=["junk"])
     assert stored.digest == found.digest and stored.options == dict(found.options)
 
 
@@ -180,3 +180,13 @@ def test_names_that_hold_anything(names: list[str]) -> None:
     assert named(after) == {
         id: names[1] if name == names[0] else name for id, name in named(before).items()
     } or any("=" in name for name in names)
+
+
+def test_what_systems_leave_behind_may_be_dropped_though_it_is_no_class(tmp_path: Path) -> None:
+    for name in ("cat", "dog", "__MACOSX"):
+        (tmp_path / "t" / name).mkdir(parents=True)
+        (tmp_path / "t" / name / "a.txt").write_text(f"a text of {name}")
+    found = open_data(tmp_path / "t", drop_class=["__MACOSX"])
+    assert found.class_names == ("cat", "dog")
+    assert found.notes == ("__MACOSX is no class: archives and systems leave it.",)
+    assert [each.path for each in found.left_out] == ["__MACOSX/a.txt"]
