@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 from door_cases import Case, Make, alone, both, pictures, png, put, written
 
 TREE = ("cat/1.png", "cat/2.png", "dog/1.png")
@@ -67,13 +65,6 @@ def _lying_npy(root: Path) -> None:
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (900000000000, 4, 4), }"
     header = header.ljust(117) + b"\n"
     put(root, "x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64))
-
-
-def _closed(root: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read every folder")
-    pictures(*TREE)(root)
-    (root / "dog").chmod(0)
 
 
 LISTED = "file,label\ncat/1.png,a\ncat/2.png,b\n"
@@ -306,5 +297,4 @@ FAULTS = (
     Case(
         "nowhere", lambda root: root / "nothing", refused=["where nothing is", "check the spelling"]
     ),
-    Case("unreadable-folder", _closed, refused=["to read the folder"]),
 )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from door_cases import Case
+from door_cases import Case, pictures, put
 from door_faults import FAULTS
 from door_forms import FORMS
 from door_memory import MEMORY
 from door_tables import TABLES
 
 from radiotracer.data import open_data
+from radiotracer.data.quality import class_warnings
 from radiotracer.errors import DataError
 
 CASES = (*FORMS, *FAULTS, *TABLES, *MEMORY)
@@ -21,6 +24,28 @@ LONGEST = 260
 
 def test_the_battery_is_large_and_its_names_are_unique() -> None:
     assert len(CASES) >= 150 and len({case.name for case in CASES}) == len(CASES)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures("cat/1.png", "dog/1.png")(tmp_path)
+    listing = Path.iterdir
+
+    def closed(folder: Path) -> Iterator[Path]:
+        if folder.name == "dog":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(DataError, match=r"to read the folder .*dog; got Permission denied"):
+        open_data(tmp_path)
+
+
+def test_classes_that_differ_by_blanks_or_case_are_warned_of(tmp_path: Path) -> None:
+    put(tmp_path, "x.csv", "text,label\na b,cat\nc d,cat \ne f,Dog\ng h,dog\n")
+    found = open_data(tmp_path / "x.csv")
+    assert found.class_names == ("Dog", "cat", "cat ", "dog")
+    said = " ".join(class_warnings(found))
+    assert "'cat' and 'cat '" in said and "Dog" in said
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
