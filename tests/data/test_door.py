@@ -45,7 +45,7 @@ def test_classes_that_differ_by_blanks_or_case_are_warned_of(tmp_path: Path) -> 
     found = open_data(tmp_path / "x.csv")
     assert found.class_names == ("Dog", "cat", "cat ", "dog")
     said = " ".join(class_warnings(found))
-    assert "'cat' and 'cat '" in said and "Dog" in said
+    assert "'cat', 'cat '" in said and "'Dog', 'dog'" in said
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
