@@ -48,6 +48,15 @@ def test_more_images_than_are_decoded_ahead(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.images, PIXELS[np.arange(150) % 9])
 
 
+def test_sizes_are_told_even_where_memory_for_all_cannot_be_had(tmp_path: Path) -> None:
+    wide, high = (png(np.zeros((*size, 3), np.uint8)) for size in ((2000, 2000), (2000, 1999)))
+    encoded = [wide, high, *[None] * 200_000]  # of the size of the first: 2.4 TB
+    with pytest.raises(DataError, match="2 sizes"):
+        decode_all(encoded, tmp_path, survey=survey(encoded[:1]), image_size=None)
+    found = decode_all([wide, *encoded[2:]], tmp_path, survey=survey(encoded[:1]), image_size=None)
+    assert found.images.shape == (1, 2000, 2000, 3) and len(found.left_out) == 200_000
+
+
 @pytest.mark.parametrize("spoilt", ["unreadable", "sizes"])
 def test_failures_leave_nothing(draw: Draw, tmp_path: Path, spoilt: str) -> None:
     first = draw("a/1.png")

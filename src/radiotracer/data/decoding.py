@@ -191,7 +191,11 @@ def _in_memory(images: Iterator[Images], most: int) -> Images:
     first = next(images, None)
     if first is None:
         return np.empty((0, 1, 1, 1), dtype=np.uint8)
-    found = np.empty((most, *first.shape), dtype=np.uint8)  # no memory until it is written to
+    try:
+        found = np.empty((most, *first.shape), dtype=np.uint8)  # no memory until it is written to
+    except MemoryError:
+        # Mostly they are of several sizes, or cannot be read: then few are kept, and that is told.
+        return np.stack([first, *images])
     found[0] = first
     kept = 1
     for each in images:
