@@ -36,9 +36,12 @@ class Place:
 
     Args:
         text: As it was written.
+        found: What was found out about it, by whoever asked: formats that are asked in turn look
+            at the same files once.
     """
 
     text: str
+    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @functools.cached_property
     def path(self) -> Path:

@@ -25,6 +25,9 @@ from radiotracer.errors import DataError
 
 T = TypeVar("T")
 
+TABLES = "tables"
+"""Under this name a place keeps its tables."""
+
 Take = Callable[[File, Path, str], Sequence[T | None]]
 """The items of one file: its columns, where it lies, and its split."""
 
@@ -63,9 +66,13 @@ def tables_at(place: Place) -> Tables | None:
     Raises:
         DataError: It is damaged, or a shard is missing.
     """
-    if not place.exists:
-        return None
-    path = place.path
+    if TABLES not in place.found:
+        place.found[TABLES] = _tables_at(place.path) if place.exists else None
+    found: Tables | None = place.found[TABLES]
+    return found
+
+
+def _tables_at(path: Path) -> Tables | None:
     if path.is_file() and path.suffix.lower() == ".json":
         return Tables(path, find_shards(path), peek(path)) if is_list_of_records(path) else None
     if has_tables(path, SUFFIXES):
@@ -119,9 +126,11 @@ def read_every(
             notes.append(f"the table {files[0].name} has no column {roles.label} and is not used")
             continue
         for path in files:
-            names = peek(path).names
-            # Ids may have been added to some of the files.
-            wanted = columns and [each for each in columns if each != roles.id or each in names]
+            wanted = columns
+            if columns and roles.id is not None and path != tables.shards.first:
+                # Ids may have been added to some of the files.
+                names = peek(path).names
+                wanted = [each for each in columns if each != roles.id or each in names]
             file = read_file(path, tables.root, wanted)
             rows.setdefault(name, []).append(_rows(file, roles, path, name, take))
             if name == opened:
