@@ -1,0 +1,3 @@
+"""Opinions about labels by models that never saw them: fitted out of fold, judged, calibrated."""
+
+from radiotracer.opinions.opinions import Opinions as Opinions
