@@ -66,7 +66,7 @@ def check(
             default.
 
     Returns:
-        The scan; its `run` is the training.
+        The scan; its `source` is the training.
 
     Raises:
         DataError: Too few examples, of less than two classes, or validation examples that are of

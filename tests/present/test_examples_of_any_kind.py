@@ -35,7 +35,7 @@ def pages(texts: TextScan, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """Every page that shows examples."""
     out = tmp_path_factory.mktemp("pages")
     write_scan(texts.found, out / "scan")
-    model = texts.found.tracing.objective.model
+    model = texts.found.source.tracing.objective.model
     explanation = explain(model, texts.run, texts.data, texts.data, rows=range(6), top_k=8)
     write_explanation(explanation, out / "explanation")
     return {

@@ -256,7 +256,7 @@ def test_contrast_takes_two_queries_of_every_class(tiny: World, keep: int) -> No
 
 
 def test_a_package_that_is_not_installed(tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radiotracer.scanning.walk.find_spec", lambda name: None)
+    monkeypatch.setattr("radiotracer.scanning.needs.find_spec", lambda name: None)
     names = ["loss", "confident-learning"]
     found = scan(tiny.model, tiny.run, tiny.tampered, tiny.queries, detectors=names)
     reason = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"

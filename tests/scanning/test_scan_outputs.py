@@ -50,7 +50,9 @@ TOP = [
         "inconclusive",
         "seed",
         "run",
+        "source",
         "data",
+        "reading",
         "validation",
     ),
     *("data_digest", "read", "left_out", "notes", "precision", "detectors"),
@@ -308,7 +310,7 @@ def test_what_is_printed_is_short(judged: Scan, tiny: World) -> None:
     inputs = ScanInputs(tiny.model, tiny.run, tiny.tampered, tiny.queries)
     reference = read_reference(_listed(tiny), tiny.tampered.ids)
     ranking = judged.rankings[judged.detector]
-    several = (judged, judged.decision, ranking, judged.run, inputs, reference, Rule(fdr=0.05))
+    several = (judged, judged.decision, ranking, judged.source, inputs, reference, Rule(fdr=0.05))
     for each in (*several, inputs.tracing, inputs.tracing.objective):
         assert len(repr(each)) < 300 and "\n" not in repr(each), type(each)
 

@@ -173,7 +173,7 @@ def test_warnings_are_told(tiny: World, tmp_path: Path, monkeypatch: pytest.Monk
     posteriors = plain.rankings["label-posterior"].posteriors
     assert posteriors is not None and posteriors.max() < 0.5
     monkeypatch.setattr(
-        importlib.import_module("radiotracer.scanning.scan"),
+        importlib.import_module("radiotracer.scanning.concluding"),
         "reference_warnings",
         lambda reference, given, *rest, **options: reference_warnings(
             reference, given / posteriors.max(), *rest, **options

@@ -150,7 +150,7 @@ def test_gas_and_self_influence_in_one_walk(tiny: World) -> None:
     same(found.scores, -gas_sum(tracing, *pair).numpy())
     same(found.rankings["tracin-cp"].scores, -tracin_cp_sum(tracing, *pair).numpy())
     same(found.rankings["self-influence"].scores, self_influence(tracing, pair[0]).numpy())
-    assert found.tracing.notes == ()
+    assert found.source.notes == ()
 
 
 def test_self_influence_and_layers(tiny: World) -> None:

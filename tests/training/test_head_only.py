@@ -31,7 +31,7 @@ def test_only_the_head_moves_and_the_run_can_be_scanned(tiny: World, tmp_path: P
     assert set(run.learning_rates(run.checkpoints[0])) == {"head.weight", "head.bias"}
     assert run.info.settings["head_only"] is True
     found = scan(model, run, tiny.tampered, tiny.queries, manifest=tiny.manifest)
-    assert found.tracing.objective.traced == ("head.weight", "head.bias")
+    assert found.source.tracing.objective.traced == ("head.weight", "head.bias")
     assert "tracin-cp" in found.rankings
     assert (self_influence(Tracing.of(model, run, tiny.tampered), tiny.tampered) > 0).all()
 

@@ -138,7 +138,7 @@ def test_the_head_alone_on_packaged_weights(
     again = network_at_end(run)
     assert all(torch.equal(v, weights[n]) for n, v in again.state_dict().items())
     found = scan(again, run, tiny.tampered, tiny.queries, manifest=tiny.manifest)
-    assert found.tracing.objective.traced == ("head.weight", "head.bias")
+    assert found.source.tracing.objective.traced == ("head.weight", "head.bias")
     assert {"contrast", "tracin-cp"} <= set(found.rankings)
     more, _ = train(tiny.tampered, HEAD, tmp_path / "more", start=again)
     assert all(torch.equal(v, weights[n]) for n, v in more.initial_weights().items())

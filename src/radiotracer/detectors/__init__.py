@@ -25,6 +25,7 @@ from radiotracer.detectors.registry import DEFAULT_DETECTOR as DEFAULT_DETECTOR
 from radiotracer.detectors.registry import DETECTORS as DETECTORS
 from radiotracer.detectors.registry import FALLBACK as FALLBACK
 from radiotracer.detectors.registry import KNOWN_TARGET as KNOWN_TARGET
+from radiotracer.detectors.registry import OPINION_DETECTOR as OPINION_DETECTOR
 from radiotracer.detectors.registry import baseline_names as baseline_names
 from radiotracer.detectors.registry import detector_of as detector_of
 from radiotracer.detectors.registry import require_different as require_different

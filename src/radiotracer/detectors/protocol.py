@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.gradients import LastLayerGradients, LastLayerSum
+from radiotracer.opinions import Opinions
 
 FALSE_DISCOVERY_RATE = 0.05
 """Share of clean examples among those flagged that a calibrated rule aims at."""
@@ -29,6 +30,7 @@ class Need(Enum):
     LAYERS = "a network with layers that show one vector per example"
     EVERY_CLASS = "validation examples, two or more of every class"
     INCIDENT = "a known wrong prediction: incident="
+    OPINIONS = "out-of-fold opinions, as check has them"
     CLEANLAB = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
 
 
@@ -76,15 +78,21 @@ class Seen:
 class Survey:
     """All examples at the last checkpoint, for detectors that compare them with each other.
 
+    Where there is no training but out-of-fold opinions, `Seen.outputs` are their log probabilities,
+    and `Seen.layers` has the frozen features as the penultimate ones, or nothing.
+
     Args:
         train: The training examples.
         validation: The validation ones, if there are any.
         incident: Those that are known to be predicted wrongly, and are; with their true labels.
+        opinions: What models that never saw an example say of its label, if a detector needs
+            `Need.OPINIONS`.
     """
 
     train: Seen
     validation: Seen | None
     incident: Seen | None = None
+    opinions: Opinions | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,8 @@ class Trace:
         classes: How many classes.
         checkpoints: How many checkpoints were summed over.
         seed: The scan's seed.
-        survey: What the last checkpoint shows, if the detector needs `Need.LAYERS`.
+        survey: What the last checkpoint shows, if the detector needs `Need.LAYERS`, or what
+            out-of-fold models say, if it needs `Need.OPINIONS`.
     """
 
     train: NDArray[np.float64]

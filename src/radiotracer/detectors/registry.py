@@ -11,6 +11,9 @@ from radiotracer.registry import Registry
 DEFAULT_DETECTOR = "contrast"
 """The detector that decides when none is named, and it can run; else it is `FALLBACK`."""
 
+OPINION_DETECTOR = "out-of-fold"
+"""The detector that decides about out-of-fold opinions, where it is registered; else `FALLBACK`."""
+
 FALLBACK = "label-posterior"
 """The detector that needs no validation examples and still has a scale of its own."""
 

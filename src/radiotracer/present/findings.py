@@ -231,7 +231,8 @@ class Findings(Frozen):
     """Everything that a report says.
 
     `tampered` is how many examples the manifest calls tampered, or None when no manifest exists;
-    then no metric, curve or false positive can be known.
+    then no metric, curve or false positive can be known. `judge` is who finds that an example looks
+    like a class, and `opposes` what an opponent of a flagged one is.
     """
 
     title: Text
@@ -247,6 +248,8 @@ class Findings(Frozen):
     curves: tuple[Curve, ...] = ()
     provenance: tuple[tuple[Text, Text], ...] = ()
     notes: tuple[Text, ...] = ()
+    judge: Text = "the network"
+    opposes: Text = "validation examples that the model got worse at by training on the flagged one"
     read: Read | None = None
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.result import Scan
 
 
 def frame_of(scan: Scan) -> pa.Table:

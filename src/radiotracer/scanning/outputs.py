@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from radiotracer.data.account import write_duplicates, write_left_out
 from radiotracer.files import atomic_file, atomic_folder, write_text
-from radiotracer.scanning.provenance import source_of
-from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.provenance import reading_of, source_of
+from radiotracer.scanning.result import Scan
 from radiotracer.views import page_of
 
 RANKING_FILE = "ranking.parquet"
@@ -44,6 +44,8 @@ def write_scan(
     ``scores.parquet`` has every detector's score, in the order of the data. ``left-out.csv``
     (part, path, reason) has what could not be read, and ``duplicates.csv`` (kind, group, part, id,
     label) the examples that are the same byte for byte under different labels, or in both parts.
+    What a review needs beside the data and is nowhere else lies in the file that ``source.kept`` of
+    ``summary.json`` names.
 
     Args:
         scan: The scan.
@@ -63,6 +65,7 @@ def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str
     if scan.account is not None:
         write_left_out(scan.account, folder)
         write_duplicates(scan.account, folder)
+    scan.source.keep(folder)
     write_text(folder / REPORT_FILE, page_of(scan, command=command))
     write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     return summary
@@ -94,13 +97,15 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "rule": scan.decision.words,
         "inconclusive": scan.decision.inconclusive,
         "seed": scan.seed,
-        "run": str(scan.run.folder.absolute()),
+        "run": None if scan.source.run_folder is None else str(scan.source.run_folder),
+        "source": {name: getattr(scan.source, name) for name in ("kind", "words", "kept")},
         "data": source_of(scan.train),
+        "reading": reading_of(scan.train),
         "validation": source_of(scan.validation),
         "data_digest": scan.identity.digest,
         "read": None if scan.account is None else scan.account.as_json(),
         "left_out": dict(scan.left_out),
-        "notes": [*scan.tracing.notes, *scan.warnings],
+        "notes": [*scan.source.notes, *scan.warnings],
         "precision": {name: dataclasses.asdict(each) for name, each in scan.rounding.items()},
         "detectors": detectors,
     }

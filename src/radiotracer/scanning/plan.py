@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from radiotracer.detectors import Detector
 from radiotracer.scale import MemoryLedger, torch_threads
 from radiotracer.scanning.inputs import ScanInputs
+from radiotracer.scanning.needs import lacking, runnable
 from radiotracer.scanning.ranking_cost import is_by_row, ranking_seconds
 from radiotracer.scanning.units import Kind, ScanWork, Unit, Worker
 from radiotracer.scanning.validate import checked, chosen, require_settings
-from radiotracer.scanning.walk import runnable
 
 TIMED = 3
 """Batches that are timed, after one that is not: the first proves engines and warms caches."""
@@ -104,7 +104,7 @@ def plan_scan(
     require_settings(inputs.batch_size, seed)
     started = time.perf_counter()
     _, class_names = checked(inputs)
-    able, _ = runnable(asked, inputs)
+    able, _ = runnable(asked, lacking(inputs, asked))
     opening += time.perf_counter() - started
     return plan(inputs, able, classes=len(class_names), opening=opening, workers=workers, seed=seed)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from radiotracer.data import Dataset
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
 from radiotracer.runs import Run
+from radiotracer.runs.schema import DataOptions
 
 
 def name_of(source: str | None) -> str:
@@ -16,6 +19,14 @@ def name_of(source: str | None) -> str:
 def source_of(data: Data | None) -> str | None:
     """The DATA argument that opens these again; None for data in memory, and for none."""
     return data.source if isinstance(data, Dataset) else None
+
+
+def reading_of(data: Data | None) -> dict[str, Any] | None:
+    """What else `open_data` was told then, as JSON has it; None of data in memory, and of none."""
+    if not isinstance(data, Dataset):
+        return None
+    options = DataOptions(**data.options).model_dump(mode="json")
+    return {name: value for name, value in options.items() if value not in (None, [])}
 
 
 def training_rows(tracing: Tracing) -> list[tuple[str, str]]:

@@ -56,18 +56,24 @@ def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
     return identity, class_names_of(tracing, tracing.one(inputs.train), labels)
 
 
-def chosen(detectors: Sequence[str | Detector], *, has_incident: bool) -> list[Detector]:
+def chosen(
+    detectors: Sequence[str | Detector],
+    *,
+    has_incident: bool = False,
+    default: Sequence[str] = DEFAULT_DETECTORS,
+) -> list[Detector]:
     """Which detectors run, each once; the one that asks about an incident where there is one.
 
     Args:
         detectors: Names, and objects of the caller's own; the first one decides.
         has_incident: Whether examples are known to be predicted wrongly.
+        default: What runs, beside the baselines, when none is named.
 
     Raises:
         InputError: One is unknown or no detector, or two have one name.
     """
     asked = [KNOWN_TARGET] if has_incident else []
-    names = [*detectors, *asked] if detectors else [*asked, *DEFAULT_DETECTORS]
+    names = [*detectors, *asked] if detectors else [*asked, *default]
     found: dict[str, Detector] = {}
     for each in map(detector_of, [*names, FALLBACK, *baseline_names()]):
         require_different(found.setdefault(each.name, each), each)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.data import identify
-from radiotracer.detectors import Detector, Need, Ranking, Seen, Survey, Trace
-from radiotracer.errors import InputError, NotFiniteError
-from radiotracer.gradients import Data
+from radiotracer.detectors import Detector, Seen, Survey, Trace
 from radiotracer.scale import Ledger, MemoryLedger, finish, result_of
 from radiotracer.scanning.execution import HERE, Execution, opener
 from radiotracer.scanning.inputs import ScanInputs, Side
 from radiotracer.scanning.passes import seen_of
-from radiotracer.scanning.survey import surveyed_layers, wrong
+from radiotracer.scanning.ranked import Progress, Rankings, rank_each
+from radiotracer.scanning.survey import wrong
 from radiotracer.scanning.units import Kind, ScanWork, Unit
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many examples are done, and how many there are."""
 
 STAGES: dict[Kind, str] = {
     "validation": "validation examples at every checkpoint",
@@ -32,22 +24,6 @@ STAGES: dict[Kind, str] = {
     "layers": "layers of the last checkpoint",
 }
 """What progress calls them."""
-
-
-@dataclass(frozen=True)
-class Rankings:
-    """What every detector says of every example.
-
-    Args:
-        by_name: By detector name; row ``i`` is training example ``i``.
-        seconds: By detector name: the passes that it read and its own arithmetic. A pass that
-            several detectors share counts for each of them.
-        units: The names of all units that the scan consisted of.
-    """
-
-    by_name: Mapping[str, Ranking]
-    seconds: Mapping[str, float]
-    units: tuple[str, ...]
 
 
 def rank_by_all(
@@ -67,7 +43,7 @@ def rank_by_all(
 
     Args:
         inputs: What to rank, along which run.
-        detectors: What to rank by; all of them can run (see `runnable`).
+        detectors: What to rank by; all of them can run (see `needs.runnable`).
         classes: How many classes.
         seed: For what is random.
         execution: Who does it, and where finished units are kept.
@@ -139,35 +115,20 @@ def _ranked(
     train = _summed(stages["examples"], ledger, seconds)
     asked = _summed(stages["validation"], ledger, seconds)
     survey = _survey(stages["layers"], ledger, seconds)
-    by_name: dict[str, Ranking] = {}
-    for detector in work.detectors:
-        started = time.perf_counter()
-        ranking = detector.rank(
-            Trace(
-                train=train[detector.name],
-                labels=train["labels"],
-                validation=asked.get(detector.name),
-                validation_labels=asked.get("labels"),
-                classes=classes,
-                checkpoints=checkpoints,
-                seed=seed,
-                survey=survey,
-            )
-        )
-        seconds[detector.name] += time.perf_counter() - started
-        if np.shape(ranking.scores) != train["labels"].shape:
-            raise InputError(
-                expected=f"{len(train['labels'])} scores from rank of {detector.name}",
-                came=f"shape {np.shape(ranking.scores)}",
-                do="let it return one score per example",
-            )
-        if not np.isfinite(ranking.scores).all():
-            raise NotFiniteError(
-                expected=f"finite scores from {detector.name}",
-                came=f"{int((~np.isfinite(ranking.scores)).sum())} NaN or infinite",
-                do="check the run's losses, or leave the detector out",
-            )
-        by_name[detector.name] = ranking
+    by_name = rank_each(
+        work.detectors,
+        lambda detector: Trace(
+            train=train[detector.name],
+            labels=train["labels"],
+            validation=asked.get(detector.name),
+            validation_labels=asked.get("labels"),
+            classes=classes,
+            checkpoints=checkpoints,
+            seed=seed,
+            survey=survey,
+        ),
+        seconds,
+    )
     units = tuple(unit.name for each in stages.values() for unit in each)
     return Rankings(by_name, dict(seconds), units)
 
@@ -218,48 +179,3 @@ def _read(ledger: Ledger, unit: Unit, seconds: dict[str, float]) -> Mapping[str,
     for name, value in (spent if isinstance(spent, dict) else {}).items():
         seconds[name] += float(value) if isinstance(value, int | float) else 0.0
     return result.arrays
-
-
-def runnable(
-    detectors: Sequence[Detector], inputs: ScanInputs
-) -> tuple[list[Detector], dict[str, str]]:
-    """The detectors that can run, and by name what each of the others needs.
-
-    Raises:
-        InputError: None can.
-    """
-    tracing, train, validation = inputs.tracing, inputs.train, inputs.validation
-    missing = {Need.INCIDENT} if inputs.incident is None else set()
-    if validation is None:
-        missing |= {Need.VALIDATION, Need.EVERY_CLASS}
-    elif any(Need.EVERY_CLASS in each.needs for each in detectors) and not _has_every_class(
-        train, validation
-    ):
-        missing.add(Need.EVERY_CLASS)
-    if tracing.objective.head is None:
-        missing.add(Need.HEAD)
-    if not surveyed_layers(tracing.objective, train):
-        missing.add(Need.LAYERS)
-    if find_spec("cleanlab") is None:
-        missing.add(Need.CLEANLAB)
-    able, left_out = [], {}
-    for detector in detectors:
-        lacking = sorted(need.value for need in detector.needs & missing)
-        if lacking:
-            left_out[detector.name] = " and ".join(lacking)
-        else:
-            able.append(detector)
-    if not able:
-        raise InputError(
-            expected="a detector that can run",
-            came="; ".join(f"{name} needs {why}" for name, why in left_out.items()),
-            do="pass validation=, or choose other detectors",
-        )
-    return able, left_out
-
-
-def _has_every_class(train: Data, validation: Data) -> bool:
-    """Whether two validation examples or more have each label of the training examples."""
-    counts = np.bincount(identify(validation).labels)
-    labels = np.unique(identify(train).labels)
-    return bool(labels.max() < len(counts) and (counts[labels] >= 2).all())

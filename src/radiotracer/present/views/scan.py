@@ -12,15 +12,13 @@ from sklearn.metrics import precision_recall_curve as all_points
 from radiotracer import present as report
 from radiotracer.data import identify
 from radiotracer.gradients import count
-from radiotracer.influence import last_layer_pairs
 from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
 from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.scanning.inputs import take
-from radiotracer.scanning.provenance import name_of, source_of, training_notes, training_rows
-from radiotracer.scanning.scan import Scan
+from radiotracer.scanning.provenance import name_of, source_of
+from radiotracer.scanning.result import Scan
 from radiotracer.views import VIEWS, View
 
 SHOWN = 60
@@ -79,6 +77,8 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         curves=_curves(scan),
         provenance=_provenance(scan, command),
         notes=_notes(scan),
+        judge=scan.source.judge,
+        opposes=scan.source.opposes,
         read=None if scan.account is None else read_of(scan.account),
     )
 
@@ -105,14 +105,14 @@ def notebook(scan: Scan) -> report.Glance:
             ),
             detectors=tuple(_row(scan, name) for name in scan.rankings),
             flagged=flagged,
-            provenance=tuple(training_rows(scan.tracing)),
+            provenance=tuple(scan.source.rows()),
             notes=_notes(scan),
         )
     )
 
 
 def _name(scan: Scan) -> str:
-    return name_of(scan.run.info.data.source)
+    return name_of(scan.source.data)
 
 
 def _dataset(scan: Scan) -> report.Dataset:
@@ -181,10 +181,12 @@ def _example(
 
 
 def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Opponent, ...]]:
-    """The queries that each example hurt most, by last-layer TracInCP."""
-    if scan.validation is None or scan.tracing.objective.head is None or not len(rows):
+    """The queries that each example hurt most, by the last layer."""
+    if scan.validation is None or not len(rows):
         return {}
-    influence = last_layer_pairs(scan.tracing, take(scan.train, rows), scan.validation).numpy()
+    influence = scan.source.influence(rows, scan.train, scan.validation)
+    if influence is None:
+        return {}
     clean = scan.validation
     validation = identify(clean)
     found = {}
@@ -218,7 +220,7 @@ def _curves(scan: Scan) -> tuple[report.Curve, ...]:
 def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
     rows = [
         *([("Command", command)] if command else []),
-        *training_rows(scan.tracing),
+        *scan.source.rows(),
         ("Scan seed", str(scan.seed)),
         ("Scanned with", f"radiotracer {version('radiotracer')}, torch {version('torch')}"),
     ]
@@ -229,7 +231,7 @@ def _provenance(scan: Scan, command: str) -> tuple[tuple[str, str], ...]:
 
 def _notes(scan: Scan) -> tuple[str, ...]:
     notes = [f"{name} was left out: it needs {why}." for name, why in scan.left_out.items()]
-    notes.extend(scan.tracing.notes)
+    notes.extend(scan.source.notes)
     if scan.clean_reference is not None:
         source = scan.clean_reference.source
         notes.append(
@@ -242,7 +244,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
-    return (*notes, *training_notes(scan.run))
+    return (*notes, *scan.source.caveats)
 
 
 def _page(scan: Scan, *, command: str = "") -> str:

@@ -1,0 +1,137 @@
+"""From what all detectors say to what is flagged: the same end for every scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from radiotracer.data import Identity
+from radiotracer.detectors import (
+    FALLBACK,
+    Detector,
+    Need,
+    Reference,
+    Rule,
+    against,
+    calibrated,
+    decide,
+    reference_warnings,
+)
+from radiotracer.errors import InputError
+from radiotracer.gradients import Data
+from radiotracer.recipes import Manifest
+from radiotracer.scanning.ranked import Rankings
+from radiotracer.scanning.result import Scan
+from radiotracer.scanning.rounding import Rounding
+from radiotracer.scanning.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Undecided:
+    """A scan in which every detector has ranked; see `Scan` for what is not explained here.
+
+    Args:
+        detectors: Those that ran, in the order of tables; `FALLBACK` is among them.
+        ranked: What each of them says.
+        notes: What was noticed on the way, sentences for people.
+    """
+
+    source: Source
+    train: Data
+    identity: Identity
+    validation: Data | None
+    class_names: tuple[str, ...]
+    manifest: Manifest | None
+    detectors: Sequence[Detector]
+    ranked: Rankings
+    left_out: Mapping[str, str]
+    seed: int
+    notes: tuple[str, ...] = ()
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
+
+
+def deciding(
+    must: Sequence[Detector],
+    able: Sequence[Detector],
+    left_out: Mapping[str, str],
+    *,
+    default: str,
+    has_validation: bool,
+) -> str:
+    """The name of the detector that decides.
+
+    Args:
+        must: Those that were asked for, the one that decides first; without any it is the default.
+        able: Those that can run.
+        left_out: What each of the others lacks.
+        default: Decides where nothing was asked for and it can run; else it is `FALLBACK`.
+        has_validation: Whether there are validation examples.
+
+    Raises:
+        InputError: One that was asked for cannot run.
+    """
+    for each in must:
+        if each.name in left_out:
+            helps = not has_validation and each.needs & {Need.VALIDATION, Need.EVERY_CLASS}
+            raise InputError(
+                expected=f"what {each.name} needs: {left_out[each.name]}",
+                came="none",
+                do="pass validation=, or let another detector decide"
+                if helps
+                else "let another detector decide",
+            )
+    if must:
+        return must[0].name
+    return default if any(each.name == default for each in able) else FALLBACK
+
+
+def concluded(
+    found: Undecided,
+    detector: str,
+    rule: Rule | None = None,
+    clean_reference: Reference | None = None,
+) -> Scan:
+    """Decide by what a detector says.
+
+    Args:
+        found: Every detector's rankings.
+        detector: The one that decides.
+        rule: How; None is calibrated (see `radiotracer.detectors.calibrated`).
+        clean_reference: Training examples that are known to be clean, beside a rule with a rate.
+
+    Raises:
+        InputError: The rule is a false discovery rate, and there is nothing to estimate it by.
+    """
+    by_name, identity = found.ranked.by_name, found.identity
+    ranking, posteriors = by_name[detector], by_name[FALLBACK].posteriors
+    suggested = ranking.suggested if ranking.suggested is not None else by_name[FALLBACK].suggested
+    assert suggested is not None  # noqa: S101
+    warnings, tested = [*found.notes], None
+    if clean_reference is not None and rule is not None and rule.fdr is not None:
+        tested = against(ranking.scores, identity.labels, clean_reference, rule.fdr)
+        assert posteriors is not None  # noqa: S101
+        warnings += reference_warnings(
+            clean_reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
+        )
+    decision = decide(ranking, rule or calibrated(detector, by_name), tested, posteriors)
+    if decision.nearly is not None:
+        warnings.append(decision.nearly)
+    return Scan(
+        source=found.source,
+        train=found.train,
+        identity=identity,
+        validation=found.validation,
+        class_names=found.class_names,
+        manifest=found.manifest,
+        detectors={each.name: each for each in found.detectors},
+        rankings=by_name,
+        seconds=found.ranked.seconds,
+        left_out=found.left_out,
+        detector=detector,
+        decision=decision,
+        suggested=suggested,
+        seed=found.seed,
+        clean_reference=clean_reference,
+        warnings=tuple(warnings),
+        rounding=found.rounding,
+    )

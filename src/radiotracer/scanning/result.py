@@ -1,0 +1,118 @@
+"""A finished scan: who ranked the examples, what was decided, and what it rests on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiotracer.data import Dataset, Identity
+from radiotracer.data.account import Account
+from radiotracer.detectors import (
+    Decided,
+    Decision,
+    Detection,
+    Detector,
+    Ranking,
+    Reference,
+    Rule,
+    calibrated,
+    decide,
+    decided,
+    detection,
+)
+from radiotracer.gradients import Data
+from radiotracer.recipes import Manifest
+from radiotracer.scanning.rounding import Rounding
+from radiotracer.scanning.source import Source
+from radiotracer.views import Shown
+
+
+@dataclass(frozen=True, eq=False)
+class Scan(Shown):
+    """A finished scan; every array has one row per training example, in the order of the data.
+
+    Args:
+        source: Where its evidence comes from: a recorded training, or out-of-fold opinions.
+        train: The training examples.
+        identity: Their ids, digests and labels.
+        validation: The validation examples, or None.
+        class_names: One per class.
+        manifest: The ground truth, where there is one.
+        detectors: Those that ran, by name.
+        rankings: By detector name.
+        seconds: By detector name.
+        left_out: Detectors that could not run, with what they lack.
+        detector: The one that decides.
+        decision: What it flags.
+        suggested: The class that each example more likely belongs to, shape (n,).
+        seed: The scan's seed.
+        clean_reference: The examples that were known to be clean, or None.
+        warnings: What speaks against the reference, what was divided for lack of memory, what
+            mixed precision did, and what a higher rate would flag where nothing is, for people.
+        rounding: By detector: how far mixed precision is from the precision of the weights; empty
+            where there is none.
+    """
+
+    source: Source
+    train: Data
+    identity: Identity
+    validation: Data | None
+    class_names: tuple[str, ...]
+    manifest: Manifest | None
+    detectors: Mapping[str, Detector]
+    rankings: Mapping[str, Ranking]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, str]
+    detector: str
+    decision: Decision
+    suggested: NDArray[np.int64]
+    seed: int
+    clean_reference: Reference | None = None
+    warnings: tuple[str, ...] = ()
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What was decided, in one short line."""
+        flagged = int(self.decision.is_flagged.sum())
+        said = f"{flagged:,} of {len(self.scores):,} examples flagged by {self.detector}"
+        return f"Scan({said}: {self.decision.words[:150]})"
+
+    @functools.cached_property
+    def account(self) -> Account | None:
+        """What was read; None of data in memory that are no `Dataset`."""
+        if not isinstance(self.train, Dataset):
+            return None
+        held = self.validation
+        return Account(self.train, held if isinstance(held, Dataset) else None)
+
+    @property
+    def certain_lines(self) -> list[str]:
+        """Errors that need no network, in words: copies under different labels."""
+        return [] if self.account is None else self.account.certain_lines()
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The deciding detector's scores, shape (n,)."""
+        return self.rankings[self.detector].scores
+
+    def quality(self, name: str) -> tuple[Detection, Decided] | None:
+        """How well a detector's ranking and its decision do, where a manifest says what is true.
+
+        A detector with p-values is judged by its own calibrated rule, every other one at as many
+        examples as the deciding one flagged.
+        """
+        if self.manifest is None or not 0 < self.manifest.is_tampered.sum() < len(self.scores):
+            return None
+        truth = self.manifest.is_tampered
+        ranking = self.rankings[name]
+        if name == self.detector:
+            flagged = self.decision.is_flagged
+        elif ranking.p_values is not None:
+            flagged = decide(ranking, calibrated(name, self.rankings)).is_flagged
+        else:
+            flagged = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
+        return detection(ranking.scores, truth), decided(flagged, truth)
