@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from radiotracer.review.board import Board
-from radiotracer.review.influence import Influence, Traced
+from radiotracer.review.influence import Evidence, Influence
 
 pytest.importorskip("starlette")
 
@@ -45,7 +45,7 @@ def ask(board: Board) -> Iterator[Any]:
 
     from radiotracer.review.app import build
 
-    def never() -> Traced:
+    def never() -> Evidence:
         raise AssertionError("nobody asked for influence")
 
     influence = Influence(never)

@@ -20,7 +20,14 @@ from radiotracer.cli.options import (
     Overwrite,
     TrainingData,
 )
-from radiotracer.cli.recorded import manifest_of, network_of, open_like, rows_of, training_data
+from radiotracer.cli.recorded import (
+    manifest_of,
+    network_of,
+    open_like,
+    recorded_run,
+    rows_of,
+    training_data,
+)
 from radiotracer.cli.text import visible
 from radiotracer.errors import InputError
 
@@ -100,13 +107,12 @@ def explain(
     from radiotracer.gradients import device_named
     from radiotracer.present.explanation_files import JSON_FILE, write_explanation
     from radiotracer.present.views.explanation import describe
-    from radiotracer.runs import Run
 
     if folder is not None:
         require_new_folder(folder, marker=JSON_FILE, overwrite=overwrite)
     source, rows = _queries(query, wrong)
     place = device_named(device)
-    recorded = Run.open(run, allow_interrupted=allow_interrupted)
+    recorded = recorded_run(run, allow_interrupted=allow_interrupted)
     examples = training_data(recorded, data)
     tell_data(examples)
     with progress() as reporter:

@@ -18,6 +18,28 @@ if TYPE_CHECKING:
     from radiotracer.runs import Run
 
 
+def recorded_run(folder: Path, *, allow_interrupted: bool) -> Run:
+    """Open a run; of a scan say which training it is of, or that there is none.
+
+    Raises:
+        RunError: There is no run, or it is damaged or interrupted.
+    """
+    from radiotracer.review.scanned import RANKING, SUMMARY, read_scan
+    from radiotracer.runs import Run
+    from radiotracer.runs.beginning import INFO_FILE
+
+    is_scan = (folder / SUMMARY).is_file() and (folder / RANKING).is_file()
+    if is_scan and not (folder / INFO_FILE).exists():
+        scanned = read_scan(folder)
+        known = scanned.recorded("run")
+        raise RunError(
+            expected="a recorded training",
+            came=f"{folder}, a scan of {scanned.source.words}",
+            do="record one by `radiotracer train`" if known is None else f"pass {known}",
+        )
+    return Run.open(folder, allow_interrupted=allow_interrupted)
+
+
 def training_data(run: Run, data: str | None) -> Dataset:
     """Open `data`, or what the run recorded, with the options that it was opened with."""
     source = data or run.info.data.source

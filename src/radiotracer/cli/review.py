@@ -18,7 +18,7 @@ from radiotracer.errors import DataError, InputError, RunError
 if TYPE_CHECKING:
     from radiotracer.data import Dataset
     from radiotracer.review.export import Exported
-    from radiotracer.review.influence import Traced
+    from radiotracer.review.influence import Evidence
     from radiotracer.review.scanned import Scanned
     from radiotracer.runs import Run
 
@@ -118,7 +118,9 @@ def review(
         if browser:
             webbrowser.open(address)
 
-    decided = serve(scanned, port=port, examples=place.examples, traced=place.traced, ready=ready)
+    decided = serve(
+        scanned, port=port, examples=place.examples, evidence=place.evidence, ready=ready
+    )
     err.print(f"{decided:,} of {len(scanned):,} examples are decided; all of it is saved.")
     return 0
 
@@ -142,23 +144,26 @@ class _Place:
         folder = self.run or (None if known is None else Path(known))
         if folder is None:
             raise RunError(
-                expected="a scan that says which run it is of",
-                came="an older one",
-                do="pass run=",
+                expected="a scan of a recorded training",
+                came=f"one of {self.scanned.source.words}",
+                do="pass run=, or have influence along a training by `radiotracer train` and "
+                "`radiotracer scan`",
             )
         return Run.open(folder, allow_interrupted=True)
 
     def examples(self) -> Dataset:
-        """The data that were scanned, with the size that their images had."""
-        options: dict[str, int | str] = {}
+        """The data that were scanned, read as they were then."""
+        reading = self.scanned.reading if self.run is None else None
+        options: dict[str, int | str] = dict(reading or {})
         source = self.data or self.scanned.recorded("data")
-        try:
-            run = self.recorded()
-        except RunError:
-            if self.run is not None:
-                raise
-        else:
-            options, source = run.info.data.options.given(), source or run.info.data.source
+        if reading is None:
+            try:
+                run = self.recorded()
+            except RunError:
+                if self.run is not None:
+                    raise
+            else:
+                options, source = run.info.data.options.given(), source or run.info.data.source
         if self.image_size is not None:
             options["image_size"] = self.image_size
         if source is None:
@@ -180,18 +185,25 @@ class _Place:
         tell_data(examples)
         return examples
 
-    def traced(self, train: Dataset) -> Traced:
-        """Run, network and validation examples, to compute influence with."""
+    def evidence(self, train: Dataset) -> Evidence:
+        """What the scan kept, or the run that it is of, to compute influence with."""
         from radiotracer.influence import Tracing
-        from radiotracer.review.influence import Traced
+        from radiotracer.review.kept import open_kept
+        from radiotracer.review.traced import Traced
 
+        source = self.validation or self.scanned.recorded("validation")
+        kept = self.scanned.source.kept if self.run is None else None
+        if kept is not None:
+            return open_kept(kept, train, self._like(source, train))
         run = self.recorded()
-        source = self.validation or self.scanned.recorded("validation") or run.info.data.validation
         return Traced(
             tracing=Tracing.of(network_of(run, self.factory), run, train),
             train=train,
-            validation=None if source in (None, "none") else open_like(str(source), train),
+            validation=self._like(source or run.info.data.validation, train),
         )
+
+    def _like(self, source: str | None, train: Dataset) -> Dataset | None:
+        return None if source in (None, "none") else open_like(str(source), train)
 
 
 def _tell(done: Exported) -> None:

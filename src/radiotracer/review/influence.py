@@ -1,9 +1,8 @@
 """Whom an example helped and whom it hurt, computed when somebody asks.
 
-The influence is TracInCP over the last linear layer, along the checkpoints of the run, as beside
-the flagged examples of a report. It is symmetric: the examples that this one pushed are those that
-pushed it. What the other side contributes is computed once and kept; each example then takes one
-forward pass per checkpoint.
+The influence is that of the last linear layer, as beside the flagged examples of a report. It is
+symmetric: the examples that this one pushed are those that pushed it. Where it comes from is the
+matter of `traced.py` and `kept.py`; here one question after the other is answered.
 """
 
 from __future__ import annotations
@@ -12,21 +11,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from radiotracer.data import Dataset
 from radiotracer.errors import InputError, RadiotracerError
-from radiotracer.gradients import (
-    LastLayerGradients,
-    in_batches,
-    last_layer_gradients,
-    require_finite_losses,
-)
-from radiotracer.influence import Tracing
 from radiotracer.review.pictures import LARGEST_PICTURE, Pixels, few_words, require_picture
 
 Side = Literal["validation", "train"]
@@ -35,19 +26,31 @@ SHOWN = 8
 """Proponents, and opponents, shown of each example."""
 
 
-@dataclass(frozen=True)
-class Traced:
-    """A run, opened to be asked.
+class Evidence(Protocol):
+    """What a review computes influence from: a run that is asked, or what a scan kept."""
 
-    Args:
-        tracing: The run and its network.
-        train: What it was trained on.
-        validation: Clean examples that were not trained on, or None.
-    """
+    @property
+    def train(self) -> Dataset:
+        """What was scanned."""
 
-    tracing: Tracing
-    train: Dataset
-    validation: Dataset | None
+    @property
+    def validation(self) -> Dataset | None:
+        """Clean examples that were not trained on, or None."""
+
+    def influence(self, side: Side, row: int, told: Callable[[float], None]) -> NDArray[np.float64]:
+        """Between training example `row` and all examples of a side, by the last layer.
+
+        Args:
+            side: There is one.
+            row: Which training example.
+            told: How much of a long computation is done, 0 to 1; raises where it has to stop.
+
+        Returns:
+            float64, as many as the side has; positive means a proponent.
+
+        Raises:
+            RadiotracerError: It cannot be had, and why.
+        """
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,16 @@ class Influence:
     """Answers questions in one thread of its own; only the newest question waits.
 
     Args:
-        opened: Opens run and data; called once, in that thread. An error of radiotracer's
+        opened: Opens evidence and data; called once, in that thread. An error of radiotracer's
             means that nothing can be answered, and why.
     """
 
-    def __init__(self, opened: Callable[[], Traced]) -> None:
+    def __init__(self, opened: Callable[[], Evidence]) -> None:
         self._open = opened
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="influence")
         self._guard = threading.Lock()
         self._asked: dict[tuple[Side, int], Future[Answer]] = {}
-        self._traced: Traced | None = None
-        self._kept: dict[Side, list[LastLayerGradients]] = {}
+        self._evidence: Evidence | None = None
         self._share = 0.0
         self._stop = threading.Event()
 
@@ -112,7 +114,7 @@ class Influence:
 
     def picture(self, row: int, side: int = LARGEST_PICTURE) -> Pixels:
         """The picture of a validation example; only once an answer named it."""
-        known = None if self._traced is None else self._traced.validation
+        known = None if self._evidence is None else self._evidence.validation
         if known is None or not 0 <= row < len(known):
             raise InputError(expected="an example that was named", came=str(row), do="ask again")
         return require_picture(known.show(row, side))
@@ -124,25 +126,19 @@ class Influence:
 
     def _answer(self, side: Side, row: int) -> Answer:
         try:
-            if self._traced is None:
-                self._traced = self._open()
-            return self._compute(self._traced, side, row)
+            if self._evidence is None:
+                self._evidence = self._open()
+            return self._compute(self._evidence, side, row)
         except RadiotracerError as error:
             return Answer("unavailable", why=str(error))
         except (MemoryError, RuntimeError) as error:  # of torch: out of memory, say
             return Answer("unavailable", why=f"{type(error).__name__}: {error}")
 
-    def _compute(self, traced: Traced, side: Side, row: int) -> Answer:
-        others = traced.validation if side == "validation" else traced.train
+    def _compute(self, evidence: Evidence, side: Side, row: int) -> Answer:
+        others = evidence.validation if side == "validation" else evidence.train
         if others is None:
             return Answer("unavailable", why="This scan had no validation examples.")
-        if traced.tracing.objective.head is None:
-            return Answer("unavailable", why="The network does not end with a linear layer.")
-        if side not in self._kept:
-            self._kept[side] = self._gradients(traced.tracing, others)
-        mine = self._gradients(traced.tracing, traced.train.take([row]))
-        pairs = zip(mine, self._kept[side], strict=True)
-        values = torch.stack([one.inner(other)[0] for one, other in pairs]).sum(dim=0).numpy()
+        values = evidence.influence(side, row, self._told)
         if side == "train":
             values[row] = 0.0  # what it did to itself is no news
         order = np.argsort(-values, kind="stable")
@@ -153,35 +149,10 @@ class Influence:
             opponents=tuple(_partner(others, each, values) for each in last if values[each] < 0),
         )
 
-    def _gradients(self, tracing: Tracing, examples: Dataset) -> list[LastLayerGradients]:
-        """One per checkpoint, for all examples."""
-        found = []
-        long = len(examples) > 1
-        whole = len(tracing.run.checkpoints) * len(examples)
-        done = 0
-        for checkpoint, rates in tracing.checkpoints():
-            parts = []
-            for batch in in_batches(examples, tracing.batch_size):
-                if self._stop.is_set():
-                    raise InputError(expected="time", came="the end", do="ask again")
-                with torch.no_grad():
-                    evaluation = tracing.objective.evaluate(batch)
-                require_finite_losses(evaluation.losses, where=checkpoint.file)
-                parts.append(
-                    last_layer_gradients(tracing.objective, evaluation, batch.targets, rates)
-                )
-                done += len(batch.targets)
-                if long:
-                    self._share = done / whole
-            found.append(
-                LastLayerGradients(
-                    errors=torch.cat([part.errors for part in parts]),
-                    features=torch.cat([part.features for part in parts]),
-                    weight_rate=parts[0].weight_rate,
-                    bias_rate=parts[0].bias_rate,
-                )
-            )
-        return found
+    def _told(self, share: float) -> None:
+        if self._stop.is_set():
+            raise InputError(expected="time", came="the end", do="ask again")
+        self._share = share
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

@@ -12,14 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from radiotracer.data.columns import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
+from radiotracer.runs.schema import DataOptions
 
 RANKING = "ranking.parquet"
 SCORES = "scores.parquet"
 SUMMARY = "summary.json"
+KEPT_FILE = "opinions.safetensors"
 
 _FROM_ANY_FILE = (
     OSError,
@@ -30,6 +33,19 @@ _FROM_ANY_FILE = (
     RecursionError,
     pa.ArrowException,
 )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a scan's evidence comes from.
+
+    Args:
+        words: For people, as it stands after "a scan of".
+        kept: The file from which influence can be computed; None where the run has to be asked.
+    """
+
+    words: str
+    kept: Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +90,37 @@ class Scanned:
         """A text of summary.json that older scans do not have."""
         value = self.summary.get(key)
         return value if isinstance(value, str) and value else None
+
+    @property
+    def reading(self) -> dict[str, Any] | None:
+        """What `open_data` was told beside the DATA argument; None where the scan does not say.
+
+        Raises:
+            InputError: It says something else.
+        """
+        said = self.summary.get("reading")
+        if said is None:
+            return None
+        try:
+            return DataOptions.model_validate(said).given()
+        except ValidationError as error:
+            raise InputError(
+                expected=f"options of reading in {self.folder / SUMMARY}",
+                came="others",
+                do="scan again, or restore the file",
+            ) from error
+
+    @property
+    def source(self) -> Source:
+        """Where its evidence comes from, as it says."""
+        said = self.summary.get("source")
+        said = said if isinstance(said, dict) else {}
+        words, kept = said.get("words"), said.get("kept")
+        return Source(
+            words=words if isinstance(words, str) else "a training",
+            # A name that was made elsewhere is no path to open.
+            kept=self.folder / KEPT_FILE if kept == KEPT_FILE else None,
+        )
 
 
 def read_scan(folder: Path) -> Scanned:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from radiotracer.data import Dataset
 from radiotracer.errors import InputError
 from radiotracer.review.board import Board, identity_of, match
-from radiotracer.review.influence import Influence, Traced
+from radiotracer.review.influence import Evidence, Influence
 from radiotracer.review.lock import only_review
 from radiotracer.review.scanned import Scanned
 from radiotracer.review.store import FILE, Store
@@ -25,7 +25,7 @@ def serve(
     *,
     port: int,
     examples: Callable[[], Dataset],
-    traced: Callable[[Dataset], Traced],
+    evidence: Callable[[Dataset], Evidence],
     ready: Callable[[str], None],
 ) -> int:
     """Serve a review until somebody stops it.
@@ -34,7 +34,7 @@ def serve(
         scanned: The scan.
         port: Where to listen; 0 takes any free port.
         examples: Opens the data that were scanned.
-        traced: Opens the run that was scanned, when influence is asked for.
+        evidence: Opens what influence is computed from, when it is asked for.
         ready: Told the address, with its token, as soon as it can be opened.
 
     Returns:
@@ -54,7 +54,7 @@ def serve(
             data = examples()
             order = match(scanned, data)
             store = Store(scanned.folder / FILE, identity_of(scanned))
-            influence = Influence(lambda: traced(data))
+            influence = Influence(lambda: evidence(data))
             try:
                 token = new_token()
                 board = Board(scanned, data, order, store)

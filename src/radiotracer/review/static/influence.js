@@ -37,7 +37,7 @@ export class Influence {
     clearTimeout(this.later);
     const { row, side } = this;
     if (side === null) {
-      this.answer.replaceChildren(el("p", { className: "quiet" }, "Whose loss did this example lower, and whose did it raise? By TracInCP over the last layer, computed when you choose."));
+      this.answer.replaceChildren(el("p", { className: "quiet" }, "Whose loss did this example lower, and whose did it raise? By gradients of the last layer, computed when you choose."));
       return;
     }
     let found;
