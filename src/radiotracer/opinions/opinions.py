@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from radiotracer.opinions.noise import Noise
+
 
 @dataclass(frozen=True, eq=False)
 class Opinions:
@@ -14,9 +16,10 @@ class Opinions:
 
     Args:
         labels: Given labels, int64, shape (n,).
-        outputs: Log probabilities by a model that was fitted without the example, float64, shape
-            (n, C).
+        outputs: Log probabilities of what the example is, by a model that was fitted without it,
+            sharpened by `noise`, float64, shape (n, C).
         folds: Which of the K models that was, int64, shape (n,).
+        noise: The share of wrong labels that was estimated together with the sharpness.
         words: Who has these opinions, for people: ``"efficientnet-lite0, frozen; linear heads"``.
         validation_labels: Given labels, int64, shape (m,); None where there are none.
         validation: What each of the K models says of the validation examples, none of which it was
@@ -30,6 +33,7 @@ class Opinions:
     outputs: NDArray[np.float64] = field(repr=False)
     folds: NDArray[np.int64] = field(repr=False)
     words: str
+    noise: Noise
     validation_labels: NDArray[np.int64] | None = field(default=None, repr=False)
     validation: NDArray[np.float32] | None = field(default=None, repr=False)
     features: NDArray[np.float32] | None = field(default=None, repr=False)
@@ -39,7 +43,7 @@ class Opinions:
     @property
     def classes(self) -> int:
         """How many classes there are."""
-        return self.outputs.shape[1]
+        return int(self.outputs.shape[1])
 
     @property
     def validation_outputs(self) -> NDArray[np.float64] | None:
