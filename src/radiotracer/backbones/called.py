@@ -85,16 +85,15 @@ def _needs_an_argument(made: Callable[..., Any]) -> bool:
 
 
 def _by_module(name: str, model: nn.Module, data: Dataset, rows: slice) -> NDArray[np.float32]:
-    from radiotracer.backbones.frozen import batches, looking, to_numpy
+    from radiotracer.backbones.frozen import batches, device_of, loading, looking, to_numpy
     from radiotracer.data.inputs import arguments, each
 
-    first = next(model.parameters(), None)
     parts = []
-    with looking(model):
+    # A lazy network draws its weights when it sees the first examples.
+    with looking(model), loading():
         for part in batches(rows):
             inputs = data.modality.inputs(data.content, part)
-            if first is not None:
-                inputs = each(inputs, lambda value: value.to(first.device))
+            inputs = each(inputs, lambda value: value.to(device_of(model)))
             args, kwargs = arguments(inputs)
             found = _theirs(name, functools.partial(model, *args, **kwargs))
             _require_matrix(name, found, part.stop - part.start)

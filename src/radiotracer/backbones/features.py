@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from radiotracer.scale import (
     finish,
     result_of,
 )
-from radiotracer.scale.keeping import kept
+from radiotracer.scale.keeping import LOCK, kept
 
 STRETCH = 512
 """Examples of a unit: some seconds of a processor's work on photographs."""
@@ -72,10 +72,14 @@ class LookingWork:
         """The names of the units of so many examples."""
         return [f"rows-{start:012d}" for start in range(0, count, self.stretch)]
 
-    def _do(self, data: Dataset, look: Look, unit: str) -> Result:
+    def rows(self, unit: str, count: int) -> slice:
+        """The examples of a unit, of so many."""
         start = int(unit.removeprefix("rows-"))
-        rows = slice(start, min(start + self.stretch, len(data)))
-        return Result({"features": as_vectors(look(data, rows), rows.stop - start, self.name)})
+        return slice(start, min(start + self.stretch, count))
+
+    def _do(self, data: Dataset, look: Look, unit: str) -> Result:
+        rows = self.rows(unit, len(data))
+        return Result({"features": as_vectors(look(data, rows), _length(rows), self.name)})
 
 
 def features_of(
@@ -143,11 +147,12 @@ def features_of(
                     ledger.begin({"backbone": backbone.identity, "examples": len(data)})
                     _look(work, data, ledger, runner, progress=progress, note=note)
                     _join(work, data, ledger, shelf / key / FILE)
-                    prune(shelf, key, limit)
         except InputError as error:
             if alone or isinstance(error, StorageError):
                 raise
             _wait(shelf / key, len(data), note)
+        else:
+            prune(shelf, key, limit)
 
 
 def _in_memory(
@@ -169,22 +174,22 @@ def _look(
 ) -> None:
     """Do the units that are not finished."""
     units = work.units(len(data))
-    left = len(units)
-
-    def tell(_: str = "") -> None:
-        nonlocal left
-        left -= 1
-        progress("features", len(data) - min(len(data), left * work.stretch), len(data))
+    done = 0
 
     def begun(missing: list[list[str]]) -> None:
-        nonlocal left
-        left = len(missing[0]) + 1
-        tell()
+        nonlocal done
+        done = len(data) - sum(_length(work.rows(unit, len(data))) for unit in missing[0])
+        progress("features", done, len(data))
+
+    def tell(unit: str) -> None:
+        nonlocal done
+        done += _length(work.rows(unit, len(data)))
+        progress("features", done, len(data))
 
     finish(work, [units], ledger, runner, begun=begun, tell=tell, note=note)
 
 
-def _checked(work: LookingWork, data: Dataset, ledger: Ledger) -> Iterator[NDArray[np.float32]]:
+def _checked(work: LookingWork, data: Dataset, ledger: Ledger) -> Generator[NDArray[np.float32]]:
     """The features of each unit in order; after the last one, an error if they cannot be used."""
     checking = Checking(work.name, data.modality.noun)
     for unit in work.units(len(data)):
@@ -206,8 +211,6 @@ def _join(work: LookingWork, data: Dataset, ledger: Ledger, path: Path) -> None:
 
 def _wait(folder: Path, count: int, note: Note) -> None:
     """Another process computes the same: look again from time to time, until it has or is gone."""
-    from radiotracer.scale.keeping import LOCK
-
     note("another process computes these features: waiting for it")
     lock = folder / LOCK
     while lock.exists() and finished(folder, count) is None and _is_held(lock):
@@ -231,6 +234,10 @@ def _opener(data: Dataset, runner: Runner, opens: Opens | None) -> Opens:
     if opens is None or isinstance(runner, InProcess):
         return functools.partial(_same, data)
     return functools.partial(_reopened, opens, data.digest)
+
+
+def _length(rows: slice) -> int:
+    return int(rows.stop - rows.start)
 
 
 def _same(data: Dataset) -> Dataset:

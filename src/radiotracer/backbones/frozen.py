@@ -34,6 +34,11 @@ def looking(model: nn.Module) -> Iterator[None]:
             each.training = mode
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where a network is; one without parameters takes what lies in the memory of the processor."""
+    return next((each.device for each in model.parameters()), torch.device("cpu"))
+
+
 def batches(rows: slice, size: int = BATCH) -> Iterator[slice]:
     """Consecutive parts of some rows."""
     for start in range(rows.start, rows.stop, size):

@@ -80,7 +80,8 @@ def read_probabilities(given: Given, data: Dataset) -> NDArray[np.float64]:
         )
     chances = np.array(values, dtype=np.float64)
     _require_probabilities(chances, found.where, data.modality.noun)
-    return chances / chances.sum(axis=1, keepdims=True)
+    chances /= chances.sum(axis=1, keepdims=True)
+    return chances
 
 
 def _require_probabilities(chances: NDArray[np.float64], where: str, noun: str) -> None:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from radiotracer.data.npz import npz_names, read_array, read_arrays
-from radiotracer.data.table_files import DELIMITED, TYPED, read_file
+from radiotracer.data.shards import SUFFIXES as TYPED
+from radiotracer.data.table_files import DELIMITED, read_file
 from radiotracer.errors import DataError
 
 SUFFIXES = frozenset((".npy", ".npz")) | TYPED | DELIMITED
@@ -108,17 +109,18 @@ def _table(path: Path, what: str) -> Matrix:
     return Matrix(what, str(path), values, tuple(names), ids)
 
 
-def _numbers(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float64]:
+def _numbers(column: Any, name: str, path: Path) -> NDArray[np.float64]:
     """A column as float64; what is missing is NaN."""
     kind = column.type
+    column = column.combine_chunks()
     try:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             column = pc.replace_with_mask(
-                column.combine_chunks(),
-                pc.equal(pc.utf8_trim_whitespace(column.combine_chunks()), ""),
+                column,
+                pc.equal(pc.utf8_trim_whitespace(column), ""),
                 pa.scalar(None, kind),
             )
-        found: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
+        found: NDArray[np.float64] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
         return found
     except (pa.ArrowException, NotImplementedError) as error:
         raise DataError(

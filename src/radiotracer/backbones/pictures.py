@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radiotracer.backbones.frozen import batches, loading, looking, to_numpy
+from radiotracer.backbones.frozen import batches, device_of, loading, looking, to_numpy
 from radiotracer.backbones.transformer import quiet
-
-if TYPE_CHECKING:
-    from radiotracer.data import Dataset
+from radiotracer.data import Dataset
+from radiotracer.data.modalities.images import to_inputs
 
 
 class PictureEncoder:
@@ -44,7 +43,7 @@ class PictureEncoder:
         prepared = self.processor(
             list(coloured), return_tensors="pt", input_data_format="channels_last"
         )
-        pixels = prepared["pixel_values"].to(next(self.model.parameters()).device)
+        pixels = prepared["pixel_values"].to(device_of(self.model))
         if hasattr(self.model, "get_image_features"):
             found = self.model.get_image_features(pixel_values=pixels)
             return to_numpy(found if isinstance(found, Tensor) else found.pooler_output)
@@ -90,11 +89,11 @@ class TimmEncoder:
     def __call__(self, data: Dataset, rows: slice) -> NDArray[np.float32]:
         """float32, shape (len, d)."""
         with looking(self.model):
-            parts = [self._of(data.modality.inputs(data.content, part)) for part in batches(rows)]
+            parts = [self._of(to_inputs(data.content[part])) for part in batches(rows)]
         return np.concatenate(parts)
 
     def _of(self, images: Tensor) -> NDArray[np.float32]:
         coloured = images.expand(-1, 3, -1, -1)
         resized = F.interpolate(coloured, self.size, mode="bicubic", antialias=True).clamp(0, 1)
-        device = next(self.model.parameters()).device
+        device = device_of(self.model)
         return to_numpy(self.model(((resized - self.mean) / self.std).to(device)))

@@ -12,7 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiotracer.backbones.frozen import BATCH, loading, looking, mean_of_tokens, to_numpy
+from radiotracer.backbones.frozen import (
+    BATCH,
+    device_of,
+    loading,
+    looking,
+    mean_of_tokens,
+    to_numpy,
+)
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ class TextEncoder:
         tokens = self.tokenizer(
             texts, padding=True, truncation=True, max_length=self.length, return_tensors="pt"
         )
-        device = next(self.model.parameters()).device
+        device = device_of(self.model)
         given = {name: value.to(device) for name, value in tokens.items()}
         hidden = self.model(**given).last_hidden_state
         return to_numpy(mean_of_tokens(hidden, given["attention_mask"]))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from radiotracer.data import Dataset
-    from radiotracer.training.networks.efficientnet_lite0 import EfficientNetLite0
 
 SIDE = 128
 """Height and width in pixels that images are resized to."""
@@ -36,16 +35,18 @@ class _Lite0:
         with loading():
             network = EfficientNetLite0(channels=3, classes=1, image_size=SIDE)
             network.put_packaged_weights()
-        self.network: EfficientNetLite0 = network.eval().to(memory_format=torch.channels_last)
+        network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
 
     def __call__(self, data: Dataset, rows: slice) -> NDArray[np.float32]:
         """float32, shape (len, 1280) and the channels of `STAGES`."""
         import torch
 
         from radiotracer.backbones.frozen import batches, looking, to_numpy
+        from radiotracer.data.modalities.images import to_inputs
 
         with looking(self.network):
-            found = [self._of(data.modality.inputs(data.content, part)) for part in batches(rows)]
+            found = [self._of(to_inputs(data.content[part])) for part in batches(rows)]
             return to_numpy(torch.cat(found))
 
     def _of(self, images: Tensor) -> Tensor:
