@@ -23,6 +23,11 @@ STAGES: tuple[int, ...] = ()
 """Parts of the network, 1 to 5, whose pooled maps come after the last one's."""
 
 
+BATCH = 8
+"""Images at once: what they leave behind in each layer stays in a processor's cache. With one thread
+64 images take 0.95 s of a processor in eights, 1.7 s all at once."""
+
+
 class _Lite0:
     """The network, loaded."""
 
@@ -46,7 +51,7 @@ class _Lite0:
         from radiotracer.data.modalities.images import to_inputs
 
         with looking(self.network):
-            found = [self._of(to_inputs(data.content[part])) for part in batches(rows)]
+            found = [self._of(to_inputs(data.content[part])) for part in batches(rows, BATCH)]
             return to_numpy(torch.cat(found))
 
     def _of(self, images: Tensor) -> Tensor:
