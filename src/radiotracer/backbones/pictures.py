@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from radiotracer.backbones.frozen import batches, device_of, loading, looking, to_numpy
 from radiotracer.backbones.transformer import quiet
 from radiotracer.data import Dataset
-from radiotracer.data.modalities.images import to_inputs
 
 
 class PictureEncoder:
@@ -89,7 +88,10 @@ class TimmEncoder:
     def __call__(self, data: Dataset, rows: slice) -> NDArray[np.float32]:
         """float32, shape (len, d)."""
         with looking(self.model):
-            parts = [self._of(to_inputs(data.content[part])) for part in batches(rows)]
+            parts = [
+                self._of(cast(Tensor, data.modality.inputs(data.content, part)))
+                for part in batches(rows)
+            ]
         return np.concatenate(parts)
 
     def _of(self, images: Tensor) -> NDArray[np.float32]:
