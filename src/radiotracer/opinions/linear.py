@@ -15,13 +15,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 AT_RANDOM = 0.1
 """c. Between 0.05 and 0.2 little changes, whether labels are wrong or not."""
 
 STEPS = 100
 """Steps of L-BFGS at most: a head that is nearly fitted is good enough."""
+
+TOLERANCE = 1e-7
+"""Relative gain of a step below which no further one is made."""
 
 Weights = NDArray[np.float32]
 """Shape (d + 1, C); the last row has the biases."""
@@ -32,7 +35,6 @@ def fit_linear(
     labels: NDArray[np.int64],
     classes: int,
     decay: float,
-    start: Weights | None = None,
 ) -> Weights:
     """The weights of least loss.
 
@@ -41,30 +43,37 @@ def fit_linear(
         labels: Shape (n,).
         classes: C.
         decay: Of the squared weights.
-        start: Where to begin; by default at zero.
     """
     n, d = points.shape
     rows = np.arange(n)
+    # Directions along which the loss bends alike: several times fewer steps.
+    bend = np.sqrt(np.square(points).mean(axis=0) / classes + 2.0 * decay)
+    scale = np.append(bend, np.sqrt(1.0 / classes))[:, np.newaxis].astype(np.float32)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = flat.reshape(d + 1, classes).astype(np.float32)
-        said = softmax(points @ weights[:-1] + weights[-1], axis=1)
+        weights = flat.reshape(d + 1, classes).astype(np.float32) / scale
+        said = points @ weights[:-1]
+        said += weights[-1]
+        said -= said.max(axis=1, keepdims=True)
+        np.exp(said, out=said)
+        said /= said.sum(axis=1, keepdims=True)
         own = said[rows, labels]
         likely = (1.0 - AT_RANDOM) * own + AT_RANDOM / classes
         # d loss / d z = pull (softmax - one-hot), pull in [0, 1): near 0 where all else speaks
         # against the label.
         pull = ((1.0 - AT_RANDOM) * own / likely / n).astype(np.float32)
-        error = said * pull[:, np.newaxis]
-        error[rows, labels] -= pull
-        gradient = np.concatenate([points.T @ error, error.sum(axis=0, keepdims=True)])
+        said *= pull[:, np.newaxis]
+        said[rows, labels] -= pull
+        gradient = np.concatenate([points.T @ said, said.sum(axis=0, keepdims=True)])
         gradient[:-1] += 2.0 * decay * weights[:-1]
         value = -np.log(likely, dtype=np.float64).mean()
         value += decay * float(np.square(weights[:-1], dtype=np.float64).sum())
-        return float(value), gradient.astype(np.float64).ravel()
+        return float(value), (gradient / scale).astype(np.float64).ravel()
 
-    first = np.zeros((d + 1) * classes) if start is None else start.astype(np.float64).ravel()
-    found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-    weights: Weights = found.x.reshape(d + 1, classes).astype(np.float32)
+    first = np.zeros((d + 1) * classes)
+    options = {"maxiter": STEPS, "ftol": TOLERANCE, "gtol": 1e-5}
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", options=options)
+    weights: Weights = found.x.reshape(d + 1, classes).astype(np.float32) / scale
     return weights
 
 

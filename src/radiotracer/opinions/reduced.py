@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 MOST = 384
 """Directions at most."""
 
 PER_DIRECTION = 8
 """Examples for each direction, at least: with fewer a model learns examples by heart."""
+
+EXACT = 1024
+"""Examples or features up to which directions are found exactly."""
 
 LEAST = 16
 """Directions at least, however few examples there are."""
@@ -51,9 +55,33 @@ def reduction_of(features: NDArray[np.float32]) -> Reduction:
     scale = np.where(
         spread > 1e-6 * np.maximum(np.abs(mean), 1e-30), 1.0 / np.maximum(spread, 1e-30), 0.0
     )
-    k = min(d, max(LEAST, min(MOST, n // PER_DIRECTION)))
+    k = min(n, d, max(LEAST, min(MOST, n // PER_DIRECTION)))
     given = ((features - mean) * scale).astype(np.float32)
-    values, vectors = np.linalg.eigh((given.T @ given / n).astype(np.float64))
-    turn = scale[:, np.newaxis] * vectors[:, -k:]
-    total = max(float(values[-k:].sum()), 1e-30)
+    values, vectors = _principal(given, k)
+    turn = scale[:, np.newaxis] * vectors
+    total = max(float(values.sum()), 1e-30)
     return Reduction(mean.astype(np.float32), (turn * np.sqrt(k / total)).astype(np.float32))
+
+
+def _principal(
+    given: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances along the k principal directions, shape (k,), and these, shape (d, k)."""
+    n, d = given.shape
+    if min(n, d) > EXACT:
+        # Halko, Martinsson and Tropp 2011, arXiv:0909.4061: all that is lost is in the last ones.
+        _, lengths, rows = randomized_svd(given, k, n_iter=4, random_state=0)
+        return np.square(lengths, dtype=np.float64) / n, rows.T.astype(np.float64)
+    if n < d:
+        values, left = np.linalg.eigh((given @ given.T).astype(np.float64))
+        values = np.maximum(values[-k:], 0.0)
+        lengths = np.sqrt(values)
+        kept = np.divide(
+            1.0,
+            lengths,
+            out=np.zeros_like(lengths),
+            where=lengths > 1e-6 * lengths.max(initial=0.0),
+        )
+        return values / n, (given.T @ left[:, -k:]) * kept
+    values, vectors = np.linalg.eigh((given.T @ given / n).astype(np.float64))
+    return np.maximum(values[-k:], 0.0), vectors[:, -k:]

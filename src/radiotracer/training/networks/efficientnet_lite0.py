@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,14 @@ class EfficientNetLite0(nn.Module):
             hidden = part(hidden)
             yield hidden
 
+    def pooling(self, stages: Sequence[int]) -> nn.Module:
+        """This network in evaluation mode, as what gives `FEATURES` and pooled maps, (n, d).
+
+        Args:
+            stages: Parts, 1 to 5, whose maps are averaged over the image, after the features.
+        """
+        return _Pooling(self, stages).eval()
+
     def put_packaged_weights(self) -> None:
         """Replace all weights but the head's by the packaged ones.
 
@@ -109,6 +117,17 @@ class EfficientNetLite0(nn.Module):
         self.tail = nn.Sequential(
             network._conv_head, network._bn1, nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
         )
+
+
+class _Pooling(nn.Module):
+    def __init__(self, network: EfficientNetLite0, stages: Sequence[int]) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.stages = tuple(stages)
+
+    def forward(self, resized: Tensor) -> Tensor:
+        *maps, last = self.network.stages(resized)
+        return torch.cat([last, *(maps[stage - 1].mean(dim=(2, 3)) for stage in self.stages)], 1)
 
 
 def _library_network(image_size: int) -> Any:
