@@ -8,11 +8,13 @@ give is the same but for rounding, so that features are kept under one name whic
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ def quickest(network: nn.Module, example: Tensor) -> Run:
             torch.onnx.export(
                 network,
                 (example,),
-                stream,
+                stream,  # type: ignore[arg-type]  # the exporter for TorchScript takes a stream
                 dynamo=False,
                 input_names=["inputs"],
                 output_names=["outputs"],
@@ -50,7 +52,7 @@ def quickest(network: nn.Module, example: Tensor) -> Run:
 
 
 def _by_runtime(model: bytes) -> Run:
-    import onnxruntime
+    onnxruntime: Any = importlib.import_module("onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -65,7 +67,7 @@ def _by_runtime(model: bytes) -> Run:
 
 
 @contextlib.contextmanager
-def _silent():  # type: ignore[no-untyped-def]  # a generator of nothing
+def _silent() -> Iterator[None]:
     """The exporter says much to nobody."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -16,7 +16,7 @@ from radiotracer.data.modality import Images
 from radiotracer.data.npy import NpyWriter, map_npy
 from radiotracer.data.opening import only_alarms
 from radiotracer.data.pixels import Look, Picture, pictures, square
-from radiotracer.data.survey import Survey
+from radiotracer.data.survey import Survey, side_within
 from radiotracer.errors import DataError
 
 Progress = Callable[[str, int, int], None]
@@ -30,11 +30,28 @@ class Decoding:
     Args:
         file: An ``.npy`` file to make, of which the decoded array is a memory map; None is memory.
         progress: Told how many images are decoded.
+        most: Where no `image_size` is given: height and width that images of several sizes, or of
+            a larger one, are resized to (`side_within`); less where they would fill the memory
+            (`MOST_BYTES`). None leaves images as they are, and refuses several sizes.
     """
 
     file: Path | None = None
     progress: Progress = lambda *_: None
+    most: int | None = None
 
+    def side(self, images: Sequence[Encoded | None], image_size: int | None) -> int | None:
+        """What images are resized to."""
+        if image_size is not None or self.most is None:
+            return image_size
+        fits = int((MOST_BYTES / 3 / max(1, len(images))) ** 0.5)
+        return side_within(images, max(LEAST_SIDE, min(self.most, fits)))
+
+
+MOST_BYTES = 1 << 31
+"""Memory for the pixels of images that nobody asked a size for."""
+
+LEAST_SIDE = 64
+"""Of these, however many there are."""
 
 HANDFUL = 16
 """Images that a thread decodes in a row: small ones take less time than handing them over."""
@@ -90,6 +107,7 @@ def decode_all(
         DataError: Images of several sizes without `image_size`.
         OSError: The disk refused.
     """
+    image_size = decoding.side(images, image_size)
     look = Look(survey.colour, square(image_size), survey.ranges)
     bad: dict[int, str] = {}
     sizes: Counter[tuple[int, ...]] = Counter()

@@ -57,6 +57,34 @@ def survey(images: Sequence[Encoded | None]) -> Survey:
         return Survey(colour, joined(each for each in found if each is not None))
 
 
+def side_within(images: Sequence[Encoded | None], most: int) -> int:
+    """The side that images are brought to so that none is larger, or enlarged for nothing.
+
+    Square images of one size, at most `most`, stay as they are, by their headers; all others, and
+    boxes, become squares of `most`.
+
+    Args:
+        images: Those of one split.
+        most: Height and width in pixels.
+    """
+    side: int | None = None
+    with only_alarms():
+        for each in images:
+            if each is None:
+                continue
+            if isinstance(each, Crop):
+                return most
+            try:
+                with open_image(each) as image:
+                    width, height = image.size
+            except Exception:  # decoding it tells why
+                width = height = side or 1
+            if width != height or width > most or side not in (None, width):
+                return most
+            side = width if width > 1 else side
+    return side or most
+
+
 def _files(images: Sequence[Encoded | None]) -> list[Whole]:
     """Every image once, however many boxes of it there are, one after the other."""
     files: list[Whole] = []

@@ -131,6 +131,8 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
         )
     if own.threshold is not None:
         return Rule(threshold=own.threshold, because=own.because)
+    if own.posteriors is not None:
+        return Rule(fdr=own.fdr)
     able = next((name for name, each in rankings.items() if each.p_values is not None), FALLBACK)
     found = decide(rankings[able], calibrated(able, rankings))
     return Rule(top_k=int(found.is_flagged.sum()), because=f"as many as {able} flags")
@@ -216,11 +218,14 @@ def _by_rate(
             do="pass clean_reference=, or no storey=",
         )
     elif p_values is not None:
-        q = q_values(p_values)
-        why = "p-values from validation examples that were not trained on: no guarantee"
+        q = q_values(p_values, null_share=ranking.clean_share)
+        why = ranking.because or (
+            "p-values from validation examples that were not trained on: no guarantee"
+        )
+        order = np.lexsort((-scores, p_values))
     elif posteriors is not None:
         q = _mean_clean(posteriors, order)
-        why = f"estimated by the posteriors of {FALLBACK}: no guarantee"
+        why = ranking.because or f"estimated by the posteriors of {FALLBACK}: no guarantee"
     else:
         raise InputError(
             expected="a detector with p-values for a false discovery rate, or clean_reference=",
@@ -230,6 +235,8 @@ def _by_rate(
     if rule.because:
         why = rule.because if tested is None else f"{rule.because}; {why}"
     is_flagged = flagged(q, rate)
+    if tested is None and ranking.inconclusive is not None:
+        is_flagged = np.zeros_like(is_flagged)
     single = is_flagged.any() and not (tested is not None and tested.by_class)
     return Decision(
         is_flagged,
@@ -238,11 +245,15 @@ def _by_rate(
         threshold=float(scores[is_flagged].min()) if single else None,
         p_values=p_values,
         q_values=q,
-        inconclusive=None
-        if tested is None or is_flagged.any()
+        inconclusive=ranking.inconclusive
+        if tested is None
+        else None
+        if is_flagged.any()
         else _too_little(tested, rate, share),
         # A rate that is guaranteed holds for one decision, not for the next higher one.
-        nearly=_nearly(q, rate) if tested is None and p_values is not None else None,
+        nearly=_nearly(q, rate)
+        if tested is None and p_values is not None and ranking.inconclusive is None
+        else None,
     )
 
 

@@ -137,7 +137,9 @@ class Ranking:
             from detectors that estimate that.
         threshold: The score from which the detector's own scale calls an example tampered with,
             from detectors that have one.
-        because: What `threshold` means, for people.
+        because: What `threshold` means, or what p-values or posteriors rest on, for people.
+        clean_share: Estimated share of clean examples, by which q-values are multiplied, in (0, 1].
+        inconclusive: Why nothing can be flagged, from detectors that judge their own evidence.
         fdr: The false discovery rate that the calibrated rule aims at, where there are p-values, in
             (0, 1).
     """
@@ -149,6 +151,8 @@ class Ranking:
     threshold: float | None = None
     because: str = ""
     fdr: float = FALSE_DISCOVERY_RATE
+    clean_share: float = 1.0
+    inconclusive: str | None = None
 
     def __repr__(self) -> str:
         """How many, and what there is beside scores."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,15 @@ from radiotracer.opinions.folds import folds_of
 from radiotracer.opinions.head import FLOOR, LINEAR, Head, Say
 from radiotracer.opinions.noise import fit_noise
 from radiotracer.opinions.opinions import Opinions
-from radiotracer.opinions.reduced import reduction_of
+from radiotracer.opinions.view import View, view_of
 
 TRIED = 2
 """Folds on which heads are compared; the winner is fitted to the others, too."""
 
 Progress = Callable[[str, int, int], None]
 
-Task = TypeVar("Task")
+Task = tuple[View, Head, int]
+"""What to fit to what, without which fold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +48,7 @@ def opinions_of(
     seed: int = 0,
     progress: Progress = lambda *_: None,
 ) -> Opinions:
-    """What models that never saw an example say of it.
-
-    The kind of model is the one of `heads` under which the labels of two folds that it was not
-    fitted to are likeliest, wrong labels and over-confidence accounted for (`fit_noise`).
+    """Opinions on features, by the best of several linear models; see `best_opinions`.
 
     Args:
         features: Finite, float32, shape (n, d).
@@ -63,52 +60,82 @@ def opinions_of(
         seed: Which example is in which fold.
         progress: Told which model is fitted, and of how many.
     """
+    view = view_of(words, features, None if validation is None else validation[0], heads)
+    return best_opinions(
+        [view],
+        labels,
+        classes,
+        validation_labels=None if validation is None else validation[1],
+        seed=seed,
+        progress=progress,
+    )
+
+
+def best_opinions(
+    views: Sequence[View],
+    labels: NDArray[np.int64],
+    classes: int,
+    *,
+    validation_labels: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Opinions:
+    """What models that never saw an example say of it.
+
+    The view and the kind of model are those under which the labels of two folds that the models
+    were not fitted to are likeliest, wrong labels and over-confidence accounted for (`fit_noise`).
+
+    Args:
+        views: Of the same n examples.
+        labels: int64, shape (n,), in [0, classes).
+        classes: C, at least 2.
+        validation_labels: Shape (m,), where the views have validation examples.
+        seed: Which example is in which fold.
+        progress: Told which model is fitted, and of how many.
+    """
     began = time.perf_counter()
     folds = folds_of(labels, seed)
     count = int(folds.max()) + 1
-    reduction = reduction_of(features)
-    reduced = reduction(features)
-    told = _Told(count + TRIED * (len(heads) - 1), progress)
+    able = [(view, head) for view in views for head in view.heads]
+    told = _Told(count + TRIED * (len(able) - 1), progress)
 
-    def fit(head: Head, fold: int) -> Part:
-        points = features if head.raw else reduced
+    def fit(task: Task) -> Part:
+        view, head, fold = task
         rest, own = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        say = head.fit(points[rest], labels[rest], classes)
+        say = head.fit(view.points[rest], labels[rest], classes)
         told()
-        return Part(own, np.maximum(say(points[own]), FLOOR), say)
+        return Part(own, np.maximum(say(view.points[own]), FLOOR), say)
 
     def loss(parts: Sequence[Part]) -> float:
         said = np.concatenate([part.said for part in parts])
         return fit_noise(said, labels[np.concatenate([part.rows for part in parts])], seed).loss
 
     first = range(min(TRIED, count))
-    tasks = [(head, fold) for head in heads for fold in first]
-    done = _each(lambda task: fit(*task), tasks)
+    done = _each(fit, [(view, head, fold) for view, head in able for fold in first])
     tried = [done[at : at + len(first)] for at in range(0, len(done), len(first))]
-    best = 0 if len(heads) == 1 else int(np.argmin([loss(parts) for parts in tried]))
-    head = heads[best]
-    rest = range(len(first), count)
-    parts = [*tried[best], *_each(lambda fold: fit(head, fold), rest)]
+    best = 0 if len(able) == 1 else int(np.argmin([loss(parts) for parts in tried]))
+    view, head = able[best]
+    rest = [(view, head, fold) for fold in range(len(first), count)]
+    parts = [*tried[best], *_each(fit, rest)]
     outputs = np.empty((len(labels), classes), dtype=np.float32)
     for part in parts:
         outputs[part.rows] = part.said
-    shown = None
-    if validation is not None:
-        given = validation[0] if head.raw else reduction(validation[0])
-        shown = np.stack([np.maximum(part.say(given), FLOOR) for part in parts])
     noise = fit_noise(outputs, labels, seed)
+    shown = view.validation
+    said = None
+    if shown is not None:
+        each = np.stack([np.maximum(part.say(shown), FLOOR) for part in parts])
+        said = np.maximum(noise.sharpened(each), FLOOR).astype(np.float32)
     return Opinions(
         labels=labels,
         outputs=np.maximum(noise.sharpened(outputs), FLOOR),
         folds=folds,
-        words=f"{words}; {head.words}, {count} folds",
+        words=f"{view.words}; {head.words}, {count} folds",
         noise=noise,
-        validation_labels=None if validation is None else validation[1],
-        validation=None
-        if shown is None
-        else np.maximum(noise.sharpened(shown), FLOOR).astype(np.float32),
-        features=features,
-        validation_features=None if validation is None else validation[0],
+        validation_labels=validation_labels,
+        validation=said,
+        features=view.features,
+        validation_features=view.validation_features,
         seconds=time.perf_counter() - began,
     )
 

@@ -1,9 +1,11 @@
-"""What can form an opinion on features, and which of them is right most often."""
+"""What can form an opinion on examples: kinds of models, with their settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from radiotracer.opinions.linear import fit_linear, say_linear
 from radiotracer.opinions.trees import fit_trees
 
-Say = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From points, shape (m, d), to log probabilities, shape (m, C)."""
+Say = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""From points, m rows, to log probabilities, shape (m, C)."""
 
 FLOOR = -30.0
 """Log probability that no opinion goes below: nobody is surer than that."""
@@ -24,13 +26,11 @@ class Head:
 
     Args:
         words: For people.
-        fit: From points, shape (n, d), their labels and C to what the model says.
-        raw: Whether it is given the features as they are, not their reduction.
+        fit: From points, n rows, their labels and C to what the model says.
     """
 
     words: str
-    fit: Callable[[NDArray[np.float32], NDArray[np.int64], int], Say]
-    raw: bool = False
+    fit: Callable[[NDArray[Any], NDArray[np.int64], int], Say]
 
 
 def linear(decay: float) -> Head:
@@ -46,5 +46,7 @@ def linear(decay: float) -> Head:
 LINEAR = tuple(linear(decay) for decay in (0.1, 0.03, 0.01, 0.003, 0.0003))
 """From the most to the least held back."""
 
-TREES = Head("boosted trees", fit_trees, raw=True)
-"""For columns that mean something by themselves."""
+
+def trees(categories: Sequence[int] = ()) -> Head:
+    """Boosted trees on columns as they are; those at `categories` hold numbers of categories."""
+    return Head("boosted trees", functools.partial(fit_trees, categories=tuple(categories)))

@@ -117,4 +117,6 @@ def wrongness(own: NDArray[np.floating], share: float, classes: int) -> NDArray[
     right = np.exp(own.astype(np.float64))
     wrong = share * -np.expm1(np.minimum(own, 0.0).astype(np.float64)) / (classes - 1)
     total = (1.0 - share) * right + wrong
-    return np.divide(wrong, total, out=np.zeros_like(total), where=total > 0.0)
+    found: NDArray[np.float64] = np.zeros_like(total)
+    np.divide(wrong, total, out=found, where=total > 0.0)
+    return found

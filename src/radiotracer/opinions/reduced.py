@@ -37,8 +37,7 @@ class Reduction:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Shape (n, d) to (n, k)."""
-        found: NDArray[np.float32] = (features - self.mean) @ self.turn
-        return found
+        return np.asarray((features - self.mean) @ self.turn, dtype=np.float32)
 
 
 def reduction_of(features: NDArray[np.float32]) -> Reduction:

@@ -17,13 +17,26 @@ LEAST = 1e-6
 
 
 def fit_trees(
-    points: NDArray[np.float32], labels: NDArray[np.int64], classes: int
+    points: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+    categories: tuple[int, ...] = (),
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Fit to points, shape (n, d), where NaN is a gap; what is fitted gives log probabilities."""
+    """Fit to points, shape (n, d), where NaN is a gap; what is fitted gives log probabilities.
+
+    Args:
+        points: The columns.
+        labels: Shape (n,).
+        classes: C.
+        categories: Columns that hold numbers of categories, from 0 to 254.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = HistGradientBoostingClassifier(
-            **SETTINGS, early_stopping=False, random_state=0
+            **SETTINGS,
+            early_stopping=False,
+            random_state=0,
+            categorical_features=list(categories) or None,
         ).fit(points, labels)
 
     def say(others: NDArray[np.float32]) -> NDArray[np.float32]:

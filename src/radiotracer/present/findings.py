@@ -232,7 +232,9 @@ class Findings(Frozen):
 
     `tampered` is how many examples the manifest calls tampered, or None when no manifest exists;
     then no metric, curve or false positive can be known. `judge` is who finds that an example looks
-    like a class, and `opposes` what an opponent of a flagged one is.
+    like a class, and `opposes` what an opponent of a flagged one is. `grounds` says what the
+    evidence is worth, where it was measured; then what is flagged are labels to check, and without
+    any the `leading` examples of the ranking are shown.
     """
 
     title: Text
@@ -251,6 +253,9 @@ class Findings(Frozen):
     judge: Text = "the network"
     opposes: Text = "validation examples that the model got worse at by training on the flagged one"
     read: Read | None = None
+    grounds: tuple[Text, ...] = ()
+    expected_wrong: Share | None = None
+    leading: tuple[Example, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -22,6 +22,9 @@ def headline(findings: Findings) -> str:
     decision, total = findings.decision, findings.dataset.examples
     if decision.inconclusive is not None:
         return "Inconclusive: no answer can be given"
+    if findings.grounds and findings.tampered is None:
+        labels = "label" if decision.flagged == 1 else "labels"
+        return f"{count(decision.flagged) if decision.flagged else 'No'} {labels} to check"
     if decision.flagged == 0:
         return f"None of {count(total)} training examples is flagged"
     verb = "is" if decision.flagged == 1 else "are"
@@ -36,6 +39,9 @@ def key_figures(findings: Findings) -> list[tuple[str, str, str]]:
     else:
         of_all = percent(decision.flagged / total if total else None)
         figures = [("Flagged", count(decision.flagged), f"{of_all} of the training set")]
+    if findings.expected_wrong is not None:
+        share = percent(findings.expected_wrong)
+        figures.append(("Likely wrong", share, "of the flagged, expected"))
     if findings.tampered is not None and row is not None:
         figures += [
             ("Recall", percent(row.recall), f"of {count(findings.tampered)} tampered were flagged"),

@@ -103,8 +103,10 @@ def concluded(
         InputError: The rule is a false discovery rate, and there is nothing to estimate it by.
     """
     by_name, identity = found.ranked.by_name, found.identity
-    ranking, posteriors = by_name[detector], by_name[FALLBACK].posteriors
-    suggested = ranking.suggested if ranking.suggested is not None else by_name[FALLBACK].suggested
+    ranking = by_name[detector]
+    fallback = by_name[FALLBACK]
+    posteriors = fallback.posteriors if ranking.posteriors is None else ranking.posteriors
+    suggested = ranking.suggested if ranking.suggested is not None else fallback.suggested
     assert suggested is not None  # noqa: S101
     warnings, tested = [*found.notes], None
     if clean_reference is not None and rule is not None and rule.fdr is not None:

@@ -188,8 +188,13 @@ def _observed(
 
 def _seen(observed: Observation, features: NDArray[np.float32] | None) -> Seen:
     """The features as they are: detectors that want them standardised do that themselves."""
-    layers = {} if features is None else {PENULTIMATE: torch.from_numpy(features)}
+    layers = {} if features is None else {PENULTIMATE: torch.from_numpy(_ours(features))}
     return Seen(observed.labels, observed.outputs, layers)
+
+
+def _ours(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """torch takes no array that it may not write to, as a map of a file is: such a one is copied."""
+    return np.require(features, requirements=("C", "W"))
 
 
 def _require_about(opinions: Opinions, train: Dataset, validation: Dataset | None) -> None:

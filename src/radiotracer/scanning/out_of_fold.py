@@ -31,6 +31,7 @@ from radiotracer.detectors.linear import standardised
 from radiotracer.files import atomic_file
 from radiotracer.gradients import Data, LastLayerGradients
 from radiotracer.opinions import Opinions
+from radiotracer.opinions.grounds import Grounds, grounds_of
 
 KEPT_FILE = "opinions.safetensors"
 """What a review computes influence from: errors and features of both sides, and whose they are."""
@@ -64,7 +65,7 @@ class OutOfFold:
     @property
     def words(self) -> str:
         """Whose opinions they are."""
-        return f"out-of-fold models on frozen features ({self.opinions.words})"
+        return f"out-of-fold models ({self.opinions.words})"
 
     @property
     def data(self) -> str:
@@ -100,6 +101,10 @@ class OutOfFold:
         if outputs is None or labels is None:
             return None
         return _gradients(outputs, labels, found.validation_features, found.features)
+
+    def grounds(self, rate: float, p_values: NDArray[np.float64] | None) -> Grounds:
+        """By the labels that the models did not see."""
+        return grounds_of(self.opinions, rate, p_values)
 
     def rows(self) -> list[tuple[str, str]]:
         """Which data, and whose opinions."""

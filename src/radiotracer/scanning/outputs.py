@@ -104,11 +104,21 @@ def summarise(scan: Scan) -> dict[str, Any]:
         "validation": source_of(scan.validation),
         "data_digest": scan.identity.digest,
         "read": None if scan.account is None else scan.account.as_json(),
+        "grounds": None if scan.grounds is None else scan.grounds.as_json(scan.class_names),
+        "expected_wrong": {
+            "first_20": _rounded(scan.expected_wrong(20)),
+            "first_100": _rounded(scan.expected_wrong(100)),
+            "list": _rounded(scan.expected_wrong(int(scan.decision.is_flagged.sum()))),
+        },
         "left_out": dict(scan.left_out),
         "notes": [*scan.source.notes, *scan.warnings],
         "precision": {name: dataclasses.asdict(each) for name, each in scan.rounding.items()},
         "detectors": detectors,
     }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _ranking(scan: Scan) -> Iterator[pa.Table]:

@@ -66,6 +66,9 @@ class RecordedRun:
         """Where TracIn's derivation does not hold."""
         return tuple(training_notes(self.run))
 
+    def grounds(self, rate: float, p_values: NDArray[np.float64] | None) -> None:
+        """A training has seen its examples: nothing that it says of them measures it."""
+
     def rows(self) -> list[tuple[str, str]]:
         """What was trained on what and how, and what of it is traced."""
         return training_rows(self.tracing)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from radiotracer.data import Dataset, Identity
 from radiotracer.data.account import Account
 from radiotracer.detectors import (
+    OPINION_DETECTOR,
     Decided,
     Decision,
     Detection,
@@ -25,6 +28,7 @@ from radiotracer.detectors import (
     detection,
 )
 from radiotracer.gradients import Data
+from radiotracer.opinions.grounds import Grounds
 from radiotracer.recipes import Manifest
 from radiotracer.scanning.rounding import Rounding
 from radiotracer.scanning.source import Source
@@ -93,6 +97,51 @@ class Scan(Shown):
     def certain_lines(self) -> list[str]:
         """Errors that need no network, in words: copies under different labels."""
         return [] if self.account is None else self.account.certain_lines()
+
+    @functools.cached_property
+    def grounds(self) -> Grounds | None:
+        """Whether the evidence is worth anything, as it measured itself; None of a training."""
+        ranking = self.rankings[self.detector]
+        return self.source.grounds(ranking.fdr, self.decision.p_values)
+
+    def expected_wrong(self, first: int) -> float | None:
+        """The expected share of wrong labels among the first so many, where there are estimates."""
+        chances = self.rankings[self.detector].posteriors
+        if chances is None or not first:
+            return None
+        return float(chances[self.decision.ranks <= first].mean())
+
+    @property
+    def issues(self) -> Any:
+        """One row per training example, in their order, as users of cleanlab know it.
+
+        Returns:
+            A pandas frame where pandas is installed, else an Arrow table: ``id``,
+            ``is_label_issue`` (what is flagged), ``label_score`` (float64 in [0, 1], the lower the
+            more suspicious: the probability of the given label out of fold, or the share of
+            examples that are at least as suspicious), ``given_label``, ``predicted_label`` (the
+            class that fits best if the given one is wrong) and ``probability`` (that the label is
+            wrong; null where nothing estimates it).
+        """
+        import pyarrow as pa
+
+        names = np.array(self.class_names)
+        chances = self.rankings[self.detector].posteriors
+        table = pa.table(
+            {
+                "id": self.identity.ids,
+                "is_label_issue": self.decision.is_flagged,
+                "label_score": np.exp(-self.scores)
+                if self.detector == OPINION_DETECTOR
+                else self.decision.ranks / len(self.scores),
+                "given_label": names[self.identity.labels],
+                "predicted_label": names[self.suggested],
+                "probability": pa.nulls(len(self.scores), pa.float64())
+                if chances is None
+                else chances,
+            }
+        )
+        return table.to_pandas() if find_spec("pandas") is not None else table
 
     @property
     def scores(self) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.gradients import Data
+from radiotracer.opinions.grounds import Grounds
 
 
 class Source(Protocol):
@@ -49,6 +50,14 @@ class Source(Protocol):
     @property
     def caveats(self) -> tuple[str, ...]:
         """What a reader must know before believing influence; sentences."""
+
+    def grounds(self, rate: float, p_values: NDArray[np.float64] | None) -> Grounds | None:
+        """What the evidence is worth by its own measure; None where nothing measures it.
+
+        Args:
+            rate: The false discovery rate that a list is to keep.
+            p_values: Of the examples, shape (n,), if there are any.
+        """
 
     def rows(self) -> list[tuple[str, str]]:
         """What it takes to have the same evidence again: (name, value)."""

@@ -27,6 +27,9 @@ SHOWN = 60
 SHOWN_FALSE_POSITIVES = 24
 """Examples in the gallery of what was flagged but not tampered with."""
 
+LEADING = 24
+"""Examples of the ranking that are shown where none is flagged, but the evidence is measured."""
+
 GLANCED = 12
 """Flagged examples in a notebook."""
 
@@ -47,12 +50,16 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     shown = flagged[:SHOWN]
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
+    grounds = () if scan.grounds is None else tuple(scan.grounds.lines(scan.class_names))
+    leading = order[:LEADING] if grounds and not len(flagged) else shown[:0]
     opponents = _opponents(scan, np.union1d(shown, wrongly))
     inconclusive = scan.decision.inconclusive
     names = scan.class_names
     pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
     return report.Findings(
-        title=f"{_name(scan)}: which training examples are flagged",
+        title=f"{_name(scan)}: labels to check"
+        if grounds
+        else f"{_name(scan)}: which training examples are flagged",
         dataset=_dataset(scan),
         validation=_validation(scan),
         tampered=None if truth is None else int(truth.sum()),
@@ -80,6 +87,9 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         judge=scan.source.judge,
         opposes=scan.source.opposes,
         read=None if scan.account is None else read_of(scan.account),
+        grounds=grounds,
+        expected_wrong=scan.expected_wrong(len(flagged)) if grounds else None,
+        leading=tuple(_example(scan, row, {}) for row in leading),
     )
 
 
@@ -240,7 +250,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
             "if they are a random sample of the clean ones."
         )
     notes.extend(scan.warnings)
-    if scan.validation is None:
+    if scan.validation is None and scan.grounds is None:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
