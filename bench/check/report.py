@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ Runs = Mapping[int, Mapping[str, Any]]
 
 KINDS = {
     "photographs": "photographs, 10 classes",
-    "pair": "photographs, 2 classes",
     "all": "photographs, 10 classes",
+    "pair": "photographs, 2 classes",
     "thousand": "photographs, 1,000 made-up labels",
+    "fashion-mnist": "Fashion-MNIST",
+    "mnist": "MNIST",
 }
 NOISES = {"clean": "none", "random": "at random", "next": "to the next class"}
 CASES: dict[str, Case] = {case.name: case for cases in PLAIN.values() for case in cases}
@@ -29,56 +31,62 @@ LEAST = 50
 
 def told(found: Mapping[Cell, Mapping[str, Runs]]) -> str:
     """Every table that there are facts for."""
-    images = {
-        name: runs
-        for cell in ("clean", "thousand", "lists", "flips", "all")
-        for name, runs in found.get(cell, {}).items()
-    }
+    images: dict[str, Runs] = {}
+    for cell in ("clean", "thousand", "lists", "flips", "all"):
+        images |= found.get(cell, {})
+    images = {name: images[name] for name in sorted(images, key=_place)}
     clean = {name: runs for name, runs in images.items() if CASES[name].noise == "clean"}
     wrong = {name: runs for name, runs in images.items() if CASES[name].noise != "clean"}
-    parts = [
-        ("No wrong label", ["data", "examples", "seeds", "flagged", "inconclusive"], clean_rows),
-        ("Average precision", ["data", "examples", "wrong", "seeds", "precision"], precise_rows),
-        ("Lists without validation examples", LISTS, without),
-        ("Lists with 1,000 validation examples", LISTS, with_validation),
-        ("Probabilities", ["data", "examples", "wrong", "largest gap", "of one seed"], gap_rows),
-        ("Share of wrong labels", SHARES, share_rows),
+    validated = {name: images[name] for name in images if name in found.get("lists", {})}
+    parts: list[tuple[str, Sequence[str], Iterable[Iterable[object]]]] = [
+        ("No wrong label", CLEAN, clean_rows(clean)),
+        ("Wrong labels", WRONG, wrong_rows(wrong)),
+        ("Beside others on the same features", RIVALS, rival_rows(wrong, found.get("rivals", {}))),
+        ("Lists without validation examples", LISTS, list_rows(wrong, "lists")),
+        ("Lists with 1,000 validation examples", LISTS, list_rows(validated, "validated")),
+        ("At least so many are wrong", BOUNDS, bound_rows(validated)),
+        ("Texts", [*OTHERS, *TEXTS], other_rows(found.get("texts", {}), TEXTS)),
+        ("Tables", [*OTHERS, *TABLES], other_rows(found.get("tables", {}), TABLES)),
+        ("Seconds", SECONDS, speed_rows(found.get("speed", {}))),
     ]
-    given: dict[Callable[..., Any], Mapping[str, Runs]] = {clean_rows: clean, precise_rows: wrong}
-    tables = [
-        (title, table(titles, rows))
-        for title, titles, make in parts
-        if (rows := list(make(given.get(make, images))))
-    ]
-    rivals = list(rival_rows(wrong, found.get("rivals", {})))
-    if rivals:
-        tables.append(("Beside others on the same features", table(RIVALS, rivals)))
-    for cell in ("texts", "tables"):
-        for title, text in others(found.get(cell, {})):
-            tables.append((f"{cell.capitalize()}: {title}", text))
-    if "speed" in found:
-        rows = [
-            [seed, run["first"], run["second"], run["cores"], *run["load"]]
-            for runs in found["speed"].values()
-            for seed, run in runs.items()
-        ]
-        titles = ["seed", "first check, s", "second, s", "cores", "load before", "after"]
-        tables.append(("Seconds", table(titles, rows)))
-    return "\n\n".join(f"### {title}\n\n{text}" for title, text in tables)
+    shown = [(title, titles, list(rows)) for title, titles, rows in parts]
+    return "\n\n".join(
+        f"### {title}\n\n{table(titles, rows)}" for title, titles, rows in shown if rows
+    )
 
 
-LISTS = [
-    *("data", "examples", "wrong", "seeds", "nominal rate", "realised rate"),
-    *("listed of the best list", "inconclusive"),
-]
-SHARES = [
-    *("data", "examples", "truth", "seeds", "estimate", "mean interval", "covers"),
-    "bound holds",
+CLEAN = ["data", "examples", "seeds", "flagged", "inconclusive", "estimated share", "covers"]
+WRONG = [
+    *("data", "examples", "wrong", "seeds", "average precision", "inconclusive"),
+    *("estimated share", "interval covers", "largest gap of probabilities"),
 ]
 RIVALS = [
     *("data", "examples", "seeds", "check", "cleanlab, C = 1", "best cleanlab"),
     *("check less the best", "neighbours", "loss"),
 ]
+LISTS = [
+    *("data", "examples", "wrong", "seeds", "nominal rate", "realised rate"),
+    "listed of the best list",
+]
+BOUNDS = ["data", "examples", "wrong", "seeds", "at least, mean", "true"]
+OTHERS = [
+    *("data", "examples", "seeds", "average precision", "first tenth holds"),
+    *("largest gap", "inconclusive"),
+]
+TEXTS = {"cleanlab, C = 1": "cleanlab, C=1,", "best cleanlab": "cleanlab"}
+TABLES = {
+    "cleanlab on the same, as said": "as said",
+    "on the same, sharpened": "sharpened",
+    "cleanlab with trees of its own": "trees",
+}
+"""Beginnings of the names of rankings, of which the best one counts."""
+
+SECONDS = ["seed", "first check, s", "second check, s", "cores", "load before", "after"]
+
+
+def _place(name: str) -> tuple[object, ...]:
+    case = CASES[name]
+    return list(KINDS).index(case.pool), list(NOISES).index(case.noise), case.share, case.n
 
 
 def interval(values: Sequence[float], digits: int = 3) -> str:
@@ -93,7 +101,7 @@ def interval(values: Sequence[float], digits: int = 3) -> str:
 def of_case(name: str) -> list[str]:
     """Data and size."""
     case = CASES[name]
-    return [KINDS.get(case.pool, case.pool), f"{case.n:,}"]
+    return [KINDS[case.pool], f"{case.n:,}"]
 
 
 def noise_of(name: str) -> str:
@@ -102,27 +110,41 @@ def noise_of(name: str) -> str:
     return "0" if case.noise == "clean" else f"{case.share:.0%} {NOISES[case.noise]}"
 
 
+def shares_of(runs: Runs) -> list[str]:
+    """The estimated share of wrong labels, and how often its interval holds the true one."""
+    truths = np.array([run["wrong"] / run["n"] for run in runs.values()])
+    shares = np.array([run["share"] for run in runs.values()])
+    covers = int(((shares[:, 1] <= truths) & (truths <= shares[:, 2])).sum())
+    return [interval(shares[:, 0].tolist()), f"{covers} of {len(truths)}"]
+
+
+def silent(runs: Runs) -> str:
+    """How often nothing was said."""
+    count = sum(run["inconclusive"] is not None for run in runs.values())
+    return f"{count} of {len(runs)}"
+
+
 def clean_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
     for name, runs in found.items():
         flagged = [run["lists"]["0.05"]["listed"] / run["n"] for run in runs.values()]
-        silent = sum(run["inconclusive"] is not None for run in runs.values())
-        shown = f"{np.mean(flagged):.2%} (at most {max(flagged):.2%})"
-        yield [*of_case(name), len(runs), shown, f"{silent} of {len(runs)}"]
+        most = f"{np.mean(flagged):.2%}" + (
+            f" (at most {max(flagged):.2%})" if any(flagged) else ""
+        )
+        yield [*of_case(name), len(runs), most, silent(runs), *shares_of(runs)]
 
 
-def precise_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
+def wrong_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
+    """The gap is that of all seeds together, and the largest one of a seed."""
     for name, runs in found.items():
         values = [run["precision"] for run in runs.values()]
-        yield [*of_case(name), noise_of(name), len(runs), interval(values)]
-
-
-def without(found: Mapping[str, Runs]) -> Iterator[list[object]]:
-    wrong = {name: runs for name, runs in found.items() if CASES[name].noise != "clean"}
-    yield from list_rows(wrong, "lists")
-
-
-def with_validation(found: Mapping[str, Runs]) -> Iterator[list[object]]:
-    yield from list_rows(found, "validated")
+        together = gap(run["bins"] for run in runs.values())
+        alone = [value for run in runs.values() if (value := gap([run["bins"]])) is not None]
+        shown = "-" if together is None else f"{together:.3f}"
+        most = f" (of one seed {max(alone):.3f})" if alone else ""
+        yield [
+            *(*of_case(name), noise_of(name), len(runs), interval(values), silent(runs)),
+            *(*shares_of(runs), shown + most),
+        ]
 
 
 def list_rows(found: Mapping[str, Runs], which: str) -> Iterator[list[object]]:
@@ -135,16 +157,18 @@ def list_rows(found: Mapping[str, Runs], which: str) -> Iterator[list[object]]:
             power = [
                 (each["listed"] - each["right"]) / each["best"] for each in lists if each["best"]
             ]
-            silent = sum(run["inconclusive"] is not None for run in runs.values())
             yield [
-                *of_case(name),
-                noise_of(name),
-                len(runs),
-                f"{rate:.0%}",
-                interval(false),
+                *(*of_case(name), noise_of(name), len(runs), f"{rate:.0%}", interval(false)),
                 interval(power, 2) if power else "-",
-                f"{silent} of {len(runs)}",
             ]
+
+
+def bound_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
+    for name, runs in found.items():
+        bounds = [run["at least"] for run in runs.values()]
+        held = sum(run["at least"] <= run["wrong"] for run in runs.values())
+        mean = f"{np.mean(bounds):.0f}"
+        yield [*of_case(name), noise_of(name), len(runs), mean, f"{held} of {len(runs)}"]
 
 
 def gap(bins: Iterable[Any]) -> float | None:
@@ -155,34 +179,6 @@ def gap(bins: Iterable[Any]) -> float | None:
         if count >= LEAST
     ]
     return max(gaps, default=None)
-
-
-def gap_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
-    for name, runs in found.items():
-        if CASES[name].noise == "clean":
-            continue
-        together = gap(run["bins"] for run in runs.values())
-        alone = [value for run in runs.values() if (value := gap([run["bins"]])) is not None]
-        shown = "-" if together is None else f"{together:.3f}"
-        most = f"{np.mean(alone):.3f}, at most {max(alone):.3f}" if alone else "-"
-        yield [*of_case(name), noise_of(name), shown, most]
-
-
-def share_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
-    for name, runs in found.items():
-        truths = np.array([run["wrong"] / run["n"] for run in runs.values()])
-        shares = np.array([run["share"] for run in runs.values()])
-        covers = (shares[:, 1] <= truths) & (truths <= shares[:, 2])
-        bounds = [run["at least"] <= run["wrong"] for run in runs.values() if "at least" in run]
-        yield [
-            *of_case(name),
-            noise_of(name),
-            len(runs),
-            interval(shares[:, 0].tolist()),
-            f"{shares[:, 1].mean():.3f} to {shares[:, 2].mean():.3f}",
-            f"{covers.sum()} of {len(covers)}",
-            f"{sum(bounds)} of {len(bounds)}" if bounds else "-",
-        ]
 
 
 def best_of(run: Mapping[str, float], start: str) -> float:
@@ -210,33 +206,24 @@ def rival_rows(found: Mapping[str, Runs], others: Mapping[str, Runs]) -> Iterato
         ]
 
 
-def others(found: Mapping[str, Runs]) -> Iterator[tuple[str, str]]:
-    """Texts or tables, with every rival."""
-    if not found:
-        return
-    by_tables = any("trees, self_confidence" in run["rivals"] for run in _all(found))
-    starts = ["as said", "sharpened", "trees"] if by_tables else ["cleanlab, C=1,", "cleanlab"]
-    names = (
-        ["cleanlab, as said", "cleanlab, sharpened", "cleanlab, trees of its own"]
-        if by_tables
-        else ["cleanlab, C = 1", "best cleanlab"]
-    )
-    rows = []
+def other_rows(found: Mapping[str, Runs], rivals: Mapping[str, str]) -> Iterator[list[object]]:
+    """Texts or tables, a tenth of the labels flipped, with the rivals that are asked for."""
     for name, runs in found.items():
         every = list(runs.values())
-        rows.append(
-            [
-                *(name, f"{every[0]['n']:,}", len(every)),
-                interval([run["precision"] for run in every]),
-                *(interval([best_of(run["rivals"], start) for run in every]) for start in starts),
-                interval([run["tenth"] for run in every]),
-                interval([gap([run["bins"]]) or 0.0 for run in every], 2),
-                f"{sum(run['inconclusive'] is not None for run in every)} of {len(every)}",
-            ]
-        )
-    titles = ["data", "examples", "seeds", "check", *names, "first tenth holds", "largest gap"]
-    yield "10 % of the labels flipped", table([*titles, "inconclusive"], rows)
+        together = gap(run["bins"] for run in every)
+        yield [
+            *(name, f"{every[0]['n']:,}", len(every)),
+            interval([run["precision"] for run in every]),
+            interval([run["tenth"] for run in every]),
+            *("-" if together is None else f"{together:.3f}", silent(runs)),
+            *(
+                interval([best_of(run["rivals"], start) for run in every])
+                for start in rivals.values()
+            ),
+        ]
 
 
-def _all(found: Mapping[str, Runs]) -> Iterator[Mapping[str, Any]]:
-    return (run for runs in found.values() for run in runs.values())
+def speed_rows(found: Mapping[str, Runs]) -> Iterator[list[object]]:
+    for runs in found.values():
+        for seed, run in runs.items():
+            yield [seed, run["first"], run["second"], run["cores"], *run["load"]]
