@@ -33,6 +33,9 @@ MOST = 20_000
 LEVEL = 0.95
 """Of the interval."""
 
+SIMPLEX = ((0.0, -2.0), (0.5, -2.0), (0.0, -1.0))
+"""Where the search begins: logarithm of the sharpness, logit of the share."""
+
 _LARGEST = 0.9
 _SHARPEST = 5.0
 
@@ -99,7 +102,8 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
         (0.0, -2.0),
         method="Nelder-Mead",
         bounds=((-_SHARPEST, _SHARPEST), (-12.0, 12.0)),
-        options={"xatol": 1e-3, "fatol": 1e-3},
+        # Steps of its own choice would be a thousandth of zero.
+        options={"xatol": 1e-3, "fatol": 1e-3, "initial_simplex": SIMPLEX},
     )
     share, least = float(_LARGEST * expit(both.x[1])), float(both.fun)
     bound = least + float(chi2.ppf(LEVEL, 1)) / 2.0
