@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from radiotracer.data.listing import write_csv
@@ -35,7 +36,7 @@ def write_health(health: Health | None, folder: Path) -> None:
     _write(folder / OUTLIERS_FILE, far, ("id", "label", "score"))
 
 
-def _write(path: Path, rows: list[tuple[object, ...]], columns: tuple[str, ...]) -> None:
+def _write(path: Path, rows: Sequence[tuple[object, ...]], columns: tuple[str, ...]) -> None:
     if rows:
         write_csv(path, rows, columns)
     else:

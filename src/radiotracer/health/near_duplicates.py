@@ -113,7 +113,7 @@ def dimension_of(distances: NDArray[np.float64]) -> float:
         return 1.0
     logs = np.log(last[usable] / distances[usable, :-1]).sum(axis=1)
     inverse = float(np.median(logs)) / max(1, distances.shape[1] - 2)
-    return max(1.0, 1.0 / max(inverse, 1e-9))
+    return float(max(1.0, 1.0 / max(inverse, 1e-9)))
 
 
 def largest_ratio(n: int, k: int, dimension: float) -> float:

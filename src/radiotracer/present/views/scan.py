@@ -16,6 +16,7 @@ from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
 from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
+from radiotracer.present.standing_out import health_page
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.provenance import name_of, source_of
 from radiotracer.scanning.result import Scan
@@ -80,6 +81,9 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         judge=scan.source.judge,
         opposes=scan.source.opposes,
         read=None if scan.account is None else read_of(scan.account),
+        health=None
+        if scan.health is None
+        else health_page(scan.health, scan.train, scan.validation),
     )
 
 
