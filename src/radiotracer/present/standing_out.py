@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiotracer.gradients import Data
 from radiotracer.health.health import Health, Member
-from radiotracer.present import findings as page
+from radiotracer.present import health_findings as page
 from radiotracer.present.previews import Room, seen
 
 SHOWN = 10
