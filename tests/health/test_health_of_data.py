@@ -1,4 +1,4 @@
-"""The whole check of data: what it says, in JSON, CSV, lines and on the page; nothing told twice."""
+"""The whole check of data: in JSON, CSV, lines and on the page, and nothing told twice."""
 
 from __future__ import annotations
 

@@ -14,6 +14,13 @@ in ten data sets without any copy is nearer than
 D is estimated from the same distances (Levina and Bickel 2004, averaged as by MacKay and
 Ghahramani 2005); that ratios of neighbours' distances follow this law is of Facco et al. 2017. What
 is ours is to take it for a null distribution of copies.
+
+Measured on twice 3,000 photographs of 32 x 32 pixels by EfficientNet-Lite0, 200 copies of a kind:
+100 % of mirrored ones are found, 99 % with a tenth more or less light, 74 % cropped by two pixels,
+53 % at 0.8 of their size and back, 9 % recompressed at JPEG quality 50, which changes such small
+pictures more than other pictures of the same thing differ. Without copies there were 6 groups, all
+of them near copies that the photographs' makers had left in. Of mails with a word changed 99 % are
+found by TF-IDF.
 """
 
 from __future__ import annotations
