@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from radiotracer.present.findings import Example, Frozen, Text
+from radiotracer.present.fields import Frozen, Text
+from radiotracer.present.findings import Example
 from radiotracer.present.reasons import Reason
 
 Tone = Literal["found", "ordinary", "inconclusive"]

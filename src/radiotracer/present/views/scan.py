@@ -16,6 +16,7 @@ from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
 from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
+from radiotracer.present.standing_out import health_page
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.provenance import name_of, source_of
 from radiotracer.scanning.result import Scan
@@ -90,6 +91,9 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         grounds=grounds,
         expected_wrong=scan.expected_wrong(len(flagged)) if grounds else None,
         leading=tuple(_example(scan, row, {}) for row in leading),
+        health=None
+        if scan.health is None
+        else health_page(scan.health, scan.train, scan.validation),
     )
 
 
