@@ -19,12 +19,13 @@ the symmetric noise of Natarajan et al. 2013. Differs from both in fitting them 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize, minimize_scalar
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 from scipy.stats import chi2
 
 MOST = 20_000
@@ -35,6 +36,7 @@ LEVEL = 0.95
 
 _LARGEST = 0.9
 _SHARPEST = 5.0
+_STARTS = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,23 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
             ).fun
         )
 
-    both = minimize(
-        lambda point: loss(float(np.exp(point[0])), float(_LARGEST * expit(point[1]))),
-        (0.0, -2.0),
-        method="Nelder-Mead",
-        bounds=((-_SHARPEST, _SHARPEST), (-12.0, 12.0)),
-        options={"xatol": 1e-3, "fatol": 1e-3},
+    def near(sharpness: float, share: float) -> tuple[float, float, float]:
+        """The least loss around a point, the sharpness's logarithm and the share there."""
+        found = minimize(
+            lambda point: loss(float(np.exp(point[0])), float(_LARGEST * expit(point[1]))),
+            (np.log(sharpness), logit(share / _LARGEST)),
+            method="Nelder-Mead",
+            bounds=((-_SHARPEST, _SHARPEST), (-12.0, 12.0)),
+            options={"xatol": 1e-3, "fatol": 1e-3},
+        )
+        return float(found.fun), float(found.x[0]), float(_LARGEST * expit(found.x[1]))
+
+    # There may be two such places: models that are unsure for good reason, and models that should
+    # be surer and are contradicted by wrong labels.
+    least, log_sharpness, share = min(
+        near(*min(itertools.product(_STARTS, shares), key=lambda at: loss(*at)))
+        for shares in ((1e-4, 0.005), (0.02, 0.05, 0.1, 0.3))
     )
-    share, least = float(_LARGEST * expit(both.x[1])), float(both.fun)
     bound = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
@@ -109,7 +120,7 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
 
     low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=1e-4)
     high = _LARGEST if beyond(_LARGEST) <= 0.0 else brentq(beyond, share, _LARGEST, xtol=1e-4)
-    return Noise(share, float(low), float(high), float(np.exp(both.x[0])), least / n)
+    return Noise(share, float(low), float(high), float(np.exp(log_sharpness)), least / n)
 
 
 def wrongness(own: NDArray[np.floating], share: float, classes: int) -> NDArray[np.float64]:
