@@ -131,12 +131,13 @@ def test_the_better_view_and_the_better_model_win() -> None:
     assert max(done for _, done, _ in told) == total
 
 
-def test_of_noise_the_model_that_is_held_back_most_wins() -> None:
-    random = np.random.default_rng(100)
+@pytest.mark.parametrize("seed", range(100, 103))
+def test_models_that_know_nothing_say_so(seed: int) -> None:
+    """Whichever of them wins: what it says is made as unsure as it should be."""
+    random = np.random.default_rng(seed)
     noise = random.normal(size=(200, 20)).astype(np.float32)
     found = opinions_of(noise, random.integers(0, 2, 200), 2, words="noise", heads=LINEAR)
-    assert "decay 0.1)" in found.words
-    assert found.outputs.std() < 0.5, "models that know nothing say so"
+    assert np.exp(found.outputs).max() < 0.9
 
 
 def test_threads_and_random_numbers_of_the_caller_are_as_they_were() -> None:

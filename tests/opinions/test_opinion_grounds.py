@@ -26,9 +26,7 @@ from radiotracer.opinions.opinions import Opinions
 RATE = 0.05
 
 
-def about(
-    outputs: NDArray[np.float64], labels: NDArray[np.int64], share: float = 0.1
-) -> Opinions:
+def about(outputs: NDArray[np.float64], labels: NDArray[np.int64], share: float = 0.1) -> Opinions:
     return Opinions(
         labels=labels,
         outputs=outputs,

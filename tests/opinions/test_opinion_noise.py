@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from radiotracer.opinions.noise import MOST, fit_noise, wrongness
+from radiotracer.opinions import noise
+from radiotracer.opinions.noise import fit_noise, wrongness
 
 CLASSES, N = 4, 2_000
 
@@ -30,7 +31,7 @@ def simulated(
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 2.5])
 def test_both_numbers_are_recovered(share: float, sharpness: float) -> None:
-    """Over 200 seeds the deviations were at most 0.032 and 0.17: none in 9 x 200 would fail."""
+    """The seed is fixed; SEEDWORDS."""
     outputs, labels, _ = simulated(100, share, sharpness)
     found = fit_noise(outputs, labels)
     assert found.share == pytest.approx(share, abs=0.045)
@@ -59,12 +60,13 @@ def test_clean_labels_are_found_to_be_clean() -> None:
     assert max(each.share for each in found) < 0.03
 
 
-def test_more_than_enough_examples_are_drawn_by_the_seed() -> None:
-    outputs, labels, _ = simulated(100, 0.2, 1.0, n=MOST + 500)
+def test_more_than_enough_examples_are_drawn_by_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "MOST", 1_000)
+    outputs, labels, _ = simulated(100, 0.2, 1.0, n=1_500)
     first = fit_noise(outputs, labels, seed=1)
     assert first == fit_noise(outputs, labels, seed=1)
     assert first != fit_noise(outputs, labels, seed=2)
-    assert first.share == pytest.approx(0.2, abs=0.02)
+    assert first.share == pytest.approx(0.2, abs=0.06)
 
 
 @given(
@@ -72,9 +74,7 @@ def test_more_than_enough_examples_are_drawn_by_the_seed() -> None:
     share=st.floats(0.0, 0.9),
     data=st.data(),
 )
-def test_wrong_is_what_bayes_says(
-    chances: list[float], share: float, data: st.DataObject
-) -> None:
+def test_wrong_is_what_bayes_says(chances: list[float], share: float, data: st.DataObject) -> None:
     """By enumeration: what the example is, and what somebody wrote."""
     q = np.array(chances) / sum(chances)
     classes = len(q)
@@ -113,3 +113,14 @@ def test_the_probabilities_are_right_on_average() -> None:
     assert chances.sum() == pytest.approx(wrong.sum(), rel=0.12)
     surest = np.argsort(-chances)[: wrong.sum() // 2]
     assert wrong[surest].mean() == pytest.approx(chances[surest].mean(), abs=0.06)
+
+
+def test_sure_models_and_wrong_labels_are_told_from_unsure_models() -> None:
+    """Few clear examples, too softly spoken of: there is a second place where the loss is low."""
+    random = np.random.default_rng(100)
+    true = np.arange(240) % 2
+    wrong = np.arange(240) % 20 == 3
+    distance = np.where(true == 1, 1.0, -1.0) * random.normal(1.0, 0.15, 240)
+    outputs = log_softmax(np.stack([-distance, distance], axis=1), axis=1)
+    found = fit_noise(outputs, np.where(wrong, 1 - true, true))
+    assert found.share == pytest.approx(0.05, abs=0.01) and found.sharpness > 3.0
