@@ -82,7 +82,7 @@ def test_wrong_labels_are_found_and_validation_images_help(
     # Validation images give p-values to the same ranking.
     digits = load_digits()
     clean = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
-    large = np.kron(clean, np.ones((1, 4, 4, 1), np.uint8))
+    large = np.kron(clean, np.ones((1, 24, 24, 1), np.uint8))
     np.savez("clean.npz", images=large, labels=digits.target[1000:1200])
     better = json.loads(cli("check", folder, "--validation", "clean.npz", "--json").out)
     assert better["detector"] == "out-of-fold"
@@ -152,7 +152,7 @@ def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[st
         ((folder, "--validation", "nowhere"), "where nothing is"),
         ((folder, "--validation", "empty"), "expected a folder of images per class in"),
         ((folder, "--validation", image), "expected a folder with one folder of images per class;"),
-        ((folder, "--validation", colour), "expected images of channels 1, height 32, width 32"),
+        ((folder, "--validation", colour), "expected images of channels 1, height 192, width 192"),
         ((folder, "--validation", more), "got the class 'A' from"),
         ((folder, "--validation", folder), "that are not among the checked ones; got 400 of 400"),
         ((folder, "--validation", more, "--out", more / "out"), "expected --out outside of the"),

@@ -170,7 +170,7 @@ def test_good_models_have_grounds_and_words() -> None:
     assert any(line.startswith("Least known is ") for line in said)
     assert any(line.startswith(f"At least {found.at_least} labels are wrong") for line in said)
     assert said[-1].startswith("Of labels that are wrong at random about ")
-    assert grounds.LEAST_FINDABLE < found.findable
+    assert found.findable > grounds.LEAST_FINDABLE
 
 
 def _pair(opinions: Opinions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -132,7 +132,7 @@ def test_flips_are_listed_at_about_the_rate(validated: bool) -> None:
 
 
 def test_the_suggested_class_is_never_the_given_one() -> None:
-    _, opinions, wrong = flipped(100)
+    _, opinions, _ = flipped(100)
     ranking = ranked(opinions)
     assert ranking.suggested is not None and ranking.posteriors is not None
     assert (ranking.suggested != opinions.labels).all()

@@ -104,7 +104,8 @@ def _of_check(scanned: Scanned, name: str, found: str) -> str:
     return _text(
         "## Check for wrong labels",
         f"radiotracer asked models that never saw an example about the labels of the "
-        f"{len(scanned):,} examples of {name} ({plain(str(grounds.get('models')))}). {found}{likely} "
+        f"{len(scanned):,} examples of {name} ({plain(str(grounds.get('models')))}). "
+        f"{found}{likely} "
         f"Detector: {detector}; rule: {rule}.",
         f"The models name the given label in {percent(accuracy)} of all cases "
         f"(guessing: {percent(chance)}). Estimated share of wrong labels: "

@@ -73,7 +73,7 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
         labels: Shape (n,).
         seed: Which `MOST` of more examples are looked at.
     """
-    n, classes = outputs.shape
+    n = len(labels)
     if n > MOST:
         some = np.random.default_rng([seed, 22]).choice(n, MOST, replace=False)
         outputs, labels = outputs[some], labels[some]
