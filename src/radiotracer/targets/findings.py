@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ class LabelFinding:
         flagged: How many entries.
         at_least: Lower bound at 95 % on how many entries are wrong; None without validation
             examples.
+        decided_by: ``"validation"`` where the p-values decided, else ``"estimate"``.
         inconclusive: Why nothing can be said; None where something can.
         words: Who has the opinions.
     """
@@ -42,6 +44,7 @@ class LabelFinding:
     gain: float
     flagged: int
     at_least: int | None
+    decided_by: Literal["estimate", "validation"]
     inconclusive: str | None
     words: str
 
@@ -88,8 +91,16 @@ class MultilabelCheck:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """In [0, 1], the lower the more suspicious, shape (n, L): the p-value, or P(right)."""
-        return 1.0 - self.wrong if self.p_values is None else self.p_values
+        """In [0, 1], the lower the more suspicious, shape (n, L): the p-value where that decided
+        about the label, else P(right).
+        """
+        found = 1.0 - self.wrong
+        if self.p_values is not None:
+            for each in self.findings:
+                if each.decided_by == "validation":
+                    place = self.names.index(each.name)
+                    found[:, place] = self.p_values[:, place]
+        return found
 
     @property
     def entries(self) -> pa.Table:

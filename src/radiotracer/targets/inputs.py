@@ -173,7 +173,7 @@ def _of_texts(data: Any, validation: Any | None) -> Features:
     from radiotracer.data import open_data
 
     _require_enough(len(data))
-    made = []
+    made: list[Any] = []
     for each, what in ((data, "texts"), (validation, "validation texts")):
         if each is None:
             made.append(None)

@@ -11,8 +11,12 @@ SURE = 3.0
 """Standard errors by which models must do better than those that know nothing of the features."""
 
 
+SHORT = 0.01
+"""A list of this share of all is one that validation examples should be able to show."""
+
+
 def longest_list(wrong: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
-    """The longest list, most suspicious first, whose mean probability of being right is at most rate.
+    """The longest list, most suspicious first, whose mean P(right) is at most the rate.
 
     A local false discovery rate (Efron, Tibshirani, Storey and Tusher 2001), which is as good as
     the probabilities are.
@@ -30,7 +34,9 @@ def longest_list(wrong: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
     return found
 
 
-def list_of(p_values: NDArray[np.float64], m: int, rate: float) -> tuple[NDArray[np.bool_], int]:
+def tested_list(
+    p_values: NDArray[np.float64], m: int, rate: float
+) -> tuple[NDArray[np.bool_] | None, int]:
     """Benjamini and Hochberg's list with an estimated share of clean ones, and how many are wrong.
 
     Args:
@@ -39,21 +45,24 @@ def list_of(p_values: NDArray[np.float64], m: int, rate: float) -> tuple[NDArray
         rate: In (0, 1).
 
     Returns:
-        Flagged, shape (n,); and a lower bound, at 95 %, on how many of all n are wrong.
+        Flagged, shape (n,), or None where nothing is and m is so small that this says little; and a
+        lower bound, at 95 %, on how many of all n are wrong.
     """
     share = min(clean_share(p_values, 1.0 / (m + 1)), 1.0)
-    return np.asarray(flagged(q_values(p_values, null_share=share), rate)), at_least(p_values)
+    found = np.asarray(flagged(q_values(p_values, null_share=share), rate))
+    enough = m >= smallest_reference(rate, SHORT)
+    return found if enough or found.any() else None, at_least(p_values)
 
 
 def too_small(m: int, n: int, rate: float) -> str:
     """What to say where validation examples are so few that a list of 1 % could not be flagged."""
-    needed = smallest_reference(rate, 0.01)
+    needed = smallest_reference(rate, SHORT)
     if m >= needed:
         return ""
     least = int(np.ceil(n / (rate * (m + 1)) * (1.0 - 1e-12)))
     return (
         f"{m:,} validation examples can only show lists of about {least:,} or more wrong ones "
-        f"among {n:,}; {needed:,} would show 1 %"
+        f"among {n:,}, and {needed:,} one of 1 %; where they show none, the list is an estimate"
     )
 
 

@@ -6,10 +6,11 @@ A right target lies around its prediction as most do; a wrong one is somebody el
 
 T is Student's t with a scale of its own on each side of its middle: residuals of right targets may
 be skewed and have heavy tails, which are not to be taken for mistakes. g is the density of all
-targets, smoothed, with a tenth of it a Cauchy density that reaches beyond them all. Middle, scales,
-degrees of freedom and e are fitted together by maximum likelihood, and Bayes' rule gives P(wrong |
-x, y). It is the model of `opinions/noise.py` (another class in place of the right one) for numbers.
-What it cannot know is that T is right: e is what the tails have more than any t explains.
+targets, smoothed, and for a share r of it a Cauchy density that reaches beyond them all: points
+that slipped, other units. Middle, scales, degrees of freedom, r and e are fitted together by
+maximum likelihood, and Bayes' rule gives P(wrong | x, y). It is the model of `opinions/noise.py`
+(another class in place of the right one) for numbers. What it cannot know is that T is right: e is
+what the tails have more than any t explains.
 
 Sources: contamination by a wide component, Tukey 1960; t for heavy tails, Lange, Little and Taylor,
 JASA 84 (1989); two scales, Fernandez and Steel, JASA 93 (1998).
@@ -27,15 +28,16 @@ from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 
-MOST = 5_000
+MOST = 4_000
 """Examples that the numbers are fitted to: more change none of them by much."""
 
 LEVEL = 0.95
 
-REACH = 0.1
-"""Share of g that lies beyond all targets."""
+REACH = 4.0
+"""Scale of the Cauchy density, in that of the targets: most of it lies beyond most of them."""
 
 _LARGEST = 0.5
+_SETTINGS = {"ftol": 1e-7, "gtol": 1e-3, "maxiter": 200}
 _FREEDOM = (1.5, 100.0)
 
 
@@ -51,6 +53,7 @@ class Mixture:
         below: Their scale below the middle, above 0.
         above: Their scale above it.
         freedom: Degrees of freedom: small where their tails are heavy.
+        reach: r.
         wrong: P(wrong), shape (n,).
     """
 
@@ -61,6 +64,7 @@ class Mixture:
     below: float
     above: float
     freedom: float
+    reach: float
     wrong: Floats = field(repr=False)
 
 
@@ -75,14 +79,19 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
     """
     scaled = (targets - mean) / spread
     # Both densities are of scaled residuals.
-    anything = _density(targets, seed) * spread
+    other, anything = _densities(targets, seed) * spread
     n = len(targets)
     some = np.arange(n)
     if n > MOST:
         some = np.random.default_rng([seed, 23]).choice(n, MOST, replace=False)
-    here, there = scaled[some], anything[some]
+    here = scaled[some]
+
+    def wrong_density(point: Floats, rows: NDArray[np.int64] | slice) -> Floats:
+        reach = float(expit(point[4]))
+        return np.asarray((1.0 - reach) * other[rows] + reach * anything[rows])
 
     def loss(share: float, point: Floats) -> float:
+        there = wrong_density(point, some)
         mixed = (1.0 - share) * np.exp(_log_t(here, point)) + share * there
         return float(-np.log(np.maximum(mixed, 1e-300)).sum())
 
@@ -93,46 +102,53 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
         float(np.log(max(middle - low, 0.05 * size))),
         float(np.log(max(high - middle, 0.05 * size))),
         float(np.log(6.0)),
+        -1.0,
     )
-    bounds = ((-5.0, 5.0), (-12.0, 12.0), (-12.0, 12.0), tuple(np.log(_FREEDOM)))
-    settings = {"xatol": 1e-3, "fatol": 1e-3, "maxiter": 4000, "maxfev": 4000}
+    bounds = (
+        (-5.0, 5.0),
+        (-12.0, 12.0),
+        (-12.0, 12.0),
+        tuple(np.log(_FREEDOM)),
+        (-4.0, 4.0),
+    )
 
     def point_of(values: Floats) -> Floats:
-        return np.array([values[0] * size, *values[1:4]])
+        return np.array([values[0] * size, *values[1:5]])
 
     def fitted(start: Floats, share: float | None, first: float) -> tuple[float, Floats]:
         if share is not None:
             found = minimize(
                 lambda values: loss(share, point_of(values)),
-                start[:4],
-                method="Nelder-Mead",
+                start[:5],
+                method="L-BFGS-B",
+                options=_SETTINGS,
                 bounds=bounds,
-                options=settings,
             )
         else:
             found = minimize(
-                lambda values: loss(float(_LARGEST * expit(values[4])), point_of(values)),
-                (*start[:4], first),
-                method="Nelder-Mead",
+                lambda values: loss(float(_LARGEST * expit(values[5])), point_of(values)),
+                (*start[:5], first),
+                method="L-BFGS-B",
+                options=_SETTINGS,
                 bounds=(*bounds, (-12.0, 12.0)),
-                options=settings,
             )
         return float(found.fun), np.asarray(found.x)
 
-    starts = [fitted(np.array(begin), None, first) for first in (-5.0, -2.0, 0.0)]
+    starts = [fitted(np.array(begin), None, first) for first in (-4.0, -1.5)]
     least, best = min(starts, key=lambda each: each[0])
-    share = float(_LARGEST * expit(best[4]))
+    share = float(_LARGEST * expit(best[5]))
     limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        """From where the residuals point, and from where the best fit is."""
-        return min(fitted(start, share, 0.0)[0] for start in (np.array(begin), best)) - limit
+        """Begins where the best fit is; without any wrong target also where the residuals point."""
+        starts = [best] if share else [best, np.array(begin)]
+        return min(fitted(start, share, 0.0)[0] for start in starts) - limit
 
-    lowest = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=2e-4)
-    highest = _LARGEST if beyond(_LARGEST) <= 0.0 else brentq(beyond, share, _LARGEST, xtol=2e-4)
+    lowest = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=1e-3)
+    highest = _LARGEST if beyond(_LARGEST) <= 0.0 else brentq(beyond, share, _LARGEST, xtol=1e-3)
     point = point_of(best)
     right = (1.0 - share) * np.exp(_log_t(scaled, point))
-    wrong = share * anything
+    wrong = share * wrong_density(point, slice(None))
     total = np.maximum(right + wrong, 1e-300)
     return Mixture(
         share,
@@ -142,6 +158,7 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
         float(np.exp(point[1])),
         float(np.exp(point[2])),
         float(np.exp(point[3])),
+        float(expit(point[4])),
         np.asarray(wrong / total),
     )
 
@@ -157,8 +174,8 @@ def _log_t(scaled: Floats, point: Floats) -> Floats:
     return np.asarray(norm - (nu + 1.0) / 2.0 * np.log1p(away**2 / nu))
 
 
-def _density(targets: Floats, seed: int) -> Floats:
-    """g at each of the targets, shape (n,): a kernel estimate from some of them, and the reach."""
+def _densities(targets: Floats, seed: int) -> Floats:
+    """At each of the targets, shape (2, n): a kernel estimate from some of them, and the reach."""
     centre = float(np.median(targets))
     low, high = np.quantile(targets, (0.25, 0.75))
     scale = float(high - low) / 1.349 or float(targets.std()) or 1.0
@@ -172,5 +189,6 @@ def _density(targets: Floats, seed: int) -> Floats:
         kernel = np.exp(-0.5 * ((part - some) / width) ** 2)
         inner[start : start + 2048] = kernel.mean(axis=1)
     inner /= width * np.sqrt(2.0 * np.pi)
-    outer = 1.0 / (np.pi * scale * (1.0 + ((targets - centre) / scale) ** 2))
-    return np.asarray((1.0 - REACH) * inner + REACH * outer)
+    wide = REACH * scale
+    outer = 1.0 / (np.pi * wide * (1.0 + ((targets - centre) / wide) ** 2))
+    return np.stack([inner, outer])

@@ -22,7 +22,7 @@ from radiotracer.targets.inputs import (
     require_length,
     require_rate,
 )
-from radiotracer.targets.lists import list_of, longest_list, surely_better, too_small
+from radiotracer.targets.lists import longest_list, surely_better, tested_list, too_small
 from radiotracer.targets.sided import Sided, fit_sided
 
 FEWEST_OF_EACH = 2
@@ -51,9 +51,10 @@ def check_multilabel(
     that an entry is wrong. Of each label the longest list of entries is flagged whose mean
     probability of being right is at most `rate`, and none where the 95 % interval of the share of
     wrong entries begins at 0. That is an estimate. With validation examples, every entry has a
-    p-value instead (`radiotracer.stats.cross_conformal_p_values`; the score is the log odds of
-    being wrong, into which a few numbers enter that were fitted to all examples), and Benjamini and
-    Hochberg's procedure decides.
+    p-value, too (`radiotracer.stats.cross_conformal_p_values`; the score is the log odds of
+    being wrong, into which a few numbers enter that were fitted to all examples). Benjamini and Hochberg's
+    procedure decides then, unless it flags none and the validation examples are too few to show a
+    list of 1 %: then the estimate decides, and `LabelFinding.decided_by` says so.
 
     Args:
         features: Shape (n, d), NaN where a value is missing; a frame; or a list of n texts.
@@ -145,7 +146,7 @@ def _found(name: str, opinions: Opinions, rate: float) -> _Found:
     fitted = fit_sided(z, labels)
     wrong = fitted.wrong(z, labels)
     accuracy, gain, unsure = _adequacy(fitted, z, labels)
-    p_values, bound = None, None
+    p_values, bound, tested = None, None, None
     if opinions.validation is not None and opinions.validation_labels is not None:
         said = opinions.validation.astype(np.float64)
         theirs = said[..., 1] - said[..., 0]
@@ -154,10 +155,10 @@ def _found(name: str, opinions: Opinions, rate: float) -> _Found:
             opinions.folds,
             fitted.wrong(theirs, opinions.validation_labels[np.newaxis], LEAST_RATE),
         )
-        is_flagged, bound = list_of(p_values, theirs.shape[1], rate)
-    else:
-        # Where no wrong entry at all explains the labels as well, there is no list.
-        is_flagged = longest_list(wrong, rate) & (fitted.low > 0.0)
+        tested, bound = tested_list(p_values, theirs.shape[1], rate)
+    # Where no wrong entry at all explains the labels as well, there is no estimated list.
+    estimated = longest_list(wrong, rate) & (fitted.low > 0.0)
+    is_flagged = estimated if tested is None else tested
     if unsure is not None:
         is_flagged = np.zeros_like(is_flagged)
     finding = LabelFinding(
@@ -172,6 +173,7 @@ def _found(name: str, opinions: Opinions, rate: float) -> _Found:
         gain=gain,
         flagged=int(is_flagged.sum()),
         at_least=bound,
+        decided_by="estimate" if tested is None else "validation",
         inconclusive=unsure,
         words=opinions.words,
     )
@@ -227,7 +229,7 @@ def _zeros_and_ones(labels: Any, what: str) -> NDArray[np.int8]:
 def _names(labels: Any, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     if names is None:
         names = [str(each) for each in getattr(labels, "columns", ())]
-    if not len(names):
+    if not list(names):
         names = [f"label {place}" for place in range(count)]
     if len(names) != count or len(set(names)) < count:
         raise DataError(

@@ -20,8 +20,8 @@ ROUNDS = 15
 
 SETTINGS = {
     "loss": "absolute_error",
-    "max_iter": 150,
-    "learning_rate": 0.08,
+    "max_iter": 80,
+    "learning_rate": 0.12,
     "max_leaf_nodes": 15,
     "l2_regularization": 1.0,
 }

@@ -13,7 +13,7 @@ from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.stats import cross_conformal_p_values
 from radiotracer.targets.bounds import weighted_width, widths_by_fold
 from radiotracer.targets.inputs import features_from, pair_of, require_length, require_rate
-from radiotracer.targets.lists import list_of, longest_list, surely_better, too_small
+from radiotracer.targets.lists import longest_list, surely_better, tested_list, too_small
 from radiotracer.targets.mixture import fit_mixture
 from radiotracer.targets.predicting import predictions_of
 from radiotracer.targets.predictors import LINES, TREES
@@ -41,9 +41,11 @@ def check_regression(
     Models that never saw a target predict it, and how far off they usually are at such an example.
     From the residuals the share of wrong targets and the probability of each are estimated
     (`targets/mixture.py`), and the longest list is flagged whose mean probability of being right is
-    at most `rate`; none where the 95 % interval of the share begins at 0. With validation examples,
-    every target has a p-value instead: how many of them are as far off, in units of the spread,
-    under the very model that did not see the target. Benjamini and Hochberg's procedure decides.
+    at most `rate`; none where the 95 % interval of the share begins at 0. With validation examples, every target has a p-value, too: how many of them are as far off, in units of the spread,
+    under the very model that
+    did not see the target. Benjamini and Hochberg's procedure decides then, unless it flags none and
+    the validation examples are too few to show a list of 1 %: then the estimate decides, and
+    `RegressionCheck.decided_by` says so.
 
     Args:
         features: Shape (n, d), NaN where a value is missing; a frame; or a list of n texts.
@@ -87,18 +89,19 @@ def check_regression(
     )
     mixed = fit_mixture(plain, found.mean, found.spread, seed)
     away = np.abs(plain - found.mean) / found.spread
-    p_values, bound, note = None, None, ""
+    p_values, bound, note, tested = None, None, "", None
     if shown is not None and found.validation_mean is not None:
         assert found.validation_spread is not None  # noqa: S101
         theirs = np.abs((shown - centre) / scale - found.validation_mean) / found.validation_spread
         p_values = cross_conformal_p_values(away, found.folds, theirs)
-        is_flagged, bound = list_of(p_values, len(shown), rate)
+        tested, bound = tested_list(p_values, len(shown), rate)
         width = widths_by_fold(theirs, 1.0 - rate)[found.folds]
         note = too_small(len(shown), len(known), rate)
     else:
-        # Where no wrong target at all explains the residuals as well, there is no list.
-        is_flagged = longest_list(mixed.wrong, rate) & (mixed.low > 0.0)
         width = np.full(len(known), weighted_width(away, 1.0 - mixed.wrong, 1.0 - rate))
+    # Where no wrong target at all explains the residuals as well, there is no estimated list.
+    estimated = longest_list(mixed.wrong, rate) & (mixed.low > 0.0)
+    is_flagged = estimated if tested is None else tested
     unsure = _unsure(plain, found.mean, found.folds)
     if unsure is not None:
         is_flagged = np.zeros_like(is_flagged)
@@ -112,6 +115,7 @@ def check_regression(
         wrong=mixed.wrong,
         is_flagged=is_flagged,
         p_values=p_values,
+        decided_by="estimate" if tested is None else "validation",
         share=mixed.share,
         share_low=mixed.low,
         share_high=mixed.high,

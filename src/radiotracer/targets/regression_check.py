@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ class RegressionCheck:
         wrong: Estimated probability that the target is wrong, shape (n,).
         is_flagged: bool, shape (n,).
         p_values: Against the validation examples, shape (n,); None without them.
+        decided_by: ``"validation"`` where the p-values decided, else ``"estimate"``.
         share: Estimated share of wrong targets.
         share_low: Lower end of its 95 % interval.
         share_high: Upper end.
@@ -50,6 +52,7 @@ class RegressionCheck:
     wrong: Floats = field(repr=False)
     is_flagged: NDArray[np.bool_] = field(repr=False)
     p_values: Floats | None = field(repr=False)
+    decided_by: Literal["estimate", "validation"]
     share: float
     share_low: float
     share_high: float
@@ -66,8 +69,12 @@ class RegressionCheck:
 
     @property
     def scores(self) -> Floats:
-        """In [0, 1], the lower the more suspicious, shape (n,): the p-value, or P(right)."""
-        return 1.0 - self.wrong if self.p_values is None else self.p_values
+        """In [0, 1], the lower the more suspicious, shape (n,): the p-value where
+        that decided, else P(right).
+        """
+        if self.decided_by == "validation" and self.p_values is not None:
+            return self.p_values
+        return 1.0 - self.wrong
 
     @property
     def issues(self) -> pa.Table:
