@@ -51,10 +51,10 @@ def check_multilabel(
     that an entry is wrong. Of each label the longest list of entries is flagged whose mean
     probability of being right is at most `rate`, and none where the 95 % interval of the share of
     wrong entries begins at 0. That is an estimate. With validation examples, every entry has a
-    p-value, too (`radiotracer.stats.cross_conformal_p_values`; the score is the log odds of
-    being wrong, into which a few numbers enter that were fitted to all examples). Benjamini and Hochberg's
-    procedure decides then, unless it flags none and the validation examples are too few to show a
-    list of 1 %: then the estimate decides, and `LabelFinding.decided_by` says so.
+    p-value, too (`radiotracer.stats.cross_conformal_p_values`; the score is the log odds of being
+    wrong, into which a few numbers enter that were fitted to all examples). Benjamini and
+    Hochberg's procedure decides then, unless it flags none and the validation examples are too few
+    to show a list of 1 %: then the estimate decides, and `LabelFinding.decided_by` says so.
 
     Args:
         features: Shape (n, d), NaN where a value is missing; a frame; or a list of n texts.

@@ -41,11 +41,11 @@ def check_regression(
     Models that never saw a target predict it, and how far off they usually are at such an example.
     From the residuals the share of wrong targets and the probability of each are estimated
     (`targets/mixture.py`), and the longest list is flagged whose mean probability of being right is
-    at most `rate`; none where the 95 % interval of the share begins at 0. With validation examples, every target has a p-value, too: how many of them are as far off, in units of the spread,
-    under the very model that
-    did not see the target. Benjamini and Hochberg's procedure decides then, unless it flags none and
-    the validation examples are too few to show a list of 1 %: then the estimate decides, and
-    `RegressionCheck.decided_by` says so.
+    at most `rate`; none where the 95 % interval of the share begins at 0. With validation examples,
+    every target has a p-value, too: how many of them are as far off, in units of the spread, under
+    the very model that did not see the target. Benjamini and Hochberg's procedure decides then,
+    unless it flags none and the validation examples are too few to show a list of 1 %: then the
+    estimate decides, and `RegressionCheck.decided_by` says so.
 
     Args:
         features: Shape (n, d), NaN where a value is missing; a frame; or a list of n texts.

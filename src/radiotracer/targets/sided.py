@@ -25,7 +25,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import chi2
 
-BINS = 400
+BINS = 200
 """The likelihood is computed from so many groups of examples with nearly the same z."""
 
 LEVEL = 0.95
@@ -114,29 +114,14 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
         return float(found) + _OUTSIDE * over
 
     bounds = ((-6.0, 6.0), (-4.0, 4.0), (-6.0, 6.0))
-    settings = {"xatol": 1e-3, "fatol": 1e-3, "maxiter": 2000}
-
-    def at(share: float) -> float:
-        """Minus the profile likelihood."""
-        return min(
-            float(
-                minimize(
-                    lambda point: loss(share, point),
-                    (_logit(start), 0.0, 0.0),
-                    method="Nelder-Mead",
-                    bounds=bounds,
-                    options=settings,
-                ).fun
-            )
-            for start in _STARTS
-        )
+    settings = {"ftol": 1e-8, "gtol": 1e-3, "maxiter": 200}
 
     both = min(
         (
             minimize(
                 lambda point: loss(float(MOST * expit(point[3])), point[:3]),
                 (_logit(start), 0.0, 0.0, -2.5),
-                method="Nelder-Mead",
+                method="L-BFGS-B",
                 bounds=(*bounds, (-12.0, 12.0)),
                 options=settings,
             )
@@ -150,10 +135,27 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
     limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        return at(share) - limit
+        """Minus the profile likelihood, less its limit; from where the best fit is and from all."""
+        starts = [both.x[:3], *((_logit(start), 0.0, 0.0) for start in _STARTS)]
+        return (
+            min(
+                float(
+                    minimize(
+                        lambda point: loss(share, point),
+                        start,
+                        method="L-BFGS-B",
+                        bounds=bounds,
+                        options=settings,
+                    ).fun
+                )
+                # The direction says nothing where no entry is wrong.
+                for start in (starts[:2] if share == 0.0 else starts)
+            )
+            - limit
+        )
 
-    low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=1e-4)
-    high = MOST if beyond(MOST) <= 0.0 else brentq(beyond, share, MOST, xtol=1e-4)
+    low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=5e-4)
+    high = MOST if beyond(MOST) <= 0.0 else brentq(beyond, share, MOST, xtol=5e-4)
     return Sided(
         share,
         float(low),
