@@ -83,17 +83,6 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
         other = (1.0 - own) / (classes - 1)
         return float(-np.log(np.maximum((1.0 - share) * own + share * other, 1e-300)).sum())
 
-    def at(share: float) -> float:
-        """Minus the profile likelihood."""
-        return float(
-            minimize_scalar(
-                lambda each: loss(np.exp(each), share),
-                bounds=(-_SHARPEST, _SHARPEST),
-                method="bounded",
-                options={"xatol": 1e-3},
-            ).fun
-        )
-
     both = minimize(
         lambda point: loss(float(np.exp(point[0])), float(_LARGEST * expit(point[1]))),
         (0.0, -2.0),
@@ -103,6 +92,21 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
     )
     share, least = float(_LARGEST * expit(both.x[1])), float(both.fun)
     bound = least + float(chi2.ppf(LEVEL, 1)) / 2.0
+
+    def at(share: float) -> float:
+        """Minus the profile likelihood, which may have a second minimum for few examples."""
+        near = float(both.x[0])
+        return min(
+            float(
+                minimize_scalar(
+                    lambda each: loss(np.exp(each), share),
+                    bounds=bounds,
+                    method="bounded",
+                    options={"xatol": 1e-3},
+                ).fun
+            )
+            for bounds in ((-_SHARPEST, _SHARPEST), (near - 1.0, near + 1.0))
+        )
 
     def beyond(share: float) -> float:
         return at(share) - bound
