@@ -34,7 +34,7 @@ def longest_list(wrong: NDArray[np.float64], rate: float) -> NDArray[np.bool_]:
     return found
 
 
-def tested_list(
+def list_by_validation(
     p_values: NDArray[np.float64], m: int, rate: float
 ) -> tuple[NDArray[np.bool_] | None, int]:
     """Benjamini and Hochberg's list with an estimated share of clean ones, and how many are wrong.

@@ -22,7 +22,7 @@ from radiotracer.targets.inputs import (
     require_length,
     require_rate,
 )
-from radiotracer.targets.lists import longest_list, surely_better, tested_list, too_small
+from radiotracer.targets.lists import list_by_validation, longest_list, surely_better, too_small
 from radiotracer.targets.sided import Sided, fit_sided
 
 FEWEST_OF_EACH = 2
@@ -155,7 +155,7 @@ def _found(name: str, opinions: Opinions, rate: float) -> _Found:
             opinions.folds,
             fitted.wrong(theirs, opinions.validation_labels[np.newaxis], LEAST_RATE),
         )
-        tested, bound = tested_list(p_values, theirs.shape[1], rate)
+        tested, bound = list_by_validation(p_values, theirs.shape[1], rate)
     # Where no wrong entry at all explains the labels as well, there is no estimated list.
     estimated = longest_list(wrong, rate) & (fitted.low > 0.0)
     is_flagged = estimated if tested is None else tested

@@ -13,7 +13,7 @@ from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.stats import cross_conformal_p_values
 from radiotracer.targets.bounds import weighted_width, widths_by_fold
 from radiotracer.targets.inputs import features_from, pair_of, require_length, require_rate
-from radiotracer.targets.lists import longest_list, surely_better, tested_list, too_small
+from radiotracer.targets.lists import list_by_validation, longest_list, surely_better, too_small
 from radiotracer.targets.mixture import fit_mixture
 from radiotracer.targets.predicting import predictions_of
 from radiotracer.targets.predictors import LINES, TREES
@@ -94,7 +94,7 @@ def check_regression(
         assert found.validation_spread is not None  # noqa: S101
         theirs = np.abs((shown - centre) / scale - found.validation_mean) / found.validation_spread
         p_values = cross_conformal_p_values(away, found.folds, theirs)
-        tested, bound = tested_list(p_values, len(shown), rate)
+        tested, bound = list_by_validation(p_values, len(shown), rate)
         width = widths_by_fold(theirs, 1.0 - rate)[found.folds]
         note = too_small(len(shown), len(known), rate)
     else:
