@@ -135,8 +135,8 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
     limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        """Minus the profile likelihood, less its limit; from where the best fit is and from all."""
-        starts = [both.x[:3], *((_logit(start), 0.0, 0.0) for start in _STARTS)]
+        """Minus the profile likelihood, less its limit; begins at the best fit and in the middle."""
+        starts = [both.x[:3], (_logit(0.5), 0.0, 0.0)]
         return (
             min(
                 float(
@@ -148,8 +148,7 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
                         options=settings,
                     ).fun
                 )
-                # The direction says nothing where no entry is wrong.
-                for start in (starts[:2] if share == 0.0 else starts)
+                for start in starts
             )
             - limit
         )
