@@ -42,6 +42,7 @@ class Glance(Frozen):
         text: And in one sentence; ``10^-3`` is shown as a power.
         figures: Numbers to see first.
         flagged: The first flagged examples.
+        judge: Who finds that they look like a class.
         reasons: Of the first queries.
         tables: Detectors, controls, checkpoints.
         facts: How it was made, row by row.
@@ -55,6 +56,7 @@ class Glance(Frozen):
     text: Text = ""
     figures: tuple[Figure, ...] = ()
     flagged: tuple[Example, ...] = ()
+    judge: str = "the network"
     reasons: tuple[Reason, ...] = ()
     tables: tuple[GlanceTable, ...] = ()
     facts: tuple[tuple[Text, Text], ...] = ()
