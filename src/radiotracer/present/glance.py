@@ -56,7 +56,7 @@ class Glance(Frozen):
     text: Text = ""
     figures: tuple[Figure, ...] = ()
     flagged: tuple[Example, ...] = ()
-    judge: str = "the network"
+    judge: Text = "the network"
     reasons: tuple[Reason, ...] = ()
     tables: tuple[GlanceTable, ...] = ()
     facts: tuple[tuple[Text, Text], ...] = ()
