@@ -38,7 +38,7 @@ def drawn() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """Vectors, given labels, and which are wrong."""
     random = np.random.default_rng(100)
     true = np.arange(N) % 2
-    wrong = np.arange(N) % 10 == 7
+    wrong = np.isin(np.arange(N) % 20, (6, 7))  # of both classes alike
     points = random.normal(size=(N, 4)) + 5.0 * np.eye(2, 4)[true]
     return points.astype(np.float32), np.where(wrong, 1 - true, true), wrong
 
@@ -95,7 +95,7 @@ def photos(n: int = 120) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[
     """Bright squares at the left or at the right of noise."""
     random = np.random.default_rng(100)
     true = np.arange(n) % 2
-    wrong = np.arange(n) % 12 == 7
+    wrong = np.isin(np.arange(n) % 24, (6, 7))
     pixels = random.integers(0, 80, (n, 24, 24, 3))
     for row, label in enumerate(true):
         pixels[row, 4:20, 2 + 12 * label : 10 + 12 * label] += 150

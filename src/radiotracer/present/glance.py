@@ -43,6 +43,7 @@ class Glance(Frozen):
         text: And in one sentence; ``10^-3`` is shown as a power.
         figures: Numbers to see first.
         flagged: The first flagged examples.
+        judge: Who finds that they look like a class.
         reasons: Of the first queries.
         tables: Detectors, controls, checkpoints.
         facts: How it was made, row by row.
@@ -56,6 +57,7 @@ class Glance(Frozen):
     text: Text = ""
     figures: tuple[Figure, ...] = ()
     flagged: tuple[Example, ...] = ()
+    judge: Text = "the network"
     reasons: tuple[Reason, ...] = ()
     tables: tuple[GlanceTable, ...] = ()
     facts: tuple[tuple[Text, Text], ...] = ()

@@ -59,6 +59,7 @@ def of_findings(findings: Findings) -> Glance:
             for name, value, context in wording.key_figures(findings)
         ),
         flagged=findings.flagged,
+        judge=findings.judge,
         tables=(_detectors(findings.detectors),) if known and findings.detectors else (),
         facts=findings.provenance,
         notes=findings.notes,
