@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from radiotracer.scanning import Scan as Scan
     from radiotracer.scanning import write_scan as write_scan
     from radiotracer.scanning.scan import scan as scan
+    from radiotracer.targets import check_multilabel as check_multilabel
+    from radiotracer.targets import check_regression as check_regression
 
 _HOMES = {
     "DataError": "errors",
@@ -66,6 +68,8 @@ _HOMES = {
     "Tracer": "influence",
     "audit": "provenance.audit",
     "check": "checking",
+    "check_multilabel": "targets",
+    "check_regression": "targets",
     "choose": "provenance.marking",
     "explain": "explaining",
     "mark": "provenance.marking",

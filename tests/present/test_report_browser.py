@@ -93,6 +93,53 @@ def test_the_numbers_of_a_row_stay_in_line(
     tab.close()
 
 
+GROUNDS = (
+    "Models that never saw an example name its label in 85% of all cases (guessing: 10%): "
+    "efficientnet-lite0; a linear model (decay 0.01), 10 folds.",
+    "Least known is a-class-with-a-name-that-is-longer-than-the-screen-of-a-telephone-is-wide (80%).",
+)
+
+
+@pytest.mark.parametrize("outcome", ["flags", "nothing", "inconclusive"])
+@pytest.mark.parametrize(("width", "zoom"), [(390, 1), (1280, 1), (640, 2)])
+def test_a_check_says_what_its_models_know(
+    browser: Any, full: Findings, tmp_path: Path, outcome: str, width: int, zoom: int
+) -> None:
+    """The sentences stand one below the other, with a mark each, and no page is too wide."""
+    unknown = {"is_tampered": None, "original_label": None}
+    examples = tuple(each.model_copy(update=unknown) for each in full.flagged)
+    more: dict[str, Any] = {"tampered": None, "curves": (), "false_positives": ()}
+    more |= {"flagged": examples, "distribution": None, "grounds": GROUNDS, "expected_wrong": 0.95}
+    if outcome != "flags":
+        why = "Models know too little." if outcome == "inconclusive" else None
+        decided = full.decision.model_copy(update={"flagged": 0, "inconclusive": why})
+        shown = {"flagged": (), "leading": examples[:6], "expected_wrong": None}
+        more |= {"decision": decided, "label_flow": (), **shown}
+    path = tmp_path / "report.html"
+    path.write_text(render(full.model_copy(update=more)), encoding="utf-8")
+    tab, said, _ = opened(
+        browser, path, viewport={"width": width, "height": 900 // zoom}, device_scale_factor=zoom
+    )
+    assert said == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = tab.evaluate(
+        "[...document.querySelectorAll('.grounds li')].map((each) => "
+        "[each.getBoundingClientRect(), getComputedStyle(each, '::before').width])"
+        ".map(([box, mark]) => [box.top, box.bottom, box.right, mark])"
+    )
+    assert len(boxes) == len(GROUNDS) and boxes[0][1] <= boxes[1][0]
+    assert all(right <= width and mark not in ("auto", "0px") for *_, right, mark in boxes)
+    text = tab.inner_text("main")
+    assert "tampered" not in text.lower()
+    wanted = {
+        "flags": "labels to check",
+        "nothing": "No label is so unlikely that it has to be checked",
+        "inconclusive": "How many of them are wrong cannot be said",
+    }
+    assert wanted[outcome] in text
+    tab.close()
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_do_nothing(browser: Any, full: Findings, tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.html"

@@ -33,6 +33,7 @@ from radiotracer.detectors.linear import fit_head, out_of_fold, standardised
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.integrations import issue_table
 from radiotracer.opinions import Opinions
+from radiotracer.opinions.noise import fit_noise
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.influence import Influence
 from radiotracer.review.kept import open_kept
@@ -75,6 +76,7 @@ def formed(train: Dataset, validation: Dataset | None = None) -> Opinions:
         outputs=outputs,
         folds=folds,
         words="rows of pixels; linear heads",
+        noise=fit_noise(outputs, train.labels),
         validation_labels=None if validation is None else validation.labels,
         validation=np.stack(said).astype(np.float32) if said else None,
         features=raw,
@@ -281,7 +283,7 @@ def test_the_files(found: Scan, folder: Path, tiny: World) -> None:
     assert summary["reading"] == {} and summary["detector"] == DECIDES
     assert summary["source"] == {
         "kind": "out-of-fold",
-        "words": "out-of-fold models on frozen features (rows of pixels; linear heads)",
+        "words": "out-of-fold models (rows of pixels; linear heads)",
         "kept": "opinions.safetensors",
     }
     table = pq.read_table(folder / "ranking.parquet").sort_by("id")
@@ -294,7 +296,7 @@ def test_the_files(found: Scan, folder: Path, tiny: World) -> None:
 
 def test_the_page_and_the_glance(found: Scan, folder: Path) -> None:
     page = (folder / "report.html").read_text()
-    assert "out-of-fold models on frozen features (rows of pixels; linear heads)" in page
+    assert "out-of-fold models (rows of pixels; linear heads)" in page
     assert "the class that they look like to out-of-fold models" in page
     assert "loss rises where the last layer follows" in page and "Training command" not in page
     assert "opponent" in page and "no training was followed" in page
@@ -370,7 +372,7 @@ def test_explain_says_that_there_is_no_training(
 ) -> None:
     assert run(["explain", str(folder), "--query", "mnist:test#1"]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "a scan of out-of-fold models on frozen features" in said
+    assert "a scan of out-of-fold models" in said
     assert "record one by `radiotracer train`" in said
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Backbone:
         packages: What has to be importable.
         install: The command that brings the packages.
         fits: Whether it is fitted to the training examples, such as to their words.
+        sparse: From the training examples to what gives a sparse matrix of n rows of any data, for
+            linear models, which can read more than `open` gives; None where there is no more.
         kept: Whether its features are worth keeping on the disk, and known by `identify`.
     """
 
@@ -56,6 +58,7 @@ class Backbone:
     packages: tuple[str, ...] = ()
     install: str = ""
     fits: bool = False
+    sparse: Callable[[Dataset], Callable[[Dataset], Any]] | None = None
     kept: bool = True
 
     def __repr__(self) -> str:

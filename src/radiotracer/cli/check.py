@@ -139,6 +139,8 @@ def tell_check(found: Scan, summary: dict[str, Any], folder: Path, *, verbose: b
             out.print(line)
     for line in found.certain_lines:
         out.print(line)
+    for line in () if found.health is None else found.health.lines():
+        out.print(line)
     out.print()
     flagged, wrong = summary["flagged"], summary["expected_wrong"]
     if summary["inconclusive"] is not None:

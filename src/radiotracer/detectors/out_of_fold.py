@@ -49,7 +49,7 @@ class OutOfFold:
         assert trace.survey is not None and trace.survey.opinions is not None  # noqa: S101
         found = trace.survey.opinions
         rows = np.arange(len(found.labels))
-        scores = -found.outputs[rows, found.labels]
+        scores = 0.0 - found.outputs[rows, found.labels]  # a label that is certain: 0, not -0
         others = found.outputs.copy()
         others[rows, found.labels] = -np.inf
         p_values, share = None, 1.0

@@ -18,7 +18,7 @@ from radiotracer.provenance import wording
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
 from radiotracer.review.changes import plain
-from radiotracer.review.scanned import SUMMARY, read_scan
+from radiotracer.review.scanned import SUMMARY, Scanned, read_scan
 from radiotracer.scanning.provenance import name_of
 
 _SIZES = (
@@ -69,6 +69,8 @@ def _of_scan(folder: Path) -> str:
             found += " That does not prove that the data are clean."
     has_reference = bool(to_arrow(folder)["is_reference"].to_numpy().any())
     notes = [str(each) for each in summary.get("notes", [])]
+    if isinstance(summary.get("grounds"), dict):
+        return _of_check(scanned, name, found)
     return _text(
         "## Scan for tampered training examples",
         f"radiotracer followed the {n:,} training examples of {name} through a recorded training. "
@@ -77,6 +79,39 @@ def _of_scan(folder: Path) -> str:
         "A scan finds changed labels and collisions with a target; a pattern that goes with wrong "
         "labels, in networks trained from scratch, it mostly misses.",
         "\n".join(f"- {plain(each)}" for each in notes),
+        f"Data, SHA-256 over ids, examples and labels: `{plain(scanned.data_digest)}`",
+    )
+
+
+def _of_check(scanned: Scanned, name: str, found: str) -> str:
+    """A check for wrong labels: what the models know, first."""
+    summary = scanned.summary
+    try:
+        grounds = summary["grounds"]
+        low, high = (float(each) for each in grounds["wrong_share_interval"])
+        wrong = summary["expected_wrong"]["list"]
+        accuracy, chance, share = (
+            float(grounds[key]) for key in ("accuracy", "chance", "wrong_share")
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            expected=f"what a check knows in {SUMMARY} of {scanned.folder}",
+            came="something else",
+            do="check the data again",
+        ) from error
+    likely = "" if wrong is None else f" Of those flagged {percent(wrong)} are likely wrong."
+    detector, rule = (plain(str(summary.get(key))) for key in ("detector", "rule"))
+    return _text(
+        "## Check for wrong labels",
+        f"radiotracer asked models that never saw an example about the labels of the "
+        f"{len(scanned):,} examples of {name} ({plain(str(grounds.get('models')))}). "
+        f"{found}{likely} "
+        f"Detector: {detector}; rule: {rule}.",
+        f"The models name the given label in {percent(accuracy)} of all cases "
+        f"(guessing: {percent(chance)}). Estimated share of wrong labels: "
+        f"{percent(share)} ({percent(low)} to {percent(high)}), if they fall on "
+        "all classes alike. Mistakes that follow a pattern are partly learned by the models.",
+        "\n".join(f"- {plain(str(each))}" for each in summary.get("notes", [])),
         f"Data, SHA-256 over ids, examples and labels: `{plain(scanned.data_digest)}`",
     )
 

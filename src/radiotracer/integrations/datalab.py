@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.integrations.issue_table import ISSUE, about, issue_table
+from radiotracer.integrations.issue_table import ISSUE, about, issue_of, issue_table
 
 if TYPE_CHECKING:
     from radiotracer.scanning import Scan
@@ -54,8 +54,8 @@ def register_tampered_issues() -> type[Any]:
         """Issues that a radiotracer scan found."""
 
         description = (
-            "These examples look as if somebody had tampered with them, according to a radiotracer "
-            "scan of a recorded training."
+            "These examples were flagged by radiotracer: their label, or what they show, does not "
+            "fit to what a recorded training or models that never saw them make of the others."
         )
         issue_name = ISSUE
         verbosity_levels = {  # noqa: RUF012  (declared so by the base class)
@@ -69,9 +69,11 @@ def register_tampered_issues() -> type[Any]:
             """Take the issues of a scan over."""
             table = issue_table(scan)
             _require_same(self.datalab, table)
-            names = [f"is_{ISSUE}_issue", self.issue_score_key]
-            self.issues = pd.DataFrame({name: table[name].to_numpy() for name in names})
-            self.summary = self.make_summary(score=1.0 - float(self.issues[names[0]].mean()))
+            found = issue_of(table)
+            flags = table[f"is_{found}_issue"].to_numpy()
+            scores = table[f"{found}_score"].to_numpy()
+            self.issues = pd.DataFrame({f"is_{ISSUE}_issue": flags, self.issue_score_key: scores})
+            self.summary = self.make_summary(score=1.0 - float(flags.mean()))
             self.info = self.collect_info(table)
 
         def collect_info(self, table: pa.Table) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def register_tampered_issues() -> type[Any]:
                 "predicted_label": table["predicted_label"].to_numpy(zero_copy_only=False),
                 "detector": words["detector"],
                 "rule": words["rule"],
-                "tampered_score_is": words[f"{ISSUE}_score"],
+                "tampered_score_is": words[f"{issue_of(table)}_score"],
             }
 
     registered: type[Any] = register(TamperedIssueManager)

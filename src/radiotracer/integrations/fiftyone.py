@@ -31,7 +31,8 @@ def fiftyone_fields(
     Returns:
         By field name, the value of every example by its key: ``is_tampered_issue`` (bool:
         BooleanField), ``tampered_score`` (float, lower = more suspicious: FloatField),
-        ``given_label`` and ``predicted_label`` (str: StringField).
+        ``given_label`` and ``predicted_label`` (str: StringField). Of a check the first two are
+        called ``is_label_issue`` and ``label_score``.
 
     Raises:
         InputError: The folder holds no scan, or a damaged one.

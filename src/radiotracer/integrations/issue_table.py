@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 ISSUE = "tampered"
 """What cleanlab calls the kind of issue: columns are ``is_tampered_issue``, ``tampered_score``."""
 
+LABEL = "label"
+"""The kind of issue of a check, which looks for wrong labels: ``is_label_issue``, ``label_score``.
+"""
+
 ABOUT = b"radiotracer"
 """Key of the schema's metadata: JSON with what decided, and what the score is."""
 
@@ -38,6 +42,10 @@ def issue_table(scan: Scan | str | os.PathLike[str]) -> pa.Table:
 
     Neither is the probability that a label is right, and scores of two scans compare only where
     both are p-values. Read upwards they never contradict the ranks of the scan.
+
+    Of a check, whose evidence is models that never saw the example, the two columns are called
+    ``is_label_issue`` and ``label_score``; what they hold is the same. `Scan.issues` has the
+    probability of the given label instead.
 
     Args:
         scan: A scan, or the folder that one was written to.
@@ -60,9 +68,15 @@ def about(table: pa.Table) -> dict[str, Any]:
     return found
 
 
+def issue_of(table: pa.Table) -> str:
+    """The kind of issue that a table is of: `ISSUE` or `LABEL`."""
+    return next(each for each in (ISSUE, LABEL) if f"is_{each}_issue" in table.column_names)
+
+
 def _of_memory(scan: Scan) -> pa.Table:
     names = np.array(scan.class_names)
     return _table(
+        issue=_kind(scan.source.kind),
         ids=scan.identity.ids,
         given=names[scan.identity.labels],
         predicted=names[scan.suggested],
@@ -79,7 +93,9 @@ def _of_folder(folder: Path) -> pa.Table:
     # Suspects are written by rank; the scores are in the order of the data.
     ids = pq.read_table(folder / SCORES, columns=["id"])["id"].to_pylist()
     order = rows_of(scanned.ids, np.array(ids, dtype=np.str_))
+    source = scanned.summary.get("source") or {}
     return _table(
+        issue=_kind(source.get("kind") if isinstance(source, dict) else None),
         ids=scanned.ids[order],
         given=scanned.labels[order],
         predicted=scanned.suggested[order],
@@ -91,8 +107,13 @@ def _of_folder(folder: Path) -> pa.Table:
     )
 
 
+def _kind(source: str | None) -> str:
+    return LABEL if source == "out-of-fold" else ISSUE
+
+
 def _table(
     *,
+    issue: str,
     ids: NDArray[np.str_],
     given: NDArray[np.str_],
     predicted: NDArray[np.str_],
@@ -106,13 +127,13 @@ def _table(
     table = pa.table(
         {
             "id": pa.array(ids.tolist(), pa.string()),
-            f"is_{ISSUE}_issue": flagged,
-            f"{ISSUE}_score": score,
+            f"is_{issue}_issue": flagged,
+            f"{issue}_score": score,
             "given_label": pa.array(given.tolist(), pa.string()),
             "predicted_label": pa.array(predicted.tolist(), pa.string()),
         }
     )
-    words = {"detector": detector, "rule": rule, f"{ISSUE}_score": what}
+    words = {"detector": detector, "rule": rule, f"{issue}_score": what}
     return table.replace_schema_metadata({ABOUT: json.dumps(words).encode()})
 
 

@@ -19,10 +19,12 @@ DTYPES = {
     "id": "str",
     "is_tampered_issue": "bool",
     "tampered_score": "float",
+    "is_label_issue": "bool",
+    "label_score": "float",
     "given_label": "Category",
     "predicted_label": "Category",
 }
-"""Spotlight's names of the types of the columns of an issue table."""
+"""Spotlight's names of the types of the columns of issue tables."""
 
 
 def spotlight_columns(
@@ -49,8 +51,9 @@ def spotlight_columns(
         DataError: `examples` are not what was scanned.
     """
     table = issue_table(scan)
+    dtypes = {name: DTYPES[name] for name in table.column_names}
     if examples is None:
-        return table, dict(DTYPES)
+        return table, dtypes
     if table["id"].to_pylist() != examples.ids.tolist():
         raise DataError(
             expected=f"the {len(table)} examples that were scanned, in their order",
@@ -58,7 +61,6 @@ def spotlight_columns(
             do="open the data that were scanned",
         )
     shown = [examples.show(row) for row in range(len(examples))]
-    dtypes = dict(DTYPES)
     if all(each.picture is not None for each in shown):
         images = [picture(require_picture(each)) for each in shown]
         table = table.append_column("image", pa.array(images, pa.binary()))

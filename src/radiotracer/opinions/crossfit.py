@@ -155,6 +155,9 @@ class _Told:
 
 def _each(fit: Callable[[Task], Part], tasks: Iterable[Task]) -> list[Part]:
     """Each task in a thread of its own, whose algebra then keeps to one core."""
+    tasks = list(tasks)
+    if any(head.alone for _, head, _ in tasks):
+        return [fit(task) for task in tasks]
     cores = min(len(os.sched_getaffinity(0)), int(os.environ.get("OMP_NUM_THREADS") or 1 << 10))
     with threadpool_limits(1), ThreadPoolExecutor(cores) as pool:
         return list(pool.map(fit, tasks))

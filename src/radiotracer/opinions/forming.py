@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack, issparse
 
 from radiotracer.backbones import (
     Backbone,
@@ -24,6 +26,7 @@ from radiotracer.data.table import Table
 from radiotracer.errors import DataError
 from radiotracer.opinions.crossfit import best_opinions
 from radiotracer.opinions.head import FLOOR, LINEAR, trees
+from radiotracer.opinions.network import network, small
 from radiotracer.opinions.noise import fit_noise
 from radiotracer.opinions.opinions import Opinions
 from radiotracer.opinions.view import View, view_of
@@ -84,7 +87,7 @@ def form_opinions(
     views = (
         _given_view(train, validation, features, validation_features)
         if features is not None
-        else _views(Looking(train, validation, runner, progress, note), backbone)
+        else _views(Looking(train, validation, seed, runner, progress, note), backbone)
     )
     return best_opinions(
         views,
@@ -120,6 +123,7 @@ class Looking:
 
     train: Dataset
     validation: Dataset | None
+    seed: int
     runner: Runner | None
     progress: Progress
     note: Callable[[str], None]
@@ -131,7 +135,12 @@ class Looking:
         shown = None
         if self.validation is not None:
             shown = self._features(backbone, self.validation, f"validation {noun} seen")
-        return view_of(backbone.name, found, shown)
+        view = view_of(backbone.name, found, shown)
+        if backbone.sparse is None:
+            return view
+        read = backbone.sparse(self.train)
+        other = None if self.validation is None else read(self.validation)
+        return dataclasses.replace(view, points=read(self.train), validation=other)
 
     def _features(self, backbone: Backbone, data: Dataset, what: str) -> NDArray[np.float32]:
         def tell(_: str, done: int, of: int) -> None:
@@ -152,6 +161,10 @@ def _views(look: Looking, chosen: Chosen | None) -> list[View]:
     kind = train.modality.name
     if chosen is not None:
         return [look.view(backbone_of(chosen, kind))]
+    able = [each for each in backbones_for(kind) if each.missing() is None]
+    if kind == "images" and not able:
+        look.note(f"no backbone for photographs is installed: {backbones_for(kind)[0].install}")
+        return [_pixels(look)]
     best = default_backbone(kind)
     for better in backbones_for(kind):
         if better is best:
@@ -169,22 +182,27 @@ def _views(look: Looking, chosen: Chosen | None) -> list[View]:
     return views
 
 
+def _pixels(look: Looking) -> View:
+    shown = None if look.validation is None else small(look.validation.content)
+    return View("pixels", small(look.train.content), shown, (network(look.seed),))
+
+
 def _together(views: Sequence[View]) -> View:
     """All of them side by side, each with the same weight."""
 
-    def joined(parts: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-        there = [part for part in parts if part is not None]
-        return np.concatenate(there, axis=1) if len(there) == len(parts) else None
+    def joined(parts: Sequence[Any]) -> Any:
+        if any(part is None for part in parts):
+            return None
+        if any(issparse(part) for part in parts):
+            return hstack([csr_array(part) for part in parts], format="csr")
+        return np.concatenate(parts, axis=1)
 
-    points = joined([view.points for view in views])
-    assert points is not None  # noqa: S101
-    features = joined([view.features for view in views])
     return View(
         " and ".join(view.words for view in views),
-        points,
+        joined([view.points for view in views]),
         joined([view.validation for view in views]),
         LINEAR,
-        features,
+        joined([view.features for view in views]),
         joined([view.validation_features for view in views]),
     )
 

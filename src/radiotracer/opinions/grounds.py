@@ -122,10 +122,11 @@ class Grounds:
         if len(class_names) > 2 and worst:
             share, name = min(worst)
             said.append(f"Least known is {name} ({share:.0%}).")
-        said.append(
-            f"Wrong labels: about {self.share:.1%} ({self.low:.1%} to {self.high:.1%}), if they "
-            "fall on all classes alike."
-        )
+        if self.why_not is None:
+            said.append(
+                f"Wrong labels: about {self.share:.1%} ({self.low:.1%} to {self.high:.1%}), if "
+                "they fall on all classes alike."
+            )
         if self.at_least:
             verb = "label is" if self.at_least == 1 else "labels are"
             said.append(f"At least {self.at_least:,} {verb} wrong (95 % confidence).")

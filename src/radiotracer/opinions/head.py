@@ -27,10 +27,12 @@ class Head:
     Args:
         words: For people.
         fit: From points, n rows, their labels and C to what the model says.
+        alone: Whether no other may be fitted meanwhile: it draws random numbers of the process.
     """
 
     words: str
     fit: Callable[[NDArray[Any], NDArray[np.int64], int], Say]
+    alone: bool = False
 
 
 def linear(decay: float) -> Head:

@@ -12,9 +12,12 @@ to it. The weights, not the biases, are decayed: mean loss + decay x squared wei
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import issparse
 from scipy.special import log_softmax
 
 AT_RANDOM = 0.1
@@ -31,7 +34,7 @@ Weights = NDArray[np.float32]
 
 
 def fit_linear(
-    points: NDArray[np.float32],
+    points: Any,
     labels: NDArray[np.int64],
     classes: int,
     decay: float,
@@ -39,7 +42,8 @@ def fit_linear(
     """The weights of least loss.
 
     Args:
-        points: Of about unit variance, shape (n, d).
+        points: Dense or sparse, float32, shape (n, d), where rows have a squared length of d or of
+            some hundreds.
         labels: Shape (n,).
         classes: C.
         decay: Of the squared weights.
@@ -47,7 +51,8 @@ def fit_linear(
     n, d = points.shape
     rows = np.arange(n)
     # Directions along which the loss bends alike: several times fewer steps.
-    bend = np.sqrt(np.square(points).mean(axis=0) / classes + 2.0 * decay)
+    square = points.multiply(points) if issparse(points) else np.square(points)
+    bend = np.sqrt(np.asarray(square.mean(axis=0)).ravel() / classes + 2.0 * decay)
     scale = np.append(bend, np.sqrt(1.0 / classes))[:, np.newaxis].astype(np.float32)
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -77,7 +82,7 @@ def fit_linear(
     return weights
 
 
-def say_linear(weights: Weights, points: NDArray[np.float32]) -> NDArray[np.float32]:
+def say_linear(weights: Weights, points: Any) -> NDArray[np.float32]:
     """Log probabilities, shape (n, C)."""
     found: NDArray[np.float32] = log_softmax(points @ weights[:-1] + weights[-1], axis=1)
     return found

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize, minimize_scalar
-from scipy.special import expit, log_softmax
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import log_softmax
 from scipy.stats import chi2
 
 MOST = 20_000
@@ -33,8 +33,10 @@ MOST = 20_000
 LEVEL = 0.95
 """Of the interval."""
 
-_LARGEST = 0.9
-_SHARPEST = 5.0
+_STEP = 0.125
+_SHARPNESS = np.arange(-2.5, 4.0 + _STEP, _STEP)
+_SHARES = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -71,45 +73,54 @@ def fit_noise(outputs: NDArray[np.floating], labels: NDArray[np.int64], seed: in
         labels: Shape (n,).
         seed: Which `MOST` of more examples are looked at.
     """
-    n, classes = outputs.shape
+    n = len(labels)
     if n > MOST:
         some = np.random.default_rng([seed, 22]).choice(n, MOST, replace=False)
         outputs, labels = outputs[some], labels[some]
         n = MOST
-    said, rows = outputs.astype(np.float64), np.arange(n)
-
-    def loss(sharpness: float, share: float) -> float:
-        own = np.exp(log_softmax(sharpness * said, axis=1)[rows, labels])
-        other = (1.0 - own) / (classes - 1)
-        return float(-np.log(np.maximum((1.0 - share) * own + share * other, 1e-300)).sum())
-
-    def at(share: float) -> float:
-        """Minus the profile likelihood."""
-        return float(
-            minimize_scalar(
-                lambda each: loss(np.exp(each), share),
-                bounds=(-_SHARPEST, _SHARPEST),
-                method="bounded",
-                options={"xatol": 1e-3},
-            ).fun
-        )
-
-    both = minimize(
-        lambda point: loss(float(np.exp(point[0])), float(_LARGEST * expit(point[1]))),
-        (0.0, -2.0),
-        method="Nelder-Mead",
-        bounds=((-_SHARPEST, _SHARPEST), (-12.0, 12.0)),
-        options={"xatol": 1e-3, "fatol": 1e-3},
+    profile = _Profile(outputs, labels)
+    start = int(np.argmin([profile(share)[0] for share in _SHARES]))
+    around = (_SHARES[max(start - 1, 0)], _SHARES[min(start + 1, len(_SHARES) - 1)])
+    found = minimize_scalar(
+        lambda share: profile(share)[0], bounds=around, method="bounded", options={"xatol": 1e-4}
     )
-    share, least = float(_LARGEST * expit(both.x[1])), float(both.fun)
+    share = min(float(found.x), 0.0, key=lambda each: profile(each)[0])
+    least, sharpness = profile(share)
     bound = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        return at(share) - bound
+        return profile(share)[0] - bound
 
+    most = _SHARES[-1]
     low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=1e-4)
-    high = _LARGEST if beyond(_LARGEST) <= 0.0 else brentq(beyond, share, _LARGEST, xtol=1e-4)
-    return Noise(share, float(low), float(high), float(np.exp(both.x[0])), least / n)
+    high = most if beyond(most) <= 0.0 else brentq(beyond, share, most, xtol=1e-4)
+    return Noise(share, float(low), float(high), float(np.exp(sharpness)), least / n)
+
+
+class _Profile:
+    """For every share the least loss, whatever the sharpness, and the logarithm of that sharpness.
+
+    There may be two places of little loss: models that are unsure for good reason, and models that
+    should be surer and are contradicted by wrong labels. So the sharpness is looked for everywhere.
+    """
+
+    def __init__(self, outputs: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
+        said, rows = outputs.astype(np.float64), np.arange(len(labels))
+        self.own = np.stack(
+            [np.exp(log_softmax(np.exp(at) * said, axis=1)[rows, labels]) for at in _SHARPNESS]
+        )
+        self.other = (1.0 - self.own) / (outputs.shape[1] - 1)
+
+    def __call__(self, share: float) -> tuple[float, float]:
+        likely = (1.0 - share) * self.own + share * self.other
+        losses = -np.log(np.maximum(likely, _TINY)).sum(axis=1)
+        place = int(np.clip(np.argmin(losses), 1, len(losses) - 2))
+        before, here, after = losses[place - 1 : place + 2]
+        # The lowest point of the parabola through three neighbours.
+        bend = max(before - 2.0 * here + after, 1e-12)
+        shift = float(np.clip(0.5 * (before - after) / bend, -1.0, 1.0))
+        least = here - 0.5 * (before - after) * shift + 0.5 * bend * shift**2
+        return float(least), float(_SHARPNESS[place] + shift * _STEP)
 
 
 def wrongness(own: NDArray[np.floating], share: float, classes: int) -> NDArray[np.float64]:

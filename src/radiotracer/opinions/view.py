@@ -19,7 +19,7 @@ class View:
 
     Args:
         words: What it is, for people: ``"efficientnet-lite0"``.
-        points: Of the training examples, an array of n rows.
+        points: Of the training examples, an array or a sparse matrix of n rows.
         validation: The same of the validation examples, m rows; None where there are none.
         heads: What may be fitted to it.
         features: What detectors that compare examples are shown, float32, shape (n, d).
@@ -27,8 +27,8 @@ class View:
     """
 
     words: str
-    points: NDArray[Any]
-    validation: NDArray[Any] | None
+    points: Any
+    validation: Any
     heads: Sequence[Head]
     features: NDArray[np.float32] | None = None
     validation_features: NDArray[np.float32] | None = None

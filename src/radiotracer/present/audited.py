@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from radiotracer.present.findings import Count, Frozen, Text
+from radiotracer.present.fields import Count, Frozen, Text
 
 LogP = Annotated[float, Field(le=0.0)]
 Rows = tuple[tuple[Text, Text], ...]

@@ -1,54 +1,14 @@
-"""What a report says, as one frozen, JSON-able model: the page is drawn from this and nothing else.
-
-Every text may come from a hostile file name or label. Characters that could hide or reorder others
-(controls, line separators, text-direction marks) are replaced by their escapes, so that they are
-shown and not obeyed; HTML escaping is the template's work.
-"""
+"""What a report says, as one frozen, JSON-able model: the page is drawn from nothing else."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
-from radiotracer.legible import visible, visible_lines
-
-
-def _visible(value: object) -> object:
-    return visible(value) if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_visible)]
-"""One line of text in which every character can be seen."""
-
-
-def _lines(value: object) -> object:
-    return visible_lines(value) if isinstance(value, str) else value
-
-
-Lines = Annotated[str, BeforeValidator(_lines)]
-"""Text in which every character can be seen; it may have several lines."""
-
-Uri = Annotated[str, Field(pattern=r"\Adata:image/(png|webp);base64,[A-Za-z0-9+/]+={0,2}\z")]
-"""A PNG or WebP image as a data URI: see `radiotracer.present.picture_uri`."""
-
-Thumbnail = Annotated[Uri | None, Field(repr=False)]
-"""What an example looks like; None where that is no picture."""
-
-FilePath = Annotated[Text | None, Field(exclude=True, repr=False)]
-"""The file in which it lies, for the page only."""
-
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Frozen(BaseModel):
-    """Unknown fields are refused, numbers are finite, and nothing changes after it is made."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
-    )
+from radiotracer.present.fields import Count, FilePath, Frozen, Lines, Share, Text, Thumbnail
+from radiotracer.present.health_findings import Health
 
 
 class Dataset(Frozen):
@@ -256,6 +216,7 @@ class Findings(Frozen):
     grounds: tuple[Text, ...] = ()
     expected_wrong: Share | None = None
     leading: tuple[Example, ...] = ()
+    health: Health | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from radiotracer.present.findings import Example, Frozen, Text
+from radiotracer.present.fields import Frozen, Text
+from radiotracer.present.findings import Example
 from radiotracer.present.reasons import Reason
 
 Tone = Literal["found", "ordinary", "inconclusive"]
@@ -42,6 +43,7 @@ class Glance(Frozen):
         text: And in one sentence; ``10^-3`` is shown as a power.
         figures: Numbers to see first.
         flagged: The first flagged examples.
+        judge: Who finds that they look like a class.
         reasons: Of the first queries.
         tables: Detectors, controls, checkpoints.
         facts: How it was made, row by row.
@@ -55,6 +57,7 @@ class Glance(Frozen):
     text: Text = ""
     figures: tuple[Figure, ...] = ()
     flagged: tuple[Example, ...] = ()
+    judge: Text = "the network"
     reasons: tuple[Reason, ...] = ()
     tables: tuple[GlanceTable, ...] = ()
     facts: tuple[tuple[Text, Text], ...] = ()

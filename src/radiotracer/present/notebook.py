@@ -43,7 +43,9 @@ def of_findings(findings: Findings) -> Glance:
         text = f"{decision.inconclusive} That is not the same as finding nothing. {text}"
     elif not decision.flagged:
         text = f"This does not prove that the data are clean. {text}"
-    if findings.tampered is None and decision.flagged:
+    if findings.grounds:
+        text = " ".join([*findings.grounds, text])
+    elif findings.tampered is None and decision.flagged:
         text += " There is no manifest: nobody knows which of them really are tampered."
     known = findings.tampered is not None
     return Glance(
@@ -57,6 +59,7 @@ def of_findings(findings: Findings) -> Glance:
             for name, value, context in wording.key_figures(findings)
         ),
         flagged=findings.flagged,
+        judge=findings.judge,
         tables=(_detectors(findings.detectors),) if known and findings.detectors else (),
         facts=findings.provenance,
         notes=findings.notes,

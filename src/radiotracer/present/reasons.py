@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from radiotracer.present.findings import Count, FilePath, Frozen, Lines, Share, Text, Uri
+from radiotracer.present.fields import Count, FilePath, Frozen, Lines, Share, Text, Uri
 
 SCHEMA_VERSION: Literal[1] = 1
 

@@ -193,7 +193,7 @@ def _seen(observed: Observation, features: NDArray[np.float32] | None) -> Seen:
 
 
 def _ours(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """torch takes no array that it may not write to, as a map of a file is: such a one is copied."""
+    """torch takes no array that it may not write to, as a mapped file is: that one is copied."""
     return np.require(features, requirements=("C", "W"))
 
 

@@ -30,6 +30,7 @@ from radiotracer.data import Dataset
 from radiotracer.detectors.linear import standardised
 from radiotracer.files import atomic_file
 from radiotracer.gradients import Data, LastLayerGradients
+from radiotracer.health import Health, health_of
 from radiotracer.opinions import Opinions
 from radiotracer.opinions.grounds import Grounds, grounds_of
 
@@ -86,6 +87,11 @@ class OutOfFold:
             "Influence is of the last layer alone, by the errors of models that were not fitted to "
             "the example: no training was followed.",
         )
+
+    @functools.cached_property
+    def health(self) -> Health:
+        """Near copies, outliers, overlapping classes, and which labels stand for which."""
+        return health_of(self.opinions, self.train, self.validation)
 
     @functools.cached_property
     def gradients(self) -> LastLayerGradients | None:

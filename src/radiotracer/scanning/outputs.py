@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from radiotracer.data.account import write_duplicates, write_left_out
 from radiotracer.files import atomic_file, atomic_folder, write_text
+from radiotracer.health import write_health
 from radiotracer.scanning.provenance import reading_of, source_of
 from radiotracer.scanning.result import Scan
 from radiotracer.views import page_of
@@ -44,6 +45,8 @@ def write_scan(
     ``scores.parquet`` has every detector's score, in the order of the data. ``left-out.csv``
     (part, path, reason) has what could not be read, and ``duplicates.csv`` (kind, group, part, id,
     label) the examples that are the same byte for byte under different labels, or in both parts.
+    Where features are known, ``near-duplicates.csv`` (group, id, label, similarity, part) has those
+    that are nearly the same, and ``outliers.csv`` (id, label, score) what is unlike all others.
     What a review needs beside the data and is nowhere else lies in the file that ``source.kept`` of
     ``summary.json`` names.
 
@@ -65,6 +68,7 @@ def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str
     if scan.account is not None:
         write_left_out(scan.account, folder)
         write_duplicates(scan.account, folder)
+    write_health(scan.health, folder)
     scan.source.keep(folder)
     write_text(folder / REPORT_FILE, page_of(scan, command=command))
     write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
@@ -110,6 +114,7 @@ def summarise(scan: Scan) -> dict[str, Any]:
             "first_100": _rounded(scan.expected_wrong(100)),
             "list": _rounded(scan.expected_wrong(int(scan.decision.is_flagged.sum()))),
         },
+        "health": None if scan.health is None else scan.health.as_json(),
         "left_out": dict(scan.left_out),
         "notes": [*scan.source.notes, *scan.warnings],
         "precision": {name: dataclasses.asdict(each) for name, each in scan.rounding.items()},

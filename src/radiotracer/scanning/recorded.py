@@ -31,6 +31,7 @@ class RecordedRun:
         "validation examples that the model got worse at by training on the flagged one"
     )
     kept: ClassVar[str | None] = None
+    health: ClassVar[None] = None
 
     def __repr__(self) -> str:
         """Whose evidence it is."""

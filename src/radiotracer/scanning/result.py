@@ -28,6 +28,7 @@ from radiotracer.detectors import (
     detection,
 )
 from radiotracer.gradients import Data
+from radiotracer.health import Health
 from radiotracer.opinions.grounds import Grounds
 from radiotracer.recipes import Manifest
 from radiotracer.scanning.rounding import Rounding
@@ -92,6 +93,11 @@ class Scan(Shown):
             return None
         held = self.validation
         return Account(self.train, held if isinstance(held, Dataset) else None)
+
+    @property
+    def health(self) -> Health | None:
+        """What stands out beside single labels; None of recorded trainings, which do not say."""
+        return self.source.health
 
     @property
     def certain_lines(self) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.gradients import Data
+from radiotracer.health import Health
 from radiotracer.opinions.grounds import Grounds
 
 
@@ -42,6 +43,10 @@ class Source(Protocol):
     @property
     def kept(self) -> str | None:
         """The name of the file that `keep` writes, if it writes one."""
+
+    @property
+    def health(self) -> Health | None:
+        """What else it says of the data, computed once, when it is first asked; or None."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Words and pairs of words, weighted and condensed, for texts where no network is installed.
+"""Words of texts, weighted: condensed to vectors, or all of them for models that read so many.
 
 The weights are the usual ones (Sparck Jones 1972), the condensing is latent semantic analysis
 (Deerwester et al. 1990): fitted to the training texts, without a look at their labels.
@@ -6,6 +6,7 @@ The weights are the usual ones (Sparck Jones 1972), the condensing is latent sem
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,12 @@ RARE = 100
 
 MOST_WORDS = 200_000
 
+READ = 20_000
+"""Characters of a text that are read, from its beginning."""
+
+LENGTH = 16.0
+"""Of the vector of all words of a text: every view is of this order."""
+
 WORDS = r"(?u)\b\w+\b"
 
 
@@ -43,10 +50,23 @@ class _Words:
 
     def __call__(self, data: Dataset, rows: slice) -> NDArray[np.float32]:
         """float32, shape (len, d); a text without any known word is all 0."""
-        weighted = self.counts.transform(data.content[rows])
+        weighted = self.counts.transform(_read(data.content[rows]))
         if self.directions is None:
             return np.asarray(weighted.toarray(), dtype=np.float32)
         return np.asarray(weighted @ self.directions, dtype=np.float32)
+
+    def every_word(self, data: Dataset) -> Any:
+        """All weighted words, a sparse float32 matrix, shape (n, words)."""
+        return self.counts.transform(_read(data.content)) * np.float32(LENGTH)
+
+
+def _read(texts: Sequence[str]) -> list[str]:
+    return [text[:READ] for text in texts]
+
+
+def _every_word(train: Dataset) -> Callable[[Dataset], Any]:
+    _, counts = _counted(train)
+    return _Words(counts, None).every_word
 
 
 def _open(train: Dataset) -> Look:
@@ -67,13 +87,13 @@ def _counted(train: Dataset) -> tuple[Any, Any]:
     for least in (2, 1) if len(train) >= RARE else (1,):
         counts = TfidfVectorizer(
             sublinear_tf=True,
-            ngram_range=(1, 2),
+            dtype=np.float32,
             min_df=least,
             max_features=MOST_WORDS,
             token_pattern=WORDS,
         )
         try:
-            return counts.fit_transform(train.content), counts
+            return counts.fit_transform(_read(train.content)), counts
         except ValueError:
             continue  # not one word, or none that two texts share
     raise DataError(
@@ -86,12 +106,13 @@ def _counted(train: Dataset) -> tuple[Any, Any]:
 BACKBONES.register(
     Backbone(
         name="tf-idf",
-        summary="TF-IDF of words and pairs, condensed",
+        summary="TF-IDF of words",
         modalities=frozenset(("texts",)),
         open=_open,
         identify=lambda: f"tf-idf; {DIMENSIONS} dimensions",
         rank=50,
         fits=True,
+        sparse=_every_word,
         kept=False,
     )
 )

@@ -16,6 +16,7 @@ from radiotracer.present import notebook as shown
 from radiotracer.present.previews import ROOMY, Room, nouns_of, seen
 from radiotracer.present.read_data import read_of
 from radiotracer.present.scan_frame import frame_of
+from radiotracer.present.standing_out import health_page
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.scanning.provenance import name_of, source_of
 from radiotracer.scanning.result import Scan
@@ -68,7 +69,7 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
             rule=scan.decision.words,
             flagged=len(flagged),
             threshold=scan.decision.threshold,
-            inconclusive=None if inconclusive is None else f"{inconclusive}.",
+            inconclusive=_sentence(inconclusive),
         ),
         detectors=tuple(_row(scan, name) for name in scan.rankings),
         flagged=tuple(_example(scan, row, opponents) for row in shown),
@@ -90,12 +91,17 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
         grounds=grounds,
         expected_wrong=scan.expected_wrong(len(flagged)) if grounds else None,
         leading=tuple(_example(scan, row, {}) for row in leading),
+        health=None
+        if scan.health is None
+        else health_page(scan.health, scan.train, scan.validation),
     )
 
 
 def notebook(scan: Scan) -> report.Glance:
     """What a notebook shows of a scan; the network is asked nothing, and little is computed."""
-    order = np.argsort(scan.decision.ranks)[: min(GLANCED, int(scan.decision.is_flagged.sum()))]
+    flags = int(scan.decision.is_flagged.sum())
+    order = np.argsort(scan.decision.ranks)[: min(GLANCED, flags)]
+    grounds = () if scan.grounds is None else tuple(scan.grounds.lines(scan.class_names))
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     inconclusive = scan.decision.inconclusive
     # A data set in the caller's memory may draw its augmentations when it is looked at.
@@ -110,15 +116,22 @@ def notebook(scan: Scan) -> report.Glance:
             decision=report.Decision(
                 detector=scan.detector,
                 rule=scan.decision.words,
-                flagged=int(scan.decision.is_flagged.sum()),
-                inconclusive=None if inconclusive is None else f"{inconclusive}.",
+                flagged=flags,
+                inconclusive=_sentence(inconclusive),
             ),
             detectors=tuple(_row(scan, name) for name in scan.rankings),
             flagged=flagged,
             provenance=tuple(scan.source.rows()),
             notes=_notes(scan),
+            judge=scan.source.judge,
+            grounds=grounds,
+            expected_wrong=scan.expected_wrong(flags) if grounds else None,
         )
     )
+
+
+def _sentence(words: str | None) -> str | None:
+    return None if words is None else f"{words[:1].upper()}{words[1:]}."
 
 
 def _name(scan: Scan) -> str:

@@ -1,0 +1,94 @@
+"""The nearest neighbours of every example among its features, exactly, in blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 1024
+"""Examples whose distances to all others are in memory at once."""
+
+MOST = 100_000
+"""Examples, of both parts, among which neighbours are looked for: some minutes on one core. The
+time grows with the square of their number."""
+
+DIRECTIONS = 256
+"""Numbers of a vector at most; longer ones are turned into their principal directions first."""
+
+FITTED = 20_000
+"""Examples that these directions are found from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The k nearest others of n points, the nearest first.
+
+    Args:
+        distances: Euclidean, ascending, float64, shape (n, k).
+        rows: Which points these are, int64, shape (n, k); of equally near ones any.
+    """
+
+    distances: NDArray[np.float64]
+    rows: NDArray[np.int64]
+
+
+def comparable(features: NDArray[np.floating], like: int) -> NDArray[np.float32]:
+    """Features of which every column counts alike, shortened where they are long.
+
+    Columns are divided by their standard deviation; what is the same for all counts for nothing.
+
+    Args:
+        features: Finite, shape (n, d).
+        like: How many of the first rows say what mean and deviation are.
+
+    Returns:
+        float32, shape (n, at most `DIRECTIONS`).
+    """
+    known = features[:like]
+    mean = known.mean(axis=0, dtype=np.float64)
+    spread = known.std(axis=0, dtype=np.float64)
+    varies = spread > 1e-6 * np.maximum(np.abs(mean), 1e-30)
+    # A constant column, rounding aside, says nothing; one number per column keeps the shape.
+    scale = np.where(varies, 1.0 / np.maximum(spread, 1e-30), 0.0)
+    mean32, scale32 = mean.astype(np.float32), scale.astype(np.float32)
+    if features.shape[1] <= DIRECTIONS:
+        return np.asarray((features - mean32) * scale32, dtype=np.float32)
+    some = known[:: -(-len(known) // FITTED)]
+    some = (some - mean32) * scale32
+    _, vectors = np.linalg.eigh((some.T @ some / len(some)).astype(np.float64))
+    turn = (scale[:, np.newaxis] * vectors[:, -DIRECTIONS:]).astype(np.float32)
+    return np.asarray((features - mean32) @ turn, dtype=np.float32)
+
+
+def nearest(points: NDArray[np.float32], k: int, among: int | None = None) -> Neighbours:
+    """The k nearest others of every point.
+
+    Never more than `BLOCK` rows of the table of all distances are in memory.
+
+    Args:
+        points: Finite, shape (n, d).
+        k: From 1 to the number of those that are looked among, less one.
+        among: Only the first so many points are anybody's neighbours; None: all are.
+    """
+    held = points if among is None else points[:among]
+    squares = np.einsum("ij,ij->i", held, held)
+    count = min(len(held), k + 4)
+    distances = np.empty((len(points), k))
+    rows = np.empty((len(points), k), dtype=np.int64)
+    for start in range(0, len(points), BLOCK):
+        block = points[start : start + BLOCK]
+        own = np.arange(start, start + len(block))
+        table = squares - 2.0 * (block @ held.T)
+        inside = own < len(held)
+        table[np.flatnonzero(inside), own[inside]] = np.inf
+        some = np.argpartition(table, count - 1, axis=1)[:, :count]
+        # Differences of large squares are inexact just where points are near: again, directly.
+        apart = (held[some] - block[:, np.newaxis]).astype(np.float64)
+        exact = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+        exact[some == own[:, np.newaxis]] = np.inf
+        order = np.lexsort((some, exact), axis=1)[:, :k]
+        distances[own] = np.take_along_axis(exact, order, axis=1)
+        rows[own] = np.take_along_axis(some, order, axis=1)
+    return Neighbours(distances, rows)

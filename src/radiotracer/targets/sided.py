@@ -1,0 +1,176 @@
+"""Opinions about yes or no, where a wrong yes and a wrong no need not be equally frequent.
+
+Whoever names all labels of an example forgets some more often than they invent some. With one share
+of wrong entries for both directions (`opinions/noise.py`), a fifth of all yeses that were forgotten
+stays hidden behind the many noes that are right. So there are two rates here, fitted by maximum
+likelihood together with what makes the models' opinion z (a difference of log probabilities, out
+of fold) a probability:
+
+    q = 1 / (1 + exp(-(s z + t)))          that it is a yes
+    P(labelled yes) = (1 - b) q + a (1 - q)
+
+a is the share of noes that are labelled yes, b of yeses that are labelled no: class-conditional
+noise (Natarajan et al. 2013). s and t are Platt's (1999), fitted beside the noise and not before
+it. Bayes' rule gives P(wrong | z, label). The share of wrong entries is the mean of a (1 - q) + b
+q.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize
+from scipy.special import expit
+from scipy.stats import chi2
+
+BINS = 200
+"""The likelihood is computed from so many groups of examples with nearly the same z."""
+
+LEVEL = 0.95
+
+MOST = 0.49
+"""A rate: with half of the labels turned around, yes would mean no."""
+
+_OUTSIDE = 1e4
+_STARTS = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Sided:
+    """What was fitted.
+
+    Args:
+        share: Estimated share of wrong entries, in [0, 1).
+        low: Lower end of its 95 % interval (profile likelihood).
+        high: Upper end.
+        invented: a, of the true noes.
+        forgotten: b, of the true yeses.
+        sharpness: s, above 0.
+        shift: t.
+        loss: Mean of -log P(label | z), in nats.
+    """
+
+    share: float
+    low: float
+    high: float
+    invented: float
+    forgotten: float
+    sharpness: float
+    shift: float
+    loss: float
+
+    def chance(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """q, any shape."""
+        return np.asarray(expit(self.sharpness * z + self.shift))
+
+    def wrong(
+        self, z: NDArray[np.float64], labels: NDArray[np.integer], least: float = 0.0
+    ) -> NDArray[np.float64]:
+        """P(wrong), of the shape of `z` and `labels`.
+
+        Args:
+            z: Opinions.
+            labels: 0 or 1.
+            least: Rates are taken for at least this: for scores that must order entries even where
+                no wrong one was found.
+        """
+        q = self.chance(z)
+        a, b = max(self.invented, least), max(self.forgotten, least)
+        yes = _share(a * (1.0 - q), (1.0 - b) * q)
+        no = _share(b * q, (1.0 - a) * (1.0 - q))
+        return np.asarray(np.where(labels == 1, yes, no))
+
+
+def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
+    """The most likely rates.
+
+    Args:
+        z: Log odds of yes by models that never saw the label, shape (n,).
+        labels: 0 or 1, both of them, shape (n,).
+    """
+    groups = np.array_split(np.argsort(z, kind="stable"), min(BINS, len(z)))
+    size = np.array([len(each) for each in groups], dtype=np.float64)
+    middle = np.array([z[each].mean() for each in groups])
+    yes = np.array([labels[each].sum() for each in groups], dtype=np.float64)
+
+    def rates(share: float, direction: float, mean: float) -> tuple[float, float]:
+        return share * direction / max(1.0 - mean, 1e-9), share * (1.0 - direction) / max(
+            mean, 1e-9
+        )
+
+    def unpacked(point: NDArray[np.float64]) -> tuple[float, float, float]:
+        return float(expit(point[0])), float(np.exp(point[1])), float(point[2])
+
+    def loss(share: float, point: NDArray[np.float64]) -> float:
+        direction, sharpness, shift = unpacked(point)
+        q = expit(sharpness * middle + shift)
+        a, b = rates(share, direction, float((size * q).sum() / size.sum()))
+        over = max(a - MOST, 0.0) + max(b - MOST, 0.0)
+        a, b = min(a, MOST), min(b, MOST)
+        said = np.clip((1.0 - b) * q + a * (1.0 - q), 1e-12, 1.0 - 1e-12)
+        found = -(yes * np.log(said) + (size - yes) * np.log1p(-said)).sum()
+        return float(found) + _OUTSIDE * over
+
+    bounds = ((-6.0, 6.0), (-4.0, 4.0), (-6.0, 6.0))
+    settings = {"ftol": 1e-8, "gtol": 1e-3, "maxiter": 200}
+
+    both = min(
+        (
+            minimize(
+                lambda point: loss(float(MOST * expit(point[3])), point[:3]),
+                (_logit(start), 0.0, 0.0, -2.5),
+                method="L-BFGS-B",
+                bounds=(*bounds, (-12.0, 12.0)),
+                options=settings,
+            )
+            for start in _STARTS
+        ),
+        key=lambda found: float(found.fun),
+    )
+    share, least = float(MOST * expit(both.x[3])), float(both.fun)
+    direction, sharpness, shift = unpacked(both.x)
+    a, b = rates(share, direction, float(expit(sharpness * z + shift).mean()))
+    limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
+
+    def beyond(share: float) -> float:
+        """Minus the profile likelihood less its limit, from the best fit and from the middle."""
+        starts = [both.x[:3], (_logit(0.5), 0.0, 0.0)]
+        return (
+            min(
+                float(
+                    minimize(
+                        lambda point: loss(share, point),
+                        start,
+                        method="L-BFGS-B",
+                        bounds=bounds,
+                        options=settings,
+                    ).fun
+                )
+                for start in starts
+            )
+            - limit
+        )
+
+    low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=5e-4)
+    high = MOST if beyond(MOST) <= 0.0 else brentq(beyond, share, MOST, xtol=5e-4)
+    return Sided(
+        share,
+        float(low),
+        float(high),
+        min(a, MOST),
+        min(b, MOST),
+        sharpness,
+        shift,
+        least / len(z),
+    )
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1.0 - share)))
+
+
+def _share(part: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = part + rest
+    return np.divide(part, total, out=np.zeros_like(total), where=total > 0.0)
