@@ -187,7 +187,8 @@ def best_of(run: Mapping[str, float], start: str) -> float:
 
 def rival_rows(found: Mapping[str, Runs], others: Mapping[str, Runs]) -> Iterator[list[object]]:
     """Of the seeds that both have; the best of cleanlab's is chosen for each seed."""
-    for name, runs in others.items():
+    for name in sorted(others, key=_place):
+        runs = others[name]
         seeds = sorted(set(runs) & set(found.get(name, {})))
         if not seeds:
             continue
