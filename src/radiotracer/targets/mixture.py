@@ -10,7 +10,9 @@ targets, smoothed, and for a share r of it a Cauchy density that reaches beyond 
 that slipped, other units. Middle, scales, degrees of freedom, r and e are fitted together by
 maximum likelihood, and Bayes' rule gives P(wrong | x, y). It is the model of `opinions/noise.py`
 (another class in place of the right one) for numbers. What it cannot know is that T is right: e is
-what the tails have more than any t explains.
+what the tails have more than any t explains. Where right targets themselves have heavy tails (4
+degrees of freedom), lists that were to have 5 % right ones had 13 % in simulations; with lighter
+tails, 4 to 7 %.
 
 Sources: contamination by a wide component, Tukey 1960; t for heavy tails, Lange, Little and Taylor,
 JASA 84 (1989); two scales, Fernandez and Steel, JASA 93 (1998).

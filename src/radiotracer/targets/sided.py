@@ -135,7 +135,7 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
     limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        """Minus the profile likelihood less its limit, from the best fit and from the middle."""
+        """Minus the profile likelihood, less its limit; begins at the best fit and midway."""
         starts = [both.x[:3], (_logit(0.5), 0.0, 0.0)]
         return (
             min(
