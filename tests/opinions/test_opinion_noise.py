@@ -28,14 +28,19 @@ def simulated(
     return log_softmax(true / sharpness, axis=1), np.where(wrong, moved, labels), wrong
 
 
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize(
+    ("share", "near", "within"), [(0.02, 0.011, 0.14), (0.1, 0.038, 0.14), (0.3, 0.087, 0.4)]
+)
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 2.5])
-def test_both_numbers_are_recovered(share: float, sharpness: float) -> None:
-    """The seed is fixed; SEEDWORDS."""
+def test_both_numbers_are_recovered(
+    share: float, near: float, within: float, sharpness: float
+) -> None:
+    """Within four standard deviations, as measured on eight other draws: at another seed a right
+    fit would fail about once in ten thousand times."""
     outputs, labels, _ = simulated(100, share, sharpness)
     found = fit_noise(outputs, labels)
-    assert found.share == pytest.approx(share, abs=0.045)
-    assert abs(np.log(found.sharpness / sharpness)) < 0.25
+    assert found.share == pytest.approx(share, abs=near)
+    assert abs(np.log(found.sharpness / sharpness)) < within
     assert found.low <= found.share <= found.high
     # Neither number is found where the other one is not: without sharpening the loss is higher.
     sharp = found.sharpened(outputs)

@@ -143,7 +143,7 @@ def test_a_scan_that_found_nothing_or_failed(found: Scan) -> None:
     assert "None of 96" in text and "does not prove that the data are clean" in text
     failed = dataclasses.replace(nothing, inconclusive="the reference is too small")
     text = words(dataclasses.replace(found, decision=failed)._repr_html_())
-    assert "Inconclusive" in text and "the reference is too small" in text
+    assert "Inconclusive" in text and "The reference is too small" in text
     assert "None of 96" not in text
 
 

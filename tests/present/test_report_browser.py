@@ -96,7 +96,7 @@ def test_the_numbers_of_a_row_stay_in_line(
 GROUNDS = (
     "Models that never saw an example name its label in 85% of all cases (guessing: 10%): "
     "efficientnet-lite0; a linear model (decay 0.01), 10 folds.",
-    "Least known is a-class-with-a-name-that-is-longer-than-the-screen-of-a-telephone-is-wide (80%).",
+    "Least known is a-class-with-a-name-longer-than-the-screen-of-a-telephone-is-wide (80%).",
 )
 
 

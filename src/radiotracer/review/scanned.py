@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from radiotracer.data.columns import is_text
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
-from radiotracer.runs.schema import DataOptions
 
 RANKING = "ranking.parquet"
 SCORES = "scores.parquet"
@@ -102,6 +101,9 @@ class Scanned:
         if said is None:
             return None
         try:
+            # The room of runs imports torch, which a table of issues does without.
+            from radiotracer.runs.schema import DataOptions
+
             return DataOptions.model_validate(said).given()
         except ValidationError as error:
             raise InputError(

@@ -10,7 +10,9 @@ targets, smoothed, and for a share r of it a Cauchy density that reaches beyond 
 that slipped, other units. Middle, scales, degrees of freedom, r and e are fitted together by
 maximum likelihood, and Bayes' rule gives P(wrong | x, y). It is the model of `opinions/noise.py`
 (another class in place of the right one) for numbers. What it cannot know is that T is right: e is
-what the tails have more than any t explains.
+what the tails have more than any t explains. Where right targets themselves have heavy tails (4
+degrees of freedom), lists that were to have 5 % right ones had 13 % in simulations; with lighter
+tails, 4 to 7 %.
 
 Sources: contamination by a wide component, Tukey 1960; t for heavy tails, Lange, Little and Taylor,
 JASA 84 (1989); two scales, Fernandez and Steel, JASA 93 (1998).
@@ -22,11 +24,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq
 from scipy.special import expit, gammaln
 from scipy.stats import chi2
 
-Floats = NDArray[np.float64]
+from radiotracer.targets.smooth import Floats, least
 
 MOST = 4_000
 """Examples that the numbers are fitted to: more change none of them by much."""
@@ -37,7 +39,6 @@ REACH = 4.0
 """Scale of the Cauchy density, in that of the targets: most of it lies beyond most of them."""
 
 _LARGEST = 0.5
-_SETTINGS = {"ftol": 1e-7, "gtol": 1e-3, "maxiter": 200}
 _FREEDOM = (1.5, 100.0)
 
 
@@ -87,16 +88,19 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
     here = scaled[some]
 
     def wrong_density(point: Floats, rows: NDArray[np.int64] | slice) -> Floats:
-        reach = float(expit(point[4]))
+        reach = expit(point[..., 4:5])
         return np.asarray((1.0 - reach) * other[rows] + reach * anything[rows])
 
-    def loss(share: float, point: Floats) -> float:
-        there = wrong_density(point, some)
-        mixed = (1.0 - share) * np.exp(_log_t(here, point)) + share * there
-        return float(-np.log(np.maximum(mixed, 1e-300)).sum())
+    def loss(share: Floats, points: Floats) -> Floats:
+        """Of p points, shape (p, 5 or more); shape (p,)."""
+        points = points * sizes[: points.shape[1]]
+        part = share[:, np.newaxis]
+        mixed = (1.0 - part) * np.exp(_log_t(here, points)) + part * wrong_density(points, some)
+        return np.asarray(-np.log(np.maximum(mixed, 1e-300)).sum(axis=1))
 
     low, middle, high = np.quantile(scaled, (0.16, 0.5, 0.84))
     size = max(high - low, 1e-9)
+    sizes = np.array([size, 1.0, 1.0, 1.0, 1.0, 1.0])
     begin = (
         middle / size,
         float(np.log(max(middle - low, 0.05 * size))),
@@ -112,41 +116,32 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
         (-4.0, 4.0),
     )
 
-    def point_of(values: Floats) -> Floats:
-        return np.array([values[0] * size, *values[1:5]])
-
-    def fitted(start: Floats, share: float | None, first: float) -> tuple[float, Floats]:
-        if share is not None:
-            found = minimize(
-                lambda values: loss(share, point_of(values)),
-                start[:5],
-                method="L-BFGS-B",
-                options=_SETTINGS,
-                bounds=bounds,
+    smallest, best = min(
+        (
+            least(
+                lambda points: loss(_LARGEST * expit(points[:, 5]), points),
+                (*begin, first),
+                (*bounds, (-12.0, 12.0)),
             )
-        else:
-            found = minimize(
-                lambda values: loss(float(_LARGEST * expit(values[5])), point_of(values)),
-                (*start[:5], first),
-                method="L-BFGS-B",
-                options=_SETTINGS,
-                bounds=(*bounds, (-12.0, 12.0)),
-            )
-        return float(found.fun), np.asarray(found.x)
-
-    starts = [fitted(np.array(begin), None, first) for first in (-4.0, -1.5)]
-    least, best = min(starts, key=lambda each: each[0])
+            for first in (-4.0, -1.5)
+        ),
+        key=lambda each: each[0],
+    )
     share = float(_LARGEST * expit(best[5]))
-    limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
+    limit = smallest + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        """Begins where the best fit is; without any wrong target also where the residuals point."""
-        starts = [best] if share else [best, np.array(begin)]
-        return min(fitted(start, share, 0.0)[0] for start in starts) - limit
+        """Minus the profile likelihood, less its limit."""
+        fixed = np.array([share])
+        starts = (best[:5], np.array(begin))
+        return (
+            min(least(lambda points: loss(fixed, points), each, bounds)[0] for each in starts)
+            - limit
+        )
 
     lowest = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=1e-3)
     highest = _LARGEST if beyond(_LARGEST) <= 0.0 else brentq(beyond, share, _LARGEST, xtol=1e-3)
-    point = point_of(best)
+    point = best[:5] * sizes[:5]
     right = (1.0 - share) * np.exp(_log_t(scaled, point))
     wrong = share * wrong_density(point, slice(None))
     total = np.maximum(right + wrong, 1e-300)
@@ -164,9 +159,9 @@ def fit_mixture(targets: Floats, mean: Floats, spread: Floats, seed: int = 0) ->
 
 
 def _log_t(scaled: Floats, point: Floats) -> Floats:
-    """Log density of a t with a scale on each side, shape (n,)."""
-    middle, below, above = point[0], np.exp(point[1]), np.exp(point[2])
-    nu = float(np.exp(point[3]))
+    """Log density of a t with a scale on each side, shape (..., n), at points (..., 4 or more)."""
+    middle, below, above = point[..., 0:1], np.exp(point[..., 1:2]), np.exp(point[..., 2:3])
+    nu = np.exp(point[..., 3:4])
     away = scaled - middle
     away = np.where(away < 0.0, away / below, away / above)
     norm = gammaln((nu + 1.0) / 2.0) - gammaln(nu / 2.0) - 0.5 * np.log(nu * np.pi)

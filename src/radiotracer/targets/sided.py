@@ -21,9 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import chi2
+
+from radiotracer.targets.smooth import Floats, least
 
 BINS = 200
 """The likelihood is computed from so many groups of examples with nearly the same z."""
@@ -95,75 +97,57 @@ def fit_sided(z: NDArray[np.float64], labels: NDArray[np.int64]) -> Sided:
     middle = np.array([z[each].mean() for each in groups])
     yes = np.array([labels[each].sum() for each in groups], dtype=np.float64)
 
-    def rates(share: float, direction: float, mean: float) -> tuple[float, float]:
-        return share * direction / max(1.0 - mean, 1e-9), share * (1.0 - direction) / max(
-            mean, 1e-9
-        )
+    def rates(share: Floats, direction: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        a = share * direction / np.maximum(1.0 - mean, 1e-9)
+        return a, share * (1.0 - direction) / np.maximum(mean, 1e-9)
 
-    def unpacked(point: NDArray[np.float64]) -> tuple[float, float, float]:
-        return float(expit(point[0])), float(np.exp(point[1])), float(point[2])
-
-    def loss(share: float, point: NDArray[np.float64]) -> float:
-        direction, sharpness, shift = unpacked(point)
-        q = expit(sharpness * middle + shift)
-        a, b = rates(share, direction, float((size * q).sum() / size.sum()))
-        over = max(a - MOST, 0.0) + max(b - MOST, 0.0)
-        a, b = min(a, MOST), min(b, MOST)
+    def loss(share: Floats, points: Floats) -> Floats:
+        """Of p points, shape (p, 3 or more): direction, log sharpness, shift; shape (p,)."""
+        q = expit(np.exp(points[:, 1:2]) * middle + points[:, 2:3])
+        a, b = rates(share, expit(points[:, 0]), (q @ size) / size.sum())
+        over = np.maximum(a - MOST, 0.0) + np.maximum(b - MOST, 0.0)
+        a, b = np.minimum(a, MOST)[:, np.newaxis], np.minimum(b, MOST)[:, np.newaxis]
         said = np.clip((1.0 - b) * q + a * (1.0 - q), 1e-12, 1.0 - 1e-12)
-        found = -(yes * np.log(said) + (size - yes) * np.log1p(-said)).sum()
-        return float(found) + _OUTSIDE * over
+        return np.asarray(_OUTSIDE * over - np.log(said) @ yes - np.log1p(-said) @ (size - yes))
 
     bounds = ((-6.0, 6.0), (-4.0, 4.0), (-6.0, 6.0))
-    settings = {"ftol": 1e-8, "gtol": 1e-3, "maxiter": 200}
-
-    both = min(
+    smallest, best = min(
         (
-            minimize(
-                lambda point: loss(float(MOST * expit(point[3])), point[:3]),
+            least(
+                lambda points: loss(MOST * expit(points[:, 3]), points),
                 (_logit(start), 0.0, 0.0, -2.5),
-                method="L-BFGS-B",
-                bounds=(*bounds, (-12.0, 12.0)),
-                options=settings,
+                (*bounds, (-12.0, 12.0)),
             )
             for start in _STARTS
         ),
-        key=lambda found: float(found.fun),
+        key=lambda each: each[0],
     )
-    share, least = float(MOST * expit(both.x[3])), float(both.fun)
-    direction, sharpness, shift = unpacked(both.x)
-    a, b = rates(share, direction, float(expit(sharpness * z + shift).mean()))
-    limit = least + float(chi2.ppf(LEVEL, 1)) / 2.0
+    share, direction = MOST * expit(best[3:4]), expit(best[:1])
+    sharpness, shift = float(np.exp(best[1])), float(best[2])
+    a, b = rates(share, direction, expit(sharpness * z + shift).mean())
+    limit = smallest + float(chi2.ppf(LEVEL, 1)) / 2.0
 
     def beyond(share: float) -> float:
-        """Minus the profile likelihood less its limit, from the best fit and from the middle."""
-        starts = [both.x[:3], (_logit(0.5), 0.0, 0.0)]
+        """Minus the profile likelihood, less its limit."""
+        starts = (best[:3], np.zeros(3))
+        fixed = np.array([share])
         return (
-            min(
-                float(
-                    minimize(
-                        lambda point: loss(share, point),
-                        start,
-                        method="L-BFGS-B",
-                        bounds=bounds,
-                        options=settings,
-                    ).fun
-                )
-                for start in starts
-            )
+            min(least(lambda points: loss(fixed, points), each, bounds)[0] for each in starts)
             - limit
         )
 
-    low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, share, xtol=5e-4)
-    high = MOST if beyond(MOST) <= 0.0 else brentq(beyond, share, MOST, xtol=5e-4)
+    here = float(share[0])
+    low = 0.0 if beyond(0.0) <= 0.0 else brentq(beyond, 0.0, here, xtol=5e-4)
+    high = MOST if beyond(MOST) <= 0.0 else brentq(beyond, here, MOST, xtol=5e-4)
     return Sided(
-        share,
+        here,
         float(low),
         float(high),
-        min(a, MOST),
-        min(b, MOST),
+        min(float(a[0]), MOST),
+        min(float(b[0]), MOST),
         sharpness,
         shift,
-        least / len(z),
+        smallest / len(z),
     )
 
 
