@@ -34,9 +34,7 @@ def test_the_list_imports_neither_torch_nor_a_benchmark() -> None:
 
 
 def test_everything_measured_is_in_the_list() -> None:
-    assert {"audit", "check", "clean", "detect", "flips", "kills", "speed"} <= set(
-        benchmarks()
-    )
+    assert {"audit", "check", "clean", "detect", "flips", "kills", "speed"} <= set(benchmarks())
     assert not {"killing", "tables", "worlds"} & set(benchmarks())
 
 

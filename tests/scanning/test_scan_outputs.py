@@ -55,7 +55,17 @@ TOP = [
         "reading",
         "validation",
     ),
-    *("data_digest", "read", "left_out", "notes", "precision", "detectors"),
+    *(
+        "data_digest",
+        "read",
+        "grounds",
+        "expected_wrong",
+        "health",
+        "left_out",
+        "notes",
+        "precision",
+        "detectors",
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 """What data may be like, and what comes out: frames, texts, gaps, and tables of issues."""
 
-from __future__ import annotations
+from __future__ import functools
 
 from typing import Any
 
@@ -22,7 +22,9 @@ N = 160
 def lines_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few linear models, and trees only in a test of their own: these take seconds then."""
     monkeypatch.setattr(inputs, "COLUMNS", 0)
-    monkeypatch.setattr(multilabel, "LINEAR", LINEAR[2:3])
+    monkeypatch.setattr(
+        multilabel, "view_of", functools.partial(multilabel.view_of, heads=LINEAR[2:3])
+    )
     monkeypatch.setattr(regression, "LINES", LINES[6:8])
 
 

@@ -1,6 +1,6 @@
 """What the lists, p-values and intervals promise, by simulation. Seeds are those of development."""
 
-from __future__ import annotations
+from __future__ import functools
 
 import numpy as np
 import pytest
@@ -18,7 +18,9 @@ from tests.targets.target_worlds import numbers, tags
 def lines_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worlds are linear: few linear models are enough, and take seconds."""
     monkeypatch.setattr(inputs, "COLUMNS", 0)
-    monkeypatch.setattr(multilabel, "LINEAR", LINEAR[2:3])
+    monkeypatch.setattr(
+        multilabel, "view_of", functools.partial(multilabel.view_of, heads=LINEAR[2:3])
+    )
     monkeypatch.setattr(regression, "LINES", LINES[6:8])
 
 
