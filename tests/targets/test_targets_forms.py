@@ -1,7 +1,8 @@
 """What data may be like, and what comes out: frames, texts, gaps, and tables of issues."""
 
-from __future__ import functools
+from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np

@@ -1,6 +1,8 @@
 """What the lists, p-values and intervals promise, by simulation. Seeds are those of development."""
 
-from __future__ import functools
+from __future__ import annotations
+
+import functools
 
 import numpy as np
 import pytest
