@@ -225,7 +225,10 @@ def _by_rate(
         order = np.lexsort((-scores, p_values))
     elif posteriors is not None:
         q = _mean_clean(posteriors, order)
-        why = ranking.because or f"estimated by the posteriors of {FALLBACK}: no guarantee"
+        own = (
+            ranking.because if ranking.posteriors is not None and ranking.threshold is None else ""
+        )
+        why = own or f"estimated by the posteriors of {FALLBACK}: no guarantee"
     else:
         raise InputError(
             expected="a detector with p-values for a false discovery rate, or clean_reference=",
