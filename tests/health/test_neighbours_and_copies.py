@@ -15,7 +15,8 @@ from radiotracer.health.near_duplicates import (
     largest_ratio,
     near_duplicates,
 )
-from radiotracer.health.neighbours import comparable, nearest
+from radiotracer.health.neighbours import DIRECTIONS, nearest
+from radiotracer.opinions.reduced import reduction_of
 
 
 def drawn(seed: int, n: int = 400, d: int = 12) -> NDArray[np.float32]:
@@ -50,19 +51,19 @@ def test_units_and_constants_do_not_matter() -> None:
     points = drawn(2)
     units = np.logspace(-3, 3, 12).astype(np.float32)
     other = np.concatenate([points * units + units, np.full((400, 1), 7, np.float32)], axis=1)
-    np.testing.assert_allclose(
-        nearest(comparable(other, 400), 4).distances,
-        nearest(comparable(points, 400), 4).distances,
-        rtol=1e-3,
+    one, two = (
+        nearest(reduction_of(each, DIRECTIONS)(each), 4).distances for each in (other, points)
     )
+    np.testing.assert_allclose(one / one.mean(), two / two.mean(), rtol=1e-3)
 
 
 def test_long_features_keep_their_distances_where_they_lie_in_few_directions() -> None:
     flat = drawn(3, 300, 20) @ drawn(4, 20, 400)
-    short = comparable(flat, 300)
-    assert short.shape == (300, neighbours.DIRECTIONS)
+    short = reduction_of(flat, DIRECTIONS)(flat)
+    assert short.shape == (300, DIRECTIONS)
     scaled = (flat - flat.mean(axis=0)) / flat.std(axis=0)
-    np.testing.assert_allclose(nearest(short, 4).distances, nearest(scaled, 4).distances, rtol=1e-3)
+    one, two = (nearest(each, 4).distances for each in (short, scaled))
+    np.testing.assert_allclose(one / one.mean(), two / two.mean(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("d", [3, 8, 15])
@@ -91,7 +92,7 @@ def test_nothing_is_found_where_there_are_no_copies(d: int) -> None:
         some = np.random.default_rng(seed)
         clusters = [some.normal(size=(200, d)) * s + 4 * some.normal(size=d) for s in (0.2, 1, 2)]
         points = np.concatenate(clusters).astype(np.float32)
-        wrong += len(near_duplicates(comparable(points, len(points))))
+        wrong += len(near_duplicates(reduction_of(points, DIRECTIONS)(points)))
     assert wrong <= 1
 
 
@@ -101,7 +102,7 @@ def test_copies_are_found_in_groups_of_any_size() -> None:
     points[100:103] = points[0] + 0.01 * some.normal(size=(3, 12))
     points[200] = points[1]  # the same features, other bytes
     points[300:340] = points[2] + 0.002 * some.normal(size=(40, 12))  # more than k
-    found = near_duplicates(comparable(points, 500))
+    found = near_duplicates(reduction_of(points, DIRECTIONS)(points))
     assert sets(found) == {
         frozenset((0, 100, 101, 102)),
         frozenset((1, 200)),
@@ -125,4 +126,5 @@ def test_the_order_of_examples_does_not_matter() -> None:
 @pytest.mark.parametrize("n", [0, 1, 5, 11])
 def test_few_examples_and_equal_ones_are_no_reason_to_fail(n: int) -> None:
     assert len(near_duplicates(drawn(10, n))) == 0
-    near_duplicates(comparable(np.ones((max(n, 1), 3), np.float32), max(n, 1)))
+    equal = np.ones((max(n, 1), 3), np.float32)
+    near_duplicates(reduction_of(equal, DIRECTIONS)(equal))

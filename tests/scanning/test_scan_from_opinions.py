@@ -34,6 +34,7 @@ from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.integrations import issue_table
 from radiotracer.opinions import Opinions
 from radiotracer.opinions.noise import fit_noise
+from radiotracer.opinions.reduced import reduction_of
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.influence import Influence
 from radiotracer.review.kept import open_kept
@@ -132,12 +133,10 @@ def exact(opinions: Opinions) -> tuple[NDArray, NDArray]:
     """Last-layer gradients of both sides, by brute force."""
     assert opinions.validation is not None and opinions.validation_features is not None
     mean = np.log(np.exp(opinions.validation.astype(np.float64)).mean(axis=0))
-    raw = opinions.features
+    reduce = reduction_of(opinions.features)
     return (
-        gradients(opinions.outputs, opinions.labels, standardised(raw)),
-        gradients(
-            mean, opinions.validation_labels, standardised(opinions.validation_features, raw)
-        ),
+        gradients(opinions.outputs, opinions.labels, reduce(opinions.features)),
+        gradients(mean, opinions.validation_labels, reduce(opinions.validation_features)),
     )
 
 

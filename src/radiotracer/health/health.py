@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Dataset
 from radiotracer.health.near_duplicates import NONE, near_duplicates
-from radiotracer.health.neighbours import MOST, comparable
+from radiotracer.health.neighbours import DIRECTIONS, MOST
 from radiotracer.health.outliers import THRESHOLD, outliers
 from radiotracer.health.overlap import Overlap, Swap, overlaps, swaps, wrong_by_pair
 from radiotracer.opinions import Opinions
+from radiotracer.opinions.reduced import reduction_of
 
 LISTED = 100
 """Groups, outliers and pairs that a summary holds; the files have all."""
@@ -214,8 +215,11 @@ def health_of(opinions: Opinions, train: Dataset, validation: Dataset | None = N
             f"{MOST:,}."
         )
         return dataclasses.replace(health, notes=(note,))
-    groups, ratio = _groups(features, train, shown, validation)
-    far = outliers(features)
+    reduce = reduction_of(features, DIRECTIONS)
+    points = reduce(features)
+    seen = None if shown is None else reduce(shown)
+    groups, ratio = _groups(points, train, seen, validation)
+    far = outliers(features, points)
     return dataclasses.replace(
         health,
         near_duplicates=groups,
@@ -228,21 +232,20 @@ def health_of(opinions: Opinions, train: Dataset, validation: Dataset | None = N
 
 
 def _groups(
-    features: NDArray[np.float32],
+    points: NDArray[np.float32],
     train: Dataset,
     shown: NDArray[np.float32] | None,
     validation: Dataset | None,
 ) -> tuple[tuple[tuple[Member, ...], ...], float]:
     """Near copies among both parts, and the largest ratio of their distances."""
-    hashes, together = train.hashes, np.asarray(features)
+    hashes = train.hashes
     if shown is not None and validation is not None:
         hashes = np.concatenate([hashes, validation.hashes])
-        together = np.concatenate([together, shown])
+        points = np.concatenate([points, shown])
     # One of each that are the same byte for byte, the first: so a training example, if any is.
     _, first = np.unique(hashes, axis=0, return_index=True)
     rows = np.sort(first)
-    points = comparable(together, len(features))[rows]
-    found = near_duplicates(points) if len(points) else NONE
+    found = near_duplicates(points[rows]) if len(rows) else NONE
     members = [
         _member(row, similarity, train, validation)
         for row, similarity in zip(

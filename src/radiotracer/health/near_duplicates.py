@@ -82,7 +82,7 @@ def near_duplicates(points: NDArray[np.float32]) -> NearDuplicates:
     """Groups of nearly the same points.
 
     Args:
-        points: As `comparable` gives them, float32, shape (n, d); one for each example that is
+        points: Reduced features, float32, shape (n, d); one for each example that is
             another byte for byte, so that exact copies are not told again.
     """
     _, first, inverse = np.unique(points, axis=0, return_index=True, return_inverse=True)

@@ -17,9 +17,6 @@ time grows with the square of their number."""
 DIRECTIONS = 256
 """Numbers of a vector at most; longer ones are turned into their principal directions first."""
 
-FITTED = 20_000
-"""Examples that these directions are found from."""
-
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
@@ -32,34 +29,6 @@ class Neighbours:
 
     distances: NDArray[np.float64]
     rows: NDArray[np.int64]
-
-
-def comparable(features: NDArray[np.floating], like: int) -> NDArray[np.float32]:
-    """Features of which every column counts alike, shortened where they are long.
-
-    Columns are divided by their standard deviation; what is the same for all counts for nothing.
-
-    Args:
-        features: Finite, shape (n, d).
-        like: How many of the first rows say what mean and deviation are.
-
-    Returns:
-        float32, shape (n, at most `DIRECTIONS`).
-    """
-    known = features[:like]
-    mean = known.mean(axis=0, dtype=np.float64)
-    spread = known.std(axis=0, dtype=np.float64)
-    varies = spread > 1e-6 * np.maximum(np.abs(mean), 1e-30)
-    # A constant column, rounding aside, says nothing; one number per column keeps the shape.
-    scale = np.where(varies, 1.0 / np.maximum(spread, 1e-30), 0.0)
-    mean32, scale32 = mean.astype(np.float32), scale.astype(np.float32)
-    if features.shape[1] <= DIRECTIONS:
-        return np.asarray((features - mean32) * scale32, dtype=np.float32)
-    some = known[:: -(-len(known) // FITTED)]
-    some = (some - mean32) * scale32
-    _, vectors = np.linalg.eigh((some.T @ some / len(some)).astype(np.float64))
-    turn = (scale[:, np.newaxis] * vectors[:, -DIRECTIONS:]).astype(np.float32)
-    return np.asarray((features - mean32) @ turn, dtype=np.float32)
 
 
 def nearest(points: NDArray[np.float32], k: int, among: int | None = None) -> Neighbours:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.health.neighbours import comparable, nearest
+from radiotracer.health.neighbours import DIRECTIONS, nearest
+from radiotracer.opinions.reduced import reduction_of
 
 NEIGHBOURS = 20
 """k. What occurs together with more than so many of its like is no outlier but a small group."""
@@ -58,20 +59,29 @@ class Outliers:
         return len(self.rows)
 
 
-def outliers(features: NDArray[np.floating]) -> Outliers:
-    """The outliers among examples with these features, finite, shape (n, d)."""
-    scores = outlier_scores(features)
+def outliers(features: NDArray[np.float32], points: NDArray[np.float32] | None = None) -> Outliers:
+    """The outliers among n examples.
+
+    Args:
+        features: Finite, shape (n, d).
+        points: Their reduction (`reduction_of`), shape (n, k), where it is known already.
+    """
+    scores = outlier_scores(features, points)
     rows = np.argsort(-scores, kind="stable")[: int(MOST * len(scores))]
     rows = rows[scores[rows] > THRESHOLD]
     return Outliers(rows, scores[rows], THRESHOLD)
 
 
-def outlier_scores(features: NDArray[np.floating]) -> NDArray[np.float64]:
+def outlier_scores(
+    features: NDArray[np.float32], points: NDArray[np.float32] | None = None
+) -> NDArray[np.float64]:
     """The scores, float64, shape (n,); 0 for all where there are fewer than `LEAST`."""
     n, d = features.shape
     if n < LEAST:
         return np.zeros(n)
-    scores = unusual(comparable(features, n))
+    if points is None:
+        points = reduction_of(features, DIRECTIONS)(features)
+    scores = unusual(points)
     if d >= LONG:
         lengths = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-30)
         scores = np.maximum(scores, unusual(np.asarray(features / lengths, dtype=np.float32)))

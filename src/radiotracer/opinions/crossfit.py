@@ -136,6 +136,7 @@ def best_opinions(
         validation=said,
         features=view.features,
         validation_features=view.validation_features,
+        reduction=view.reduction,
         seconds=time.perf_counter() - began,
     )
 

@@ -177,8 +177,8 @@ def _views(look: Looking, chosen: Chosen | None) -> list[View]:
         views.append(_columns(train, validation))
     elif kind == "vectors" and train.content.shape[1] <= FEW_COLUMNS:
         shown = None if validation is None else validation.content
-        by_trees = {"points": train.content, "validation": shown, "heads": (trees(),)}
-        views.append(dataclasses.replace(views[0], **by_trees))
+        cells = dataclasses.replace(views[0], points=train.content, validation=shown)
+        views.append(dataclasses.replace(cells, heads=(trees(),)))
     return views
 
 
@@ -202,8 +202,8 @@ def _together(views: Sequence[View]) -> View:
         joined([view.points for view in views]),
         joined([view.validation for view in views]),
         LINEAR,
-        joined([view.features for view in views]),
-        joined([view.validation_features for view in views]),
+        features=joined([view.features for view in views]),
+        validation_features=joined([view.validation_features for view in views]),
     )
 
 
@@ -222,8 +222,8 @@ def _columns(train: Dataset, validation: Dataset | None) -> View:
         table.values,
         None if validation is None else validation.content.values,
         (trees(categories),),
-        np.asarray(inputs(table, every), dtype=np.float32),
-        None
+        features=np.asarray(inputs(table, every), dtype=np.float32),
+        validation_features=None
         if validation is None
         else np.asarray(inputs(validation.content, slice(0, len(validation))), dtype=np.float32),
     )

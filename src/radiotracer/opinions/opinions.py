@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.opinions.noise import Noise
+from radiotracer.opinions.reduced import Reduction, reduction_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +26,9 @@ class Opinions:
         validation_labels: Given labels, int64, shape (m,); None where there are none.
         validation: What each of the K models says of the validation examples, none of which it was
             fitted to, float32, shape (K, m, C).
-        features: What the models are given, float32, shape (n, d); None where they are unknown.
+        features: What is known of the examples, float32, shape (n, d); None where nothing is.
         validation_features: The same, shape (m, d).
+        reduction: What the models were given of the features; None where that is not known.
         seconds: What it took.
     """
 
@@ -38,12 +41,22 @@ class Opinions:
     validation: NDArray[np.float32] | None = field(default=None, repr=False)
     features: NDArray[np.float32] | None = field(default=None, repr=False)
     validation_features: NDArray[np.float32] | None = field(default=None, repr=False)
+    reduction: Reduction | None = field(default=None, repr=False)
     seconds: float = 0.0
 
     @property
     def classes(self) -> int:
         """How many classes there are."""
         return int(self.outputs.shape[1])
+
+    @functools.cached_property
+    def points(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
+        """Reduced features, shapes (n, k) and (m, k): what models read, and what is compared."""
+        if self.features is None:
+            return None
+        reduce = self.reduction if self.reduction is not None else reduction_of(self.features)
+        shown = self.validation_features
+        return reduce(self.features), None if shown is None else reduce(shown)
 
     @property
     def validation_outputs(self) -> NDArray[np.float64] | None:

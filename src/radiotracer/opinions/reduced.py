@@ -29,7 +29,7 @@ class Reduction:
 
     Args:
         mean: Shape (d,).
-        turn: Shape (d, k).
+        turn: Shape (d, k); or (d,), where every feature is kept, to be multiplied by that.
     """
 
     mean: NDArray[np.float32]
@@ -37,15 +37,20 @@ class Reduction:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Shape (n, d) to (n, k)."""
-        return np.asarray((features - self.mean) @ self.turn, dtype=np.float32)
+        less = features - self.mean
+        return np.asarray(less * self.turn if self.turn.ndim == 1 else less @ self.turn, np.float32)
 
 
-def reduction_of(features: NDArray[np.float32]) -> Reduction:
+def reduction_of(features: NDArray[np.float32], directions: int | None = None) -> Reduction:
     """The reduction that is fitted to features of shape (n, d); of k = d where d is small.
 
     Every feature is divided by its standard deviation first; those that are the same for all
     examples count for nothing. In the end the k numbers have unit variance on average, while their
     ratios stay: directions in which examples hardly differ stay small, and a decay keeps them so.
+
+    Args:
+        features: Finite, shape (n, d).
+        directions: k at most; None is as many as models may be given for n examples.
     """
     n, d = features.shape
     mean = features.mean(axis=0, dtype=np.float64)
@@ -54,7 +59,11 @@ def reduction_of(features: NDArray[np.float32]) -> Reduction:
     scale = np.where(
         spread > 1e-6 * np.maximum(np.abs(mean), 1e-30), 1.0 / np.maximum(spread, 1e-30), 0.0
     )
-    k = min(n, d, max(LEAST, min(MOST, n // PER_DIRECTION)))
+    most = max(LEAST, min(MOST, n // PER_DIRECTION)) if directions is None else directions
+    k = min(n, d, most)
+    if k == d:
+        factor = np.sqrt(k / max(int((scale > 0.0).sum()), 1))
+        return Reduction(mean.astype(np.float32), (factor * scale).astype(np.float32))
     given = ((features - mean) * scale).astype(np.float32)
     values, vectors = _principal(given, k)
     turn = scale[:, np.newaxis] * vectors

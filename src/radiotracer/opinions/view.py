@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.opinions.head import LINEAR, Head
-from radiotracer.opinions.reduced import reduction_of
+from radiotracer.opinions.reduced import Reduction, reduction_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class View:
         points: Of the training examples, an array or a sparse matrix of n rows.
         validation: The same of the validation examples, m rows; None where there are none.
         heads: What may be fitted to it.
+        reduction: What made points of features, where something did.
         features: What detectors that compare examples are shown, float32, shape (n, d).
         validation_features: The same, shape (m, d).
     """
@@ -30,6 +31,7 @@ class View:
     points: Any
     validation: Any
     heads: Sequence[Head]
+    reduction: Reduction | None = None
     features: NDArray[np.float32] | None = None
     validation_features: NDArray[np.float32] | None = None
 
@@ -43,4 +45,4 @@ def view_of(
     """Features as linear models are given them: reduced."""
     reduction = reduction_of(features)
     shown = None if validation is None else reduction(validation)
-    return View(words, reduction(features), shown, heads, features, validation)
+    return View(words, reduction(features), shown, heads, reduction, features, validation)

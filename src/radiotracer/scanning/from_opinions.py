@@ -64,7 +64,7 @@ def scan_opinions(
     """Rank examples by what models that never saw them say of their labels; decide what is flagged.
 
     To detectors this is one checkpoint, whose outputs are the log probabilities of models that were
-    not fitted to the example and whose last layer reads the standardised features. What needs a
+    not fitted to the example and whose last layer reads the reduced features. What needs a
     recorded training is left out by name.
 
     Args:
@@ -147,9 +147,10 @@ def _ranked(
         validation = _observed(opinions.validation_outputs, opinions.validation_labels, asked)
     if asked is not None:
         train = dataclasses.replace(train, query_sum=asked.sum())
+    points = opinions.points
     survey = Survey(
-        _seen(train, opinions.features),
-        None if validation is None else _seen(validation, opinions.validation_features),
+        _seen(train, None if points is None else points[0]),
+        None if validation is None else _seen(validation, None if points is None else points[1]),
         opinions=opinions,
     )
     # One pass that all detectors share: it counts for each of them.
@@ -187,14 +188,9 @@ def _observed(
 
 
 def _seen(observed: Observation, features: NDArray[np.float32] | None) -> Seen:
-    """The features as they are: detectors that want them standardised do that themselves."""
-    layers = {} if features is None else {PENULTIMATE: torch.from_numpy(_ours(features))}
+    """The reduced features: detectors that want them standardised do that themselves."""
+    layers = {} if features is None else {PENULTIMATE: torch.from_numpy(features)}
     return Seen(observed.labels, observed.outputs, layers)
-
-
-def _ours(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """torch takes no array that it may not write to, as a mapped file is: that one is copied."""
-    return np.require(features, requirements=("C", "W"))
 
 
 def _require_about(opinions: Opinions, train: Dataset, validation: Dataset | None) -> None:

@@ -1,7 +1,7 @@
 """Evidence from models that never saw an example: out-of-fold opinions on frozen features.
 
 There is no training to follow, but there is a last layer: the models are linear heads on frozen
-features, fitted anew without every fold. With f the standardised features and e = softmax - one-hot
+features, fitted anew without every fold. With f the reduced features and e = softmax - one-hot
 the error of a model that was not fitted to the example, for training example i and validation
 example j (of the models' mean)
 
@@ -27,7 +27,6 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from radiotracer.data import Dataset
-from radiotracer.detectors.linear import standardised
 from radiotracer.files import atomic_file
 from radiotracer.gradients import Data, LastLayerGradients
 from radiotracer.health import Health, health_of
@@ -96,17 +95,18 @@ class OutOfFold:
     @functools.cached_property
     def gradients(self) -> LastLayerGradients | None:
         """Those of the training examples, n of them; None where no features are known."""
-        opinions = self.opinions
-        return _gradients(opinions.outputs, opinions.labels, opinions.features, opinions.features)
+        found = self.opinions
+        points = found.points
+        return None if points is None else _gradients(found.outputs, found.labels, points[0])
 
     @functools.cached_property
     def asked(self) -> LastLayerGradients | None:
         """Those of the validation examples, m of them; None without these or their features."""
         found = self.opinions
-        outputs, labels = found.validation_outputs, found.validation_labels
-        if outputs is None or labels is None:
+        outputs, labels, points = found.validation_outputs, found.validation_labels, found.points
+        if outputs is None or labels is None or points is None or points[1] is None:
             return None
-        return _gradients(outputs, labels, found.validation_features, found.features)
+        return _gradients(outputs, labels, points[1])
 
     def grounds(self, rate: float, p_values: NDArray[np.float64] | None) -> Grounds:
         """By the labels that the models did not see."""
@@ -171,16 +171,11 @@ def errors_of(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _gradients(
-    outputs: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    features: NDArray[np.float32] | None,
-    like: NDArray[np.float32] | None,
-) -> LastLayerGradients | None:
-    if features is None or like is None:
-        return None
+    outputs: NDArray[np.float64], labels: NDArray[np.int64], points: NDArray[np.float32]
+) -> LastLayerGradients:
     return LastLayerGradients(
         errors=errors_of(torch.from_numpy(outputs), torch.from_numpy(labels)),
-        features=torch.from_numpy(standardised(features, like)),
+        features=torch.from_numpy(points),
         weight_rate=1.0,
         bias_rate=1.0,
     )

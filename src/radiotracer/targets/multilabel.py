@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from radiotracer.errors import DataError, NotFiniteError
 from radiotracer.opinions import Opinions
 from radiotracer.opinions.crossfit import best_opinions
 from radiotracer.opinions.head import trees
-from radiotracer.opinions.view import View, view_of
+from radiotracer.opinions.view import view_of
 from radiotracer.stats import cross_conformal_p_values
 from radiotracer.targets.findings import LabelFinding, MultilabelCheck
 from radiotracer.targets.inputs import (
@@ -134,7 +135,9 @@ def _opinions(
     shown, theirs = (None, None) if validation is None else validation
     views = [view_of(given.words, given.train, shown)]
     if given.columns:
-        views.append(View(given.words, given.train, shown, (trees(),), given.train, shown))
+        views.append(
+            dataclasses.replace(views[0], points=given.train, validation=shown, heads=(trees(),))
+        )
     return best_opinions(views, labels, 2, validation_labels=theirs, seed=seed)
 
 
