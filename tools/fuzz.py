@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _all_names() -> list[str]:
-    from targets import TARGETS
+    from all_targets import TARGETS
 
     return list(TARGETS)
 

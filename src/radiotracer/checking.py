@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
+from radiotracer.backbones import BACKBONES
 from radiotracer.backbones.given import Given
+from radiotracer.backbones.matrices import require_file
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.account import Account
 from radiotracer.data.decoding import Decoding
@@ -24,8 +26,9 @@ from radiotracer.opinions.forming import Chosen, form_opinions
 from radiotracer.recipes import Manifest
 from radiotracer.scale import Runner
 from radiotracer.scanning import Scan, write_scan
-from radiotracer.scanning.from_opinions import scan_opinions
+from radiotracer.scanning.from_opinions import default_detectors, scan_opinions
 from radiotracer.scanning.inputs import require_same_kind
+from radiotracer.scanning.validate import chosen, require_reference, require_settings
 
 CHECK_FILE = "check.json"
 """Marks a folder as a check's: only such a folder is replaced."""
@@ -109,7 +112,13 @@ def check(
                 _require_outside(folder, given)
     if folder is not None:
         require_new_folder(folder, marker=CHECK_FILE, overwrite=True)
+    require_settings(1, seed)
+    require_reference(rule, None, 0)
+    chosen(detectors, default=default_detectors())
     _require_one_source(backbone=backbone, features=features, probabilities=probabilities)
+    _require_beside(features, validation_features, probabilities, validation)
+    if isinstance(backbone, str) and ":" not in backbone:
+        BACKBONES[backbone]  # an unknown name is told before anything is read
     examples = _opened(_paired(data, labels, reading), note, reading)
     shown = validation if validation is not None else examples.validation
     if probabilities is not None or (features is not None and validation_features is None):
@@ -213,6 +222,32 @@ def _require_one_source(**given: Any) -> None:
             came=" and ".join(f"{name}=" for name in named),
             do="leave out all but one",
         )
+
+
+def _require_beside(
+    features: Given | None, theirs: Given | None, chances: Given | None, validation: Any
+) -> None:
+    """Refuse what would be ignored, and files that are not there, before anything is read."""
+    if theirs is not None and features is None:
+        raise InputError(
+            expected="features= beside validation_features=", came="none", do="pass both"
+        )
+    if validation is not None and chances is not None:
+        raise InputError(
+            expected="probabilities= alone, by which validation examples cannot be ranked",
+            came="validation= beside it",
+            do="leave out validation=",
+        )
+    if validation is not None and features is not None and theirs is None:
+        raise InputError(
+            expected="validation_features= beside features= and validation=",
+            came="none",
+            do="compute them in the same way",
+        )
+    files = {"features": features, "validation features": theirs, "probabilities": chances}
+    for what, given in files.items():
+        if isinstance(given, str | os.PathLike):
+            require_file(Path(given), what)
 
 
 def _require_no_image(data: Where) -> None:

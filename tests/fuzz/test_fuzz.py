@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import pytest
+from all_targets import TARGETS
 from mutations import mutated
 from target import MEMORY, Crash, outcome
-from targets import TARGETS
 
 from radiotracer.errors import InputError
 

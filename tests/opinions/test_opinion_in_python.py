@@ -150,13 +150,8 @@ def test_validation_and_features_as_arrays() -> None:
         validation_features=shown * 2.0,
     )
     assert given.decision.p_values is not None
-    # Without features of them validation examples cannot be asked about.
-    assert (
-        radiotracer.check(
-            points, labels, validation=(shown, theirs), features=points
-        ).decision.p_values
-        is None
-    )
+    with pytest.raises(InputError, match="validation_features= beside features="):
+        radiotracer.check(points, labels, validation=(shown, theirs), features=points)
     with pytest.raises(DataError, match="validation features of 4 numbers each; got 3"):
         radiotracer.check(
             points,

@@ -27,6 +27,19 @@ What an example's vector is does not depend on the examples beside it, rounding 
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Rows of n examples, of which every column means something by itself.
+
+    Args:
+        values: Numbers of any scale, NaN where one is missing, shape (n, d).
+        categories: Places of columns that hold numbers of categories, from 0.
+    """
+
+    values: NDArray[Any]
+    categories: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Backbone:
     """One way to turn examples into vectors.
@@ -46,6 +59,10 @@ class Backbone:
         fits: Whether it is fitted to the training examples, such as to their words.
         sparse: From the training examples to what gives a sparse matrix of n rows of any data, for
             linear models, which can read more than `open` gives; None where there is no more.
+        cells: Columns that mean something by themselves, for models that read one after the other;
+            None of data whose columns do not. None where that is never so.
+        pictures: uint8, shape (n, h, w, channels), for networks that are trained from nothing; None
+            where other models know what is there.
         kept: Whether its features are worth keeping on the disk, and known by `identify`.
     """
 
@@ -59,6 +76,8 @@ class Backbone:
     install: str = ""
     fits: bool = False
     sparse: Callable[[Dataset], Callable[[Dataset], Any]] | None = None
+    cells: Callable[[Dataset], Cells | None] | None = None
+    pictures: Callable[[Dataset], NDArray[np.uint8]] | None = None
     kept: bool = True
 
     def __repr__(self) -> str:

@@ -1,7 +1,6 @@
-"""A frozen network by ONNX Runtime, which takes a third of a processor's time for photographs.
+"""A frozen network by ONNX Runtime, where it is installed: less work for the same numbers.
 
-Depthwise convolutions, of which small networks consist, are slow in torch on a processor: 19 ms for
-an image of 128 x 128 pixels by EfficientNet-Lite0 on one core, 6.3 ms by ONNX Runtime. What they
+Depthwise convolutions, of which small networks consist, take torch long on a processor. What both
 give is the same but for rounding, so that features are kept under one name whichever it was.
 """
 

@@ -59,6 +59,14 @@ def open_matrix(given: Any, what: str) -> Matrix:
         given = given.detach().cpu().numpy() if hasattr(given, "detach") else given
         return _require_numbers(Matrix(what, "the array", np.asarray(given)))
     path = Path(given)
+    suffix = require_file(path, what)
+    if suffix == ".npy":
+        return _require_numbers(Matrix(what, str(path), read_array(path)))
+    return _require_numbers(_archive(path, what) if suffix == ".npz" else _table(path, what))
+
+
+def require_file(path: Path, what: str) -> str:
+    """The ending of a file that can hold numbers; `DataError` where it is none, or not there."""
     suffix = path.suffix.lower()
     if not path.is_file():
         raise DataError(expected=f"a file of {what}", came=f"no file {path}", do="check the path")
@@ -68,9 +76,7 @@ def open_matrix(given: Any, what: str) -> Matrix:
             came=path.name,
             do="save an array with numpy.save, or a table as Parquet",
         )
-    if suffix == ".npy":
-        return _require_numbers(Matrix(what, str(path), read_array(path)))
-    return _require_numbers(_archive(path, what) if suffix == ".npz" else _table(path, what))
+    return suffix
 
 
 def _archive(path: Path, what: str) -> Matrix:

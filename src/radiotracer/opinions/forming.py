@@ -22,11 +22,10 @@ from radiotracer.backbones import (
 )
 from radiotracer.backbones.given import Given
 from radiotracer.data import Dataset
-from radiotracer.data.table import Table
 from radiotracer.errors import DataError
 from radiotracer.opinions.crossfit import best_opinions
-from radiotracer.opinions.head import FLOOR, LINEAR, trees
-from radiotracer.opinions.network import network, small
+from radiotracer.opinions.head import FLOOR, LINEAR, Head, trees
+from radiotracer.opinions.network import network
 from radiotracer.opinions.noise import fit_noise
 from radiotracer.opinions.opinions import Opinions
 from radiotracer.opinions.view import View, view_of
@@ -34,12 +33,6 @@ from radiotracer.scale import Runner
 
 FEWEST = 20
 """Examples; of fewer nothing can be learned that would hold for another one."""
-
-FEW_COLUMNS = 100
-"""Numbers of a vector up to which boosted trees are tried, too: each may mean something."""
-
-MOST_CATEGORIES = 255
-"""Categories of a column that trees tell apart; of more they take the numbers for an order."""
 
 TOO_GOOD = 0.999
 """Agreement of given probabilities with the labels from which on they are not believed."""
@@ -128,19 +121,34 @@ class Looking:
     progress: Progress
     note: Callable[[str], None]
 
-    def view(self, backbone: Backbone) -> View:
-        """What a backbone sees, for linear models."""
+    def views(self, backbone: Backbone) -> list[View]:
+        """What a backbone sees, for the models that can read it; the first for linear ones."""
         noun = f"{self.train.modality.noun}s"
         found = self._features(backbone, self.train, f"{noun} seen")
         shown = None
         if self.validation is not None:
             shown = self._features(backbone, self.validation, f"validation {noun} seen")
         view = view_of(backbone.name, found, shown)
-        if backbone.sparse is None:
-            return view
-        read = backbone.sparse(self.train)
-        other = None if self.validation is None else read(self.validation)
-        return dataclasses.replace(view, points=read(self.train), validation=other)
+        if backbone.pictures is not None:
+            return [self._read(view, backbone.pictures, (network(self.seed),))]
+        if backbone.sparse is not None:
+            return [self._read(view, backbone.sparse(self.train), view.heads)]
+        cells = None if backbone.cells is None else backbone.cells(self.train)
+        if cells is None or backbone.cells is None:
+            return [view]
+        theirs = None if self.validation is None else backbone.cells(self.validation)
+        by_trees = dataclasses.replace(
+            view,
+            points=cells.values,
+            validation=None if theirs is None else theirs.values,
+            heads=(trees(cells.categories),),
+        )
+        return [view, by_trees]
+
+    def _read(self, view: View, read: Callable[[Dataset], Any], heads: Sequence[Head]) -> View:
+        """The same view, of which models read something else than the features."""
+        shown = None if self.validation is None else read(self.validation)
+        return dataclasses.replace(view, points=read(self.train), validation=shown, heads=heads)
 
     def _features(self, backbone: Backbone, data: Dataset, what: str) -> NDArray[np.float32]:
         def tell(_: str, done: int, of: int) -> None:
@@ -157,34 +165,17 @@ class Looking:
 
 
 def _views(look: Looking, chosen: Chosen | None) -> list[View]:
-    train, validation = look.train, look.validation
-    kind = train.modality.name
+    kind = look.train.modality.name
     if chosen is not None:
-        return [look.view(backbone_of(chosen, kind))]
-    able = [each for each in backbones_for(kind) if each.missing() is None]
-    if kind == "images" and not able:
-        look.note(f"no backbone for photographs is installed: {backbones_for(kind)[0].install}")
-        return [_pixels(look)]
+        return look.views(backbone_of(chosen, kind))
     best = default_backbone(kind)
     for better in backbones_for(kind):
         if better is best:
             break
         look.note(f"{better.summary} would see more: {better.missing()}")
-    views = [look.view(each) for each in backbones_for(kind) if each is best or each.fits]
-    if len(views) > 1:
-        views.append(_together(views))
-    if isinstance(train.content, Table):
-        views.append(_columns(train, validation))
-    elif kind == "vectors" and train.content.shape[1] <= FEW_COLUMNS:
-        shown = None if validation is None else validation.content
-        cells = dataclasses.replace(views[0], points=train.content, validation=shown)
-        views.append(dataclasses.replace(cells, heads=(trees(),)))
-    return views
-
-
-def _pixels(look: Looking) -> View:
-    shown = None if look.validation is None else small(look.validation.content)
-    return View("pixels", small(look.train.content), shown, (network(look.seed),))
+    seen = [look.views(each) for each in backbones_for(kind) if each is best or each.fits]
+    views = [view for several in seen for view in several]
+    return views if len(seen) < 2 else [*views, _together([several[0] for several in seen])]
 
 
 def _together(views: Sequence[View]) -> View:
@@ -204,28 +195,6 @@ def _together(views: Sequence[View]) -> View:
         LINEAR,
         features=joined([view.features for view in views]),
         validation_features=joined([view.validation_features for view in views]),
-    )
-
-
-def _columns(train: Dataset, validation: Dataset | None) -> View:
-    """The cells of a table as they are, for trees: numbers of any scale, gaps, categories."""
-    table = train.content
-    categories = [
-        place
-        for place, column in enumerate(table.columns)
-        if column.categories is not None and len(column.categories) <= MOST_CATEGORIES
-    ]
-    inputs = train.modality.inputs
-    every = slice(0, len(train))
-    return View(
-        "columns",
-        table.values,
-        None if validation is None else validation.content.values,
-        (trees(categories),),
-        features=np.asarray(inputs(table, every), dtype=np.float32),
-        validation_features=None
-        if validation is None
-        else np.asarray(inputs(validation.content, slice(0, len(validation))), dtype=np.float32),
     )
 
 

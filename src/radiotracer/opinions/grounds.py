@@ -132,7 +132,8 @@ class Grounds:
             said.append(f"At least {self.at_least:,} {verb} wrong (95 % confidence).")
         if self.why_not is None:
             said.append(
-                f"Of labels that are wrong at random about {self.findable:.0%} would be listed."
+                f"Of labels that are wrong at random about {self.findable:.0%} would be listed "
+                f"at a false discovery rate of {self.rate:.0%}."
             )
         return said
 

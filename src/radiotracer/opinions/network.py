@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from radiotracer.data import Dataset
 from radiotracer.data.modalities.images import IMAGES, to_inputs
@@ -17,25 +16,10 @@ from radiotracer.opinions.head import Head, Say
 from radiotracer.training.config import TrainConfig
 from radiotracer.training.loop import train
 
-SIDE = 32
-"""Pixels that larger pictures are reduced to."""
-
 BATCH = 256
 
 LEAST = 1e-6
 """A class that the network was not trained on has this probability."""
-
-
-def small(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures of at most `SIDE` pixels, uint8, shape (n, h, w, channels)."""
-    if max(pictures.shape[1:3]) <= SIDE:
-        return pictures
-    found = []
-    for start in range(0, len(pictures), BATCH):
-        inputs = to_inputs(pictures[start : start + BATCH])
-        reduced = F.interpolate(inputs, (SIDE, SIDE), mode="bilinear", antialias=True)
-        found.append((255.0 * reduced).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
-    return np.concatenate(found)
 
 
 def network(seed: int) -> Head:

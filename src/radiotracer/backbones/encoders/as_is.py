@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from radiotracer.backbones.backbone import BACKBONES, Backbone, Look
+from radiotracer.backbones.backbone import BACKBONES, Backbone, Cells, Look
 
 if TYPE_CHECKING:
     from radiotracer.data import Dataset
@@ -16,6 +16,17 @@ def _open(_: Dataset) -> Look:
     return numbers_of
 
 
+FEW = 100
+"""Numbers of an example up to which each may mean something by itself."""
+
+
+def _cells(data: Dataset) -> Cells | None:
+    from radiotracer.backbones.numbers import numbers_of
+
+    values = numbers_of(data, slice(0, len(data)))
+    return Cells(values) if values.shape[1] <= FEW else None
+
+
 BACKBONES.register(
     Backbone(
         name="as-is",
@@ -23,6 +34,7 @@ BACKBONES.register(
         modalities=None,
         open=_open,
         identify=lambda: "as-is",
+        cells=_cells,
         kept=False,
     )
 )
