@@ -24,6 +24,7 @@ from radiotracer.gradients import (
     in_batches,
 )
 from radiotracer.runs import Checkpoint, Run, put_weights
+from radiotracer.runs.wrappers import private
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Tracing:
             RunError: The network and the first checkpoint do not fit each other, or the learning
                 rate was 0 at every checkpoint.
         """
-        if not any(any(run.learning_rates(each).values()) for each in run.checkpoints):
+        if not any(any(run.summed_rates(each).values()) for each in run.checkpoints):
             raise RunError(
                 expected="a checkpoint with a learning rate above 0, which weighs its influence",
                 came=f"0 at all of {len(run.checkpoints)}",
@@ -73,7 +74,7 @@ class Tracing:
             )
         # The weights come first: a network of another architecture may not even take the inputs.
         first = run.checkpoints[0]
-        trained = copy.deepcopy(model)
+        trained = private(model)
         put_weights(trained, run.weights(first))
         example = first_input(data)
         images = any(value.dim() == 4 for value in named(example).values())
@@ -82,7 +83,7 @@ class Tracing:
             loss,
             example=example,
             layers=layers,
-            trained=set(run.learning_rates(first)),
+            trained=set(run.summed_rates(first)),
             memory_format=torch.channels_last if images else torch.preserve_format,
             precision=precision,
         )
@@ -94,7 +95,7 @@ class Tracing:
         idle = [
             checkpoint.file
             for checkpoint in self.run.checkpoints
-            if not any(self.run.learning_rates(checkpoint).values())
+            if not any(self.run.summed_rates(checkpoint).values())
         ]
         notes = [f"Learning rate 0 at {file}: it counts nothing." for file in idle]
         return (*notes, *engine_notes(self.objective))
@@ -103,7 +104,7 @@ class Tracing:
         """Load each checkpoint in turn; yield it with its learning rates by parameter name."""
         for number, checkpoint in enumerate(self.run.checkpoints):
             self.load(number)
-            yield checkpoint, self.run.learning_rates(checkpoint)
+            yield checkpoint, self.run.summed_rates(checkpoint)
 
     def load(self, number: int) -> None:
         """Load the checkpoint of this number, from 0."""

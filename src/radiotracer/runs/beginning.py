@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import nn
-from torch.optim import Optimizer
+from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Identity, identify
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
 from radiotracer.runs.layout import uncommon_strides
-from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.runs.schema import (
     DataOptions,
     DataSpec,
     InitialWeights,
     ModelSpec,
+    OptimizerSpec,
     RunInfo,
     Scalar,
 )
@@ -37,7 +37,8 @@ INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initia
 def begin_run(
     out: Path,
     model: nn.Module,
-    optimizer: Optimizer,
+    weights: Mapping[str, Tensor],
+    optimizer: OptimizerSpec,
     data: Any,
     *,
     seed: int | None,
@@ -69,11 +70,9 @@ def begin_run(
         settings=settings,
         model=model_spec or ModelSpec.of_class(model),
         data=_data_spec(data, identity),
-        optimizer=describe_optimizer(model, optimizer),
+        optimizer=optimizer,
     )
-    require_finite_weights(
-        model.state_dict(), where="the network before training", do="initialise it again"
-    )
+    require_finite_weights(weights, where="the network before training", do="initialise it again")
     require_new_folder(out, marker=INFO_FILE, overwrite=overwrite)
     empty_folder(out)
     try:
@@ -81,7 +80,7 @@ def begin_run(
         write_table(columns, out / EXAMPLES_FILE)
         initial = InitialWeights(
             file=INITIAL_FILE,
-            sha256=save_weights(model, out / INITIAL_FILE),
+            sha256=save_weights(weights, out / INITIAL_FILE),
             strides=uncommon_strides(model),
         )
         info = info.model_copy(update={"initial": initial})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from radiotracer.errors import RunError
 from radiotracer.runs.schema import Checkpoint, RunInfo
 from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns
 from radiotracer.runs.texts import first_problem, parsed
-from radiotracer.runs.weights import load_weights
+from radiotracer.runs.weights import load_weights, weights_at
 from radiotracer.views import Shown
 
 _STEPS = {
@@ -29,10 +30,17 @@ _STEPS = {
 
 @dataclass(frozen=True)
 class Run(Shown):
-    """A recorded training: its description and, on demand, its checkpoints and batch order."""
+    """A recorded training: its description and, on demand, its checkpoints and batch order.
+
+    Args:
+        folder: Where it lies.
+        info: What its ``run.json`` says.
+        averaged: Whether weights are the running mean that was recorded beside them.
+    """
 
     folder: Path
     info: RunInfo
+    averaged: bool = False
 
     def __repr__(self) -> str:
         """Where it is and what it has, in one short line."""
@@ -41,15 +49,19 @@ class Run(Shown):
         return f"Run({str(self.folder)[-160:]!r}: {info.model.name[:50]}, {what}, {info.status})"
 
     @staticmethod
-    def open(folder: str | os.PathLike[str], *, allow_interrupted: bool = False) -> Run:
+    def open(
+        folder: str | os.PathLike[str], *, allow_interrupted: bool = False, averaged: bool = False
+    ) -> Run:
         """Read the run in `folder`.
 
         Args:
             folder: A folder that `record` wrote.
             allow_interrupted: Accept a training that did not end, and use what checkpoints it has.
+            averaged: Take the running mean of the weights at each checkpoint for its weights.
 
         Raises:
-            RunError: There is no run, it has no checkpoint, or it did not end.
+            RunError: There is no run, it has no checkpoint, it did not end, or no mean was
+                recorded.
         """
         folder = Path(folder)
         path = folder / "run.json"
@@ -76,7 +88,13 @@ class Run(Shown):
             raise RunError(
                 expected=f"at least one checkpoint in {folder}", came="none", do="train again"
             )
-        return Run(folder, info)
+        if averaged and any(each.averaged is None for each in info.checkpoints):
+            raise RunError(
+                expected=f"averaged weights at every checkpoint of {folder}",
+                came="none",
+                do="record with averaged=",
+            )
+        return Run(folder, info, averaged)
 
     @property
     def checkpoints(self) -> Sequence[Checkpoint]:
@@ -111,10 +129,7 @@ class Run(Shown):
 
     def steps(self) -> pa.Table:
         """Every recorded optimiser step: step, epoch, batch (rows), learning_rates (per group)."""
-        parts = [
-            read_columns(self.folder / f"steps/{c.step:08d}.parquet", _STEPS)
-            for c in self.checkpoints
-        ]
+        parts = [self._segment(each) for each in self.checkpoints]
         if any(part.schema.types != parts[0].schema.types for part in parts):
             raise RunError(
                 expected=f"files in {self.folder / 'steps'} with columns of the same types",
@@ -123,9 +138,13 @@ class Run(Shown):
             )
         return pa.concat_tables(parts)
 
+    def _segment(self, checkpoint: Checkpoint) -> pa.Table:
+        return read_columns(self.folder / f"steps/{checkpoint.step:08d}.parquet", _STEPS)
+
     def weights(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
         """Parameters and buffers at `checkpoint`, on the CPU; the bytes are checked."""
-        return load_weights(self.folder / checkpoint.file, checkpoint.sha256)
+        chosen = checkpoint.averaged if self.averaged and checkpoint.averaged else checkpoint
+        return weights_at(self.folder, self.info, chosen)
 
     def initial_weights(self) -> dict[str, Tensor]:
         """Parameters and buffers when recording began, on the CPU; the bytes are checked.
@@ -142,17 +161,26 @@ class Run(Shown):
             )
         return load_weights(self.folder / initial.file, initial.sha256)
 
-    def learning_rates(self, checkpoint: Checkpoint) -> dict[str, float]:
-        """The learning rate in force at `checkpoint`, by parameter name.
+    def summed_rates(self, checkpoint: Checkpoint) -> dict[str, float]:
+        """How much a checkpoint weighs: the sum of the learning rates of its steps, by parameter.
 
-        Parameters that the optimiser did not train are absent: they have no influence.
+        Its steps are those since the checkpoint before, in which its gradients stand for theirs.
+        Of a parameter that was frozen meanwhile it is 0. Parameters that no optimiser trained are
+        absent: they have no influence.
         """
-        return self.by_parameter(checkpoint.learning_rates)
+        sums = checkpoint.rate_sums
+        if sums is None:
+            rates = self._segment(checkpoint)["learning_rates"].to_pylist()
+            sums = tuple(math.fsum(each) for each in zip(*rates, strict=True))
+        frozen = set(checkpoint.untrained)
+        return {
+            name: 0.0 if name in frozen else rate for name, rate in self.by_parameter(sums).items()
+        }
 
     def by_parameter(self, rates: Sequence[float]) -> dict[str, float]:
-        """Learning rates by parameter name, from one rate per parameter group."""
+        """Learning rates by parameter name, from one rate per group that had joined by then."""
         return {
             name: rate
-            for names, rate in zip(self.info.optimizer.groups, rates, strict=True)
+            for names, rate in zip(self.info.optimizer.groups, rates, strict=False)
             for name in names
         }

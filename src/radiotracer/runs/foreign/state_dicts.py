@@ -25,10 +25,10 @@ from torch import Tensor
 
 from radiotracer.errors import InputError
 from radiotracer.named import said
-from radiotracer.provenance.models.child_loading import NoChildError, load_in_child
-from radiotracer.provenance.models.child_program import RefusedError, plain_tensors
-from radiotracer.provenance.models.pickled_names import require_harmless_archive
-from radiotracer.provenance.models.reading import MOST_BYTES, read_model_file
+from radiotracer.runs.foreign.child_loading import NoChildError, load_in_child
+from radiotracer.runs.foreign.child_program import RefusedError, plain_tensors
+from radiotracer.runs.foreign.pickled_names import require_harmless_archive
+from radiotracer.runs.foreign.reading import MOST_BYTES, read_model_file
 from radiotracer.runs.texts import require_names_once
 
 TORCH_SUFFIXES = (".pt", ".pth")
