@@ -23,6 +23,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.files import empty_folder
 from radiotracer.runs.beginning import begin_run
 from radiotracer.runs.keeping import Keeper
+from radiotracer.runs.layout import uncommon_strides
 from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.order import BatchOrder
 from radiotracer.runs.random_state import random_state_kept
@@ -102,12 +103,12 @@ def record(
     info = ranks.once(
         lambda: begin_run(
             Path(out),
-            unwrapped(model),
+            model_spec or ModelSpec.of_class(unwrapped(model)),
             weights,
             trained_by,
             data,
+            strides=uncommon_strides(unwrapped(model)),
             seed=seed,
-            model_spec=model_spec,
             settings=settings or {},
             overwrite=overwrite,
         )

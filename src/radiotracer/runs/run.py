@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from torch import Tensor
+from torch import Tensor, nn
 
 from radiotracer.data import Identity
 from radiotracer.data.columns import is_text
 from radiotracer.errors import RunError
-from radiotracer.runs.schema import Checkpoint, RunInfo
+from radiotracer.runs.brought import bring_run
+from radiotracer.runs.foreign.checkpoints import Given
+from radiotracer.runs.schema import UNKNOWN, Checkpoint, ModelSpec, RunInfo
 from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.runs.weights import load_weights, weights_at
@@ -96,6 +102,66 @@ class Run(Shown):
             )
         return Run(folder, info, averaged)
 
+    @staticmethod
+    def from_checkpoints(
+        checkpoints: Given | Sequence[Given],
+        learning_rates: Sequence[float] | None = None,
+        *,
+        data: Any,
+        model: nn.Module | None = None,
+        model_spec: ModelSpec | None = None,
+        out: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+    ) -> Run:
+        """A run made of checkpoints that you have, of a training that was not recorded.
+
+        Everything works on it but what needs the order of batches (replays).
+
+        Args:
+            checkpoints: In the order of training: files (safetensors; ``.pt``, ``.pth``, ``.bin``,
+                ``.ckpt``, of which nothing but tensors is opened), folders that Hugging Face's
+                Trainer wrote (``checkpoint-500``), or state dicts; or one folder that holds such;
+                or a single one, of the final model. Of what trainers save beside them nothing is
+                read but ``trainer_state.json``.
+            learning_rates: One per checkpoint: how much it counts. Exactly that is the sum of the
+                learning rates of the steps since the checkpoint before; where every checkpoint
+                comes after as many steps, the rates themselves do, as in captum's TracInCP. None
+                takes them from what the Trainer logged; a single checkpoint needs none.
+            data: The examples that it was trained on, as `radiotracer.record` takes them.
+            model: The network, whose names for parameters are taken; needed where files have other
+                names (of a LightningModule), or adapters alone.
+            model_spec: How to build the network again; reference networks.
+            out: A new folder to keep the run in; None is one that goes with this object.
+            overwrite: Replace an earlier run in `out`.
+
+        Raises:
+            InputError: A file cannot be opened, or rates are missing or are not as many.
+            RunError: Checkpoints are not of one network, or not in order, or all the same; the
+                Trainer's state cannot be read.
+            DataError: The data cannot be identified.
+            NotFiniteError: A weight is NaN or infinite.
+            StorageError: The disk refused.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="radiotracer-run-") if out is None else out)
+        try:
+            bring_run(
+                checkpoints,
+                learning_rates,
+                data,
+                folder,
+                model=model,
+                model_spec=model_spec,
+                overwrite=overwrite,
+            )
+        except BaseException:
+            if out is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        run = Run.open(folder)
+        if out is None:
+            weakref.finalize(run, shutil.rmtree, folder, ignore_errors=True)
+        return run
+
     @property
     def checkpoints(self) -> Sequence[Checkpoint]:
         """The checkpoints in the order of training."""
@@ -139,6 +205,12 @@ class Run(Shown):
         return pa.concat_tables(parts)
 
     def _segment(self, checkpoint: Checkpoint) -> pa.Table:
+        if self.info.optimizer.name == UNKNOWN:
+            raise RunError(
+                expected=f"a training with its batches in {self.folder}",
+                came="one of which there are checkpoints alone",
+                do="record the training by radiotracer.record",
+            )
         return read_columns(self.folder / f"steps/{checkpoint.step:08d}.parquet", _STEPS)
 
     def weights(self, checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -96,6 +96,10 @@ class DataSpec(_Frozen):
     options: DataOptions = DataOptions()
 
 
+UNKNOWN = "unknown"
+"""Name of an optimiser, or a network, of which there are checkpoints alone."""
+
+
 class OptimizerSpec(_Frozen):
     """The optimiser's class name and, per parameter group, its parameters and its options.
 
