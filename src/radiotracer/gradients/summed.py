@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
@@ -82,6 +84,24 @@ def gradient_at(
     }
 
 
+class _SafeGroupNorm(TorchFunctionMode):
+    """torch's group norm crashes the process where channels come last and the input is fixed."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        found = _group_norm if func is F.group_norm else func
+        return found(*args, **kwargs or {})
+
+
+def _group_norm(input: Tensor, *more: Any, **options: Any) -> Tensor:
+    return F.group_norm(input if input.requires_grad else input.contiguous(), *more, **options)
+
+
 class _Holder(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -98,5 +118,6 @@ def holding(model: nn.Module, parameters: Parameters, job: Callable[[], Result])
     itself again then, and must find the same parameters.
     """
     held = {f"model.{name}": value for name, value in parameters.items()}
-    result: Result = functional_call(_Holder(model), held, (job,))
+    with _SafeGroupNorm():
+        result: Result = functional_call(_Holder(model), held, (job,))
     return result

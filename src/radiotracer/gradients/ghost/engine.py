@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from radiotracer.gradients.checkpointing import without_recomputation
 from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
 from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import precise
@@ -83,7 +84,7 @@ def _by_rules(
     )
     evaluation, error = None, ""
     try:
-        with torch.enable_grad(), tape:
+        with torch.enable_grad(), without_recomputation(), tape:
             evaluation = objective.evaluate(batch, tape.leaves)
     except Exception as raised:
         if is_out_of_memory(raised):

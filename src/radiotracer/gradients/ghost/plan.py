@@ -10,6 +10,7 @@ from types import MappingProxyType
 import torch
 
 from radiotracer.data.inputs import joined, named
+from radiotracer.gradients.checkpointing import without_recomputation
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way
 from radiotracer.gradients.ghost.tape import Tape
@@ -177,7 +178,7 @@ class _Search:
             probe=tuple(named(self.probe.inputs).values()) if probing else None,
         )
         try:
-            with torch.enable_grad(), tape:
+            with torch.enable_grad(), without_recomputation(), tape:
                 held = {**self.point, **tape.leaves}
                 losses = self.objective.evaluate(self.probe, held).losses
             tape.backward(losses)
