@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
@@ -84,24 +83,6 @@ def gradient_at(
     }
 
 
-class _SafeGroupNorm(TorchFunctionMode):
-    """torch's group norm crashes the process where channels come last and the input is fixed."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        found = _group_norm if func is F.group_norm else func
-        return found(*args, **kwargs or {})
-
-
-def _group_norm(input: Tensor, *more: Any, **options: Any) -> Tensor:
-    return F.group_norm(input if input.requires_grad else input.contiguous(), *more, **options)
-
-
 class _Holder(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -118,6 +99,23 @@ def holding(model: nn.Module, parameters: Parameters, job: Callable[[], Result])
     itself again then, and must find the same parameters.
     """
     held = {f"model.{name}": value for name, value in parameters.items()}
-    with _SafeGroupNorm():
+    with _safe_group_norms(model):
         result: Result = functional_call(_Holder(model), held, (job,))
     return result
+
+
+@contextmanager
+def _safe_group_norms(model: nn.Module) -> Iterator[None]:
+    """torch's backward pass ends the process where channels come last and the input is fixed."""
+
+    def plain(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        first, *more = inputs
+        return (first if first.requires_grad else first.contiguous(), *more)
+
+    layers = [module for module in model.modules() if isinstance(module, nn.GroupNorm)]
+    hooks = [layer.register_forward_pre_hook(plain) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
