@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from radiotracer.gradients.ghost.operations import Way
+from radiotracer.gradients.ghost.operations import Way, split
 from radiotracer.gradients.ghost.uses import Call
 
 PLACES = {
@@ -90,16 +90,19 @@ def _copied(parameter: Tensor, examples: int, rank: int) -> Tensor:
     return parameter.reshape(1, *between, *own).expand(examples, *between, *own)
 
 
-def gathered(errors: Tensor, shape: Sequence[int]) -> Tensor:
+def gathered(errors: Tensor, place: Way, examples: int, shape: Sequence[int]) -> Tensor:
     """What all copies of one example add to a parameter, shape (n, *shape).
 
     Args:
-        errors: Their gradients, shape (n, k, ...): k along the copies' first axis.
-        shape: The parameter's; along each axis copies repeat it a whole number of times.
-
-    Raises:
-        RuntimeError: They do not.
+        errors: Gradients of the copies, which repeat the parameter along each of their axes a whole
+            number of times.
+        place: Where their examples are.
+        examples: n.
+        shape: The parameter's.
     """
+    errors = split(errors, place, examples)
+    # The example axis leaves a copy's second axis with one entry.
+    errors = errors.unsqueeze(2) if place is Way.SECOND else errors
     sizes = errors.shape[1:]
     lengths = (*(1,) * (len(sizes) - len(shape)), *shape)
     pairs = [
@@ -108,4 +111,4 @@ def gathered(errors: Tensor, shape: Sequence[int]) -> Tensor:
         for each in (size // length, length)
     ]
     repeats = tuple(range(1, 2 * len(sizes), 2))
-    return errors.reshape(len(errors), *pairs).sum(dim=repeats).reshape(len(errors), *shape)
+    return errors.reshape(examples, *pairs).sum(dim=repeats).reshape(examples, *shape)

@@ -31,7 +31,6 @@ from radiotracer.gradients.ghost.operations import (
     is_in_place,
     leaves_reached,
     precise,
-    split,
     swapped,
     tapped,
     tensors,
@@ -228,8 +227,8 @@ class Tape(TorchFunctionMode):
         shape, examples = tuple(source.tensor.shape), self._examples
 
         def arrive(errors: Tensor) -> None:
-            copies = precise(split(errors, PLACES[way], examples))
-            self._arrived(source, use, Full(shape, gathered(copies, shape)))
+            gradients = gathered(precise(errors), PLACES[way], examples, shape)
+            self._arrived(source, use, Full(shape, gradients))
 
         # A fresh tensor: what `expand` returns lies several times on the same numbers.
         fresh = spread(call).clone()
