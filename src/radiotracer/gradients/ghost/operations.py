@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -172,6 +173,7 @@ def precise(tensor: Tensor) -> Tensor:
     return tensor.float() if half else tensor
 
 
+@functools.cache
 def name_of(func: Callable[..., Any]) -> str:
     """As `torch.overrides` has it: ``torch.conv2d``."""
     return str(resolve_name(func) or getattr(func, "__name__", repr(func)))
