@@ -39,10 +39,11 @@ def dense_batches(objective: Objective, count: int, names: Collection[str]) -> I
         count: How many examples.
         names: Which of the traced parameters.
     """
-    wanted = [value for name, value in objective.parameters().items() if name in names]
-    each = sum(value.nbytes for value in wanted)
+    if not names:
+        return
+    each = sum(value.nbytes for name, value in objective.parameters().items() if name in names)
     size = max(1, min(DENSE_BATCH, DENSE_BYTES // max(1, each)))
-    for start in range(0, count if wanted else 0, size):
+    for start in range(0, count, size):
         yield slice(start, start + size)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
@@ -145,15 +145,22 @@ def leaves_reached(losses: Tensor) -> set[int]:
     return found
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> list[Tensor]:
     """Those among an operation's arguments or results."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from tensors(each)
-    elif isinstance(value, dict):
-        yield from tensors(list(value.values()))
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    found: list[Tensor] = []
+    for each in value:
+        # Most arguments are tensors or plain numbers.
+        if isinstance(each, Tensor):
+            found.append(each)
+        elif isinstance(each, list | tuple | dict):
+            found += tensors(each)
+    return found
 
 
 def swapped(value: Any, swap: Mapping[int, Tensor]) -> Any:

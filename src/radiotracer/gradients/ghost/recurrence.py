@@ -113,7 +113,11 @@ def _through(
     """One layer in one direction: what it said, shape (n, T, h), and its last state."""
     into, recurrent, *more = weights
     biases, projection = (more[:2], more[2:]) if has_biases else ((None, None), more)
-    gates = F.linear(inputs, into, biases[0]).unbind(1)
+    inside = F.linear(inputs, into, biases[0])
+    if step is not gru and biases[1] is not None:
+        # Added all at once, where the recurrent part is not multiplied by anything before.
+        inside, biases = inside + biases[1], (None, None)
+    gates = inside.unbind(1)
     said = []
     for now in reversed(gates) if backwards else gates:
         state = step(now, F.linear(state[0], recurrent, biases[1]), state)

@@ -90,7 +90,7 @@ class Tape(TorchFunctionMode):
     ) -> Any:
         """Called by torch for every operation in the context."""
         kwargs = kwargs or {}
-        given = {id(tensor): tensor for tensor in tensors((args, kwargs))}
+        given = {id(tensor): tensor for tensor in tensors(args) + tensors(kwargs)}
         met = given.keys() & self._sources.keys()
         # Without gradients a use adds nothing.
         if not met or not torch.is_grad_enabled():
