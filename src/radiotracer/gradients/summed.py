@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -98,5 +99,23 @@ def holding(model: nn.Module, parameters: Parameters, job: Callable[[], Result])
     itself again then, and must find the same parameters.
     """
     held = {f"model.{name}": value for name, value in parameters.items()}
-    result: Result = functional_call(_Holder(model), held, (job,))
+    with _safe_group_norms(model):
+        result: Result = functional_call(_Holder(model), held, (job,))
     return result
+
+
+@contextmanager
+def _safe_group_norms(model: nn.Module) -> Iterator[None]:
+    """torch's backward pass ends the process where channels come last and the input is fixed."""
+
+    def plain(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        first, *more = inputs
+        return (first if first.requires_grad else first.contiguous(), *more)
+
+    layers = [module for module in model.modules() if isinstance(module, nn.GroupNorm)]
+    hooks = [layer.register_forward_pre_hook(plain) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
