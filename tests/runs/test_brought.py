@@ -203,7 +203,10 @@ def half(state: State) -> State:
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "rates missing": (lambda: (states(2), None), "got none for checkpoint 1; pass learning_rates="),
+    "rates missing": (
+        lambda: (states(2), None),
+        "got none for checkpoint 1; pass learning_rates=, for each",
+    ),
     "too few rates": (lambda: (states(3), [0.1, 0.2]), "each of 3 checkpoints; got 2: 0.1, 0.2"),
     "a rate of nan": (lambda: (states(2), [0.1, float("nan")]), "got 2: 0.1, nan"),
     "nothing": (lambda: ([], None), "at least one checkpoint"),

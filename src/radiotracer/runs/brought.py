@@ -99,7 +99,7 @@ def _rates(
         raise InputError(
             expected=f"learning rates of {len(found)} checkpoints, which say how much each counts",
             came=f"none for {missing[0]}",
-            do="pass learning_rates=: of each the sum over the steps that led to it, or, where "
+            do="pass learning_rates=, for each the sum over the steps that led to it, or, where "
             "these are as many, the rate",
         )
     return [float(rate or 0.0) for rate in sums]
