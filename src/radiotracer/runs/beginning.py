@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from radiotracer.data import Dataset, Identity, identify
+from radiotracer.data.examples import seen_by
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
 from radiotracer.runs.layout import uncommon_strides
@@ -29,6 +30,7 @@ from radiotracer.runs.schema import (
     RunInfo,
     Scalar,
 )
+from radiotracer.runs.trial import require_traceable
 from radiotracer.runs.weights import require_finite_weights, save_weights
 
 INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initial.safetensors"
@@ -51,6 +53,7 @@ def begin_run(
         What its ``run.json`` holds.
     """
     # A data set that augments its examples draws random numbers whenever it is read.
+    data = seen_by(model, data)
     with random_state_kept():
         identity = identify(data)
     if not len(identity):
@@ -74,6 +77,7 @@ def begin_run(
     require_finite_weights(
         model.state_dict(), where="the network before training", do="initialise it again"
     )
+    require_traceable(model, data, identity)
     require_new_folder(out, marker=INFO_FILE, overwrite=overwrite)
     empty_folder(out)
     try:
