@@ -57,7 +57,7 @@ def test_rows_rates_and_weights(options: dict[str, Any], net: Net, tmp_path: Pat
     told = [each["learning_rate"] for each in trainer.state.log_history if "loss" in each]
     assert recorded_rates(run) == told and len(set(told)) == 30
     assert [(each.step, each.epoch) for each in run.checkpoints] == [(10, 1), (20, 2), (30, 3)]
-    fidelity = replay(net, run, DataLoader(data, collate_fn=collate_pairs))
+    fidelity = replay(net, run, data)
     assert fidelity.exact, fidelity
     assert run.info.seed == args.seed and run.info.settings["trainer"] == "transformers"
 

@@ -32,6 +32,8 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+import radiotracer
+
 X = draw(N, 4)
 Y = choose(3, N)
 IN_MEMORY = loader(TensorDataset(X, Y))
@@ -167,3 +169,16 @@ SCRIPTS: list[Callable[[], Script]] = [
 def test_recorded_and_traced(build: Callable[[], Script], tmp_path: Path) -> None:
     script = build()
     require_exact(script, record(script, tmp_path / "run"))
+
+
+def test_a_loader_is_taken_wherever_data_are(tmp_path: Path) -> None:
+    made = padding()
+    run = record(made, tmp_path / "run")
+    data, queries = made.loader, loader(made.loader.dataset, collate_fn=with_lengths)
+    tracer = radiotracer.Tracer(made.model, run)
+    assert tracer.top(data, queries, top_k=3).proponents_rows.shape == (N, 3)
+    assert tracer.replay(data, queries, reduce="sum").fidelity.exact
+    tracer.write_store(data, tmp_path / "store")
+    assert tracer.open_store(queries, tmp_path / "store").top(queries, top_k=2) is not None
+    assert radiotracer.explain(made.model, run, data, queries, rows=[0, 5]).rows.tolist() == [0, 5]
+    assert len(radiotracer.scan(made.model, run, data, queries).decision.ranks) == N

@@ -172,9 +172,10 @@ def _add(whole: Any, one: Any, where: str, before: str, key: str | None = None) 
             came=f"NaN or infinity in {where}",
             do="repair or remove it",
         )
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    whole.update(f"{before}{dtype} {list(array.shape)}\n".encode())
-    whole.update(array.tobytes())
+    # Inputs that are one number have always been written with an axis: recorded runs have them so.
+    shape = array.shape if before.startswith("target ") else array.shape or (1,)
+    whole.update(f"{before}{dtype} {list(shape)}\n".encode())
+    whole.update(array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes())
 
 
 def _as_array(one: Any) -> tuple[str, NDArray[Any]]:

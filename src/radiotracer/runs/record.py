@@ -56,10 +56,10 @@ def record(
         out: A new folder.
         model: The network in training. It is only read.
         optimizer: Its optimiser. A step hook is registered and removed again at the end.
-        data: The training examples: `Dataset`, a map-style dataset of ``(input, label)``, or a
-            pair of tensors. An input may be a mapping of tensors, which the network takes as
-            keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
-            be what index ``i`` of the loader's sampler means.
+        data: The training examples: `Dataset`, a data set of ``(input, target)`` or of mappings, a
+            pair of tensors, or a `DataLoader`, whose collate function counts and whose order does
+            not (`radiotracer.data.examples`). Row ``i`` must be what index ``i`` of the loader's
+            sampler means. Where the loader's transforms are random, the same without them.
         checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
             caller.
         seed: The seed of the training, if it had one; only noted.
@@ -68,7 +68,8 @@ def record(
         overwrite: Replace an earlier recording in `out`.
 
     Raises:
-        InputError: `out` holds something already; `data` is of a kind that has no identity.
+        InputError: `out` holds something already; or the examples or the network could not be
+            traced later, whatever the loss.
         NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
     """

@@ -148,8 +148,12 @@ def _shown(model: nn.Module, inputs: Inputs) -> Inputs:
 
 def _agree(ours: Inputs, theirs: Inputs) -> bool:
     """Whether outputs differ by rounding alone; where shapes differ (padding), nothing is said."""
-    pairs = zip(named(ours).values(), named(theirs).values(), strict=True)
-    return all(_close(a, b) for a, b in pairs if a.shape == b.shape)
+    left, right = named(ours), named(theirs)
+    return left.keys() == right.keys() and all(
+        _close(value, right[name])
+        for name, value in left.items()
+        if value.shape == right[name].shape
+    )
 
 
 def _close(a: Tensor, b: Tensor) -> bool:

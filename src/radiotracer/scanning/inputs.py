@@ -165,7 +165,7 @@ def class_names_of(tracing: Tracing, train: Data, labels: Mapping[str, Labels]) 
             do="pass the network that was trained",
         )
     for side, given in labels.items():
-        if (given == NO_CLASS).any():
+        if len(given) and (given == NO_CLASS).all():
             raise InputError(
                 expected=f"a class number for each of the {side}, to scan a classifier",
                 came="targets of another kind",
