@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from radiotracer.data import IMAGES, TEXTS, Dataset, Identity, dataset_digest, differences, identify
-from radiotracer.errors import DataError, NotFiniteError
+from radiotracer.errors import InputError, NotFiniteError
 
 N = 6
 X = torch.arange(N * 8, dtype=torch.float32).reshape(N, 1, 2, 4)
@@ -88,18 +88,18 @@ def test_not_finite_names_the_first(bad: float, dtype: torch.dtype) -> None:
     [
         (7, "got int"),
         (iter([1]), "wrap the data"),
-        ((X, Y[:3]), r"shapes \(6, 1, 2, 4\) and \(3,\)"),
-        ((X, torch.eye(N)), "labels of shape"),
-        ((X, Y * 0.5), "an integer label; got Tensor at 00000"),
+        ((X, Y[:3]), r"shape \(6, 1, 2, 4\), shape \(3,\); give one target for each input"),
         (Pairs([X[0]]), "got Tensor at 0"),
-        (Pairs([(X[0], 0, 1)]), "got tuple at 0"),
-        (Pairs([({"a": 1}, 0)]), "got dict at 00000"),
-        (Pairs([(X[0], "cat")]), "an integer label; got str"),
-        (Pairs([(X[0], None)]), "an integer label; got NoneType"),
+        (Pairs([(X[0],)]), r"got tuple at 0; .*\(the target of an autoencoder is its input\)"),
+        (Pairs([({"a": "cat"}, 0)]), "got str in the input 00000 under 'a'"),
+        (Pairs([([[1.0], [2.0, 3.0]], 0)]), "got list in the input 00000"),
+        (Pairs([(X[0], "cat")]), "got str in the target 00000"),
+        (Pairs([(X[0], None)]), "got NoneType in the target 00000"),
+        ((X, torch.full((N,), torch.nan)), "NaN or infinity in the target 00000"),
     ],
 )
 def test_unusable(data: object, message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(InputError, match=message):
         identify(data)
 
 

@@ -222,16 +222,19 @@ ZERO = torch.zeros(N, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"words": WORDS_OF, "labels": ZERO}, "without targets; give"),
-        (({"words": WORDS_OF, "weights": WORDS_OF[:2]}, ZERO), r"weights of shape \(2, 5\)"),
-        (({"words": torch.tensor(1)}, ZERO), "one entry per example"),
-        (({"words": [[1, 2]]}, ZERO), "a list under 'words'"),
-        (({}, ZERO), "got an empty mapping"),
+        ({"words": WORDS_OF, "labels": ZERO}, "got dict; wrap"),
+        (({"words": WORDS_OF, "weights": WORDS_OF[:2]}, ZERO), r"\(6, 5\), shape \(2, 5\)"),
+        (({"words": torch.tensor(1)}, ZERO), r"shape \(n, ...\); got a Tensor"),
+        (({"words": [[1, 2]]}, ZERO), "got a list, shape"),
+        (({}, ZERO), "named tensors; got none"),
         (("words", ZERO), "got str"),
-        (({"words": WORDS_OF[:3]}, ZERO), "3 inputs and 6 targets"),
-        ([({"words": WORDS_OF[0]}, 0), ({"words": WORDS_OF[0, :2]}, 0)], "pad sequences"),
+        (({"words": WORDS_OF[:3]}, ZERO), r"shape \(3, 5\), shape \(6,\)"),
+        (
+            [({"words": WORDS_OF[0]}, 0), ({"words": WORDS_OF[0, :2]}, 0)],
+            "of 'words'; pass a DataLoader",
+        ),
         ([{"words": WORDS_OF[0], "label": 0}, {"word": WORDS_OF[0], "label": 0}], "same names"),
-        ([{"words": [1, 2], "label": 0}], "'words' is a list.*set_format"),
+        ([{"words": "cat", "label": 0}], "got str at some row under 'words'"),
         ([{"words": WORDS_OF[0]}], "'labels' or 'label'"),
     ],
 )
@@ -244,7 +247,7 @@ def test_networks_that_take_or_give_something_else() -> None:
     with pytest.raises(InputError, match=r"keywords; got text: .*'text'"):
         Objective.of(Weighted(), example={"text": WORDS_OF[:1]})
     model = Weighted()
-    model.register_forward_hook(lambda *_: (torch.zeros(1, 2), None))
+    model.register_forward_hook(lambda *_: ("words", None))
     with pytest.raises(InputError, match="logits; got a tuple; wrap"):
         Objective.of(model, example=WORDS_OF[:1])
     with pytest.raises(InputError, match="got a SimpleNamespace"):

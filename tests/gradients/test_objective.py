@@ -249,7 +249,8 @@ def test_data_that_cannot_be_used() -> None:
     with pytest.raises(DataError) as caught:
         list(in_batches((X, Y[:5]), 3))
     assert str(caught.value) == (
-        "expected one target for each input; got 7 inputs and 5 targets; check the data"
+        "expected inputs of shape (n, ...) and targets of shape (n, ...); "
+        "got shape (7, 4), shape (5,); give one target for each input"
     )
 
 

@@ -22,7 +22,7 @@ from hugging_face_helpers import (
     recorded_rates,
     recorded_rows,
 )
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 from torch.utils.data.distributed import DistributedSampler
 
 import radiotracer
@@ -103,7 +103,7 @@ def test_accumulated_gradients(n: int, net: Net, tmp_path: Path) -> None:
         for first, end in itertools.pairwise((0, *ends))
     ]
     assert recorded_rows(run) == shown
-    fidelity = replay(net, run, data)
+    fidelity = replay(net, run, DataLoader(data, collate_fn=collate_pairs))
     largest = 0.0 if fidelity.last is None else fidelity.last.largest
     # The mean of two batches of 8 and 2 is not the mean of 10, and sums are rounded otherwise.
     assert largest < 1e-6 if n == 96 else largest > 1e-4

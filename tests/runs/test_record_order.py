@@ -29,7 +29,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from radiotracer.errors import InputError
+from radiotracer.errors import DataError, InputError
 from radiotracer.runs import Run, record
 
 
@@ -283,5 +283,6 @@ def test_reading_the_data_draws_nothing_from_the_trainings_generators(tmp_path: 
     random.setstate(states[0])
     np.random.set_state(states[1])  # noqa: NPY002
     torch.set_rng_state(states[2])
-    record(tmp_path / "run", model, sgd(model), Augmented())
+    with pytest.raises(DataError, match="pass the same examples without random transforms"):
+        record(tmp_path / "run", model, sgd(model), Augmented())
     assert draws() == expected

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from radiotracer.data.blocks import values
 from radiotracer.data.dataset import Dataset, Labels
 from radiotracer.data.digests import dataset_digest, hexadecimal
-from radiotracer.data.items import require_arrays, split
+from radiotracer.data.items import parts_of
 from radiotracer.data.npz import numbered
 from radiotracer.errors import DataError, NotFiniteError
 
 NO_CLASS = -1
-"""The label of an example whose target is a sequence."""
+"""The label of an example whose target is no class number: a sequence, a measurement, a mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Identity:
 
     Args:
         ids: Unique texts, shape (n,).
-        labels: int64, shape (n,); `NO_CLASS` where a target is a sequence.
+        labels: int64, shape (n,); `NO_CLASS` where a target is no class number.
         digest: One SHA-256 over every id, digest and label, in order, hexadecimal.
-        look_up: Gives the SHA-256 of each input, and of its target where that is a sequence,
+        look_up: Gives the SHA-256 of each input, and of its target where that is no class number,
             hexadecimal, shape (n,). Only asked where single
             examples matter: that may take memory, and another pass over the data.
         kind: What an example is besides its label, in the singular, for messages.
@@ -68,46 +68,52 @@ def identify(data: object) -> Identity:
     """The identity of a data set.
 
     Args:
-        data: `Dataset` (its ids; the digests of its examples), or one of these, whose ids are
-            ``"00042"`` and whose digests are over dtype, shape and bytes of each input:
-            a pair (inputs, labels) of tensors or arrays with equal first lengths, or
-            a map-style data set, `data[i]` giving (input, label), the input a tensor, an array or
-            a PIL image. Every example is read once. Inputs may also be mappings of tensors, whose
-            names count; such an item may have its label under the key `labels` or `label`. Labels
-            may be sequences of integers, which then are part of the digest.
+        data: `Dataset` (its ids; the digests of its examples), or any other
+            `radiotracer.data.examples.Data`, whose ids are ``"00042"`` and whose digests are over
+            dtype, shape and bytes of each input: a tensor, an array, a PIL image, numbers, or
+            several of them, whose names or positions count. Every example is read once. A target
+            that is no class number is part of the digest. Of a `DataLoader` with a collate function
+            of its own, an example is what that makes of it alone.
 
     Raises:
-        DataError: None of these, an item that is no pair, or a label without integers.
-        NotFiniteError: An input holds NaN or infinity; the text names the first such id.
+        DataError: Nothing that can be read, or an example that is no pair of arrays.
+        NotFiniteError: An input or target holds NaN or infinity; the text names the first such id.
     """
     if isinstance(data, Dataset):
         return Identity(
             data.ids, data.labels, data.digest, lambda: data.digests, data.modality.noun
         )
-    if _is_pair(data):
-        inputs, targets = cast(tuple[Any, Any], data)
-        pairs: Iterable[tuple[Any, Any]] = _rows(inputs, targets)
-        n = len(targets)
-    elif (
-        hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, Mapping)
-    ):
-        n = len(data)
-        pairs = _items(data, n)
-    else:
-        raise DataError(
-            expected="a Dataset, a pair (inputs, labels) of tensors, or a data set with a length "
-            "and numbered items",
-            came=type(data).__name__,
-            do="wrap the data, for example in torch.utils.data.TensorDataset",
-        )
-    ids = numbered("", n)
-    hashes = np.empty((n, 32), dtype=np.uint8)
-    labels = np.empty(n, dtype=np.int64)
-    for row, (one, label) in enumerate(pairs):
-        labels[row], sequence = _label(label, str(ids[row]))
-        hashes[row] = np.frombuffer(_hash(one, sequence, str(ids[row])), dtype=np.uint8)
+    from radiotracer.data.examples import reader  # loads torch
+
+    examples = reader(data)
+    ids = numbered("", len(examples))
+    hashes = np.empty((len(ids), 32), dtype=np.uint8)
+    labels = np.empty(len(ids), dtype=np.int64)
+    for row, name in enumerate(ids.tolist()):
+        labels[row], hashed = label_and_hash(examples.one(row), name)
+        hashes[row] = np.frombuffer(hashed, dtype=np.uint8)
     whole = dataset_digest(ids, (each.tobytes().hex() for each in hashes), labels)
     return Identity(ids, labels, whole, lambda: hexadecimal(hashes))
+
+
+def label_and_hash(example: tuple[Any, Any], name: str) -> tuple[int, bytes]:
+    """The class of an example, or `NO_CLASS`, and the SHA-256 of all else that it holds.
+
+    Args:
+        example: Input and target.
+        name: Its id, for errors.
+
+    Raises:
+        DataError: Something in it is no array of numbers.
+        NotFiniteError: Something is NaN or infinite.
+    """
+    inputs, target = example
+    label = _class_number(target)
+    whole = hashlib.sha256()
+    _add_all(whole, inputs, f"the input {name}")
+    if label is None:
+        _add_all(whole, target, f"the target {name}", before="target ")
+    return NO_CLASS if label is None else label, whole.digest()
 
 
 def differences(expected: Identity, found: Identity) -> str | None:
@@ -138,71 +144,38 @@ def differences(expected: Identity, found: Identity) -> str | None:
     return ", ".join(parts)
 
 
-def _is_pair(data: object) -> bool:
-    return (
-        isinstance(data, tuple | list)
-        and len(data) == 2
-        and hasattr(data[1], "shape")
-        and (hasattr(data[0], "shape") or isinstance(data[0], Mapping))
-    )
+def _add_all(whole: Any, value: Any, where: str, before: str = "") -> None:
+    """Add the header and the bytes of each array; no two examples add the same."""
+    parts = parts_of(value)
+    if parts is None:
+        _add(whole, value, where, before)
+        return
+    if not parts:
+        raise DataError(expected="named tensors", came=f"none in {where}", do="check the data")
+    by_name = isinstance(value, Mapping)
+    for key in sorted(parts):
+        _add(whole, parts[key], where, f"{before}{key!a} " if by_name else f"{before}{key} ", key)
 
 
-def _rows(inputs: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
-    parts = inputs if isinstance(inputs, Mapping) else {"": inputs}
-    require_arrays(parts, "the inputs")
-    shapes = [tuple(each.shape) for each in parts.values()]
-    n, integers = shapes[0][:1], _is_integers(labels)
-    if (
-        any(shape[:1] != n or not shape for shape in shapes)
-        or tuple(labels.shape[:1]) != n
-        or (len(labels.shape) > 1 and not integers)
-    ):
-        raise DataError(
-            expected="inputs of shape (n, ...) and labels of shape (n,), or (n, ...) of integers",
-            came=f"shapes {', '.join(map(str, shapes))} and {tuple(labels.shape)}",
-            do="give one class number, or one sequence of them, per input",
-        )
-    for row, label in enumerate(labels):
-        one = {name: each[row] for name, each in parts.items()}
-        yield (one if isinstance(inputs, Mapping) else one[""]), label
-
-
-def _items(data: Any, n: int) -> Iterator[tuple[Any, Any]]:
-    for row in range(n):
-        yield split(data[row], str(row))
-
-
-def _hash(one: Any, sequence: Any, name: str) -> bytes:
-    """SHA-256 over the header and the bytes of each array; no two inputs write the same."""
-    whole = hashlib.sha256()
-    if isinstance(one, Mapping):
-        require_arrays(one, name)
-        for key in sorted(one):
-            _add(whole, one[key], name, before=f"{key!a} ")
-    else:
-        _add(whole, one, name)
-    if sequence is not None:
-        _add(whole, sequence, name, before="target ")
-    return whole.digest()
-
-
-def _add(whole: Any, one: Any, name: str, before: str = "") -> None:
+def _add(whole: Any, one: Any, where: str, before: str, key: str | None = None) -> None:
     dtype, array = _as_array(one)
     if array.dtype.kind not in "biufc":
+        under = "" if key is None else f" under {key!r}"
         raise DataError(
-            expected="inputs that are arrays of numbers",
-            came=f"{type(one).__name__} at {name}",
-            do="turn each input into one tensor",
+            expected="inputs and targets that are arrays of numbers",
+            came=f"{type(one).__name__} in {where}{under}",
+            do="remove it, or pass a DataLoader whose collate_fn makes tensors",
         )
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         raise NotFiniteError(
-            expected="finite inputs",
-            came=f"NaN or infinity in the input {name}",
+            expected="finite inputs and targets",
+            came=f"NaN or infinity in {where}",
             do="repair or remove it",
         )
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    whole.update(f"{before}{dtype} {list(array.shape)}\n".encode())
-    whole.update(array.tobytes())
+    # Inputs that are one number have always been written with an axis: recorded runs have them so.
+    shape = array.shape if before.startswith("target ") else array.shape or (1,)
+    whole.update(f"{before}{dtype} {list(shape)}\n".encode())
+    whole.update(array.astype(array.dtype.newbyteorder("<"), order="C", copy=False).tobytes())
 
 
 def _as_array(one: Any) -> tuple[str, NDArray[Any]]:
@@ -212,23 +185,18 @@ def _as_array(one: Any) -> tuple[str, NDArray[Any]]:
         # NumPy has no bfloat16 or 8-bit floats; float32 holds each of their values exactly.
         array = (tensor.float() if "float8" in name or name == "bfloat16" else tensor).numpy()
         return name, array
-    array = np.asarray(one)
+    try:
+        array = np.asarray(one)
+    except ValueError:  # lists of different lengths
+        return "object", np.asarray(None)
+    if not hasattr(one, "dtype") and array.dtype == np.float64:
+        array = array.astype(np.float32)  # as torch has numbers without a type
     return array.dtype.name, array
 
 
-def _label(label: Any, name: str) -> tuple[int, Any]:
-    """The class, and None; or `NO_CLASS`, and the sequence."""
+def _class_number(target: Any) -> int | None:
+    """The class that a target names, or None where it is something else than one integer."""
     try:
-        return operator.index(label.item() if getattr(label, "shape", None) == () else label), None
-    except (TypeError, ValueError, RuntimeError) as error:
-        if getattr(label, "shape", ()) != () and _is_integers(label):
-            return NO_CLASS, label
-        raise DataError(
-            expected="an integer label",
-            came=f"{type(label).__name__} at {name}",
-            do="give class numbers",
-        ) from error
-
-
-def _is_integers(array: Any) -> bool:
-    return str(array.dtype).removeprefix("torch.").startswith(("int", "uint"))
+        return operator.index(target.item() if getattr(target, "shape", None) == () else target)
+    except (TypeError, ValueError, RuntimeError):
+        return None

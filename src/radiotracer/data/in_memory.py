@@ -264,6 +264,8 @@ def _same(one: Any, two: Any) -> bool:
         return bool(np.array_equal(_array(one), _array(two)))
     if hasattr(one, "tobytes"):
         return bool(one.tobytes() == two.tobytes())
+    if isinstance(one, tuple):
+        return all(_same(*parts) for parts in zip(one, two, strict=True))
     return bool(one == two)
 
 

@@ -1,4 +1,4 @@
-"""What a network is given, one tensor or several by name, and how it is called with it."""
+"""What a network is given, one tensor or several, how it is called with it, and what it answers."""
 
 from __future__ import annotations
 
@@ -7,52 +7,61 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import default_collate
 
-from radiotracer.data.items import require_arrays, split
 from radiotracer.errors import DataError, InputError
 
-Inputs = Tensor | Mapping[str, Tensor]
-"""Of n examples: one tensor, shape (n, ...), or several by name, passed to the network as keywords.
+Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
+"""Of n examples: one tensor, shape (n, ...), or several, by position or by name.
 
-Each of the named tensors has first length n, such as ``input_ids`` and ``attention_mask``.
+Each of several tensors has first length n. A network is passed a tuple as positional arguments and
+a mapping, such as ``input_ids`` and ``attention_mask``, as keywords. Targets, and what a network
+answers, come in the same three forms.
 """
 
 
 def named(inputs: Inputs) -> dict[str, Tensor]:
-    """The tensors by name; a single one has the name ``""``."""
-    return {"": inputs} if isinstance(inputs, Tensor) else dict(inputs)
+    """The tensors by name; a single one has the name ``""``, those of a tuple are numbered."""
+    if isinstance(inputs, Tensor):
+        return {"": inputs}
+    if isinstance(inputs, tuple):
+        return {str(position): value for position, value in enumerate(inputs)}
+    return dict(inputs)
+
+
+def like(inputs: Inputs, parts: Mapping[str, Tensor]) -> Inputs:
+    """Tensors by name, as `named` gives them, in the form of `inputs`."""
+    if isinstance(inputs, Tensor):
+        return parts[""]
+    return tuple(parts.values()) if isinstance(inputs, tuple) else dict(parts)
 
 
 def each(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
     """The inputs with every tensor changed."""
-    if isinstance(inputs, Tensor):
-        return change(inputs)
-    return {name: change(value) for name, value in inputs.items()}
+    return like(inputs, {name: change(value) for name, value in named(inputs).items()})
 
 
 def length(inputs: Inputs) -> int:
     """How many examples, n.
 
     Raises:
-        DataError: Something else than tensors, or named tensors of different first lengths.
+        DataError: Something else than tensors, or several tensors of different first lengths.
     """
     if isinstance(inputs, Tensor):
         return len(inputs)
-    if not isinstance(inputs, Mapping) or not inputs:
+    if not isinstance(inputs, Mapping | tuple) or not inputs:
         raise DataError(
-            expected="inputs that are a tensor, or a mapping of tensors",
+            expected="inputs that are a tensor, a tuple of tensors or a mapping of tensors",
             came="an empty mapping" if isinstance(inputs, Mapping) else type(inputs).__name__,
             do="give tensors",
         )
-    for name, value in inputs.items():
+    for name, value in named(inputs).items():
         if not isinstance(value, Tensor):
             raise DataError(
                 expected="named inputs that are tensors",
                 came=f"a {type(value).__name__} under {name!r}",
                 do="turn it into a tensor, or remove it",
             )
-    shapes = {name: tuple(value.shape) for name, value in inputs.items()}
+    shapes = {name: tuple(value.shape) for name, value in named(inputs).items()}
     lengths = {shape[:1] for shape in shapes.values()}
     if lengths == {()} or len(lengths) > 1:
         raise DataError(
@@ -71,9 +80,7 @@ def take(inputs: Inputs, rows: slice | Sequence[int]) -> Inputs:
 def joined(parts: Sequence[Inputs]) -> Inputs:
     """The examples of all parts, which have the same names, one after the other."""
     first = parts[0]
-    if isinstance(first, Tensor):
-        return torch.cat([part for part in parts if isinstance(part, Tensor)])
-    return {name: torch.cat([named(part)[name] for part in parts]) for name in first}
+    return like(first, {name: torch.cat([named(p)[name] for p in parts]) for name in named(first)})
 
 
 def first_not_finite(inputs: Inputs) -> int | None:
@@ -86,46 +93,22 @@ def first_not_finite(inputs: Inputs) -> int | None:
     return min(rows, default=None)
 
 
-def collate(items: Sequence[Any]) -> tuple[Inputs, Tensor]:
-    """Items of a data set as one batch, inputs of n examples and their targets, shape (n, ...).
-
-    Args:
-        items: n of them, each as `radiotracer.data.items.split` takes it.
-
-    Raises:
-        DataError: They are no such items, or not tensors of one shape.
-    """
-    pairs = [split(item, "some row") for item in items]
-    for given, _ in pairs:
-        if isinstance(given, Mapping):
-            require_arrays(given, "some row")
-    try:
-        inputs, targets = default_collate(
-            [(dict(x) if isinstance(x, Mapping) else x, y) for x, y in pairs]
-        )
-    except (RuntimeError, TypeError, KeyError) as error:
-        raise DataError(
-            expected="items that make a batch: tensors of the same names, types and shapes",
-            came=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            do="pad sequences to one length (padding='max_length'), or wrap the data set",
-        ) from error
-    return inputs, targets
-
-
 def arguments(inputs: Inputs) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     """Positional and keyword arguments of the network's `forward`."""
-    return ((inputs,), {}) if isinstance(inputs, Tensor) else ((), dict(inputs))
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return (inputs,) if isinstance(inputs, Tensor) else inputs, {}
 
 
-def call(model: nn.Module, inputs: Inputs) -> Tensor:
-    """The network's logits for the inputs.
+def answer(model: nn.Module, inputs: Inputs) -> Inputs:
+    """What the network gives for the inputs: see `answered`.
 
     Raises:
-        InputError: It does not take inputs of these names, or gives no logits.
+        InputError: It does not take inputs of these names, or gives no tensor.
     """
     args, kwargs = arguments(inputs)
     try:
-        return logits(model(*args, **kwargs))
+        return answered(model(*args, **kwargs))
     except TypeError as error:
         if not kwargs:
             raise
@@ -136,20 +119,53 @@ def call(model: nn.Module, inputs: Inputs) -> Tensor:
         ) from error
 
 
+def call(model: nn.Module, inputs: Inputs) -> Tensor:
+    """The network's logits for the inputs.
+
+    Raises:
+        InputError: It does not take inputs of these names, or gives no logits.
+    """
+    return logits(answer(model, inputs))
+
+
+def answered(outputs: Any) -> Inputs:
+    """What a network returned, as a loss is given it.
+
+    A tensor as it is; the `logits` of an object or a mapping that has them; else its tensors, by
+    name; of a tuple its tensors (the tensor, where there is only one).
+
+    Raises:
+        InputError: There is no tensor.
+    """
+    if isinstance(outputs, Tensor):
+        return outputs
+    if isinstance(outputs, tuple | list):
+        several = tuple(part for part in outputs if isinstance(part, Tensor))
+        if several:
+            return several[0] if len(several) == 1 else several
+    parts = outputs if isinstance(outputs, Mapping) else getattr(outputs, "__dict__", {})
+    found = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
+    one = found.get("logits", getattr(outputs, "logits", None))
+    if not found and not isinstance(one, Tensor):
+        raise _no_logits(outputs)
+    return one if isinstance(one, Tensor) else found
+
+
 def logits(outputs: Any) -> Tensor:
     """What a network returned, or where that is an object or a mapping, its `logits`.
 
     Raises:
         InputError: There are none.
     """
-    if isinstance(outputs, Tensor):
-        return outputs
-    found = outputs.get("logits") if isinstance(outputs, Mapping) else None
-    found = getattr(outputs, "logits", None) if found is None else found
+    found = answered(outputs)
     if not isinstance(found, Tensor):
-        raise InputError(
-            expected="a network that returns a tensor, or an object with logits",
-            came=f"a {type(outputs).__name__}",
-            do="wrap the network so that it returns its logits",
-        )
+        raise _no_logits(outputs)
     return found
+
+
+def _no_logits(outputs: Any) -> InputError:
+    return InputError(
+        expected="a network that returns a tensor, or an object with logits",
+        came=f"a {type(outputs).__name__}",
+        do="wrap the network so that it returns its logits",
+    )

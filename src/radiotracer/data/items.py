@@ -7,50 +7,55 @@ from typing import Any
 
 from radiotracer.errors import DataError
 
-TARGETS = ("labels", "label")
-"""Under one of these keys an item that is a mapping has its target, as in Hugging Face's data."""
+TARGETS = (("labels",), ("label",), ("label_ids",), ("start_positions", "end_positions"))
+"""Under one of these keys an item that is a mapping has its target, as in Hugging Face's data.
+
+The two positions of an answer are one target, a mapping.
+"""
 
 
 def split(item: Any, where: str) -> tuple[Any, Any]:
-    """Input and target of an item.
+    """Input and target of an item, or inputs and targets of a batch.
 
     Args:
-        item: A pair (input, target); or a mapping, whose key `labels` or `label` is the target and
-            whose other keys together are the input.
+        item: A pair (input, target); a longer tuple, whose last part is the target and whose others
+            together are the input; or a mapping, in which one of `TARGETS` is the target and all
+            other keys together are the input.
         where: Which item, for errors.
 
     Raises:
-        DataError: Neither of these.
+        DataError: None of these.
     """
     if isinstance(item, Mapping):
-        targets = [key for key in TARGETS if key in item]
-        inputs = {key: value for key, value in item.items() if key not in targets}
+        targets = [keys for keys in TARGETS if all(key in item for key in keys)]
+        taken = {key for keys in targets for key in keys}
+        inputs = {key: value for key, value in item.items() if key not in taken}
         if len(targets) != 1 or not inputs:
             raise DataError(
                 expected="items with a target under 'labels' or 'label', and tensors beside it",
                 came=f"the keys {', '.join(map(str, item)) or 'of an empty mapping'} at {where}",
-                do="rename or remove columns",
+                do="rename or remove columns, or pass a DataLoader whose collate_fn gives "
+                "(inputs, targets)",
             )
-        return inputs, item[targets[0]]
-    if not isinstance(item, tuple | list) or len(item) != 2:
+        (keys,) = targets
+        return inputs, {key: item[key] for key in keys} if len(keys) > 1 else item[keys[0]]
+    if not isinstance(item, tuple | list) or len(item) < 2:
         raise DataError(
-            expected="items (input, label)",
+            expected="items (input, target)",
             came=f"{type(item).__name__} at {where}",
-            do="wrap the data set so that data[i] is a pair",
+            do="wrap the data set so that data[i] is a pair (the target of an autoencoder is its "
+            "input)",
         )
-    return item[0], item[1]
+    return item[0] if len(item) == 2 else tuple(item[:-1]), item[-1]
 
 
-def require_arrays(inputs: Mapping[str, Any], where: str) -> None:
-    """Raise `DataError` unless every value is a tensor or an array."""
-    if not inputs:
-        raise DataError(expected="named tensors", came=f"none at {where}", do="check the data")
-    for name, value in inputs.items():
-        if not hasattr(value, "shape"):
-            raise DataError(
-                expected="inputs that are tensors, or mappings of tensors",
-                came=f"{type(inputs).__name__} at {where}, where {name!r} is a "
-                f"{type(value).__name__}",
-                do="remove what is no input, and turn the others into tensors "
-                "(data.set_format('torch'))",
-            )
+def parts_of(value: Any) -> dict[str, Any] | None:
+    """The parts of an input or a target that has several, by name or by position; else None.
+
+    A list of numbers is one part: an array. A tuple of arrays has several.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): part for name, part in value.items()}
+    if isinstance(value, tuple | list) and any(hasattr(part, "shape") for part in value):
+        return {str(position): part for position, part in enumerate(value)}
+    return None

@@ -34,3 +34,11 @@ class Tensors(TorchDataset[tuple[Inputs, Tensor]]):
         inputs = self.data.modality.inputs(self.data.content, rows)
         labels = torch.from_numpy(self.data.labels[rows])
         return (each(inputs, lambda value: value[0]), labels[0]) if one else (inputs, labels)
+
+    def one(self, row: int) -> tuple[Inputs, Inputs]:
+        """One example."""
+        return self[row]
+
+    def batch(self, rows: Sequence[int] | slice) -> tuple[Inputs, Inputs]:
+        """Some examples, shape (len(rows), ...) each."""
+        return self[rows]

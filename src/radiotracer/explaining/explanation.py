@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiotracer.data import Identity, Labels, identify
+from radiotracer.data.examples import seen_by
 from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
 from radiotracer.explaining.validate import Rows, label_number, predict, require_choice, wrong_rows
@@ -156,6 +157,7 @@ def explain(
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
+    train, queries = seen_by(model, train), seen_by(model, queries)
     _require_settings(method, batch_size, top_k, count(train))
     require_choice(rows, wrong, count(queries))
     identity = require_trained_on(run, train)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.data import Labels
-from radiotracer.data.inputs import Inputs, joined
+from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
 from radiotracer.gradients import Batch, Data, in_batches, require_finite_losses
 from radiotracer.influence import Tracing
+from radiotracer.runs import take_rows
 
 Rows = Sequence[int] | NDArray[np.integer]
 """Row numbers, shape (m,)."""
@@ -89,11 +90,11 @@ def wrong_rows(tracing: Tracing, queries: Data, most: int) -> list[int]:
 
 def predict(tracing: Tracing, queries: Data) -> Predicted:
     """What the loaded checkpoint makes of the queries."""
-    batches = list(in_batches(queries, tracing.batch_size))
+    batches = in_batches(queries, tracing.batch_size)
     outputs = torch.cat([_outputs(tracing, each) for each in batches])
     top = outputs.double().softmax(dim=1).max(dim=1)
     return Predicted(
-        joined([each.inputs for each in batches]), top.indices.numpy(), top.values.numpy()
+        take_rows(queries, range(len(outputs)))[0], top.indices.numpy(), top.values.numpy()
     )
 
 

@@ -15,7 +15,7 @@ Work is done where the network is: batches have to be there, and results are the
 (float32 on devices without it, see `precision.py`).
 """
 
-from radiotracer.gradients.batches import Data as Data
+from radiotracer.data.examples import Data as Data
 from radiotracer.gradients.batches import count as count
 from radiotracer.gradients.batches import first_input as first_input
 from radiotracer.gradients.batches import in_batches as in_batches

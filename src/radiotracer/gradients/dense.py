@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-from radiotracer.data.inputs import Inputs, each
+from radiotracer.data.inputs import Inputs
 from radiotracer.gradients.memory import is_out_of_memory
 from radiotracer.gradients.objective import Batch, Objective, Parameters
 from radiotracer.gradients.precision import wide
@@ -63,8 +64,8 @@ def per_example_gradients(
         if names is None or name in names
     }
 
-    def loss_of_one(parameters: Parameters, inputs: Inputs, target: Tensor) -> Tensor:
-        one = Batch(each(inputs, lambda value: value.unsqueeze(0)), target.unsqueeze(0))
+    def loss_of_one(parameters: Parameters, inputs: Inputs, target: Any) -> Tensor:
+        one = Batch(inputs, target)._each(lambda value: value.unsqueeze(0))
         return objective.evaluate(one, parameters).losses[0]
 
     # A single gradient is the ordinary backward pass's.

@@ -20,14 +20,17 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from radiotracer.data.inputs import Inputs, arguments, call, each, length, logits, named, take
+from radiotracer.data.inputs import Inputs, answer, answered, arguments, each, length, named, take
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients.devices import device_of
 from radiotracer.gradients.precision import WHOLE, Precision, casting, require_precision
 from radiotracer.runs import put_weights
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-"""Network outputs (n, ...) and targets (n, ...) to one loss per example, shape (n,)."""
+LossFunction = Callable[[Any, Any], Tensor]
+"""Network outputs (n, ...) and targets (n, ...) to one loss per example, shape (n,).
+
+Each is a tensor, or several as `Inputs` are: see `radiotracer.data.inputs.answered`.
+"""
 
 Parameters = Mapping[str, Tensor]
 """Tensors by parameter name: a point, a gradient or a direction in parameter space."""
@@ -35,10 +38,10 @@ Parameters = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs, shape (n, ...) each, and targets, shape (n, ...), of the same n examples."""
+    """Inputs and targets of the same n examples: a tensor (n, ...), or several as `Inputs` are."""
 
     inputs: Inputs
-    targets: Tensor
+    targets: Any
 
     def __len__(self) -> int:
         """How many examples."""
@@ -51,7 +54,7 @@ class Batch:
 
     def take(self, rows: slice) -> Batch:
         """Some of the examples."""
-        return Batch(take(self.inputs, rows), self.targets[rows])
+        return Batch(take(self.inputs, rows), take(self.targets, rows))
 
     def to(self, device: torch.device) -> Batch:
         """The same examples on a device."""
@@ -67,7 +70,7 @@ class Batch:
         return self._each(lambda value: value.clone() if value.is_inference() else value)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(each(self.inputs, change), change(self.targets))
+        return Batch(each(self.inputs, change), each(self.targets, change))
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -76,10 +79,12 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     Raises:
         InputError: Logits of another number of axes, as language models give them.
     """
-    if outputs.dim() != 2:
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
         raise InputError(
             expected="logits of shape (n, classes)",
-            came=f"shape {tuple(outputs.shape)}",
+            came=f"shape {tuple(outputs.shape)}"
+            if isinstance(outputs, Tensor)
+            else f"a {type(outputs).__name__} of several",
             do="pass a loss of your own, or loss=radiotracer.gradients.causal_lm_loss",
         )
     return F.cross_entropy(outputs, targets, reduction="none")
@@ -91,7 +96,8 @@ class Evaluation:
 
     Args:
         losses: Shape (n,).
-        outputs: What the network returned, or the `logits` of that, shape (n, ...).
+        outputs: What the network returned, or the `logits` of that, shape (n, ...); shape (n, 0)
+            where it gives several tensors.
         features: What the head (the last linear layer) was given, shape (n, d); None when the
             network has no head.
 
@@ -220,12 +226,12 @@ class Objective:
         try:
             with self.casting():
                 given = arguments(batch.inputs)
-                outputs = logits(functional_call(self.model, dict(parameters or {}), *given))
+                outputs = answered(functional_call(self.model, dict(parameters or {}), *given))
         finally:
             if hook is not None:
                 hook.remove()
         if self.precision != WHOLE:
-            outputs, caught = outputs.float(), [each.float() for each in caught]
+            outputs, caught = each(outputs, Tensor.float), [one.float() for one in caught]
         losses = self.loss(outputs, batch.targets)
         if losses.shape != (len(batch),):
             raise InputError(
@@ -233,7 +239,8 @@ class Objective:
                 came=f"shape {tuple(losses.shape)}",
                 do="use reduction='none' in the loss",
             )
-        return Evaluation(losses, outputs, caught[0] if caught else None)
+        shown = outputs if isinstance(outputs, Tensor) else losses.new_zeros(len(batch), 0)
+        return Evaluation(losses, shown, caught[0] if caught else None)
 
 
 def find_head(model: nn.Module, example: Inputs) -> str | None:
@@ -265,13 +272,18 @@ def find_head(model: nn.Module, example: Inputs) -> str | None:
     try:
         # Tensors of inference mode have no versions.
         with torch.inference_mode(False), torch.no_grad():
-            final = call(model, example)
+            final = answer(model, example)
     finally:
         for hook in hooks:
             hook.remove()
     head = next((name for name, output, made in calls if output is final and name), None)
     uses = [made for name, _, made in calls if name == head]
-    if head is None or uses != [final._version] or _is_tied(model, head):
+    if (
+        head is None
+        or not isinstance(final, Tensor)
+        or uses != [final._version]
+        or _is_tied(model, head)
+    ):
         return None
     return head
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from radiotracer.data.examples import seen_by
 from radiotracer.errors import InputError
 from radiotracer.gradients import Data, LossFunction, ProjectionConfig, cross_entropy
 from radiotracer.influence.gas import gas_pairs, gas_sum
@@ -82,7 +83,7 @@ class Tracer:
         """Influence of training examples on queries.
 
         Args:
-            train: `Dataset`, a pair of tensors, or a data set; n_train of them.
+            train: `Dataset`, a pair of tensors, a data set, or a `DataLoader`; n_train of them.
             queries: The same; n_queries of them.
             reduce: ``"sum"`` adds over the queries, at the cost of one pass over each side.
             method: ``"tracin-cp"``, or ``"gas"``, which counts directions and not lengths of
@@ -92,6 +93,7 @@ class Tracer:
             float64, shape (n_train, n_queries), or (n_train,) with ``reduce="sum"``.
         """
         formula = self._formula(reduce, method)
+        train, queries = seen_by(self.model, train), seen_by(self.model, queries)
         require_alike(train, queries)
         # The caller may be in inference mode, where nothing can be differentiated.
         with torch.inference_mode(False):
@@ -107,6 +109,7 @@ class Tracer:
             method: As in `influence`.
         """
         formula = self._formula(None, method)
+        train, queries = seen_by(self.model, train), seen_by(self.model, queries)
         require_alike(train, queries)
         with torch.inference_mode(False):
             return top_pairs(self._tracing(train), train, queries, top_k, formula=formula)
@@ -114,6 +117,7 @@ class Tracer:
     def self_influence(self, train: Data) -> Tensor:
         """Influence of each example on itself: float64, shape (n_train,), never negative."""
         formula = last_layer_self_influence if self.last_layer_only else self_influence
+        train = seen_by(self.model, train)
         with torch.inference_mode(False):
             return formula(self._tracing(train), train)
 
@@ -152,6 +156,7 @@ class Tracer:
         """
         self._require_all_layers("a replay")
         self._require_replayable(formula, one_at_a_time)
+        train, queries = seen_by(self.model, train), seen_by(self.model, queries)
         require_alike(train, queries)
         with torch.inference_mode(False):
             tracing = self._tracing(train)
@@ -182,12 +187,14 @@ class Tracer:
             overwrite: Replace an earlier store.
         """
         self._require_all_layers("a store")
+        train = seen_by(self.model, train)
         with torch.inference_mode(False):
             return write_store(self._tracing(train), train, folder, config, overwrite=overwrite)
 
     def open_store(self, train: Data, folder: str | os.PathLike[str]) -> Store:
         """Read a store of these training examples; `RunError` if it is of another run or data."""
         self._require_all_layers("a store")
+        train = seen_by(self.model, train)
         return Store.open(folder, self._tracing(train), train)
 
     def _require_all_layers(self, what: str) -> None:

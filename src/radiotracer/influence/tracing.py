@@ -24,7 +24,7 @@ from radiotracer.gradients import (
     in_batches,
 )
 from radiotracer.runs import Checkpoint, Run, put_weights
-from radiotracer.runs.wrappers import private
+from radiotracer.wrappers import private
 
 
 @dataclass(frozen=True)

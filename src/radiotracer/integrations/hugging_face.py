@@ -38,8 +38,8 @@ def hugging_face_callback(
     Args:
         out: A new folder, or that of the training that is resumed.
         data: The training examples; row ``i`` is what row ``i`` of `train_dataset` means. None is
-            `train_dataset` without the columns that the network does not take. Where the collator
-            pads batch by batch, pass the examples padded to one length.
+            `train_dataset` as the collator makes it, without the columns that the network does not
+            take. Where either draws random numbers, pass the same examples without them.
         checkpoint_every: Epochs between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out` when a training begins.
 

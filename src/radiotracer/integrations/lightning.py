@@ -37,7 +37,8 @@ def lightning_callback(
     Args:
         out: A new folder, or that of the training that is resumed.
         data: The training examples; row ``i`` is what index ``i`` of the training loader means.
-            None is the loader's own data set.
+            None is the loader's own data set as its collate function makes it. Where either draws
+            random numbers, pass the same examples without them.
         checkpoint_every: Epochs between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out` when a training begins.
 

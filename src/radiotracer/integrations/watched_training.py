@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from radiotracer.data import differences, identify
+from radiotracer.data.examples import reader, same_again, seen_by
 from radiotracer.errors import DataError, InputError, RunError
 from radiotracer.runs import Recording, Run, record
 from radiotracer.runs.beginning import write_info
@@ -28,7 +29,7 @@ class WatchedTraining:
 
     Args:
         out: Folder of the run.
-        data: As in `record`; None is the data set of the loader that is watched.
+        data: As in `record`; None is the loader that is watched.
         checkpoint_every: Passes over the data between checkpoints; 0 writes one at the end.
         overwrite: Replace an earlier recording in `out`.
 
@@ -101,9 +102,9 @@ class WatchedTraining:
         assert self._watched is not None  # noqa: S101
         if self._recording is not None:
             self.end(RuntimeError("another training begins"))
-        dataset: Any = self._watched.loader.dataset
-        data = dataset if self._data is None else self._data
-        _require_as_many(data, dataset)
+        loader = self._watched.loader
+        data = seen_by(model, loader if self._data is None else self._data)
+        _require_as_many(data, loader)
         if steps:
             self._recording = self._resumed(model, optimizer, data, steps)
         else:
@@ -192,7 +193,7 @@ class WatchedTraining:
             raise DataError(
                 expected=f"the data that {self._out} was trained on so far",
                 came=f"other data: {difference}",
-                do="pass the same data, or train anew",
+                do=f"{same_again(data)}, or train anew",
             )
         info = run.info.model_copy(update={"status": "recording", "checkpoints": kept})
         write_info(self._out, info)
@@ -202,15 +203,12 @@ class WatchedTraining:
         return Recording(self._out, model, optimizer, info, checkpoint_every=self._every)
 
 
-def _require_as_many(data: Any, dataset: Any) -> None:
-    is_pair = isinstance(data, tuple | list) and len(data) == 2 and hasattr(data[1], "shape")
-    counted = data[1] if is_pair else data
-    if not hasattr(counted, "__len__") or not hasattr(dataset, "__len__"):
-        return  # `record` says what it needs
-    if len(counted) != len(dataset):
+def _require_as_many(data: Any, loader: DataLoader[Any]) -> None:
+    given, handed_out = len(reader(data)), len(reader(loader))
+    if given != handed_out:
         raise DataError(
-            expected=f"the {len(dataset)} examples of the training loader",
-            came=str(len(counted)),
+            expected=f"the {handed_out} examples of the training loader",
+            came=str(given),
             do="pass the data that the loader reads, in the same order",
         )
 

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Identity, identify
+from radiotracer.data.examples import seen_by
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
 from radiotracer.runs.random_state import random_state_kept
@@ -28,6 +29,7 @@ from radiotracer.runs.schema import (
     RunInfo,
     Scalar,
 )
+from radiotracer.runs.trial import require_traceable
 from radiotracer.runs.weights import require_finite_weights, save_weights
 
 INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initial.safetensors"
@@ -40,6 +42,7 @@ def begin_run(
     optimizer: OptimizerSpec,
     data: Any,
     *,
+    trial: nn.Module | None = None,
     strides: Mapping[str, tuple[int, ...]] | None = None,
     seed: int | None,
     settings: dict[str, Scalar],
@@ -49,12 +52,15 @@ def begin_run(
 
     Args:
         initial: Weights to begin with (`weights_of`); None where nobody knows them.
+        trial: The network, to try the examples with.
         strides: Their uncommon ones.
 
     Returns:
         What its ``run.json`` holds.
     """
     # A data set that augments its examples draws random numbers whenever it is read.
+    if trial is not None:
+        data = seen_by(trial, data)
     with random_state_kept():
         identity = identify(data)
     if not len(identity):
@@ -79,6 +85,8 @@ def begin_run(
         require_finite_weights(
             initial, where="the network before training", do="initialise it again"
         )
+    if trial is not None:
+        require_traceable(trial, data, identity)
     require_new_folder(out, marker=INFO_FILE, overwrite=overwrite)
     empty_folder(out)
     try:

@@ -20,7 +20,7 @@ from radiotracer.runs.beginning import begin_run, write_info
 from radiotracer.runs.foreign.checkpoints import Found, Given, found_checkpoints, named_as_in
 from radiotracer.runs.schema import UNKNOWN, Checkpoint, ModelSpec, OptimizerSpec, RunInfo
 from radiotracer.runs.weights import digest_of, save_weights, weights_of
-from radiotracer.runs.wrappers import named_parameters, plain, unwrapped
+from radiotracer.wrappers import named_parameters, plain, unwrapped
 
 
 def bring_run(
@@ -49,6 +49,7 @@ def bring_run(
         base if base is not None and base.keys() - first.keys() else None,
         OptimizerSpec(name=UNKNOWN, groups=((),)),
         data,
+        trial=model,
         seed=None,
         settings={},
         overwrite=overwrite,

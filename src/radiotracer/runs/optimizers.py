@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from radiotracer.errors import InputError, RunError
 from radiotracer.runs.schema import OptimizerSpec, Option
-from radiotracer.runs.wrappers import named_parameters
+from radiotracer.wrappers import named_parameters
 
 
 def describe_optimizer(

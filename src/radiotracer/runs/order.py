@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
+from radiotracer.data.examples import reader
 from radiotracer.errors import DataError, InputError
 
 Batch = TypeVar("Batch")
@@ -30,7 +31,7 @@ class BatchOrder:
     """
 
     def __init__(self, data: Any = None) -> None:
-        self._data = data
+        self._data = data.dataset if isinstance(data, DataLoader) else data
         # Workers that outlive a pass belong to one loader, so its copy outlives the pass too.
         self._persistent: dict[object, WatchedLoader[Any]] = {}
 
@@ -88,12 +89,13 @@ def _row_map(read: Any, data: Any) -> Callable[[int], int]:
     while isinstance(bottom, Subset) and bottom is not data:
         chain.append(bottom.indices)
         bottom = bottom.dataset
-    if bottom is not data and _length(bottom) != _length(data):
-        if _length(read) == _length(data):
+    count = len(reader(data))
+    if bottom is not data and len(bottom) != count:
+        if len(read) == count:
             return lambda row: row
         raise DataError(
-            expected=f"a loader over the {_length(data)} examples recorded, or a Subset of them",
-            came=f"one over {_length(read)} others",
+            expected=f"a loader over the {count} examples recorded, or a Subset of them",
+            came=f"one over {len(read)} others",
             do="pass the data that the loader reads, in the same order",
         )
 
@@ -103,10 +105,6 @@ def _row_map(read: Any, data: Any) -> Callable[[int], int]:
         return row
 
     return row_of
-
-
-def _length(data: Any) -> int:
-    return len(data[1] if isinstance(data, tuple | list) and len(data) == 2 else data)
 
 
 class WatchedLoader(Generic[Batch]):

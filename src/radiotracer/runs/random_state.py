@@ -11,11 +11,18 @@ import torch
 
 
 @contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Put back the states of Python's, NumPy's and torch's CPU generators at the end."""
+def random_state_kept(device: torch.device | None = None) -> Iterator[None]:
+    """Put back the states of Python's, NumPy's and torch's generators at the end.
+
+    Args:
+        device: Whose generator is kept, too; those of other devices are not.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    kind = "cuda" if device is None or device.type == "cpu" else device.type
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(
+            devices=[] if device is None or device.type == "cpu" else [device], device_type=kind
+        ):
             yield
     finally:
         random.setstate(python)

@@ -19,6 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from radiotracer.data import identify
+from radiotracer.data.examples import seen_by
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import empty_folder
 from radiotracer.runs.beginning import begin_run
@@ -31,7 +32,7 @@ from radiotracer.runs.ranks import Ranks
 from radiotracer.runs.schema import Checkpoint, ModelSpec, RunInfo, Scalar
 from radiotracer.runs.steps import StepLog
 from radiotracer.runs.weights import weights_of
-from radiotracer.runs.wrappers import optimizers_of, unwrapped
+from radiotracer.wrappers import is_sharded, optimizers_of, unwrapped
 
 Batch = TypeVar("Batch")
 
@@ -71,11 +72,11 @@ def record(
             only read.
         optimizer: Its optimiser, or all that train parts of it. Step hooks are registered and
             removed again at the end.
-        data: The training examples: `Dataset`, a map-style dataset of ``(input, label)``, or a
-            pair of tensors. An input may be a mapping of tensors, which the network takes as
-            keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
-            be what index ``i`` of the loader's sampler means, or of the data that the loader has a
-            `Subset` of.
+        data: The training examples: `Dataset`, a data set of ``(input, target)`` or of mappings, a
+            pair of tensors, or a `DataLoader`, whose collate function counts and whose order does
+            not (`radiotracer.data.examples`). Row ``i`` must be what index ``i`` of the loader's
+            sampler means, or of the data that it has a `Subset` of. Where the loader's transforms
+            are random, the same without them.
         averaged: A running mean of the network, such as `torch.optim.swa_utils.AveragedModel`,
             whose weights are kept beside: see `Run.open`.
         checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
@@ -86,7 +87,8 @@ def record(
         overwrite: Replace an earlier recording in `out`.
 
     Raises:
-        InputError: `out` holds something already; `data` is of a kind that has no identity.
+        InputError: `out` holds something already; or the examples or the network could not be
+            traced later, whatever the loss.
         DataError: Processes of one training have different data.
         NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
@@ -107,6 +109,7 @@ def record(
             weights,
             trained_by,
             data,
+            trial=None if is_sharded(model) else model,
             strides=uncommon_strides(unwrapped(model)),
             seed=seed,
             settings=settings or {},
@@ -114,7 +117,7 @@ def record(
         )
     )
     try:
-        _require_one_data_set(ranks, data, info)
+        _require_one_data_set(ranks, seen_by(model, data), info)
     except DataError:
         ranks.once(lambda: empty_folder(Path(out)))
         raise

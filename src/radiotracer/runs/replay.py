@@ -14,13 +14,15 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radiotracer.data import differences, identify
-from radiotracer.data.inputs import Inputs, call
+from radiotracer.data.examples import same_again, seen_by
+from radiotracer.data.inputs import Inputs, answer
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs.fidelity import Difference, Fidelity, compare
 from radiotracer.runs.layout import lay_out
@@ -30,9 +32,9 @@ from radiotracer.runs.rows import TrainingData, take_rows
 from radiotracer.runs.run import Run
 from radiotracer.runs.schema import OptimizerSpec
 from radiotracer.runs.weights import put_weights
-from radiotracer.runs.wrappers import private as copied
+from radiotracer.wrappers import private as copied
 
-TrainingLoss = Callable[[Tensor, Tensor], Tensor]
+TrainingLoss = Callable[[Any, Any], Tensor]
 """Network outputs (n, ...) and targets (n, ...) to the loss that is trained on, a single number."""
 
 
@@ -53,7 +55,7 @@ class Step:
     epoch: int
     rows: tuple[int, ...]
     inputs: Inputs
-    targets: Tensor
+    targets: Any
     learning_rates: Mapping[str, float]
 
 
@@ -106,6 +108,7 @@ def replay(
         NotFiniteError: The training loss became NaN or infinite.
     """
     initial = run.initial_weights()
+    train = seen_by(model, train)
     # Data sets may draw random numbers when they are read, and watches whenever they look.
     with random_state_kept(), torch.inference_mode(False):
         # Not `torch.manual_seed`, which seeds other devices for good.
@@ -129,7 +132,7 @@ def replay(
                 group["lr"] = rate
             # The caller may have switched gradients off.
             with torch.enable_grad():
-                loss = training_loss(call(private, inputs), targets)
+                loss = training_loss(answer(private, inputs), targets)
                 _require_usable(loss, number)
                 optimizer.zero_grad()
                 loss.backward()
@@ -232,7 +235,7 @@ def _require_same_data(run: Run, train: TrainingData) -> None:
         raise DataError(
             expected=f"the data that {run.folder} was trained on",
             came=f"other data: {difference}",
-            do="pass the same data, or train again on these",
+            do=f"{same_again(train)}, or train again on these",
         )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from radiotracer.errors import InputError
-from radiotracer.runs.wrappers import named_parameters
+from radiotracer.wrappers import named_parameters
 
 
 @dataclass

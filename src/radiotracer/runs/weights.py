@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from radiotracer.errors import NotFiniteError, RunError
 from radiotracer.files import atomic_file
 from radiotracer.runs.schema import RunInfo, WeightsFile
-from radiotracer.runs.wrappers import plain, unwrapped
+from radiotracer.wrappers import plain, unwrapped
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

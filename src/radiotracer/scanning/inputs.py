@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import Subset
 
 from radiotracer.data import Dataset, Identity, Labels, differences, identify
+from radiotracer.data.examples import examples_of, same_again
+from radiotracer.data.identity import NO_CLASS
 from radiotracer.data.inputs import call
 from radiotracer.data.inputs import take as take_inputs
 from radiotracer.errors import DataError, InputError
@@ -99,7 +100,7 @@ def require_trained_on(run: Run, train: Data) -> Identity:
     raise DataError(
         expected=f"the data that {run.folder} was trained on",
         came=f"other data: {difference}",
-        do="pass the same data, or train again on these",
+        do=f"{same_again(train)}, or train again on these",
     )
 
 
@@ -164,6 +165,12 @@ def class_names_of(tracing: Tracing, train: Data, labels: Mapping[str, Labels]) 
             do="pass the network that was trained",
         )
     for side, given in labels.items():
+        if len(given) and (given == NO_CLASS).all():
+            raise InputError(
+                expected=f"a class number for each of the {side}, to scan a classifier",
+                came="targets of another kind",
+                do="use radiotracer.Tracer with the loss that was trained on",
+            )
         outside = (given < 0) | (given >= classes)
         if outside.any():
             raise DataError(
@@ -191,5 +198,5 @@ def take(data: Data, rows: NDArray[np.int64]) -> Data:
     if isinstance(data, Dataset):
         return data.take(rows)
     if isinstance(data, tuple):
-        return take_inputs(data[0], rows.tolist()), data[1][rows]
-    return Subset(data, rows.tolist())
+        return take_inputs(data[0], rows.tolist()), take_inputs(data[1], rows.tolist())
+    return examples_of(data).take(rows.tolist())

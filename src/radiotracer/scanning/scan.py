@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from radiotracer.data.examples import seen_by
 from radiotracer.detectors import (
     DEFAULT_DETECTOR,
     KNOWN_TARGET,
@@ -103,6 +104,10 @@ def scan(
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
+    train = seen_by(model, train)
+    validation, incident = (
+        None if data is None else seen_by(model, data) for data in (validation, incident)
+    )
     asked = chosen(detectors, has_incident=incident is not None)
     require_settings(batch_size, seed)
     require_reference(rule, clean_reference, count(train))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from radiotracer.data.inputs import named, take
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 from radiotracer.gradients.precision import wide, widest
 from radiotracer.gradients.revealing import revealing_point
@@ -64,14 +65,18 @@ def _telling(batch: Batch) -> Batch:
     What a network has learned by heart has a loss near 0, and in single precision its derivative is
     mostly rounding error, which differs from engine to engine. A wrong target makes it large.
     """
-    targets = batch.targets
-    rows = range(min(EXAMPLES, len(targets)))
-    others = [(targets != targets[row]).reshape(len(targets), -1).any(dim=1) for row in rows]
+    targets = named(batch.targets).values()
+    rows = range(min(EXAMPLES, len(batch)))
+    others = [torch.stack([_differs(target, row) for target in targets]).any(dim=0) for row in rows]
     taken = [
         int(other.nonzero()[0]) if other.any() else row
         for row, other in zip(rows, others, strict=True)
     ]
-    return Batch(batch.take(slice(len(rows))).inputs, targets[torch.tensor(taken)])
+    return Batch(take(batch.inputs, slice(len(rows))), take(batch.targets, taken))
+
+
+def _differs(target: Tensor, row: int) -> Tensor:
+    return (target != target[row]).reshape(len(target), -1).any(dim=1)
 
 
 def _direction(objective: Objective, gradient: Parameters, unit: float) -> dict[str, Tensor]:

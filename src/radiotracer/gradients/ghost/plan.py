@@ -98,7 +98,7 @@ def make_plan(objective: Objective, batch: Batch) -> Plan:
     probe = batch.take(slice(2))
     if len(probe) < 2:
         # One example cannot tell where the example axis is; with a copy of itself it can.
-        probe = Batch(joined([probe.inputs] * 2), torch.cat([probe.targets] * 2))
+        probe = Batch(joined([probe.inputs] * 2), joined([probe.targets] * 2))
     search = _Search(objective.exact, probe)
     for _ in range(ATTEMPTS):
         if not search.open:

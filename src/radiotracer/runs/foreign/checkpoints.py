@@ -15,7 +15,7 @@ from torch import Tensor
 from radiotracer.errors import InputError
 from radiotracer.runs.foreign.state_dicts import TORCH_SUFFIXES, read_state_dict
 from radiotracer.runs.foreign.trainer_state import FILE, TrainerState
-from radiotracer.runs.wrappers import plain
+from radiotracer.wrappers import plain
 
 Given = str | os.PathLike[str] | Mapping[str, Tensor]
 

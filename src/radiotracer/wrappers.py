@@ -51,6 +51,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = getattr(model, inner)
 
 
+def is_sharded(model: nn.Module) -> bool:
+    """Whether its parameters are divided among processes, who can use it together alone."""
+    return any(hasattr(each, "full_tensor") for each in model.parameters())
+
+
 def private(model: nn.Module) -> nn.Module:
     """A deep copy of the network itself, without wrappers in its midst either."""
     found = copy.deepcopy(unwrapped(model))
