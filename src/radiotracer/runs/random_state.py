@@ -12,17 +12,15 @@ import torch
 
 @contextlib.contextmanager
 def random_state_kept(device: torch.device | None = None) -> Iterator[None]:
-    """Put back the states of Python's, NumPy's and torch's generators at the end.
+    """Put back the states of Python's, NumPy's and torch's CPU generators at the end.
 
     Args:
-        device: Whose generator is kept, too; those of other devices are not.
+        device: Whose generator is kept, too, where it is of CUDA.
     """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    kind = "cuda" if device is None or device.type == "cpu" else device.type
+    others = [device] if device is not None and device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(
-            devices=[] if device is None or device.type == "cpu" else [device], device_type=kind
-        ):
+        with torch.random.fork_rng(devices=others):
             yield
     finally:
         random.setstate(python)
