@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from radiotracer.gradients import plan_for
+from radiotracer.gradients.ghost import dense_parameters
 
 
 def layer(kind: type[nn.RNNBase], **options: Any) -> Callable[[], tuple[nn.Module, Tensor]]:
@@ -91,6 +92,7 @@ def test_sequences_of_other_lengths_than_the_first(name: str) -> None:
     for length in (6, 2, 1, 9):
         check(objective, batch_of(torch.randn(N, length, 4, dtype=torch.float64)))
         assert plan_for(objective, batch) is plan
+        assert not dense_parameters(objective)
 
 
 def test_packed_sequences_do_not_say_whose_steps_are_whose() -> None:

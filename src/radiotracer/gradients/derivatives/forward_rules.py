@@ -43,7 +43,7 @@ class ForwardRules(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Called by torch for every operation in the context."""
-        rule = _RULES.get(func, func)
+        rule: Callable[..., Any] = _RULES.get(func, func)
         return rule(*args, **kwargs or {})
 
 
@@ -199,7 +199,8 @@ class _GroupNorm(torch.autograd.Function):
         inputs, weight = ctx.saved_tensors
 
         def grouped(tensor: Tensor) -> Tensor:
-            return tensor.unflatten(1, (ctx.groups, -1))
+            parts: Tensor = tensor.unflatten(1, (ctx.groups, -1))
+            return parts
 
         def by_channel(vector: Tensor) -> Tensor:
             return vector.view(-1, *(1,) * (inputs.dim() - 2))

@@ -168,8 +168,8 @@ def swapped(value: Any, swap: Mapping[int, Tensor]) -> Any:
     if isinstance(value, Tensor):
         return swap.get(id(value), value)
     if type(value) in (list, tuple):
-        return type(value)(swapped(each, swap) for each in value)
-    if isinstance(value, dict):
+        return type(value)([swapped(each, swap) for each in value])
+    if type(value) is dict:
         return {key: swapped(each, swap) for key, each in value.items()}
     return value
 
