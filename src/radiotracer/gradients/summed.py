@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
+from radiotracer.gradients.holding import holding
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
-
-Result = TypeVar("Result")
 
 
 def summed_gradient(
@@ -80,23 +77,3 @@ def gradient_at(
         for name, gradient in zip(leaves, gradients, strict=True)
         if gradient is not None
     }
-
-
-class _Holder(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, job: Callable[[], Result]) -> Result:
-        return job()
-
-
-def holding(model: nn.Module, parameters: Parameters, job: Callable[[], Result]) -> Result:
-    """What `job` returns, run while the network holds these parameters.
-
-    A backward pass belongs in the job: a network with activation checkpointing runs parts of
-    itself again then, and must find the same parameters.
-    """
-    held = {f"model.{name}": value for name, value in parameters.items()}
-    result: Result = functional_call(_Holder(model), held, (job,))
-    return result

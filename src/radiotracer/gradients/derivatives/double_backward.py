@@ -18,8 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from radiotracer.gradients.holding import holding
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
-from radiotracer.gradients.summed import holding
 
 
 def double_backward(
