@@ -17,8 +17,8 @@ from functools import partial
 import torch
 
 from bench.timing import median_seconds
-from radiotracer.provenance.models.child_loading import load_in_child
-from radiotracer.provenance.models.child_program import taken
+from radiotracer.runs.foreign.child_loading import load_in_child
+from radiotracer.runs.foreign.child_program import taken
 
 MEGABYTES = (1, 16, 128)
 

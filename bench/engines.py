@@ -1,6 +1,10 @@
 """What each engine costs in forward passes and memory; for peers see `python -m bench speed`.
 
-    python -m bench engines [--width 16] [--batch-size 512] [--pairs 15]
+    python -m bench engines [--only architectures] [--width 16] [--batch-size 512] [--pairs 15]
+
+Prints, for networks of every family (`bench/architectures.py`), the CPU time of self-influence for
+a batch in units of an ordinary forward and backward pass of the same batch, in the same memory
+layout and with the same threads, and in units of a loop of backward passes of one example each.
 
 Prints, for one checkpoint of a ResNet-18 on MNIST-sized images:
 
@@ -26,7 +30,9 @@ from typing import Annotated, Literal
 import torch
 from cyclopts import Parameter
 
-from bench.timing import MARK, frugal, high_water, seconds
+from bench.architectures import ARCHITECTURES, CLASSES
+from bench.tables import head, row
+from bench.timing import MARK, cpu_seconds, frugal, high_water, seconds
 from radiotracer.gradients import (
     Batch,
     Objective,
@@ -35,12 +41,15 @@ from radiotracer.gradients import (
     inner,
     keep,
     per_example_gradients,
+    plan_for,
     square_norm,
     summed_gradient,
 )
 from radiotracer.training.networks import ResNet18
 
 Name = Literal["inference", "jvp", "norms", "backward"]
+
+Part = Literal["architectures", "time", "memory"]
 
 JOBS: dict[Name, str] = {
     "inference": "inference",
@@ -76,8 +85,8 @@ def part_of(batch: Batch, start: int, stop: int) -> Batch:
 
 
 def loop(objective: Objective, batch: Batch, examples: int) -> None:
-    for row in range(examples):
-        summed_gradient(objective, [part_of(batch, row, row + 1)])
+    for one in range(examples):
+        summed_gradient(objective, [part_of(batch, one, one + 1)])
 
 
 def times(width: int, batch_size: int, pairs: int) -> None:
@@ -116,6 +125,34 @@ def times(width: int, batch_size: int, pairs: int) -> None:
         ratios = [factor * seconds(job) / seconds(plain) for _ in range(pairs)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         print(f"  {name:<52}{middle:8.2f}   ({low:.2f} to {high:.2f})")
+
+
+def architectures(pairs: int, few: int = 8) -> None:
+    """A table: one row per architecture, medians of paired runs."""
+    print(f"self-influence, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    titles = ("network", "parameters", "batch", "dense", "/ forward + backward", "/ loop of one")
+    print(head(titles), flush=True)
+    for name, build in ARCHITECTURES.items():
+        torch.manual_seed(0)
+        model, inputs = build()
+        batch = Batch(inputs, torch.randint(0, CLASSES, (len(inputs),)))
+        layout = torch.channels_last if inputs.dim() == 4 else torch.preserve_format
+        objective = Objective.of(model, example=inputs[:1], memory_format=layout)
+        rates = dict.fromkeys(objective.traced, 0.1)
+        jobs: tuple[Callable[[], object], ...] = (
+            lambda: square_norm(objective, batch, rates),  # noqa: B023
+            lambda: summed_gradient(objective, [batch]),  # noqa: B023
+            lambda: loop(objective, batch, few),  # noqa: B023
+        )
+        for job in jobs:
+            job()
+        runs = [[cpu_seconds(job) for job in jobs] for _ in range(pairs)]
+        whole = statistics.median(ours / plain for ours, plain, _ in runs)
+        single = statistics.median(ours / one for ours, _, one in runs) * few / len(batch)
+        count = sum(value.numel() for value in model.parameters())
+        dense = f"{len(plan_for(objective, batch).dense)} of {len(objective.traced)}"
+        cells = (name, f"{count / 1e6:.2f} M", len(batch), dense, f"{whole:.2f}", f"{single:.2f}")
+        print(row(cells), flush=True)
 
 
 def peak(job: Name, width: int, batch_size: int) -> None:
@@ -163,14 +200,16 @@ def memory(width: int) -> None:
 
 def main(
     *,
+    only: Part | None = None,
     width: int = 16,
     batch_size: int = 512,
     pairs: int = 15,
     measure: Annotated[Name | None, Parameter(name="--peak", show=False)] = None,
 ) -> None:
-    """Print time, then memory.
+    """Print a table of architectures, then time and memory of a ResNet-18.
 
     Args:
+        only: One of these parts.
         width: Channels of the first stage.
         batch_size: Examples per pass.
         pairs: Paired runs that medians are taken of.
@@ -178,5 +217,9 @@ def main(
     if measure:
         peak(measure, width, batch_size)
         return
-    times(width, batch_size, pairs)
-    memory(width)
+    if only in {None, "architectures"}:
+        architectures(pairs)
+    if only in {None, "time"}:
+        times(width, batch_size, pairs)
+    if only in {None, "memory"}:
+        memory(width)

@@ -91,7 +91,7 @@ def case_of(run: Run, model: nn.Module, train: Pair, queries: Pair) -> Case:
     """A case from its parts; all parameters must share one learning rate at each checkpoint."""
     checkpoints = []
     for checkpoint in run.checkpoints:
-        (rate,) = set(run.learning_rates(checkpoint).values())
+        (rate,) = set(run.summed_rates(checkpoint).values())
         checkpoints.append((run.weights(checkpoint), rate))
     model.load_state_dict(checkpoints[-1][0])
     # The layout that every library's convolutions are fastest with on a processor.

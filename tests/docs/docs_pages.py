@@ -66,6 +66,7 @@ GIVEN = {
         "copy photos data",
     ),
     "decide-how-far-down.md": (*BEGIN, "reviewed"),
+    "trace-checkpoints.md": BEGIN[:1],
     "explain-a-wrong-prediction.md": (
         "radiotracer train digits.npz --epochs 1 --out run",
         "copy run victim",

@@ -28,10 +28,8 @@ from radiotracer.provenance.ledger import AUDITS, adjusted, read_ledger
 from radiotracer.provenance.models import opening, service, transport
 from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
-from radiotracer.provenance.models.pickled_names import require_harmless_archive
 from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
-from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.provenance.release import (
     ARRAYS,
     COMMITMENT_FILE,
@@ -41,6 +39,8 @@ from radiotracer.provenance.release import (
     PUBLISHED,
     Release,
 )
+from radiotracer.runs.foreign.pickled_names import require_harmless_archive
+from radiotracer.runs.foreign.state_dicts import read_state_dict
 from radiotracer.training.making import reference_spec
 
 _IDENTITY = {"kind": "x", "path": "/models/x", "sha256": "ab" * 32}

@@ -48,7 +48,7 @@ def _run(name: str, look: Callable[[Run], object]) -> Callable[[Path], Prepared]
 
 def _everything(run: Run) -> object:
     for each in run.checkpoints:
-        run.learning_rates(each)
+        run.summed_rates(each)
     return run.identity(), run.steps(), run.weights(run.checkpoints[-1]), run.initial_weights()
 
 

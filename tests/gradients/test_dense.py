@@ -5,13 +5,16 @@ import torch
 from gradient_helpers import CASES, N, brute_force, make, objective_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from radiotracer.gradients import (
     Batch,
+    dense,
     per_example_gradients,
     weighted_inner,
     weighted_square_norm,
 )
+from radiotracer.gradients.dense import dense_batches
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -77,3 +80,40 @@ def test_products_of_small_floats_are_taken_in_double() -> None:
     tiny = {"a": torch.full((N, 4), 1e-30)}
     assert weighted_square_norm(tiny, {"a": 1.0})[0] == pytest.approx(4e-60)
     assert weighted_inner(tiny, tiny, {"a": 1.0})[0, 0] == pytest.approx(4e-60)
+
+
+def test_passes_hold_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, batch = make("linear")
+    objective = objective_of(model, batch)
+    names = ["0.weight", "2.bias"]
+    each = 8 * (4 * 6 + 3)
+
+    def sizes(most: int) -> list[int]:
+        monkeypatch.setattr(dense, "DENSE_BYTES", most)
+        found = [range(70)[rows] for rows in dense_batches(objective, 70, names)]
+        assert [row for rows in found for row in rows] == list(range(70))
+        return [len(rows) for rows in found]
+
+    assert sizes(2**26) == [32, 32, 6]
+    assert sizes(20 * each + 1) == [20, 20, 20, 10]
+    assert sizes(1) == [1] * 70
+    assert not list(dense_batches(objective, 70, []))
+
+
+def test_what_cannot_be_vectorised_is_tried_once() -> None:
+    class Counting(nn.Module):
+        passes = 0
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            Counting.passes += 1
+            return inputs * float(inputs.sum() > 0)
+
+    model, batch = make("linear")
+    objective = objective_of(nn.Sequential(*model, Counting()), batch)
+    expected = brute_force(objective, batch)
+    for passes in (N + 1, N):
+        Counting.passes = 0
+        found = per_example_gradients(objective, batch)
+        assert Counting.passes == passes
+        for key in expected:
+            torch.testing.assert_close(found[key], expected[key], **CLOSE)

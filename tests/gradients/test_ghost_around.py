@@ -170,9 +170,20 @@ def test_networks_and_some_of_their_layers(name: str) -> None:
     )
 
 
+class Einsum(nn.Module):
+    """Has no rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 4))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.einsum("ntd,do->nto", inputs, self.weight)
+
+
 LOW = {
     "attention": lambda: nn.TransformerEncoderLayer(4, 2, 6, batch_first=True),
-    "dense": lambda: nn.PReLU(4),
+    "dense": Einsum,
     "weight norm": lambda: nn.utils.parametrizations.weight_norm(linear()),
 }
 

@@ -119,6 +119,17 @@ def class_token(x: Tensor, token: Tensor) -> Tensor:
     return torch.cat([token.expand(len(x), -1, -1), x], dim=1).cumsum(dim=1)
 
 
+class Pair(nn.Module):
+    """A layer of two inputs."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layer(inputs, inputs.flip(1).sin())
+
+
 LAYERS: dict[str, Build] = {
     "linear": lambda: (
         nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2)),
@@ -196,8 +207,32 @@ LAYERS: dict[str, Build] = {
     "channel gain": lambda: (Using(lambda x, s: (s * x).tanh(), (1, 3, 1, 1)), images(3, 2, 2)),
     "matmul": using(lambda x, w: x @ w, (4, 3)),
     "matmul, a vector": using(lambda x, w: torch.matmul(x, w[:, None]), (4,)),
+    "matmul, a vector alone": using(lambda x, w: (x @ w).sin(), (4,)),
+    "matmul, on the left": using(lambda x, w: w @ x.mT, (3, 4)),
+    "matmul, on the left of columns": lambda: (
+        Using(lambda x, w: (w @ x.T).T, (3, 4)),
+        torch.randn(N, 4),
+    ),
     "matmul, transposed": using(lambda x, w: x @ w.T, (3, 4)),
     "product of weights": using(lambda x, a, b: F.linear(x, a @ b), (3, 2), (2, 4)),
+    "bilinear": after_linear(lambda: Pair(nn.Bilinear(4, 4, 3))),
+    "bilinear, no bias": after_linear(lambda: Pair(nn.Bilinear(4, 4, 2, bias=False))),
+    "prelu": after_conv(lambda: nn.PReLU(4), 3, 5),
+    "prelu, one for all": after_conv(nn.PReLU, 3, 5),
+    "prelu, vectors": lambda: (Net(nn.PReLU(4), nn.Linear(4, 4)), torch.randn(N, 4)),
+    "table of bags": words(lambda: nn.EmbeddingBag(4, 3)),
+    "table of bags, sums, padding": words(lambda: nn.EmbeddingBag(4, 3, mode="sum", padding_idx=1)),
+    "table of bags, padding": words(lambda: nn.EmbeddingBag(4, 3, padding_idx=-2)),
+    "table of bags, weighted": words(
+        lambda: Using(
+            lambda x, w: F.embedding_bag(x, w, mode="sum", per_sample_weights=(x + 1.0).double()),
+            (4, 3),
+        )
+    ),
+    "table of bags, several each": lambda: (
+        Net(Folded(nn.EmbeddingBag(4, 3))),
+        torch.randint(0, 4, (N, 2, 6)),
+    ),
     "addmm": lambda: (
         Using(lambda x, b, w: torch.addmm(b, x.flatten(0, 1), w).view(len(x), 4, 3), (3,), (4, 3)),
         tokens(),
@@ -228,25 +263,10 @@ LAYERS: dict[str, Build] = {
 
 DENSE: dict[str, tuple[Build, set[str]]] = {
     "einsum": (using(lambda x, w: torch.einsum("ntd,do->nto", x, w), (4, 3)), {"layer.p.0"}),
-    "bilinear": (
-        after_linear(lambda: Using(lambda x, w: F.bilinear(x, x.sin(), w), (2, 4, 4))),
-        {"layer.p.0"},
+    "table of bags, largest": (
+        words(lambda: nn.EmbeddingBag(4, 3, mode="max")),
+        {"layer.weight"},
     ),
-    "prelu": (after_linear(lambda: nn.PReLU(4), 4), {"layer.weight"}),
-    "parameter on the left": (using(lambda x, w: w @ x, (3, 4)), {"layer.p.0"}),
-    "class token, repeated": (
-        using(lambda x, c: torch.cat([c.repeat(len(x), 1, 1), x], dim=1), (1, 1, 4)),
-        {"layer.p.0"},
-    ),
-    "gru": (
-        after_linear(lambda: nn.GRU(4, 3, batch_first=True)),
-        {f"layer.{kind}_l0" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
-    ),
-    "lstm": (
-        after_linear(lambda: nn.LSTM(4, 3, batch_first=True)),
-        {f"layer.{kind}_l0" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
-    ),
-    "table of bags": (words(lambda: nn.EmbeddingBag(4, 3)), {"layer.weight"}),
 }
 
 

@@ -265,18 +265,6 @@ DENSE: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], dict[str, str]]] 
         lambda: (Parts(masked, first=linear(), step=linear()), tokens()),
         {"step.weight": "RuntimeError: a view of a leaf Variable"},
     ),
-    "recurrent between layers": (
-        lambda: (
-            Parts(
-                lambda m, x: m.last(m.cell(m.first(x))[0]),
-                first=linear(),
-                cell=nn.GRU(4, 4, bias=False, batch_first=True),
-                last=linear(),
-            ),
-            tokens(),
-        ),
-        dict.fromkeys(("cell.weight_ih_l0", "cell.weight_hh_l0"), "torch.gru has no rule"),
-    ),
 }
 
 

@@ -36,6 +36,7 @@ from radiotracer.gradients import (
     summed_gradient,
 )
 from radiotracer.runs import load_weights, save_weights
+from radiotracer.runs.weights import weights_of
 
 
 def test_cross_entropy_is_in_nats_and_per_example() -> None:
@@ -137,7 +138,7 @@ def test_parameters_are_detached_and_follow_the_checkpoint(tmp_path: Path) -> No
     objective = objective_of(model, batch)
     other, _ = make("norms", seed=5)
     path = tmp_path / "w.safetensors"
-    objective.load(load_weights(path, save_weights(other, path)))
+    objective.load(load_weights(path, save_weights(weights_of(other), path)))
     for name, value in objective.parameters().items():
         assert torch.equal(value, other.get_parameter(name))
         assert not value.requires_grad

@@ -184,7 +184,7 @@ def test_without_plain_kernels_the_route_falls_back_by_name(
         raise NotImplementedError("Trying to use forward AD with _flash_attention")
 
     objective, batch = world(bert)
-    monkeypatch.setattr(forward_module, "forward_rules", broken)
+    monkeypatch.setattr(forward_module, "ForwardRules", broken)
     seen = directional(objective, batch, objective.parameters())
     assert seen.route.name == "double-backward"
     near(

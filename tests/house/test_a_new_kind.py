@@ -87,7 +87,7 @@ def test_sounds_go_all_the_way(place: Path, capsys: pytest.CaptureFixture[str]) 
     evidence = json.loads(Path("audit/evidence.json").read_text())
     assert evidence["protocol"]["design"] == "tones" and evidence["coins"] == N // 2
     innocent = run_audit("marked", Key.read("my.key"), "run", "innocent")
-    assert innocent.verdict == "no-evidence"
+    assert innocent.log10_p_value > -6  # for one key of a million
     assert all(each.holds for each in verify("innocent", "marked", Key.read("my.key")))
 
 

@@ -41,7 +41,7 @@ class Softmaxed(Network):
 
 @dataclass
 class Training:
-    """A recorded training, with what its loop itself knows of the learning rates."""
+    """A recorded training, and the rates of each epoch's steps, summed by its loop itself."""
 
     run: Run
     model: nn.Module
@@ -85,19 +85,18 @@ def train_and_record(
         loader = DataLoader(TensorDataset(*pair), batch_size=4, shuffle=True)
         with record(out, model, optimizer, pair) as recording:
             for _ in range(epochs):
+                sums: dict[str, float] = {}
                 for inputs, labels in recording.batches(loader):
                     loss = F.cross_entropy(model(inputs), labels)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    now = {
-                        name: group["lr"]
-                        for (names, _), group in zip(groups, optimizer.param_groups, strict=True)
-                        for name in names
-                        if name in named
-                    }
+                    for (names, _), group in zip(groups, optimizer.param_groups, strict=True):
+                        for name in names:
+                            if name in named:
+                                sums[name] = sums.get(name, 0.0) + group["lr"]
                     scheduler.step()
-                rates.append(now)
+                rates.append(sums)
     return Training(Run.open(out), model, pair, draw(QUERIES, seed=2), rates)
 
 

@@ -127,7 +127,7 @@ def test_learning_rates_of_zero(training: Training) -> None:
 
     def with_rates(*rates: float) -> Run:
         checkpoints = [
-            checkpoint.model_copy(update={"learning_rates": (rate, rate)})
+            checkpoint.model_copy(update={"rate_sums": (rate, rate)})
             for checkpoint, rate in zip(training.run.checkpoints, rates, strict=True)
         ]
         info = training.run.info.model_copy(update={"checkpoints": tuple(checkpoints)})

@@ -167,7 +167,7 @@ def brute_force(world: World) -> Tensor:
     model.eval()
     for checkpoint in world.run.checkpoints:
         model.load_state_dict(world.run.weights(checkpoint))
-        rates = world.run.learning_rates(checkpoint)
+        rates = world.run.summed_rates(checkpoint)
         names = list(rates)
         left, right = (
             torch.stack(list(gradients(world, data, names))) for data in (train, world.queries)
@@ -199,7 +199,7 @@ def test_scores_are_those_of_brute_force(world: World) -> None:
 
 
 def test_only_what_was_trained_is_traced(world: World) -> None:
-    traced = set(world.run.learning_rates(world.run.checkpoints[0]))
+    traced = set(world.run.summed_rates(world.run.checkpoints[0]))
     if any("lora" in name for name, _ in world.model.named_parameters()):
         assert all("lora_" in name or "classifier" in name for name in traced)
         assert any("lora_A" in name for name in traced)

@@ -265,8 +265,7 @@ def test_parameters_that_the_optimiser_held_but_never_trained(tmp_path: Path) ->
     names = tuple(name for name, _ in model.named_parameters())
     training = train_and_record(tmp_path / "run", model, groups=((names, 0.2),))
     assert not any(
-        name.startswith("frozen")
-        for name in training.run.learning_rates(training.run.checkpoints[0])
+        name.startswith("frozen") for name in training.run.summed_rates(training.run.checkpoints[0])
     )
     training.rates = [
         {name: rate for name, rate in rates.items() if not name.startswith("frozen")}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from influence_helpers import Network, Training, double_loop, draw
+from influence_helpers import Training, double_loop, draw
 from store_helpers import LARGE
 from torch import Tensor, nn
 
@@ -233,16 +233,19 @@ def test_a_scan_s_summary_has_them(tmp_path: Path) -> None:
     assert NEVER in reasons.notes and "AdamW" in reasons.notes[0]
 
 
-def test_a_recording_without_rows(tmp_path: Path) -> None:
-    model, data = Network().double(), draw(4, seed=1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, data, checkpoint_every=0) as recording:
-        nn.functional.cross_entropy(model(data[0]), data[1]).backward()
-        optimizer.step()
-        recording.checkpoint()
-    notes = Tracer(model, Run.open(tmp_path / "run")).notes
-    assert notes == ("The recording does not say which examples its steps learned from.",)
-    (step,) = (tmp_path / "run" / "steps").iterdir()
-    step.unlink()
-    (note,) = Tracer(model, Run.open(tmp_path / "run")).notes
+def test_steps_that_are_not_known(tmp_path: Path) -> None:
+    _, run, _ = adam_run(tmp_path / "run")
+    for step in (tmp_path / "run" / "steps").iterdir():
+        step.unlink()
+    _, note = Tracer(Odd(), run).notes
     assert note.startswith("Nothing is known of the steps: ")
+
+
+def test_a_run_of_checkpoints_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, data = Odd(), (torch.randn(6, 4), torch.randint(3, (6,)))
+    torch.save(model.state_dict(), tmp_path / "one.pt")
+    run = Run.from_checkpoints(tmp_path / "one.pt", data=data, model=model)
+    first, second = Tracer(model, run).notes
+    assert first.endswith("what the run used is not known.")
+    assert second.startswith("Nothing is known of the steps: ")

@@ -45,7 +45,8 @@ def test_the_training_is_a_hard_one(training: Training) -> None:
     assert len(training.run.checkpoints) == 3
     rates = [checkpoint.learning_rates for checkpoint in training.run.checkpoints]
     assert len({rate for pair in rates for rate in pair}) == 6
-    assert [training.run.learning_rates(c) for c in training.run.checkpoints] == training.rates
+    for checkpoint, rates in zip(training.run.checkpoints, training.rates, strict=True):
+        assert training.run.summed_rates(checkpoint) == pytest.approx(rates, rel=1e-14)
     assert not any(name.startswith("frozen") for name in training.rates[0])
 
 
@@ -214,7 +215,7 @@ def test_influence_is_the_loss_change_to_first_order(training: Training) -> None
 
 def _products(training: Training, row: int) -> Tensor:
     """<g, g'> at the last checkpoint, from influence: rates of 1 and no other checkpoint."""
-    last = training.run.info.checkpoints[-1].model_copy(update={"learning_rates": (1.0, 1.0)})
+    last = training.run.info.checkpoints[-1].model_copy(update={"rate_sums": (1.0, 1.0)})
     info = training.run.info.model_copy(update={"checkpoints": (last,)})
     tracing = Tracing.of(
         training.model, type(training.run)(training.run.folder, info), training.train

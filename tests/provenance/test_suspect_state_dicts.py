@@ -14,9 +14,9 @@ from suspect_helpers import SPEC, listing, network, refusal
 
 from radiotracer.errors import InputError
 from radiotracer.provenance.models import state_dicts
-from radiotracer.provenance.models.child_program import taken
 from radiotracer.provenance.models.network import weights_suspect
-from radiotracer.provenance.models.state_dicts import read_state_dict
+from radiotracer.runs.foreign.child_program import taken
+from radiotracer.runs.foreign.state_dicts import read_state_dict
 
 
 @pytest.fixture(autouse=True)

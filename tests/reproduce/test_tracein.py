@@ -52,7 +52,7 @@ def test_the_published_score_is_two_backward_passes_without_zeroing(tiny: World)
 
     for checkpoint in tiny.run.checkpoints:
         model.load_state_dict(tiny.run.weights(checkpoint))
-        (rate,) = set(tiny.run.learning_rates(checkpoint).values())
+        (rate,) = set(tiny.run.summed_rates(checkpoint).values())
         for i in range(rows):
             for j in range(columns):
                 model.zero_grad()

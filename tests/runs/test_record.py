@@ -46,40 +46,55 @@ def test_learning_rates_are_those_in_force(tmp_path: Path) -> None:
     assert run.steps()["learning_rates"].to_pylist() == expected
     assert len({tuple(rates) for rates in expected}) == 6
     assert [c.learning_rates for c in run.checkpoints] == [tuple(expected[2]), tuple(expected[5])]
-    assert run.learning_rates(run.checkpoints[0]) == {
-        "0.weight": expected[2][0],
-        "0.bias": expected[2][0],
-        "2.weight": expected[2][1],
-        "2.bias": expected[2][1],
-    }
+    first, second = (sum(rates) for rates in zip(*expected[:3], strict=True))
+    assert run.summed_rates(run.checkpoints[0]) == pytest.approx(
+        {"0.weight": first, "0.bias": first, "2.weight": second, "2.bias": second}, rel=1e-15
+    )
 
 
 def test_a_learning_rate_kept_in_a_tensor(tmp_path: Path) -> None:
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.25))
-    with record(tmp_path / "run", model, optimizer, Rows()):
+    with record(tmp_path / "run", model, optimizer, Rows()) as recording:
+        recording.batch([0])
         optimizer.step()
     run = Run.open(tmp_path / "run")
     assert run.checkpoints[0].learning_rates == (0.25,)
     assert run.info.optimizer.name == "Adam"
 
 
-def test_groups_that_join_during_the_training_are_refused(tmp_path: Path) -> None:
+def test_layers_that_are_unfrozen_later(tmp_path: Path) -> None:
     model = network()
-    optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
-    with record(tmp_path / "run", model, optimizer, Rows()):
-        optimizer.step()
-    with (
-        pytest.raises(InputError) as caught,
-        record(tmp_path / "run", model, optimizer, Rows(), overwrite=True),
-    ):
-        optimizer.add_param_group({"params": model[2].parameters()})
-        optimizer.step()
-    assert str(caught.value) == (
-        "expected the parameter groups that the optimiser had when recording began; "
-        "got 2 groups where there were 1; "
-        "add every group before record(); a group that rests has learning rate 0"
-    )
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.SGD(model[2].parameters(), lr=0.1)
+    loader = DataLoader(Rows(), batch_size=6)
+    with record(tmp_path / "run", model, optimizer, Rows()) as recording:
+        for epoch in range(3):
+            if epoch == 1:
+                model[0].requires_grad_(True)
+                optimizer.add_param_group({"params": model[0].parameters(), "lr": 0.5})
+            for inputs, labels in recording.batches(loader):
+                step(model, optimizer, inputs, labels)
+    run = Run.open(tmp_path / "run")
+    assert run.info.optimizer.groups == (("2.weight", "2.bias"), ("0.weight", "0.bias"))
+    assert [c.learning_rates for c in run.checkpoints] == [(0.1, 0.0), (0.1, 0.5), (0.1, 0.5)]
+    assert [c.untrained for c in run.checkpoints] == [("0.weight", "0.bias"), (), ()]
+    weighs = [run.summed_rates(each) for each in run.checkpoints]
+    assert [each["0.weight"] for each in weighs] == pytest.approx([0.0, 1.0, 1.0])
+    assert [each["2.weight"] for each in weighs] == pytest.approx([0.2, 0.2, 0.2])
+
+
+def test_a_layer_that_rests_counts_nothing_meanwhile(tmp_path: Path) -> None:
+    model = network()
+    optimizer = sgd(model)
+    with record(tmp_path / "run", model, optimizer, Rows()) as recording:
+        for epoch in range(2):
+            model[0].requires_grad_(epoch > 0)
+            for inputs, labels in recording.batches(DataLoader(Rows(), batch_size=6)):
+                step(model, optimizer, inputs, labels)
+    run = Run.open(tmp_path / "run")
+    assert [run.summed_rates(each)["0.weight"] for each in run.checkpoints] == [0.0, 0.2]
+    assert [run.summed_rates(each)["2.weight"] for each in run.checkpoints] == [0.2, 0.2]
 
 
 def test_groups_name_what_was_trained(tmp_path: Path) -> None:
@@ -194,9 +209,13 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert content["checkpoints"][1] == {
         "file": "checkpoints/00000002.safetensors",
         "sha256": sha256_file(tmp_path / "run/checkpoints/00000002.safetensors"),
+        "whole": True,
         "step": 2,
         "epoch": 0,
         "learning_rates": [0.1],
+        "rate_sums": [0.1],
+        "untrained": [],
+        "averaged": None,
     }
     assert run.identity().digest == identify(Rows()).digest
     assert run.identity().labels.tolist() == [row % 3 for row in range(N)]
@@ -232,10 +251,11 @@ def test_an_error_in_the_loop(tmp_path: Path, error: type[BaseException]) -> Non
         pytest.raises(error) as caught,
         record(tmp_path / "run", model, optimizer, Rows()) as recording,
     ):
-        for _ in range(3):
-            for inputs, labels in recording.batches(DataLoader(Rows(), batch_size=4)):
+        for epoch in range(3):
+            loader = DataLoader(Rows(), batch_size=4)
+            for number, (inputs, labels) in enumerate(recording.batches(loader)):
                 step(model, optimizer, inputs, labels)
-                if recording._step == 5:
+                if (epoch, number) == (1, 1):
                     raise raised
     assert caught.value is raised
     run = Run.open(tmp_path / "run", allow_interrupted=True)
@@ -254,6 +274,7 @@ def test_weights_that_are_not_finite(tmp_path: Path, bad: float, by_hand: bool) 
         pytest.raises(NotFiniteError) as caught,
         record(out, model, optimizer, Rows(), checkpoint_every=0) as recording,
     ):
+        recording.batch([0])
         optimizer.step()
         recording.checkpoint()
         optimizer.step()
@@ -280,6 +301,7 @@ def test_a_checkpoint_without_a_step(tmp_path: Path) -> None:
     model = network()
     optimizer = sgd(model)
     with record(tmp_path / "run", model, optimizer, Rows()) as recording:
+        recording.batch([0])
         optimizer.step()
         recording.checkpoint()
         with pytest.raises(InputError) as caught:

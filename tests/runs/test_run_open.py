@@ -18,6 +18,7 @@ from torch import nn
 from radiotracer.errors import NotFiniteError, RunError
 from radiotracer.files import sha256_file
 from radiotracer.runs import Run, load_weights, put_weights, record, save_weights
+from radiotracer.runs.weights import weights_of
 
 
 @pytest.fixture(scope="module")
@@ -188,19 +189,19 @@ def test_weights_come_back_bit_for_bit(tmp_path: Path, dtype: torch.dtype) -> No
     model.to(memory_format=torch.channels_last)
     model[0].bias = nn.Parameter(torch.randn(6, dtype=dtype)[::2])
     path = tmp_path / "w.safetensors"
-    found = load_weights(path, save_weights(model, path))
+    found = load_weights(path, save_weights(weights_of(model), path))
     assert found.keys() == model.state_dict().keys()
     for name, value in model.state_dict().items():
         assert torch.equal(found[name], value)
         assert found[name].dtype == value.dtype
-    assert sha256_file(path) == save_weights(model, tmp_path / "again.safetensors")
+    assert sha256_file(path) == save_weights(weights_of(model), tmp_path / "again.safetensors")
 
 
 def test_tied_weights_are_written_under_each_name(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     model[1].weight = model[0].weight
     path = tmp_path / "w.safetensors"
-    found = load_weights(path, save_weights(model, path))
+    found = load_weights(path, save_weights(weights_of(model), path))
     assert torch.equal(found["0.weight"], found["1.weight"])
     put_weights(model, found)
     assert model[1].weight is model[0].weight

@@ -13,10 +13,10 @@ from corpus.pickles import touch
 from safetensors.torch import load
 
 from radiotracer.errors import InputError
-from radiotracer.provenance.models import child_loading, child_program
-from radiotracer.provenance.models.child_loading import NoChildError, load_in_child
-from radiotracer.provenance.models.child_program import RefusedError
-from radiotracer.provenance.models.state_dicts import read_state_dict
+from radiotracer.runs.foreign import child_loading, child_program
+from radiotracer.runs.foreign.child_loading import NoChildError, load_in_child
+from radiotracer.runs.foreign.child_program import RefusedError
+from radiotracer.runs.foreign.state_dicts import read_state_dict
 
 BEGIN = f"""
 import importlib.util, os, sys

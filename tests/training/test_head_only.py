@@ -28,7 +28,7 @@ def test_only_the_head_moves_and_the_run_can_be_scanned(tiny: World, tmp_path: P
     assert all(torch.equal(v, before[n]) for n, v in tiny.model.state_dict().items())
     assert not model.training and all(p.requires_grad for p in model.parameters())
     assert run.info.optimizer.groups == (("head.weight", "head.bias"),)
-    assert set(run.learning_rates(run.checkpoints[0])) == {"head.weight", "head.bias"}
+    assert set(run.summed_rates(run.checkpoints[0])) == {"head.weight", "head.bias"}
     assert run.info.settings["head_only"] is True
     found = scan(model, run, tiny.tampered, tiny.queries, manifest=tiny.manifest)
     assert found.source.tracing.objective.traced == ("head.weight", "head.bias")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -31,7 +30,7 @@ CONFIGS = {
     "resnet": CONFIG.model_copy(update={"architecture": "resnet9", "augment": "none"}),
     "plain": CONFIG.model_copy(update={"momentum": 0.0, "schedule": "constant"}),
 }
-RECORD = importlib.import_module("radiotracer.runs.record")  # a function hides the module
+
 HEAD = CONFIG.model_copy(update={"head_only": True, "augment": "none"})
 
 
@@ -283,7 +282,7 @@ def test_a_full_disk(tiny: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         train(
             tiny.tampered, CONFIG, out,
             progress=lambda what, *_: what == "epoch 3 of 3"
-            and patch.setattr(RECORD, "save_weights", full),
+            and patch.setattr("radiotracer.runs.keeping.save_weights", full),
         )  # fmt: skip
     noted: list[str] = []
     train(tiny.tampered, CONFIG, out, note=noted.append)

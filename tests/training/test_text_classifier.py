@@ -94,7 +94,7 @@ def test_scores_are_those_of_brute_force(trained: tuple[Run, nn.Module]) -> None
     private = BagOfWords(2, width=8).eval()
     for checkpoint in run.checkpoints:
         private.load_state_dict(run.weights(checkpoint))
-        (rate,) = set(run.learning_rates(checkpoint).values())
+        (rate,) = set(run.summed_rates(checkpoint).values())
         sides = []
         for side in (TRAIN.take(range(8)), few):
             rows = []

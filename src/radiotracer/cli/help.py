@@ -39,6 +39,7 @@ ORDER = (
     "tamper",
     "train",
     "scan",
+    "trace",
     "review",
     "explain",
     "key",

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from radiotracer.errors import InputError
+from radiotracer.runs.wrappers import private
 
 
 def private_copy(model: nn.Module) -> nn.Module:
     """A copy of the network that shares nothing with it.
 
-    Tensors that its modules computed and kept beside their parameters (as
-    `torch.nn.utils.weight_norm` does) come as plain values: a copy of their graph would lead back
-    to the caller's parameters, which is why torch refuses to copy them.
+    It is the network that somebody wrote, without what frameworks put around it.
 
     Raises:
         InputError: It is no network, or holds something that cannot be copied.
     """
     require_network(model)
-    computed = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in module.__dict__.values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
     try:
         with torch.inference_mode(False):
-            return copy.deepcopy(model, computed)
+            return private(model)
+    except InputError:
+        raise
     except (TypeError, RuntimeError, ValueError, AttributeError, NotImplementedError) as error:
         raise InputError(
             expected="a network that can be copied (copy.deepcopy)",

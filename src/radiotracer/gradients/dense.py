@@ -7,20 +7,44 @@ n x parameters numbers of memory, so batches here are small.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
 from radiotracer.data.inputs import Inputs, each
+from radiotracer.gradients.memory import is_out_of_memory
 from radiotracer.gradients.objective import Batch, Objective, Parameters
 from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
 from radiotracer.gradients.unfused import unfused
 
 DENSE_BATCH = 32
-"""Examples per pass: n x parameters numbers are held at once, so dense batches stay small."""
+"""Examples per pass at most."""
+
+DENSE_BYTES = 2**26
+"""What the gradients of one pass may hold; a vectorised pass takes several times as much."""
+
+
+class _Loop:
+    """Found out of an objective whose operations cannot be vectorised."""
+
+
+def dense_batches(objective: Objective, count: int, names: Collection[str]) -> Iterator[slice]:
+    """Rows of passes over `count` examples whose gradients fit into `DENSE_BYTES`, or of one each.
+
+    Args:
+        objective: Network and loss.
+        count: How many examples.
+        names: Which of the traced parameters.
+    """
+    if not names:
+        return
+    each = sum(value.nbytes for name, value in objective.parameters().items() if name in names)
+    size = max(1, min(DENSE_BATCH, DENSE_BYTES // max(1, each)))
+    for start in range(0, count, size):
+        yield slice(start, start + size)
 
 
 def per_example_gradients(
@@ -43,6 +67,9 @@ def per_example_gradients(
         one = Batch(each(inputs, lambda value: value.unsqueeze(0)), target.unsqueeze(0))
         return objective.evaluate(one, parameters).losses[0]
 
+    # A single gradient is the ordinary backward pass's.
+    if len(batch) == 1 or _Loop in objective.found:
+        return _one_by_one(objective, batch, wanted)
     try:
         # no_grad: no graph of second derivatives is wanted. Fused kernels cannot be vectorised.
         with torch.no_grad(), unfused(objective.model), warnings.catch_warnings():
@@ -50,9 +77,11 @@ def per_example_gradients(
             gradients: dict[str, Tensor] = vmap(grad(loss_of_one), in_dims=(None, 0, 0))(
                 wanted, batch.inputs, batch.targets
             )
-    except (RuntimeError, NotImplementedError, ValueError):
+    except (RuntimeError, NotImplementedError, ValueError) as error:
         # Operations that cannot be vectorised; an error of the network itself comes again here.
-        return _one_by_one(objective, batch, wanted)
+        gradients = _one_by_one(objective, batch, wanted)
+        if not is_out_of_memory(error):
+            objective.found[_Loop] = _Loop()
     return gradients
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.holding import holding
+from radiotracer.gradients.holding import holding_for_backward
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
 
@@ -71,7 +71,7 @@ def gradient_at(
                 return (None,) * len(leaves)
             return torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
 
-        gradients = holding(objective.model, {**point, **leaves}, differentiate)
+        gradients = holding_for_backward(objective.model, {**point, **leaves}, differentiate)
     return {
         name: gradient
         for name, gradient in zip(leaves, gradients, strict=True)

@@ -20,6 +20,8 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from radiotracer.gradients.checkpointing import without_recomputation
+
 
 @contextmanager
 def unfused(model: nn.Module) -> Iterator[None]:
@@ -30,7 +32,7 @@ def unfused(model: nn.Module) -> Iterator[None]:
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), _plain_recurrence(model):
+        with sdpa_kernel(SDPBackend.MATH), _plain_recurrence(model), without_recomputation():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from radiotracer.errors import RunError
 from radiotracer.gradients import Objective
 from radiotracer.runs import Run
+from radiotracer.runs.schema import UNKNOWN
 
 
 def run_notes(run: Run) -> tuple[str, ...]:
@@ -14,22 +15,27 @@ def run_notes(run: Run) -> tuple[str, ...]:
     notes = []
     if run.info.status != "complete":
         notes.append("The training did not end; the checkpoints that it left were used.")
-    if not run.info.optimizer.name.startswith("SGD"):
+    optimizer = run.info.optimizer.name
+    if optimizer == UNKNOWN:
         notes.append(
-            "TracIn's derivation is for plain gradient descent; the run used "
-            f"{run.info.optimizer.name}, whose steps differ from learning rate x gradient."
+            "TracIn's derivation is for plain gradient descent; what the run used is not known."
+        )
+    elif not optimizer.startswith("SGD"):
+        notes.append(
+            f"TracIn's derivation is for plain gradient descent; the run used {optimizer}, "
+            "whose steps differ from learning rate x gradient."
         )
     notes.extend(
         f"Learning rate 0 at {checkpoint.file}: it counts nothing."
         for checkpoint in run.checkpoints
-        if not any(run.learning_rates(checkpoint).values())
+        if not any(run.summed_rates(checkpoint).values())
     )
     return (*notes, *_untrained_examples(run))
 
 
 def parameter_notes(run: Run, objective: Objective) -> tuple[str, ...]:
     """Which of the network's parameters the scores leave out, and why."""
-    trained = run.learning_rates(run.checkpoints[0])
+    trained = run.summed_rates(run.checkpoints[0])
     names = [name for name, _ in objective.model.named_parameters()]
     frozen = [name for name in names if name not in trained]
     unasked = [name for name in names if name in trained and name not in objective.traced]
@@ -56,8 +62,6 @@ def _untrained_examples(run: Run) -> tuple[str, ...]:
         return (f"Nothing is known of the steps: {error.came}.",)
     examples = run.info.data.examples
     seen = len(pc.unique(rows))
-    if seen == 0:
-        return ("The recording does not say which examples its steps learned from.",)
     if seen >= examples:
         return ()
     return (

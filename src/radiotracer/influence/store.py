@@ -300,7 +300,7 @@ def _require(same: bool, folder: Path, expected: str, came: str) -> None:
 def _run_digest(tracing: Tracing) -> str:
     """One SHA-256 over the digests and the learning rates of every checkpoint."""
     described = [
-        [checkpoint.sha256, sorted(tracing.run.learning_rates(checkpoint).items())]
+        [checkpoint.sha256, sorted(tracing.run.summed_rates(checkpoint).items())]
         for checkpoint in tracing.run.checkpoints
     ]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()

@@ -91,7 +91,7 @@ class Tracing:
         """
         require_run(run)
         require_batch_size(batch_size)
-        if not any(any(run.learning_rates(each).values()) for each in run.checkpoints):
+        if not any(any(run.summed_rates(each).values()) for each in run.checkpoints):
             raise RunError(
                 expected="a checkpoint with a learning rate above 0, which weighs its influence",
                 came=f"0 at all of {len(run.checkpoints)}",
@@ -110,7 +110,7 @@ class Tracing:
                     example=example,
                     state=run.weights(first),
                     layers=layers,
-                    trained=set(run.learning_rates(first)),
+                    trained=set(run.summed_rates(first)),
                     memory_format=torch.channels_last if images else torch.preserve_format,
                     precision=precision,
                 )
@@ -137,7 +137,7 @@ class Tracing:
         """Load each checkpoint in turn; yield it with its learning rates by parameter name."""
         for number, checkpoint in enumerate(self.run.checkpoints):
             self.load(number)
-            yield checkpoint, self.run.learning_rates(checkpoint)
+            yield checkpoint, self.run.summed_rates(checkpoint)
 
     def load(self, number: int) -> None:
         """Load the checkpoint of this number, from 0."""

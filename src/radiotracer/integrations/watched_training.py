@@ -16,11 +16,10 @@ from radiotracer.data import differences, identify
 from radiotracer.errors import DataError, InputError, RunError
 from radiotracer.runs import Recording, Run, record
 from radiotracer.runs.beginning import write_info
-from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.order import WatchedLoader
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.runs.schema import Checkpoint, Scalar
-from radiotracer.runs.weights import digest_of_weights
+from radiotracer.runs.weights import same_weights, weights_of
 
 
 class WatchedTraining:
@@ -224,8 +223,8 @@ def _is_at(
         bool(kept)
         and kept[-1].step == steps
         and kept[-1].epoch > run.steps()["epoch"][steps - 1].as_py()
-        and kept[-1].sha256 == digest_of_weights(model)
-        and run.info.optimizer.name == describe_optimizer(model, optimizer).name
+        and same_weights(run.weights(kept[-1]), weights_of(model))
+        and run.info.optimizer.name == type(optimizer).__name__
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from radiotracer.data import Dataset, Identity, identify
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
-from radiotracer.runs.layout import uncommon_strides
-from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.random_state import random_state_kept
 from radiotracer.runs.schema import (
     DataOptions,
     DataSpec,
     InitialWeights,
     ModelSpec,
+    OptimizerSpec,
     RunInfo,
     Scalar,
 )
@@ -36,16 +35,21 @@ INFO_FILE, EXAMPLES_FILE, INITIAL_FILE = "run.json", "examples.parquet", "initia
 
 def begin_run(
     out: Path,
-    model: nn.Module,
-    optimizer: Optimizer,
+    model_spec: ModelSpec,
+    initial: Mapping[str, Tensor] | None,
+    optimizer: OptimizerSpec,
     data: Any,
     *,
+    strides: Mapping[str, tuple[int, ...]] | None = None,
     seed: int | None,
-    model_spec: ModelSpec | None,
     settings: dict[str, Scalar],
     overwrite: bool,
 ) -> RunInfo:
-    """Write a run folder without checkpoints; the arguments and errors are those of `record`.
+    """Write a run folder without checkpoints; other arguments and errors are those of `record`.
+
+    Args:
+        initial: Weights to begin with (`weights_of`); None where nobody knows them.
+        strides: Their uncommon ones.
 
     Returns:
         What its ``run.json`` holds.
@@ -67,24 +71,23 @@ def begin_run(
         command=_command(sys.argv),
         seed=seed,
         settings=settings,
-        model=model_spec or ModelSpec.of_class(model),
+        model=model_spec,
         data=_data_spec(data, identity),
-        optimizer=describe_optimizer(model, optimizer),
+        optimizer=optimizer,
     )
-    require_finite_weights(
-        model.state_dict(), where="the network before training", do="initialise it again"
-    )
+    if initial is not None:
+        require_finite_weights(
+            initial, where="the network before training", do="initialise it again"
+        )
     require_new_folder(out, marker=INFO_FILE, overwrite=overwrite)
     empty_folder(out)
     try:
         columns = {"id": identity.ids, "sha256": identity.digests, "label": identity.labels}
         write_table(columns, out / EXAMPLES_FILE)
-        initial = InitialWeights(
-            file=INITIAL_FILE,
-            sha256=save_weights(model, out / INITIAL_FILE),
-            strides=uncommon_strides(model),
-        )
-        info = info.model_copy(update={"initial": initial})
+        if initial is not None:
+            digest = save_weights(initial, out / INITIAL_FILE)
+            kept = InitialWeights(file=INITIAL_FILE, sha256=digest, strides=dict(strides or {}))
+            info = info.model_copy(update={"initial": kept})
         write_info(out, info)
     except BaseException:
         # Without a run.json, not even `overwrite` would replace what is there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,32 +11,41 @@ from torch.optim import Optimizer
 
 from radiotracer.errors import InputError, RunError
 from radiotracer.runs.schema import OptimizerSpec, Option
+from radiotracer.runs.wrappers import named_parameters
 
 
-def describe_optimizer(model: nn.Module, optimizer: Optimizer) -> OptimizerSpec:
-    """The optimiser's class name and, per parameter group, its parameters and its options.
+def describe_optimizer(
+    model: nn.Module,
+    optimizers: Sequence[Optimizer],
+    groups: Sequence[Mapping[str, Any]] | None = None,
+) -> OptimizerSpec:
+    """The name of optimisers and, per parameter group, its parameters and its options.
 
     An option is anything plain in the group (a number, a text, a truth value, None, or a tuple of
     these) besides the learning rate, which is recorded at every step.
 
+    Args:
+        model: The network that they train.
+        optimizers: One, or several that train parts of it.
+        groups: Their parameter groups; None in the order of the optimisers.
+
     Raises:
-        InputError: The optimiser holds no parameter of `model`.
+        InputError: The groups hold no parameter of `model`.
     """
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = tuple(
-        tuple(names[id(p)] for p in group["params"] if id(p) in names)
-        for group in optimizer.param_groups
-    )
-    if not any(groups):
+    if groups is None:
+        groups = [group for each in optimizers for group in each.param_groups]
+    names = {id(parameter): name for name, parameter in named_parameters(model)}
+    held = tuple(tuple(names[id(p)] for p in group["params"] if id(p) in names) for group in groups)
+    if not any(held):
         raise InputError(
             expected="an optimiser of this network's parameters",
             came="one that holds none of them",
             do="pass the optimiser that trains the network",
         )
     return OptimizerSpec(
-        name=type(optimizer).__name__,
-        groups=groups,
-        options=tuple(_plain_options(group) for group in optimizer.param_groups),
+        name=" + ".join(type(each).__name__ for each in optimizers),
+        groups=held,
+        options=tuple(_plain_options(group) for group in groups),
     )
 
 
@@ -91,7 +101,7 @@ def _optimizer_classes() -> dict[str, Any]:
     }
 
 
-def _plain_options(group: dict[str, Any]) -> dict[str, Option]:
+def _plain_options(group: Mapping[str, Any]) -> dict[str, Option]:
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in ((name, _number(value)) for name, value in group.items())

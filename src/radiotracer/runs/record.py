@@ -13,18 +13,25 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-import pyarrow as pa
 from torch import nn
 from torch.optim import Optimizer
 
-from radiotracer.errors import InputError
-from radiotracer.runs.beginning import begin_run, write_info, write_table
+from radiotracer.data import identify
+from radiotracer.errors import DataError, InputError
+from radiotracer.files import empty_folder
+from radiotracer.runs.beginning import begin_run
+from radiotracer.runs.keeping import Keeper
+from radiotracer.runs.layout import uncommon_strides
 from radiotracer.runs.optimizers import describe_optimizer
 from radiotracer.runs.order import BatchOrder
+from radiotracer.runs.random_state import random_state_kept
+from radiotracer.runs.ranks import Ranks
 from radiotracer.runs.schema import Checkpoint, ModelSpec, RunInfo, Scalar
-from radiotracer.runs.weights import save_weights
+from radiotracer.runs.steps import StepLog
+from radiotracer.runs.weights import weights_of
+from radiotracer.runs.wrappers import optimizers_of, unwrapped
 
 Batch = TypeVar("Batch")
 
@@ -32,9 +39,10 @@ Batch = TypeVar("Batch")
 def record(
     out: str | os.PathLike[str],
     model: nn.Module,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Sequence[Optimizer],
     data: Any,
     *,
+    averaged: nn.Module | None = None,
     checkpoint_every: int = 1,
     seed: int | None = None,
     model_spec: ModelSpec | None = None,
@@ -45,21 +53,31 @@ def record(
 
     Written, each file whole or not at all: ``run.json``; ``examples.parquet`` (id, SHA-256 and
     label of every example); ``initial.safetensors`` (the weights as they are now);
-    ``checkpoints/*.safetensors``; ``steps/*.parquet`` (for every optimiser step the rows of its
-    batch and the learning rate of each parameter group, as the scheduler had set it).
+    ``checkpoints/*.safetensors`` (what differs from them); ``steps/*.parquet`` (for every optimiser
+    step the rows of its batch and the learning rate of each parameter group, as the scheduler had
+    set it).
 
     What a replay needs is recorded as it is now: weights and the optimiser's options. A training
     that goes on with an optimiser's old state, or whose options change on the way (a cycled
     momentum), cannot be replayed; the replay will say so.
 
+    Where several processes train together (torch.distributed), each calls this alike, with the same
+    data; the rows of all become one run, which the first of them writes.
+
     Args:
         out: A new folder.
-        model: The network in training. It is only read.
-        optimizer: Its optimiser. A step hook is registered and removed again at the end.
+        model: The network in training, with or without what frameworks put around it
+            (`DistributedDataParallel`, `torch.compile`, `fully_shard`, Accelerate, Fabric). It is
+            only read.
+        optimizer: Its optimiser, or all that train parts of it. Step hooks are registered and
+            removed again at the end.
         data: The training examples: `Dataset`, a map-style dataset of ``(input, label)``, or a
             pair of tensors. An input may be a mapping of tensors, which the network takes as
             keywords; an item that is one has its label under `labels` or `label`. Row ``i`` must
-            be what index ``i`` of the loader's sampler means.
+            be what index ``i`` of the loader's sampler means, or of the data that the loader has a
+            `Subset` of.
+        averaged: A running mean of the network, such as `torch.optim.swa_utils.AveragedModel`,
+            whose weights are kept beside: see `Run.open`.
         checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
             caller.
         seed: The seed of the training, if it had one; only noted.
@@ -69,6 +87,7 @@ def record(
 
     Raises:
         InputError: `out` holds something already; `data` is of a kind that has no identity.
+        DataError: Processes of one training have different data.
         NotFiniteError: The inputs, or now or at a checkpoint the weights, hold NaN or infinity.
         StorageError: The disk refused.
     """
@@ -78,17 +97,36 @@ def record(
             came=str(checkpoint_every),
             do="pass checkpoint_every=1",
         )
-    info = begin_run(
+    ranks = Ranks.joined()
+    weights = weights_of(model)
+    trained_by = describe_optimizer(model, optimizers_of(optimizer))
+    info = ranks.once(
+        lambda: begin_run(
+            Path(out),
+            model_spec or ModelSpec.of_class(unwrapped(model)),
+            weights,
+            trained_by,
+            data,
+            strides=uncommon_strides(unwrapped(model)),
+            seed=seed,
+            settings=settings or {},
+            overwrite=overwrite,
+        )
+    )
+    try:
+        _require_one_data_set(ranks, data, info)
+    except DataError:
+        ranks.once(lambda: empty_folder(Path(out)))
+        raise
+    return Recording(
         Path(out),
         model,
         optimizer,
-        data,
-        seed=seed,
-        model_spec=model_spec,
-        settings=settings or {},
-        overwrite=overwrite,
+        info,
+        data=data,
+        averaged=averaged,
+        checkpoint_every=checkpoint_every,
     )
-    return Recording(Path(out), model, optimizer, info, checkpoint_every=checkpoint_every)
 
 
 class Recording:
@@ -97,9 +135,11 @@ class Recording:
     Args:
         folder: Of a run that has begun.
         model: The network in training.
-        optimizer: Its optimiser.
+        optimizer: Its optimiser, or optimisers.
         info: What the run is and has so far. Where it has checkpoints, `model` and `optimizer` are
             as they were at the last one, and the recording goes on from there.
+        data: What was recorded; None where loaders have no `Subset` of it.
+        averaged: A running mean of the network, or None.
         checkpoint_every: Passes over the data between checkpoints; 0 leaves checkpoints to the
             caller.
     """
@@ -108,36 +148,34 @@ class Recording:
         self,
         folder: Path,
         model: nn.Module,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Sequence[Optimizer],
         info: RunInfo,
         *,
+        data: Any = None,
+        averaged: nn.Module | None = None,
         checkpoint_every: int,
     ) -> None:
         self.folder = folder
-        self._model = model
-        self._optimizer = optimizer
-        self._info = info
         self._every = checkpoint_every
         last = info.checkpoints[-1] if info.checkpoints else None
-        self._step = last.step if last else 0
-        self._epoch = last.epoch if last else 0
-        self._pending: list[int] = []
-        self._log: list[tuple[int, int, list[int], list[float]]] = []
-        self._order = BatchOrder()
-        # Checkpoints leave only those names in `info` that were trained.
-        self._groups = describe_optimizer(model, optimizer).groups
-        self._trained = {name for names in info.optimizer.groups for name in names if last}
-        self._hook = optimizer.register_step_post_hook(self._after_step)
+        self._order = BatchOrder(data)
+        self._steps = StepLog(
+            model,
+            optimizers_of(optimizer),
+            number=last.step if last else 0,
+            epoch=last.epoch if last else 0,
+        )
+        self._keeper = Keeper(folder, info, model, averaged)
 
     @property
     def info(self) -> RunInfo:
         """What ``run.json`` says at present."""
-        return self._info
+        return self._keeper.info
 
     @property
     def unsaved_steps(self) -> int:
         """Optimiser steps since the last checkpoint."""
-        return len(self._log)
+        return len(self._steps.steps)
 
     def __enter__(self) -> Recording:
         """The recording itself."""
@@ -150,16 +188,15 @@ class Recording:
         trace: TracebackType | None,
     ) -> None:
         """Finish: the run is `complete` unless the loop raised."""
-        self._hook.remove()
-        status = "interrupted"
+        self._steps.close()
+        status: Literal["interrupted", "complete"] = "interrupted"
         try:
             if kind is None:
-                if self._log:
+                if self.unsaved_steps:
                     self.checkpoint()
                 status = "complete"
         finally:
-            self._info = self._info.model_copy(update={"status": status})
-            write_info(self.folder, self._info)
+            self._keeper.end(status)
 
     def batches(self, loader: Iterable[Batch]) -> Iterator[Batch]:
         """The loader's batches, unchanged and in order, noting which examples each one holds.
@@ -167,10 +204,12 @@ class Recording:
         The end of the loader ends a pass over the data: every `every` passes a checkpoint follows.
 
         Args:
-            loader: A `DataLoader` over the recorded data (any sampler, any number of workers).
+            loader: A `DataLoader` over the recorded data or a `Subset` of it (any sampler, any
+                number of workers), or what Accelerate or Fabric made of one.
 
         Raises:
-            InputError: `loader` is something else, whose order cannot be seen.
+            InputError: `loader` is something else, whose order cannot be seen, or is over other
+                data.
         """
         for rows, batch in self._order.watch(loader):
             self.batch(rows)
@@ -179,9 +218,10 @@ class Recording:
 
     def end_pass(self) -> None:
         """Say that a pass over the data has ended; `batches` does so by itself."""
-        self._epoch += 1
+        self._steps.epoch += 1
         # No step since the last checkpoint: nothing has changed that a checkpoint could hold.
-        if self._every and self._epoch % self._every == 0 and self._log:
+        due = self._every and self._steps.epoch % self._every == 0
+        if due and self.unsaved_steps:
             self.checkpoint()
 
     def batch(self, rows: Sequence[int]) -> None:
@@ -189,68 +229,32 @@ class Recording:
 
         Only for loops without a `DataLoader`; calls before one step add up.
         """
-        self._pending.extend(int(row) for row in rows)
+        self._steps.announce(rows)
 
     def forget_batches(self) -> None:
         """Take back what `batch` said since the last step: no step will learn from these rows."""
-        self._pending = []
+        self._steps.forget()
 
     def checkpoint(self) -> Checkpoint:
         """Write the weights as they are now, and the steps since the last checkpoint.
 
         Raises:
-            InputError: No optimiser step has been taken since the last checkpoint.
+            InputError: No optimiser step has been taken since the last checkpoint, or a parameter
+                was trained by an optimiser that is not recorded.
         """
-        if not self._log:
-            raise InputError(
-                expected="an optimiser step before each checkpoint",
-                came=f"none since step {self._step}",
-                do="call optimizer.step() of the recorded optimiser, then checkpoint()",
-            )
-        file = f"checkpoints/{self._step:08d}.safetensors"
-        checkpoint = Checkpoint(
-            file=file,
-            sha256=save_weights(self._model, self.folder / file),
-            step=self._step,
-            epoch=self._epoch,
-            learning_rates=tuple(self._log[-1][3]),
-        )
-        steps, epochs, rows, rates = zip(*self._log, strict=True)
-        write_table(
-            {
-                "step": pa.array(steps, pa.int64()),
-                "epoch": pa.array(epochs, pa.int32()),
-                "batch": pa.array(rows, pa.list_(pa.int64())),
-                "learning_rates": pa.array(rates, pa.list_(pa.float64())),
-            },
-            self.folder / f"steps/{self._step:08d}.parquet",
-        )
-        self._log.clear()
-        # An optimiser may hold frozen parameters; it trains those that get a gradient.
-        groups = tuple(
-            tuple(name for name in names if name in self._trained) for names in self._groups
-        )
-        self._info = self._info.model_copy(
-            update={
-                "checkpoints": (*self._info.checkpoints, checkpoint),
-                "optimizer": self._info.optimizer.model_copy(update={"groups": groups}),
-            }
-        )
-        write_info(self.folder, self._info)
+        checkpoint = self._keeper.keep(self._steps)
+        self._steps.clear()
         return checkpoint
 
-    def _after_step(self, *_: object) -> None:
-        # The learning rates are read after the step and before any scheduler moves them on.
-        rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-        if len(rates) != len(self._groups):
-            raise InputError(
-                expected="the parameter groups that the optimiser had when recording began",
-                came=f"{len(rates)} groups where there were {len(self._groups)}",
-                do="add every group before record(); a group that rests has learning rate 0",
-            )
-        self._trained.update(
-            name for name, p in self._model.named_parameters() if p.grad is not None
+
+def _require_one_data_set(ranks: Ranks, data: Any, info: RunInfo) -> None:
+    with random_state_kept():
+        mine = info.data.digest if ranks.writes else identify(data).digest
+    digests = ranks.every(mine)
+    other = next((rank for rank, each in enumerate(digests) if each != digests[0]), None)
+    if other is not None:
+        raise DataError(
+            expected="the same data in every process of the training",
+            came=f"other data in process {other} than in process 0",
+            do="pass all examples everywhere, and divide them by a DistributedSampler",
         )
-        self._step += 1
-        self._log.append((self._step, self._epoch, self._pending, rates))
-        self._pending = []

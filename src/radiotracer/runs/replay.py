@@ -10,7 +10,6 @@ do nothing but this at each step: load the rows, network in training mode, mean 
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from radiotracer.runs.rows import TrainingData, take_rows
 from radiotracer.runs.run import Run
 from radiotracer.runs.schema import OptimizerSpec
 from radiotracer.runs.weights import put_weights
+from radiotracer.runs.wrappers import private as copied
 
 TrainingLoss = Callable[[Tensor, Tensor], Tensor]
 """Network outputs (n, ...) and targets (n, ...) to the loss that is trained on, a single number."""
@@ -191,7 +191,8 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
                 came=problem,
                 do="record the training again",
             )
-        batches.append(RecordedBatch(epoch, tuple(rows), tuple(rates)))
+        rest = (0.0,) * (len(run.info.optimizer.groups) - len(rates))
+        batches.append(RecordedBatch(epoch, tuple(rows), (*rates, *rest)))
     return batches
 
 
@@ -201,7 +202,7 @@ def _problem(rows: list[int | None], rates: list[float | None], run: Run) -> str
         return f"a row outside of the {examples} examples"
     if any(rate is None or not math.isfinite(rate) for rate in rates):
         return "a learning rate that is not finite"
-    if len(rates) != groups:
+    if len(rates) > groups:
         return f"{len(rates)} learning rates for {groups} parameter groups"
     return None
 
@@ -219,7 +220,7 @@ def _plain_descent(spec: OptimizerSpec) -> OptimizerSpec:
 
 def _prepare(model: nn.Module, run: Run, initial: dict[str, Tensor]) -> nn.Module:
     """A private copy at the recorded initial weights, laid out in memory as they were."""
-    private = copy.deepcopy(model)
+    private = copied(model)
     # Another architecture is refused here, before recorded strides meet shapes they do not fit.
     put_weights(private, initial)
     lay_out(private, run.info.initial.strides if run.info.initial else {})

@@ -56,7 +56,12 @@ class ModelSpec(_Frozen):
     @staticmethod
     def of_class(model: object) -> ModelSpec:
         """Name a network by its class, as ``module:Class``."""
-        kind = type(model)
+        # Torch shards a network by giving it a class of its own, below that of its author.
+        kind = next(
+            each
+            for each in type(model).__mro__
+            if not each.__module__.startswith("torch.distributed")
+        )
         return ModelSpec(name=f"{kind.__module__}:{kind.__qualname__}")
 
 
@@ -91,11 +96,15 @@ class DataSpec(_Frozen):
     options: DataOptions = DataOptions()
 
 
+UNKNOWN = "unknown"
+"""Name of an optimiser, or a network, of which there are checkpoints alone."""
+
+
 class OptimizerSpec(_Frozen):
     """The optimiser's class name and, per parameter group, its parameters and its options.
 
     Args:
-        name: Name of the class.
+        name: Name of the class; of several "SGD + AdamW".
         groups: Names of the parameters that it trained, per group.
         options: What else each group held when recording began, besides the learning rate
             (momentum, weight_decay, betas, ...); None in runs recorded before this was kept.
@@ -121,22 +130,41 @@ class InitialWeights(_Frozen):
     strides: dict[str, tuple[int, ...]] = {}
 
 
-class Checkpoint(_Frozen):
-    """The weights after `step` optimiser steps, and the learning rates of that last step.
+class WeightsFile(_Frozen):
+    """Weights of a network.
 
     Args:
         file: Path relative to the run folder.
         sha256: Digest of the file.
-        step: Optimiser steps taken so far, from 1.
-        epoch: Passes over the data completed so far, rounded down.
-        learning_rates: One per parameter group, in force at the last step before the checkpoint.
+        whole: Whether all tensors are in it. Otherwise the rest is as it was when recording began:
+            of adapters beside a large network nothing else is kept.
     """
 
     file: Inside
     sha256: Digest
+    whole: bool = True
+
+
+class Checkpoint(WeightsFile):
+    """The weights after `step` optimiser steps, and the learning rates of the steps before them.
+
+    Args:
+        step: Optimiser steps taken so far, from 1.
+        epoch: Passes over the data completed so far, rounded down.
+        learning_rates: One per parameter group, in force at the last step before the checkpoint; 0
+            of groups that joined later.
+        rate_sums: Sum of the learning rates of the steps since the checkpoint before, one per
+            group; None in runs recorded before it was kept, whose steps have the rates.
+        untrained: Parameters of these groups that got no gradient since the checkpoint before.
+        averaged: What a running mean of the weights was at this time, where one was recorded.
+    """
+
     step: Annotated[Count, Field(ge=1)]
     epoch: Count
     learning_rates: tuple[FiniteFloat, ...]
+    rate_sums: tuple[FiniteFloat, ...] | None = None
+    untrained: tuple[str, ...] = ()
+    averaged: WeightsFile | None = None
 
 
 class RunInfo(_Frozen):
@@ -164,7 +192,12 @@ class RunInfo(_Frozen):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         groups = len(self.optimizer.groups)
-        if any(len(each.learning_rates) != groups for each in self.checkpoints):
+        if any(
+            len(rates) != groups
+            for each in self.checkpoints
+            for rates in (each.learning_rates, each.rate_sums)
+            if rates is not None
+        ):
             raise ValueError(f"a checkpoint without a learning rate for each of {groups} groups")
         if any(one.step >= two.step for one, two in itertools.pairwise(self.checkpoints)):
             raise ValueError("checkpoints that are not in the order of training")

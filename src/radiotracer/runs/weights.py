@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,29 +13,55 @@ from torch import Tensor, nn
 
 from radiotracer.errors import NotFiniteError, RunError
 from radiotracer.files import atomic_file
+from radiotracer.runs.schema import RunInfo, WeightsFile
+from radiotracer.runs.wrappers import plain, unwrapped
 
 
-def save_weights(model: nn.Module, path: Path) -> str:
-    """Write parameters and buffers to a safetensors file, atomically; return its SHA-256.
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by their plain names, on the processor, with memory of their own.
+
+    Of a sharded network every rank has to ask, and each gets all.
+    """
+    return {
+        plain(name): _whole(tensor.detach()).cpu().contiguous().clone()
+        for name, tensor in unwrapped(model).state_dict().items()
+    }
+
+
+def save_weights(state: Mapping[str, Tensor], path: Path) -> str:
+    """Write tensors to a safetensors file, atomically; return its SHA-256.
 
     Tied weights are written once under each of their names.
 
+    Args:
+        state: On the processor, contiguous, each with memory of its own (`weights_of`).
+        path: Of the file.
+
     Raises:
-        NotFiniteError: A parameter or a buffer holds NaN or infinity; nothing is written.
+        NotFiniteError: A tensor holds NaN or infinity; nothing is written.
         StorageError: The disk refused; nothing is left behind.
     """
-    state = _copied(model)
     require_finite_weights(state, where="the network in training")
     # safetensors' own file writer hides the disk's refusals in an error of another kind.
-    content = save(state)
+    content = save(dict(state))
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 
 def digest_of_weights(model: nn.Module) -> str:
-    """SHA-256 of the file that `save_weights` would write, as 64 hexadecimal digits."""
-    return hashlib.sha256(save(_copied(model))).hexdigest()
+    """SHA-256 of the file that `save_weights` would write of all of it, hexadecimal."""
+    return hashlib.sha256(save(weights_of(model))).hexdigest()
+
+
+def same_weights(one: Mapping[str, Tensor], two: Mapping[str, Tensor]) -> bool:
+    """Whether both have the same tensors, bit by bit."""
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def digest_of(tensor: Tensor) -> bytes:
+    """SHA-256 of a tensor's bytes; of two of the same shape and type equal where they are."""
+    return hashlib.sha256(tensor.contiguous().view(-1).view(torch.uint8).numpy().data).digest()
 
 
 def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:
@@ -68,8 +95,23 @@ def load_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     return state
 
 
+def weights_at(folder: Path, info: RunInfo, kept: WeightsFile) -> dict[str, Tensor]:
+    """All parameters and buffers at a checkpoint of a run, on the CPU; the bytes are checked."""
+    state = load_weights(folder / kept.file, kept.sha256)
+    if kept.whole:
+        return state
+    initial = info.initial
+    if initial is None:
+        raise RunError(
+            expected=f"the weights that the training in {folder} began with",
+            came=f"none, and only what changed in {kept.file}",
+            do="record the training again",
+        )
+    return {**load_weights(folder / initial.file, initial.sha256), **state}
+
+
 def require_finite_weights(
-    state: dict[str, Tensor], *, where: str, do: str = "lower the learning rate and train again"
+    state: Mapping[str, Tensor], *, where: str, do: str = "lower the learning rate and train again"
 ) -> None:
     """Raise `NotFiniteError` that names the first tensor with NaN or infinity."""
     for name, tensor in state.items():
@@ -88,7 +130,9 @@ def put_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
     Raises:
         RunError: Names or shapes disagree; the message lists them.
     """
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    model = unwrapped(model)
+    names = {plain(name): name for name in model.state_dict()}
+    own = {plain(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in state.items()}
     differences = [f"{name} missing from the checkpoint" for name in own if name not in given]
     differences += [f"{name} unknown to the network" for name in given if name not in own]
@@ -105,12 +149,10 @@ def put_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
             came=shown + more,
             do="pass the network that was trained",
         )
-    model.load_state_dict(state)
+    model.load_state_dict({names[name]: tensor for name, tensor in state.items()})
 
 
-def _copied(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers on the processor, each with memory of its own."""
-    return {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in model.state_dict().items()
-    }
+def _whole(tensor: Tensor) -> Tensor:
+    """A tensor that is not divided among ranks."""
+    full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return full

@@ -147,7 +147,7 @@ class Worker:
             tracing.objective,
             self.detectors,
             tracing.batch_size,
-            tracing.run.learning_rates(checkpoint),
+            tracing.run.summed_rates(checkpoint),
             checkpoint.file,
             self.fitting,
         )

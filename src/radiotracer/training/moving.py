@@ -21,9 +21,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from radiotracer.files import sha256_file
-from radiotracer.runs import RunInfo, load_weights, put_weights
+from radiotracer.runs import RunInfo, put_weights
 from radiotracer.runs.beginning import EXAMPLES_FILE
 from radiotracer.runs.optimizer_state import optimizer_state, put_optimizer_state
+from radiotracer.runs.weights import weights_at
 from radiotracer.scale import FolderLedger, Result
 
 _OPTIMIZER = "optimizer/"
@@ -69,7 +70,7 @@ class Stopped:
             RunError: The checkpoint is damaged.
         """
         last = self.info.checkpoints[-1]
-        put_weights(moving.model, load_weights(folder / last.file, last.sha256))
+        put_weights(moving.model, weights_at(folder, self.info, last))
         states = {
             name.removeprefix(_OPTIMIZER): array
             for name, array in self.arrays.items()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
-from radiotracer.gradients.derivatives.forward_rules import forward_rules
+from radiotracer.gradients.derivatives.forward_rules import ForwardRules
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
 
 
@@ -33,7 +33,7 @@ def forward_mode(
     _load_torch_rules()
     # Nothing is differentiated backwards here, so no graph is kept. Dual tensors are used directly,
     # because `torch.func.jvp` gives the same with several times the overhead per layer.
-    with torch.no_grad(), forward_rules(objective.model), dual_level():
+    with torch.no_grad(), ForwardRules(), dual_level():
         moving = {name: make_dual(point[name], tangent) for name, tangent in direction.items()}
         evaluation = objective.evaluate(batch, {**point, **moving})
         losses, derivatives = unpack_dual(evaluation.losses)

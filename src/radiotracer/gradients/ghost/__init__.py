@@ -1,10 +1,11 @@
 """Norms and inner products of per-example gradients that are never written out.
 
 `engine.py` has the functions. `tape.py` watches the network use its parameters (`uses.py`), through
-torch's operations (`operations.py`) and functions of parameters alone (`derived.py`). `plan.py`
-proves on two examples that what it saw is right (`truth.py`). `rules/` says, per torch operation,
-which form the gradients have: `forms.py`, `patches.py` (convolutions), `tables.py` (embeddings) and
-`sums.py` (reuse).
+torch's operations (`operations.py`), the parts that some are made of (`composites.py`,
+`recurrence.py`), copies for each example (`spread.py`) and functions of parameters alone
+(`derived.py`). `plan.py` proves on two examples that what it saw is right (`truth.py`). `rules/`
+says, per torch operation, which form the gradients have: `forms.py`, `patches.py` (convolutions),
+`tables.py` (embeddings) and `sums.py` (reuse).
 """
 
 from radiotracer.gradients.ghost.engine import Kept as Kept

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.dense import DENSE_BATCH, per_example_gradients
+from radiotracer.gradients.checkpointing import without_recomputation
+from radiotracer.gradients.dense import dense_batches, per_example_gradients
 from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import precise
 from radiotracer.gradients.ghost.plan import Plan, note_dense, plan_for
@@ -58,8 +59,7 @@ def walk(
         evaluation, failed = _by_rules(objective, batch, plan, hand_over)
         dense = {**plan.dense, **failed}
         note_dense(objective, dense)
-        for start in range(0, len(batch) if dense else 0, DENSE_BATCH):
-            rows = slice(start, start + DENSE_BATCH)
+        for rows in dense_batches(objective, len(batch), dense):
             for name, gradients in per_example_gradients(
                 objective, batch.take(rows), dense
             ).items():
@@ -83,7 +83,7 @@ def _by_rules(
     )
     evaluation, error = None, ""
     try:
-        with torch.enable_grad(), tape:
+        with torch.enable_grad(), without_recomputation(), tape:
             evaluation = objective.evaluate(batch, tape.leaves)
     except Exception as raised:
         if is_out_of_memory(raised):

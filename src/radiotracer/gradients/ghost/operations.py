@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
@@ -22,6 +21,9 @@ class Way(Enum):
     SECOND = "second axis"
     FOLDED = "first axis, examples innermost"
     COPIES = "none: each example is given its own copy of the parameter"
+    GROUPED_COPIES = "none: each example is given copies, those of each together"
+    SECOND_COPIES = "none: each example is given its own copy, along the second axis"
+    FOLDED_COPIES = "none: each example is given copies, examples innermost"
     DERIVED = "none: the result is a function of parameters alone, and is watched in their place"
 
 
@@ -85,17 +87,17 @@ def tapped(
     return changed.view(shape)
 
 
-def ways_along(data: Tensor, examples: int, *, probing: bool) -> list[Way]:
-    """Where an operation's data may have its example axis; the likeliest first."""
-    if data.dim() == 0:
+def ways_along(shape: Sequence[int], examples: int, *, probing: bool) -> list[Way]:
+    """Where data of a shape may have the example axis; the likeliest first."""
+    if not shape:
         return []
-    k, rest = divmod(len(data), examples)
-    found = [Way.FIRST] if len(data) == examples else []
+    k, rest = divmod(shape[0], examples)
+    found = [Way.FIRST] if shape[0] == examples else []
     # With one entry per example these are no different, and a probe could not tell them apart.
     folds = rest == 0 and (k > 1 or not probing)
     if folds:
         found.append(Way.GROUPED)
-    if data.dim() > 1 and data.shape[1] == examples:
+    if len(shape) > 1 and shape[1] == examples:
         found.append(Way.SECOND)
     if folds:
         found.append(Way.FOLDED)
@@ -110,35 +112,6 @@ def split(tensor: Tensor, way: Way, examples: int) -> Tensor:
     if way is Way.FOLDED:
         return tensor.reshape(k, examples, *rest).transpose(0, 1)
     return tensor.reshape(examples, k, *rest)
-
-
-def copied(parameter: Tensor, examples: int, rank: int) -> Tensor:
-    """A copy for each example, of a parameter that is broadcast with tensors of up to `rank` axes.
-
-    A leading axis of length one stands for the examples; without one they come before.
-    """
-    shape = tuple(parameter.shape)
-    rank = max(rank, len(shape) + (shape[:1] != (1,)))
-    own = shape[1:] if len(shape) == rank else shape
-    spread = (1,) * (rank - len(own) - 1)
-    return parameter.reshape(1, *spread, *own).expand(examples, *spread, *own).clone()
-
-
-ARITHMETIC = {
-    *(getattr(torch, name) for name in ("add", "sub", "mul", "div")),
-    *(
-        getattr(torch.Tensor, name)
-        for name in (
-            *("add", "sub", "mul", "div", "add_", "sub_", "mul_", "div_"),
-            *("__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__"),
-            *("__mul__", "__rmul__", "__imul__", "__truediv__", "__rtruediv__", "__itruediv__"),
-        )
-    ),
-}
-"""Operations that give each example its own copy of a parameter when the copies are passed."""
-
-EXPANSION = {torch.Tensor.expand, torch.Tensor.expand_as}
-"""The same, where no other tensor shows that examples are about to meet the parameter."""
 
 
 def is_transposed(result: Any, matrix: Tensor) -> bool:
@@ -172,15 +145,22 @@ def leaves_reached(losses: Tensor) -> set[int]:
     return found
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> list[Tensor]:
     """Those among an operation's arguments or results."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from tensors(each)
-    elif isinstance(value, dict):
-        yield from tensors(list(value.values()))
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    found: list[Tensor] = []
+    for each in value:
+        # Most arguments are tensors or plain numbers.
+        if isinstance(each, Tensor):
+            found.append(each)
+        elif isinstance(each, list | tuple | dict):
+            found += tensors(each)
+    return found
 
 
 def swapped(value: Any, swap: Mapping[int, Tensor]) -> Any:
@@ -200,25 +180,13 @@ def precise(tensor: Tensor) -> Tensor:
     return tensor.float() if half else tensor
 
 
+@functools.cache
 def name_of(func: Callable[..., Any]) -> str:
     """As `torch.overrides` has it: ``torch.conv2d``."""
     return str(resolve_name(func) or getattr(func, "__name__", repr(func)))
 
 
-def is_composite(func: Callable[..., Any]) -> bool:
-    """Whether torch wrote the operation in Python, in terms of others that may have rules."""
-    return inspect.isfunction(func) and func.__module__ == "torch.nn.functional"
-
-
-def opened(func: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, not asking whether somebody watches: so that its parts are watched."""
-    unasked = dict.fromkeys(
-        ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"),
-        lambda *_: False,
-    )
-    assert isinstance(func, types.FunctionType)  # noqa: S101
-    twin = types.FunctionType(
-        func.__code__, {**func.__globals__, **unasked}, func.__name__, func.__defaults__
-    )
-    twin.__kwdefaults__ = func.__kwdefaults__
-    return twin
+def is_in_place(func: Callable[..., Any]) -> bool:
+    """Whether an operation changes its first argument, and returns it."""
+    name = getattr(func, "__name__", "")
+    return name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))

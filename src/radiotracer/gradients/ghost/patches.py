@@ -15,6 +15,7 @@ operations than the usual unfolding as the kernel has offsets.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ class Geometry:
         """Kernel, stride, dilation and padding, each with one entry per dimension."""
         return self.kernel, self.stride, self.dilation, self.padding
 
+    @functools.cache  # noqa: B019
     def windows(
         self, inputs: tuple[int, ...], outputs: tuple[int, ...]
     ) -> dict[int, tuple[Window, Window]]:
@@ -153,14 +155,7 @@ class Patches(Form):
         if dimensions > len(_CONVOLUTIONS):
             return super().along(directions)
         convolve, geometry = _CONVOLUTIONS[dimensions - 1], self.geometry
-        padding: list[int] = []
-        for pixels, out, kernel, stride, dilation, before in zip(
-            self.inputs.shape[2:], self.errors.shape[2:], *geometry.per_dimension, strict=True
-        ):
-            behind = stride * (out - 1) + dilation * (kernel - 1) + 1 - before - pixels
-            # The last dimension comes first; negative padding cuts off what no output reads.
-            padding = [before, behind, *padding]
-        inputs = F.pad(self.inputs, padding)
+        inputs = F.pad(self.inputs, self._padding())
         columns = []
         for direction in directions:
             weight = direction.reshape(*self.shape[:2], *geometry.kernel).to(self.inputs)
@@ -224,17 +219,35 @@ class Patches(Form):
 
     def _unfolded(self) -> Tensor:
         """Inputs under the kernel, shape (n, groups, positions, offsets * channels / groups)."""
-        n, channels = self.inputs.shape[:2]
-        groups = self.geometry.groups
-        pixels = self.inputs.movedim(1, -1).unflatten(-1, (groups, channels // groups))
-        columns = self.inputs.new_zeros(
-            n, *self.errors.shape[2:], groups, self._offsets, channels // groups
+        geometry, out = self.geometry, tuple(self.errors.shape[2:])
+        # Channels last: what is under a row of the kernel then lies together.
+        pixels = F.pad(self.inputs.movedim(1, -1), (0, 0, *self._padding())).contiguous()
+        n, *_, channels = pixels.shape
+        first, *moves, _ = pixels.stride()
+        steps = [move * stride for move, stride in zip(moves, geometry.stride, strict=True)]
+        apart = [move * dilation for move, dilation in zip(moves, geometry.dilation, strict=True)]
+        each = channels // geometry.groups
+        patches = pixels.as_strided(
+            (n, geometry.groups, *out, *geometry.kernel, each),
+            (first, each, *steps, *apart, 1),
         )
-        for number, (here, there) in self._windows().items():
-            everything = slice(None)
-            to: Window = (everything, *here, everything)
-            columns.select(-2, number)[to] = pixels[(everything, *there)]
-        return columns.view(n, self._positions, groups, -1).transpose(1, 2)
+        return patches.reshape(n, geometry.groups, self._positions, -1)
+
+    def _padding(self) -> list[int]:
+        """What precedes and follows the inputs, the last dimension first, as `F.pad` takes it.
+
+        A negative number cuts off what no output reads.
+        """
+        padding: list[int] = []
+        for pixels, out, kernel, stride, dilation, before in zip(
+            self.inputs.shape[2:],
+            self.errors.shape[2:],
+            *self.geometry.per_dimension,
+            strict=True,
+        ):
+            behind = stride * (out - 1) + dilation * (kernel - 1) + 1 - before - pixels
+            padding = [before, behind, *padding]
+        return padding
 
     def _by_position(self, tensor: Tensor) -> Tensor:
         """Shape (n, groups, positions, channels / groups)."""

@@ -10,8 +10,10 @@ from types import MappingProxyType
 import torch
 
 from radiotracer.data.inputs import joined, named
+from radiotracer.gradients.checkpointing import without_recomputation
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.ghost.operations import Step, Way
+from radiotracer.gradients.ghost.spread import PLACES
 from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.ghost.truth import Truth, first_line
 from radiotracer.gradients.ghost.uses import Use
@@ -177,7 +179,7 @@ class _Search:
             probe=tuple(named(self.probe.inputs).values()) if probing else None,
         )
         try:
-            with torch.enable_grad(), tape:
+            with torch.enable_grad(), without_recomputation(), tape:
                 held = {**self.point, **tape.leaves}
                 losses = self.objective.evaluate(self.probe, held).losses
             tape.backward(losses)
@@ -197,7 +199,7 @@ class _Search:
         Only copies can change the network's values; any use can run into an error at once.
         """
         copied = [
-            name for name in self.open if any(use.step.way is Way.COPIES for use in tape.uses[name])
+            name for name in self.open if any(use.step.way in PLACES for use in tape.uses[name])
         ]
         for names in (copied, self.open):
             met = [name for name in tape.latest if name in names]

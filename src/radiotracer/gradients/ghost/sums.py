@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.ghost.forms import Form, Outer
+from radiotracer.gradients.ghost.forms import Form, Full, Outer
 from radiotracer.gradients.ghost.products import added
 from radiotracer.gradients.ghost.tables import Rows
 
@@ -22,18 +22,16 @@ class Sum(Form):
 
     @staticmethod
     def of(parts: Sequence[Form]) -> Form:
-        """One form for all of them; outer products of one kind simply join."""
-        if len(parts) == 1:
-            return parts[0]
-        first = next((part for part in parts if isinstance(part, Outer)), None)
-        if first is None:
-            return Sum(parts[0].shape, tuple(parts))
-        outer = [part for part in parts if first.is_like(part)]
-        rest = tuple(part for part in parts if not first.is_like(part))
-        left = torch.cat([part.left for part in outer], dim=1)
-        right = torch.cat([part.right for part in outer], dim=1)
-        joined = Outer(first.shape, left, right)
-        return Sum(first.shape, (joined, *rest)) if rest else joined
+        """One form for all of them: of one kind, gradients add up and outer products join."""
+        kinds: list[list[Form]] = []
+        for part in parts:
+            like = next((kind for kind in kinds if _is_like(kind[0], part)), None)
+            if like is None:
+                kinds.append([part])
+            else:
+                like.append(part)
+        joined = [_joined(kind) for kind in kinds]
+        return joined[0] if len(joined) == 1 else Sum(joined[0].shape, tuple(joined))
 
     def __len__(self) -> int:
         """How many examples."""
@@ -72,3 +70,25 @@ class Sum(Form):
     def kept(self) -> int:
         """What the parts keep; some pairs of kinds need everything written out."""
         return math.prod(self.shape) + sum(part.kept for part in self.parts)
+
+
+def _is_like(first: Form, other: Form) -> bool:
+    if isinstance(first, Outer):
+        return first.is_like(other)
+    return isinstance(first, Full | Rows) and type(first) is type(other)
+
+
+def _joined(kind: Sequence[Form]) -> Form:
+    """One form for several of one kind."""
+    first, *more = kind
+    if not more:
+        return first
+    if isinstance(first, Full):
+        return Full(first.shape, added([part.full() for part in kind]))
+    if isinstance(first, Rows):
+        index = torch.cat([part.index for part in kind if isinstance(part, Rows)], dim=1)
+        values = torch.cat([part.values for part in kind if isinstance(part, Rows)], dim=1)
+        return Rows(first.shape, index, values)
+    outer = [part for part in kind if isinstance(part, Outer)]
+    left = torch.cat([part.left for part in outer], dim=1)
+    return Outer(first.shape, left, torch.cat([part.right for part in outer], dim=1))

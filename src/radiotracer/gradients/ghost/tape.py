@@ -21,18 +21,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from radiotracer.gradients.ghost.composites import opened
 from radiotracer.gradients.ghost.derived import pulled
 from radiotracer.gradients.ghost.forms import Form, Full
 from radiotracer.gradients.ghost.operations import (
-    ARITHMETIC,
-    EXPANSION,
     Step,
     Tap,
     Way,
-    copied,
-    is_composite,
+    is_in_place,
     leaves_reached,
-    opened,
     precise,
     swapped,
     tapped,
@@ -40,6 +37,7 @@ from radiotracer.gradients.ghost.operations import (
     ways_along,
 )
 from radiotracer.gradients.ghost.rules import NoRule, find_rule
+from radiotracer.gradients.ghost.spread import COPYING, PLACES, gathered, places_of_copies, spread
 from radiotracer.gradients.ghost.sums import Sum
 from radiotracer.gradients.ghost.uses import Call, Ruled, Source, Use
 
@@ -92,16 +90,17 @@ class Tape(TorchFunctionMode):
     ) -> Any:
         """Called by torch for every operation in the context."""
         kwargs = kwargs or {}
-        given = {id(tensor): tensor for tensor in tensors((args, kwargs))}
+        given = {id(tensor): tensor for tensor in tensors(args) + tensors(kwargs)}
         met = given.keys() & self._sources.keys()
         # Without gradients a use adds nothing.
         if not met or not torch.is_grad_enabled():
             result = func(*args, **kwargs)
         else:
             rule = find_rule(func)
-            if rule is None and is_composite(func):
+            parts = opened(func, args) if rule is None else None
+            if parts is not None:
                 with self:
-                    result = opened(func)(*args, **kwargs)
+                    result = parts(*args, **kwargs)
             else:
                 sources = [self._sources[key] for key in given if key in met]
                 others = [tensor for key, tensor in given.items() if key not in met]
@@ -143,8 +142,8 @@ class Tape(TorchFunctionMode):
         self.latest = call.roots
         candidates = self._candidates(call)
         way = self._way(call, candidates)
-        if way is Way.COPIES:
-            return self._copy(call, candidates)
+        if way in PLACES:
+            return self._copy(call, way, candidates)
         if way is not None and way is not Way.DERIVED:
             return self._apply(call, way, candidates)
         if Way.DERIVED in candidates:
@@ -152,17 +151,15 @@ class Tape(TorchFunctionMode):
         return call.plain()
 
     def _candidates(self, call: Call) -> tuple[Way, ...]:
-        found: list[Way] = []
-        data = None if call.rule is None else call.named.get(call.rule.data)
-        if isinstance(data, Tensor) and id(data) not in self._sources:
-            found = ways_along(data, self._examples, probing=self._probing)
-        alone = len(call.sources) == 1
-        if alone and call.func in EXPANSION:
-            found.append(Way.COPIES)
+        along = partial(ways_along, examples=self._examples, probing=self._probing)
+        found = [way for data in [*call.data.values()][:1] for way in along(data.shape)]
+        copies = places_of_copies(call, along)
+        if call.func in COPYING:
+            found += copies
         if not any(each.requires_grad or id(each) in self._varying for each in call.others):
             found.append(Way.DERIVED)
-        if alone and call.func in ARITHMETIC:
-            found.append(Way.COPIES)
+        if call.func not in COPYING:
+            found += copies
         return tuple(found)
 
     def _way(self, call: Call, candidates: tuple[Way, ...]) -> Way | None:
@@ -173,8 +170,10 @@ class Tape(TorchFunctionMode):
         wishes: dict[str, Way | None] = {}
         for root in call.roots:
             planned, number = self._plan.get(root, ()), len(self.uses[root])
-            if number < len(planned):
-                step = planned[number]
+            # A loop may take more turns than it did when the plan was made.
+            loop = len(planned) > 1 and len(set(planned)) == 1
+            if number < len(planned) or loop:
+                step = planned[min(number, len(planned) - 1)]
                 fits = step.operation == call.name and step.way in candidates
                 wishes[root] = step.way if fits else None
             elif self._probing:
@@ -221,26 +220,31 @@ class Tape(TorchFunctionMode):
 
         return tapped(output, self._anchor, arrive, call.others)
 
-    def _copy(self, call: Call, candidates: tuple[Way, ...]) -> Any:
+    def _copy(self, call: Call, way: Way, candidates: tuple[Way, ...]) -> Any:
         """Give each example its own copy of the parameter; the copies' gradients are wanted."""
         (source,) = call.sources
-        use = self._note(call, Way.COPIES, candidates)
+        use = self._note(call, way, candidates)
         shape, examples = tuple(source.tensor.shape), self._examples
-        rank = max((each.dim() for each in call.others), default=0)
-        copies = copied(source.tensor.detach(), examples, rank)
 
         def arrive(errors: Tensor) -> None:
-            self._arrived(source, use, Full(shape, precise(errors).reshape(examples, *shape)))
+            gradients = gathered(precise(errors), PLACES[way], examples, shape)
+            self._arrived(source, use, Full(shape, gradients))
 
-        known = Tap.apply(copies, self._anchor, arrive)  # type: ignore[no-untyped-call]
-        return call.given({id(source.tensor): known})
+        # A fresh tensor: what `expand` returns lies several times on the same numbers.
+        fresh = spread(call).clone()
+        known = Tap.apply(fresh, self._anchor, arrive)  # type: ignore[no-untyped-call]
+        return known if call.func in COPYING else call.given({id(source.tensor): known})
 
     def _derive(self, call: Call, candidates: tuple[Way, ...], *, planned: bool) -> Any:
         """Watch the results in place of the parameters that they were made from."""
         leaves = {
             id(source.tensor): source.tensor.detach().requires_grad_() for source in call.sources
         }
-        result = call.given(leaves)
+        # A leaf cannot be changed in place; who changes it goes on with the result.
+        start = {
+            key: leaf.clone() if is_in_place(call.func) else leaf for key, leaf in leaves.items()
+        }
+        result = call.given(start)
         made = [each for each in tensors(result) if each.requires_grad]
         if type(result) not in (Tensor, tuple, list) or (made and not planned):
             return call.plain()

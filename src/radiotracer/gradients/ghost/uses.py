@@ -65,6 +65,17 @@ class Call:
     named: Mapping[str, Any]
 
     @property
+    def data(self) -> dict[str, Tensor]:
+        """The arguments that hold the examples, by name: those that are not watched."""
+        watched = {id(source.tensor) for source in self.sources}
+        found = {name: self.named.get(name) for name in self.rule.data} if self.rule else {}
+        return {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, Tensor) and id(value) not in watched
+        }
+
+    @property
     def name(self) -> str:
         """As `torch.overrides` has it."""
         return name_of(self.func)
@@ -99,8 +110,8 @@ class Ruled:
         self._name = call.name
         self._arguments = swapped(dict(call.named), values)
         # Detached: a form that is kept must not keep the graph.
-        self._data = self._arguments[call.rule.data].detach()
-        self._version = self._data._version
+        self._data = {name: value.detach() for name, value in call.data.items()}
+        self._versions = {name: value._version for name, value in self._data.items()}
         self._way, self._examples = way, examples
         self._roles = {
             source: [role for role, value in call.named.items() if value is source.tensor]
@@ -109,12 +120,11 @@ class Ruled:
 
     def form(self, source: Source, errors: Tensor) -> Form:
         """The gradients of one of the watched tensors; `NoRule` says why there are none."""
-        if self._data._version != self._version:
+        if any(value._version != self._versions[name] for name, value in self._data.items()):
             raise NoRule(f"an input of {self._name} was changed in place afterwards")
         try:
-            data = precise(split(self._data, self._way, self._examples))
-            errors = precise(split(errors, self._way, self._examples))
-            given = {**self._arguments, self._rule.data: data}
+            data = {name: self._split(value) for name, value in self._data.items()}
+            errors, given = self._split(errors), {**self._arguments, **data}
             return Sum.of(
                 [self._rule.function(errors, role, **given) for role in self._roles[source]]
             )
@@ -124,3 +134,6 @@ class Ruled:
             if is_out_of_memory(error):
                 raise
             raise NoRule(f"the rule of {self._name} raises {type(error).__name__}") from error
+
+    def _split(self, tensor: Tensor) -> Tensor:
+        return precise(split(tensor, self._way, self._examples))

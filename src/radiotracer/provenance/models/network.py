@@ -21,8 +21,8 @@ from radiotracer.named import said
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.protocol import Access, Labels, Outputs, Scores
-from radiotracer.provenance.models.state_dicts import read_state_dict
 from radiotracer.runs import ModelSpec, Run, put_weights
+from radiotracer.runs.foreign.state_dicts import read_state_dict
 from radiotracer.runs.weights import require_finite_weights
 from radiotracer.training.building import build_model
 from radiotracer.training.making import Build, make_network, sizes

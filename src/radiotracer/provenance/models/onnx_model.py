@@ -21,7 +21,7 @@ from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
 from radiotracer.provenance.models.protocol import Labels, Outputs, Scores
-from radiotracer.provenance.models.reading import read_model_file
+from radiotracer.runs.foreign.reading import read_model_file
 
 MOST_BYTES = 2 * 2**30
 """A protocol buffer cannot be larger."""

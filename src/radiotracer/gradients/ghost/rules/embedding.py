@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,3 +33,36 @@ def embedding(  # noqa: PLR0917
         padding = padding_idx if padding_idx >= 0 else len(weight) + padding_idx
         values = values * (index != padding).unsqueeze(2)
     return Rows(tuple(weight.shape), index, values)
+
+
+@register_rule(F.embedding_bag, data=("input", "per_sample_weights"))
+def embedding_bag(  # noqa: PLR0917
+    errors: Tensor,
+    role: str,
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Form:
+    """Sums and means of rows at integer positions of shape (n, k, T): one bag of T for each use."""
+    if offsets is not None or mode == "max" or role != "weight":
+        raise NoRule("bags at offsets, of maxima or with learned weights")
+    asked = torch.ones_like(input, dtype=torch.bool)
+    if padding_idx is not None:
+        asked = input != padding_idx % len(weight)
+    share = asked.to(errors)
+    if mode == "mean":
+        share = share / share.sum(dim=-1, keepdim=True).clamp(min=1)
+    if per_sample_weights is not None:
+        share = share * per_sample_weights
+    values = share.unsqueeze(-1) * errors.unsqueeze(-2)
+    return embedding(
+        values, role, input, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse
+    )

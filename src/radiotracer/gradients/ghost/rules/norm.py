@@ -54,7 +54,7 @@ def instance_norm(  # noqa: PLR0917
         return batch_norm(errors, role, input, running_mean, running_var, eps=eps)
     if role == "bias":
         return _full(_per_channel(errors))
-    return _full(_per_channel(errors * _standard(input, range(3, input.dim()), eps)))
+    return _full(_per_channel(errors * _standard(input, input.shape[2], eps)))
 
 
 @register_rule(F.group_norm)
@@ -70,9 +70,7 @@ def group_norm(  # noqa: PLR0917
     """Per example and group of channels; x of shape (n, k, channels, ...)."""
     if role == "bias":
         return _full(_per_channel(errors))
-    grouped = input.unflatten(2, (num_groups, -1))
-    normalised = _standard(grouped, range(3, grouped.dim()), eps).view_as(input)
-    return _full(_per_channel(errors * normalised))
+    return _full(_per_channel(errors * _standard(input, num_groups, eps)))
 
 
 @register_rule(F.layer_norm)
@@ -86,10 +84,9 @@ def layer_norm(  # noqa: PLR0917
     eps: float = 1e-5,
 ) -> Form:
     """Per token, over the last axes; x of shape (n, ..., *normalized_shape)."""
-    axes = range(input.dim() - len(normalized_shape), input.dim())
     if role == "weight":
-        errors = errors * _standard(input, axes, eps)
-    return _full(errors.flatten(1, axes[0] - 1).sum(dim=1))
+        errors = errors * F.layer_norm(input, normalized_shape, eps=eps)
+    return _full(errors.flatten(1, -len(normalized_shape) - 1).sum(dim=1))
 
 
 @register_rule(F.rms_norm)
@@ -121,6 +118,6 @@ def _channels(statistic: Tensor, like: Tensor) -> Tensor:
     return statistic.view(-1, *(1 for _ in range(like.dim() - 3)))
 
 
-def _standard(tensor: Tensor, axes: Sequence[int], eps: float) -> Tensor:
-    variance, mean = torch.var_mean(tensor, dim=tuple(axes), correction=0, keepdim=True)
-    return (tensor - mean) * (variance + eps).rsqrt()
+def _standard(tensor: Tensor, groups: int, eps: float) -> Tensor:
+    """Normalised by example, use and group of channels, shape (n, k, channels, ...)."""
+    return F.group_norm(tensor.flatten(0, 1), groups, eps=eps).view_as(tensor)

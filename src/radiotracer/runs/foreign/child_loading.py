@@ -19,7 +19,7 @@ from typing import cast, get_args
 import safetensors
 import torch
 
-from radiotracer.provenance.models.child_program import Kind, RefusedError, largest
+from radiotracer.runs.foreign.child_program import Kind, RefusedError, largest
 
 PROGRAM = Path(__file__).with_name("child_program.py")
 

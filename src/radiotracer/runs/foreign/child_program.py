@@ -52,6 +52,9 @@ TORCH_KINDS = frozenset(
 )
 """The types of numbers that are taken."""
 
+WRAPPED = ("state_dict", "model_state_dict", "model")
+"""Names under which trainers save weights, beside an optimiser's state and the like."""
+
 SPARE_BYTES = 2**28
 """What the loading takes beside copies of the tensors."""
 
@@ -85,7 +88,7 @@ def taken(content: bytes) -> bytes:
         raise RefusedError("code", "") from error
     except Exception as error:  # a damaged archive fails in many ways
         raise RefusedError("damaged", _said(error)) from error
-    tensors = plain_tensors(state)
+    tensors = plain_tensors(weights_in(state))
     size = sum(each.numel() * each.element_size() for each in tensors.values())
     if size > largest(len(content)):
         raise RefusedError("large", f"tensors of {size} bytes in a file of {len(content)}")
@@ -94,6 +97,15 @@ def taken(content: bytes) -> bytes:
         return save({name: each.detach().contiguous().clone() for name, each in tensors.items()})
     except Exception as error:  # a name that is no text, memory that does not suffice
         raise RefusedError("damaged", _said(error)) from error
+
+
+def weights_in(state: object) -> object:
+    """What lies under the one name that trainers keep weights under, beside other things."""
+    if isinstance(state, Mapping):
+        named = [name for name in WRAPPED if isinstance(state.get(name), Mapping)]
+        if len(named) == 1:
+            return state[named[0]]
+    return state
 
 
 def largest(size: int) -> int:

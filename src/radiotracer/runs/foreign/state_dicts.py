@@ -25,13 +25,13 @@ from torch import Tensor
 
 from radiotracer.errors import InputError
 from radiotracer.named import said
-from radiotracer.provenance.models.child_loading import NoChildError, load_in_child
-from radiotracer.provenance.models.child_program import RefusedError, plain_tensors
-from radiotracer.provenance.models.pickled_names import require_harmless_archive
-from radiotracer.provenance.models.reading import MOST_BYTES, read_model_file
+from radiotracer.runs.foreign.child_loading import NoChildError, load_in_child
+from radiotracer.runs.foreign.child_program import RefusedError, plain_tensors
+from radiotracer.runs.foreign.pickled_names import require_harmless_archive
+from radiotracer.runs.foreign.reading import MOST_BYTES, read_model_file
 from radiotracer.runs.texts import require_names_once
 
-TORCH_SUFFIXES = (".pt", ".pth")
+TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 
 PATCHED = (2, 10)
 """Earlier releases can be made to run code in spite of ``weights_only=True`` (CVE-2026-24747)."""
@@ -44,7 +44,8 @@ def read_state_dict(path: Path, *, most: int = MOST_BYTES) -> tuple[dict[str, Te
     network that they are put into is what they are checked against.
 
     Args:
-        path: A ``.safetensors``, ``.pt`` or ``.pth`` file.
+        path: A ``.safetensors`` file, or one that ``torch.save`` wrote: ``.pt``, ``.pth``,
+            ``.bin`` or ``.ckpt``.
         most: The largest file that is read, and the most that it may unpack to, in bytes.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Weights that somebody else saved, opened with nothing in reach."""
