@@ -92,7 +92,7 @@ CALLS: dict[str, tuple[Callable[[Training, Tracer], object], str]] = {
     ),
     "training_loss": (
         lambda w, t: t.replay(w.train, w.queries, training_loss=lambda o, _: 1.0),
-        "a training loss that is a tensor of a single number; got 1.0",
+        "a training loss that is a single number; got 1.0",
     ),
     "no function": (
         lambda w, t: t.replay(w.train, w.queries, training_loss="mean"),

@@ -247,7 +247,7 @@ def _require_same_data(run: Run, train: TrainingData) -> None:
 def _require_usable(loss: Tensor, number: int) -> None:
     if not isinstance(loss, Tensor) or loss.dim() != 0:
         raise InputError(
-            expected="a training loss that is a tensor of a single number",
+            expected="a training loss that is a single number",
             came=f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)[:100],
             do="use the mean over the batch, as in the training",
         )
