@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
@@ -57,8 +57,19 @@ def is_sharded(model: nn.Module) -> bool:
 
 
 def private(model: nn.Module) -> nn.Module:
-    """A deep copy of the network itself, without wrappers in its midst either."""
-    found = copy.deepcopy(unwrapped(model))
+    """A deep copy of the network itself, without wrappers in its midst either.
+
+    Layers may keep tensors that they computed in their last pass, which torch refuses to copy while
+    they belong to a graph (`torch.nn.utils.weight_norm` does): the copy has their numbers.
+    """
+    model = unwrapped(model)
+    computed = [
+        value
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    found = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
     for parent in list(found.modules()):
         for name, child in list(parent.named_children()):
             inner = unwrapped(child)

@@ -136,7 +136,9 @@ def brute_force(objective: Objective, batch: Batch) -> dict[str, Tensor]:
     }
     rows = []
     for i in range(len(batch.inputs)):
-        losses = objective.loss(objective.model(batch.inputs[i : i + 1]), batch.targets[i : i + 1])
+        losses = objective.task.loss(
+            objective.model(batch.inputs[i : i + 1]), batch.targets[i : i + 1]
+        )
         found = torch.autograd.grad(losses.sum(), list(named.values()), allow_unused=True)
         rows.append(
             [

@@ -27,7 +27,7 @@ from radiotracer.gradients import (
     weighted_inner,
     weighted_square_norm,
 )
-from radiotracer.gradients.objective import find_head
+from radiotracer.gradients.head import find_head
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 HEADS = {

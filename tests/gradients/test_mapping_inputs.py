@@ -77,7 +77,7 @@ def brute_force(objective: Objective, batch: Batch) -> Tensor:
     model.requires_grad_(True)
     for i in range(len(batch)):
         one = {name: value[i : i + 1] for name, value in batch.inputs.items()}
-        losses = objective.loss(logits(model(**one)), batch.targets[i : i + 1])
+        losses = objective.task.loss(logits(model(**one)), batch.targets[i : i + 1])
         found = torch.autograd.grad(losses.sum(), list(model.parameters()))
         rows.append(torch.cat([each.flatten() for each in found]))
     model.requires_grad_(False)

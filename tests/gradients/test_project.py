@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from radiotracer.gradients import (
     Batch,
+    LossTask,
     Objective,
     Plan,
     ProjectionConfig,
@@ -198,7 +199,7 @@ def test_factors_of_another_matrix_than_the_parameter_s(monkeypatch: pytest.Monk
     batch = Batch(torch.zeros(4, 1), torch.zeros(4))
     model = nn.Module()
     model.weight = nn.Parameter(torch.zeros(2, 3, 6, dtype=torch.float64))
-    objective = Objective(model, lambda outputs, _: outputs, ("weight",), None)
+    objective = Objective(model, LossTask(lambda outputs, _: outputs), ("weight",), None)
     found = []
     for form in (outer, forms.Full((2, 3, 6), outer.full())):
 

@@ -94,7 +94,7 @@ def brute_force(objective: Objective, batch: Batch) -> dict[str, Tensor]:
     rows = []
     for i in range(len(batch)):
         one = {name: value[i : i + 1] for name, value in batch.inputs.items()}
-        loss = objective.loss(logits(model(**one)), batch.targets[i : i + 1]).sum()
+        loss = objective.task.loss(logits(model(**one)), batch.targets[i : i + 1]).sum()
         rows.append(
             torch.autograd.grad(
                 loss, list(named.values()), materialize_grads=True, allow_unused=True

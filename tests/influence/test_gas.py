@@ -136,6 +136,7 @@ def test_learning_rates_of_zero(training: Training) -> None:
     tracing = Tracing.of(training.model, with_rates(0.1, 0.1, 0.0), training.train)
     assert tracing.notes == (
         f"Learning rate 0 at {training.run.checkpoints[2].file}: it counts nothing.",
+        "Left out, as the recorded optimiser did not train them: frozen.weight, frozen.bias.",
     )
     with pytest.raises(RunError, match="above 0, which weighs its influence; got 0 at all of 3"):
         Tracing.of(training.model, with_rates(0.0, 0.0, 0.0), training.train)

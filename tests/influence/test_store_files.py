@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ def progress(title, done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 pair = draw(TRAIN, seed=1)
-tracing = Tracing.of(Network().double(), Run.open(sys.argv[2]), pair, batch_size=4)
+tracing = Tracing.of(
+    Network().double(), Run.open(sys.argv[2]), pair, batch_size=4, progress=progress
+)
 write_store(
-    tracing, pair, sys.argv[3], ProjectionConfig(dimension=8), progress,
-    shard_bytes=700, overwrite=True,
+    tracing, pair, sys.argv[3], ProjectionConfig(dimension=8), shard_bytes=700, overwrite=True
 )
 """
 
@@ -70,7 +72,8 @@ def test_a_write_that_fails_leaves_nothing(training: Training, tmp_path: Path) -
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_store(tracing_of(training), training.train, tmp_path / "store", SMALL, progress)
+        tracing = replace(tracing_of(training), progress=progress)
+        write_store(tracing, training.train, tmp_path / "store", SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,9 +99,8 @@ def test_an_existing_folder_is_kept(training: Training, copy: Path) -> None:
 
 def test_progress(training: Training, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    write_store(
-        tracing_of(training), training.train, tmp_path / "store", SMALL, lambda *x: told.append(x)
-    )
+    tracing = replace(tracing_of(training), progress=lambda *x: told.append(x))
+    write_store(tracing, training.train, tmp_path / "store", SMALL)
     assert told == [(f"checkpoint {c} of 3", done, 9) for c in (1, 2, 3) for done in (4, 8, 9)]
 
 

@@ -18,7 +18,7 @@ from radiotracer.data import identify
 from radiotracer.data.inputs import call
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import causal_lm_loss, cross_entropy
-from radiotracer.influence import influence_functions, representer_values
+from radiotracer.influence import Tracing, influence_functions, representer_values
 
 transformers = pytest.importorskip("transformers")
 datasets = pytest.importorskip("datasets")
@@ -245,7 +245,7 @@ def test_last_layer_and_formulas_of_it(classifier: World) -> None:
     last = radiotracer.Tracer(model, run, last_layer_only=True)
     part = radiotracer.Tracer(model, run, layers=["classifier.*"])
     near(last.influence(train, queries), part.influence(train, queries))
-    tracing = part._tracing(train)
+    tracing = Tracing.of(model, run, train, layers=["classifier.*"])
     assert representer_values(tracing, train, queries).shape == (N, QUERIES)
     pytest.importorskip("captum")
     assert influence_functions(tracing, train, queries).shape == (N, QUERIES)

@@ -226,7 +226,7 @@ def test_everything_is_left_as_found_on_errors(
     def breaks(outputs: Tensor, targets: Tensor) -> Tensor:
         nonlocal calls
         calls += 1
-        if calls >= 3:
+        if calls >= 12:  # after the passes that see whether losses repeat
             raise ZeroDivisionError
         return nn.functional.cross_entropy(outputs, targets, reduction="none")
 

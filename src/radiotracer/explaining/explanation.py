@@ -19,8 +19,9 @@ from radiotracer.errors import InputError
 from radiotracer.explaining.validate import Rows, label_number, predict, require_choice, wrong_rows
 from radiotracer.gradients import Data, LossFunction, count, cross_entropy
 from radiotracer.influence import Tracing, gas_pairs, tracin_cp_pairs
+from radiotracer.influence.steady import require_steady
 from radiotracer.influence.top import Top
-from radiotracer.influence.tracing import require_alike
+from radiotracer.influence.tracing import require_alike, require_batch_size
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
 from radiotracer.scanning import Progress
@@ -167,7 +168,13 @@ def explain(
     # The caller may be in inference mode, where nothing can be differentiated.
     with torch.inference_mode(False):
         tracing = Tracing.of(
-            model, run, train, loss=loss, layers=layers or (), batch_size=batch_size
+            model,
+            run,
+            train,
+            loss=loss,
+            layers=layers or (),
+            batch_size=batch_size,
+            examine=False,
         )
         if layers is None:
             tracing = _last_layer(tracing)
@@ -176,6 +183,8 @@ def explain(
             tracing.one(train),
             {"training examples": identity.labels, "queries": asked.labels},
         )
+        require_steady(tracing.objective, train)
+        require_steady(tracing.asked, queries)
         number = None if label in ("predicted", "given") else label_number(label, names)
         tracing.objective.load(run.weights(run.checkpoints[-1]))
         if wrong is not None:
@@ -214,8 +223,7 @@ def _require_settings(method: str, batch_size: int, top_k: int, n: int) -> None:
         raise InputError(
             expected=f"method {' or '.join(METHODS)}", came=repr(method), do="choose one of them"
         )
-    if batch_size < 1:
-        raise InputError(expected="batch_size= of at least 1", came=str(batch_size), do="raise it")
+    require_batch_size(batch_size)
     if not 1 <= top_k <= n:
         raise InputError(
             expected=f"top_k= from 1 to {n}, the number of training examples",

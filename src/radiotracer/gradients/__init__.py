@@ -20,6 +20,8 @@ from radiotracer.gradients.batches import count as count
 from radiotracer.gradients.batches import first_input as first_input
 from radiotracer.gradients.batches import in_batches as in_batches
 from radiotracer.gradients.batches import require_some as require_some
+from radiotracer.gradients.copies import private_copy as private_copy
+from radiotracer.gradients.copies import require_network as require_network
 from radiotracer.gradients.dense import DENSE_BATCH as DENSE_BATCH
 from radiotracer.gradients.dense import per_example_gradients as per_example_gradients
 from radiotracer.gradients.dense import weighted_inner as weighted_inner
@@ -55,6 +57,7 @@ from radiotracer.gradients.ghost import plan_for as plan_for
 from radiotracer.gradients.ghost import register_rule as register_rule
 from radiotracer.gradients.ghost import square_norm as square_norm
 from radiotracer.gradients.ghost import walk as walk
+from radiotracer.gradients.head import find_head as find_head
 from radiotracer.gradients.language import IGNORED as IGNORED
 from radiotracer.gradients.language import causal_lm_loss as causal_lm_loss
 from radiotracer.gradients.last_layer import LastLayerGradients as LastLayerGradients
@@ -64,13 +67,11 @@ from radiotracer.gradients.matching import gradient_cosine as gradient_cosine
 from radiotracer.gradients.matching import mean_gradient as mean_gradient
 from radiotracer.gradients.memory import is_out_of_memory as is_out_of_memory
 from radiotracer.gradients.notes import engine_notes as engine_notes
-from radiotracer.gradients.objective import Batch as Batch
+from radiotracer.gradients.notes import engines_of as engines_of
 from radiotracer.gradients.objective import Evaluation as Evaluation
-from radiotracer.gradients.objective import LossFunction as LossFunction
 from radiotracer.gradients.objective import Objective as Objective
 from radiotracer.gradients.objective import Parameters as Parameters
-from radiotracer.gradients.objective import cross_entropy as cross_entropy
-from radiotracer.gradients.objective import find_head as find_head
+from radiotracer.gradients.objective import patterns as patterns
 from radiotracer.gradients.objective import require_finite_losses as require_finite_losses
 from radiotracer.gradients.precision import WHOLE as WHOLE
 from radiotracer.gradients.precision import Precision as Precision
@@ -84,3 +85,10 @@ from radiotracer.gradients.representations import layer_names as layer_names
 from radiotracer.gradients.representations import represent as represent
 from radiotracer.gradients.shrinking import Fitting as Fitting
 from radiotracer.gradients.summed import summed_gradient as summed_gradient
+from radiotracer.gradients.task import Batch as Batch
+from radiotracer.gradients.task import LossFunction as LossFunction
+from radiotracer.gradients.task import LossTask as LossTask
+from radiotracer.gradients.task import Task as Task
+from radiotracer.gradients.task import cross_entropy as cross_entropy
+from radiotracer.gradients.task import task_of as task_of
+from radiotracer.gradients.task import words_of as words_of

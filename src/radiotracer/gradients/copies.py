@@ -1,22 +1,41 @@
-"""A copy of somebody's network."""
+"""A private copy of somebody's network."""
 
 from __future__ import annotations
 
-import copy
+import torch
+from torch import nn
 
-from torch import Tensor, nn
+from radiotracer.errors import InputError
+from radiotracer.wrappers import private
 
 
 def private_copy(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with `model`, which stays as it is.
+    """A copy of the network that shares nothing with it.
 
-    Layers may keep tensors that they computed in their last pass, which torch refuses to copy while
-    they belong to a graph (`torch.nn.utils.weight_norm` does): the copy has their numbers.
+    It is the network that somebody wrote, without what frameworks put around it.
+
+    Raises:
+        InputError: It is no network, or holds something that cannot be copied.
     """
-    computed = [
-        value
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    ]
-    return copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
+    require_network(model)
+    try:
+        with torch.inference_mode(False):
+            return private(model)
+    except InputError:
+        raise
+    except (TypeError, RuntimeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise InputError(
+            expected="a network that can be copied (copy.deepcopy)",
+            came=f"{type(error).__name__}: {error}".splitlines()[0][:200],
+            do="take out of its modules what cannot be copied",
+        ) from error
+
+
+def require_network(model: nn.Module) -> None:
+    """Raise `InputError` unless it is one, and not its class or its name."""
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            expected="a network, as a torch.nn.Module",
+            came=f"the class {model.__name__}" if isinstance(model, type) else repr(model)[:80],
+            do="pass the network that was trained",
+        )

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from radiotracer.gradients.objective import Evaluation, LossFunction, Objective
+from radiotracer.gradients.objective import Evaluation, Objective
 from radiotracer.gradients.precision import wide
+from radiotracer.gradients.task import LossFunction, LossTask
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,11 @@ def last_layer_gradients(
         rates: Learning rate by parameter name; a parameter without one was not trained.
     """
     assert objective.head is not None and evaluation.features is not None  # noqa: S101
+    assert isinstance(objective.task, LossTask)  # noqa: S101
     layer = objective.model.get_submodule(objective.head)
     assert isinstance(layer, nn.Linear)  # noqa: S101
     return LastLayerGradients(
-        errors=output_gradients(objective.loss, evaluation.outputs, targets),
+        errors=output_gradients(objective.task.loss, evaluation.outputs, targets),
         features=evaluation.features.detach(),
         weight_rate=rates.get(f"{objective.head}.weight", 0.0),
         bias_rate=0.0 if layer.bias is None else rates.get(f"{objective.head}.bias", 0.0),

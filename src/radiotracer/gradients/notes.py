@@ -5,9 +5,24 @@ from __future__ import annotations
 import torch
 
 from radiotracer.gradients.derivatives import route_of
-from radiotracer.gradients.ghost import dense_parameters
+from radiotracer.gradients.ghost import Plan, dense_parameters
 from radiotracer.gradients.objective import Objective
 from radiotracer.gradients.precision import WHOLE, widest
+
+
+def engines_of(objective: Objective) -> tuple[str, ...]:
+    """By which engines gradients were computed so far: one line each."""
+    notes = []
+    plan: Plan | None = objective.found.get(Plan)
+    if plan is not None:
+        notes.append(
+            f"Gradients by the rules of their operations: {len(plan.steps)} of "
+            f"{len(objective.traced)} tensors."
+        )
+    route = route_of(objective)
+    if route is not None and route.name == "forward-mode":
+        notes.append("Directional derivatives by forward mode.")
+    return tuple(notes)
 
 
 def engine_notes(objective: Objective) -> tuple[str, ...]:

@@ -2,92 +2,36 @@
 
 Every engine in this folder differentiates the same thing: the vector of losses
 ``l_1(theta), ..., l_n(theta)`` of a network in evaluation mode (batch normalisation fixed, no
-dropout), so that no example's gradient depends on its neighbours in the batch.
+dropout), so that no example's gradient depends on its neighbours in the batch. Which number the
+loss is, says the task (`task.py`): of a training example what was trained on, of a query what is
+asked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn import functional as F
 
-from radiotracer.data.inputs import Inputs, answer, answered, arguments, each, length, named, take
-from radiotracer.errors import InputError, NotFiniteError
+from radiotracer.data.inputs import Inputs, logits
+from radiotracer.errors import DataError, InputError, NotFiniteError
+from radiotracer.gradients.copies import private_copy
 from radiotracer.gradients.devices import device_of
+from radiotracer.gradients.head import find_head
+from radiotracer.gradients.holding import holding
 from radiotracer.gradients.precision import WHOLE, Precision, casting, require_precision
+from radiotracer.gradients.task import Batch as Batch  # noqa: PLC0414
+from radiotracer.gradients.task import LossFunction, LossTask, Task, cross_entropy, task_of
 from radiotracer.runs import put_weights
-
-LossFunction = Callable[[Any, Any], Tensor]
-"""Network outputs (n, ...) and targets (n, ...) to one loss per example, shape (n,).
-
-Each is a tensor, or several as `Inputs` are: see `radiotracer.data.inputs.answered`.
-"""
 
 Parameters = Mapping[str, Tensor]
 """Tensors by parameter name: a point, a gradient or a direction in parameter space."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Inputs and targets of the same n examples: a tensor (n, ...), or several as `Inputs` are."""
-
-    inputs: Inputs
-    targets: Any
-
-    def __len__(self) -> int:
-        """How many examples."""
-        return length(self.inputs)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the inputs are."""
-        return next(iter(named(self.inputs).values())).device
-
-    def take(self, rows: slice) -> Batch:
-        """Some of the examples."""
-        return Batch(take(self.inputs, rows), take(self.targets, rows))
-
-    def to(self, device: torch.device) -> Batch:
-        """The same examples on a device."""
-        # What comes back from a device must be complete before anybody reads it.
-        wait = device.type != "cuda"
-        return self._each(lambda value: value.to(device, non_blocking=not wait))
-
-    def ordinary(self) -> Batch:
-        """The same examples in tensors that can take part in backward passes.
-
-        Tensors made in inference mode cannot; copies of them can.
-        """
-        return self._each(lambda value: value.clone() if value.is_inference() else value)
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(each(self.inputs, change), each(self.targets, change))
-
-
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy per example in nats: logits (n, classes), int64 targets (n,) to (n,).
-
-    Raises:
-        InputError: Logits of another number of axes, as language models give them.
-    """
-    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
-        raise InputError(
-            expected="logits of shape (n, classes)",
-            came=f"shape {tuple(outputs.shape)}"
-            if isinstance(outputs, Tensor)
-            else f"a {type(outputs).__name__} of several",
-            do="pass a loss of your own, or loss=radiotracer.gradients.causal_lm_loss",
-        )
-    return F.cross_entropy(outputs, targets, reduction="none")
 
 
 @dataclass(frozen=True)
@@ -95,9 +39,9 @@ class Evaluation:
     """What one forward pass of a batch tells.
 
     Args:
-        losses: Shape (n,).
+        losses: What was asked of each example, shape (n,).
         outputs: What the network returned, or the `logits` of that, shape (n, ...); shape (n, 0)
-            where it gives several tensors.
+            where a task did not call the network as a whole.
         features: What the head (the last linear layer) was given, shape (n, d); None when the
             network has no head.
 
@@ -115,19 +59,22 @@ class Objective:
 
     Args:
         model: The copy; nobody else holds it, so its weights may be replaced.
-        loss: One loss per example.
+        task: What is asked of an example.
         traced: Names of the parameters that influence is traced through.
-        head: Name of the last linear layer, if the network's output is that layer's output.
+        head: Name of the last linear layer, if the network's output is that layer's output and the
+            task a loss of it.
         precision: Of forward passes.
+        asking: Whether the losses are the task's measurement, and not what training minimised.
         found: What engines have found out about it (a route, a plan), by what it is: it depends on
             the network's operations and not on its weights, and goes with the objective.
     """
 
     model: nn.Module = field(repr=False)
-    loss: LossFunction = field(repr=False)
+    task: Task = field(repr=False)
     traced: tuple[str, ...] = field(repr=False)
     head: str | None
     precision: Precision = WHOLE
+    asking: bool = False
     found: dict[type, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
@@ -136,6 +83,8 @@ class Objective:
         loss: LossFunction = cross_entropy,
         *,
         example: Inputs,
+        task: Task | None = None,
+        state: dict[str, Tensor] | None = None,
         layers: Sequence[str] = (),
         trained: Collection[str] | None = None,
         memory_format: torch.memory_format = torch.preserve_format,
@@ -147,18 +96,30 @@ class Objective:
             model: Any network.
             loss: One loss per example.
             example: A batch of one input, on any device, to find the head with.
+            task: In place of a loss.
+            state: Weights for the copy; None leaves those of `model`.
             layers: Shell-style patterns of parameter names (``"stage4.*"``, ``"head.*"``); empty
                 means every trained parameter.
             trained: Names that the optimiser trained; None means every parameter.
             memory_format: How convolutions should lay out their weights.
-            precision: Of forward passes; ``"bfloat16"`` needs float32 weights.
+            precision: Of forward passes; ``"bfloat16"`` needs float32 weights and a loss.
 
         Raises:
             InputError: A pattern matches no trained parameter, a batch normalisation keeps no
-                running statistics, or the precision cannot be had.
+                running statistics, the precision cannot be had, or the network cannot be copied.
+            RunError: The weights do not fit.
         """
         require_precision(model, precision)
-        private = copy.deepcopy(model).eval()
+        asked = task_of(loss, task)
+        if precision != WHOLE and not isinstance(asked, LossTask):
+            raise InputError(
+                expected=f"a loss of the network's outputs with precision={precision!r}",
+                came="a task",
+                do=f"pass precision={WHOLE!r}",
+            )
+        private = private_copy(model).eval()
+        if state is not None:
+            put_weights(private, state)
         private = private.to(memory_format=memory_format)  # type: ignore[call-overload]
         # Engines ask for the gradients they want; the weights themselves ask for none.
         private.requires_grad_(False)
@@ -172,17 +133,8 @@ class Objective:
                 came="none that the run's optimiser trained",
                 do="pass the network that was recorded",
             )
-        traced = names
-        if layers:
-            for pattern in layers:
-                if not fnmatch.filter(names, pattern):
-                    raise InputError(
-                        expected="layer patterns that match trained parameters",
-                        came=f"{pattern!r}, which matches none of {', '.join(names[:8])}, …",
-                        do="name parameters or patterns such as 'head.*'",
-                    )
-            traced = [name for name in names if any(fnmatch.fnmatch(name, p) for p in layers)]
-        return Objective(private, loss, tuple(traced), find_head(private, example), precision)
+        head = find_head(private, example) if isinstance(asked, LossTask) else None
+        return Objective(private, asked, _matching(names, layers), head, precision)
 
     @property
     def device(self) -> torch.device:
@@ -198,6 +150,15 @@ class Objective:
         """The same without mixed precision, to prove engines with; itself where there is none."""
         whole = self.precision == WHOLE
         return self if whole else dataclasses.replace(self, precision=WHOLE)
+
+    @property
+    def asked(self) -> Objective:
+        """The same network, asked what queries ask; itself where that is what it was trained on."""
+        if self.asking or self.task.measurement == self.task.train_loss:
+            return self
+        # Kept, so that what engines find out about it is kept.
+        other: Objective = self.found.setdefault(Objective, dataclasses.replace(self, asking=True))
+        return other
 
     def casting(self) -> contextlib.AbstractContextManager[None]:
         """The context of a forward pass that `evaluate` does not make."""
@@ -216,87 +177,114 @@ class Objective:
         """One forward pass; differentiable in `parameters` when they are given.
 
         Raises:
-            InputError: The loss is not one number per example.
+            InputError: The task does not give one number per example.
+            DataError: A target is one that the task does not know.
         """
-        caught: list[Tensor] = []
-        hook = None
+        ask = self.task.measurement if self.asking else self.task.train_loss
+        with self._watched() as seen:
+            try:
+                losses = holding(self.model, parameters or {}, lambda: ask(self.model, batch))
+            except IndexError as error:
+                raise DataError(
+                    expected="inputs and targets that the network and its loss have room for",
+                    came=f"{error}".splitlines()[0],
+                    do="repair the labels, or the numbers that stand for words",
+                ) from error
+        self._require_per_example(losses, len(batch))
+        outputs = seen.outputs[0] if seen.outputs else losses.new_zeros(len(batch), 0)
+        return Evaluation(losses, outputs, seen.features[0] if seen.features else None)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[_Seen]:
+        """What the network gives and the head is given, while a task asks it."""
+        seen, casts = _Seen(), contextlib.ExitStack()
+        device = self.device  # asked here: inside, engines watch what is asked of parameters
+
+        def begin(_: nn.Module, __: Any) -> None:
+            casts.enter_context(casting(device, self.precision))
+
+        def end(_: nn.Module, __: Any, returned: Any) -> Any:
+            casts.close()
+            outputs = _logits(returned)
+            if self.precision != WHOLE and outputs is not None:
+                returned = outputs = outputs.float()
+            if outputs is not None:
+                seen.outputs.append(outputs)
+            return returned
+
+        def meet(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen.features.append(inputs[0] if self.precision == WHOLE else inputs[0].float())
+
+        hooks = [
+            self.model.register_forward_pre_hook(begin),
+            self.model.register_forward_hook(end),
+        ]
         if self.head is not None:
             layer = self.model.get_submodule(self.head)
-            hook = layer.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
+            hooks.append(layer.register_forward_pre_hook(meet))
         try:
-            with self.casting():
-                given = arguments(batch.inputs)
-                outputs = answered(functional_call(self.model, dict(parameters or {}), *given))
+            yield seen
         finally:
-            if hook is not None:
+            casts.close()
+            for hook in hooks:
                 hook.remove()
-        if self.precision != WHOLE:
-            outputs, caught = each(outputs, Tensor.float), [one.float() for one in caught]
-        losses = self.loss(outputs, batch.targets)
-        if losses.shape != (len(batch),):
-            raise InputError(
-                expected=f"a loss per example, shape ({len(batch)},)",
-                came=f"shape {tuple(losses.shape)}",
-                do="use reduction='none' in the loss",
-            )
-        shown = outputs if isinstance(outputs, Tensor) else losses.new_zeros(len(batch), 0)
-        return Evaluation(losses, shown, caught[0] if caught else None)
+
+    def _require_per_example(self, losses: Any, n: int) -> None:
+        if isinstance(losses, Tensor) and losses.shape == (n,) and losses.is_floating_point():
+            return
+        name = "the loss"
+        if not isinstance(self.task, LossTask):
+            name = "measurement" if self.asking else "train_loss"
+        if not isinstance(losses, Tensor):
+            came, do = f"a {type(losses).__name__}", "return a tensor"
+        elif losses.shape != (n,):
+            came = f"shape {tuple(losses.shape)}"
+            do = f"use reduction='none' in {name}"
+        else:
+            came = str(losses.dtype).removeprefix("torch.")
+            do = "return floating-point numbers, which can be differentiated"
+        raise InputError(expected=f"a loss per example, shape ({n},)", came=came, do=do)
 
 
-def find_head(model: nn.Module, example: Inputs) -> str | None:
-    """The name of the linear layer whose output is the network's output, or None.
+@dataclass(frozen=True)
+class _Seen:
+    outputs: list[Tensor] = field(default_factory=list)
+    features: list[Tensor] = field(default_factory=list)
 
-    Only a layer whose gradient is the outer product of one output gradient and one input counts:
-    its output is used as it is, it is called once, and its weights are its own.
 
-    Args:
-        model: A network in evaluation mode.
-        example: A batch of one input, on any device.
-    """
-    device = device_of(model)
-    example = each(example, lambda value: value.to(device))
-    calls: list[tuple[str, Tensor, int]] = []
-
-    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            # The version counts changes in place: a ReLU may return this tensor, altered.
-            calls.append((name if inputs[0].dim() == 2 else "", output, output._version))
-
-        return hook
-
-    hooks = [
-        module.register_forward_hook(note(name))
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name and _is_plain(module)
-    ]
+def _logits(returned: Any) -> Tensor | None:
     try:
-        # Tensors of inference mode have no versions.
-        with torch.inference_mode(False), torch.no_grad():
-            final = answer(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    head = next((name for name, output, made in calls if output is final and name), None)
-    uses = [made for name, _, made in calls if name == head]
-    if (
-        head is None
-        or not isinstance(final, Tensor)
-        or uses != [final._version]
-        or _is_tied(model, head)
-    ):
+        return logits(returned)
+    except InputError:
         return None
-    return head
 
 
-def _is_plain(layer: nn.Linear) -> bool:
-    """Whether the layer computes W h + b with its own weight (no parametrisation, no override)."""
-    return type(layer).forward is nn.Linear.forward and layer._parameters.get("weight") is not None
+def patterns(layers: Sequence[str]) -> tuple[str, ...]:
+    """Layer patterns as they were given; `InputError` if they are no list of texts."""
+    listed = isinstance(layers, Sequence) and not isinstance(layers, str)
+    if not listed or not all(isinstance(each, str) for each in layers):
+        raise InputError(
+            expected="layers= as a list of patterns, which are texts",
+            came=repr(layers)[:100],
+            do="pass, say, layers=['head.*']",
+        )
+    return tuple(layers)
 
 
-def _is_tied(model: nn.Module, head: str) -> bool:
-    own = {id(p) for p in model.get_submodule(head).parameters()}
-    names = [n for n, p in model.named_parameters(remove_duplicate=False) if id(p) in own]
-    return len(names) > len(own)
+def _matching(names: Sequence[str], layers: Sequence[str]) -> tuple[str, ...]:
+    """The names that a pattern matches; all without any."""
+    layers = patterns(layers)
+    for pattern in layers:
+        if not fnmatch.filter(names, pattern):
+            inside = fnmatch.filter(names, f"{pattern}.*")
+            raise InputError(
+                expected="layer patterns that match trained parameters",
+                came=f"{pattern!r}, which matches none of {', '.join(names[:8])}, …",
+                do=f"pass '{pattern}.*', which matches {', '.join(inside[:3])}"
+                if inside
+                else "name parameters or patterns such as 'head.*'",
+            )
+    return tuple(n for n in names if not layers or any(fnmatch.fnmatch(n, p) for p in layers))
 
 
 def _require_fixed_statistics(model: nn.Module) -> None:

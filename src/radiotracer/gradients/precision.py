@@ -34,6 +34,15 @@ def wide(tensor: Tensor) -> Tensor:
     return tensor.to(widest(tensor.device))
 
 
+def rounding(value: Tensor) -> float:
+    """Relative rounding error of operations on such a tensor; 0.0 of whole numbers."""
+    if not value.is_floating_point():
+        return 0.0
+    exact = torch.finfo(value.dtype).eps
+    # Convolutions on a GPU may round single precision to TF32's ten bits.
+    return max(exact, 2.0**-10) if value.is_cuda and value.dtype == torch.float32 else exact
+
+
 def casting(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[None]:
     """A context for forward passes on a device."""
     if precision == WHOLE:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from radiotracer.data.inputs import Inputs, call, each, length, take
 from radiotracer.errors import InputError
 from radiotracer.gradients.devices import device_of
-from radiotracer.gradients.objective import find_head
+from radiotracer.gradients.head import find_head
 
 PENULTIMATE = "penultimate"
 """The name of what the last linear layer is given."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
+from radiotracer.gradients.holding import holding_for_backward
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
-
-Result = TypeVar("Result")
 
 
 def summed_gradient(
@@ -75,47 +71,9 @@ def gradient_at(
                 return (None,) * len(leaves)
             return torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
 
-        gradients = holding(objective.model, {**point, **leaves}, differentiate)
+        gradients = holding_for_backward(objective.model, {**point, **leaves}, differentiate)
     return {
         name: gradient
         for name, gradient in zip(leaves, gradients, strict=True)
         if gradient is not None
     }
-
-
-class _Holder(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, job: Callable[[], Result]) -> Result:
-        return job()
-
-
-def holding(model: nn.Module, parameters: Parameters, job: Callable[[], Result]) -> Result:
-    """What `job` returns, run while the network holds these parameters.
-
-    A backward pass belongs in the job: a network with activation checkpointing runs parts of
-    itself again then, and must find the same parameters.
-    """
-    held = {f"model.{name}": value for name, value in parameters.items()}
-    with _safe_group_norms(model):
-        result: Result = functional_call(_Holder(model), held, (job,))
-    return result
-
-
-@contextmanager
-def _safe_group_norms(model: nn.Module) -> Iterator[None]:
-    """torch's backward pass ends the process where channels come last and the input is fixed."""
-
-    def plain(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        first, *more = inputs
-        return (first if first.requires_grad else first.contiguous(), *more)
-
-    layers = [module for module in model.modules() if isinstance(module, nn.GroupNorm)]
-    hooks = [layer.register_forward_pre_hook(plain) for layer in layers]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -2,8 +2,8 @@
 
     GAS(z, z') = sum_c eta_c <g_c(z), g_c(z')> / (||g_c(z)|| ||g_c(z')||)
 
-with ``g_c(z) = grad l(w_c, z)``. TracInCP lets a few examples with large gradients lead every list;
-here every example counts by its direction alone.
+with ``g_c(z) = grad l(w_c, z)``, and of a query the gradient of what is asked. TracInCP lets a few
+examples with large gradients lead every list; here every example counts by its direction alone.
 
 Differs from the source in: checkpoints in place of every step; eta_c may differ between parameter
 groups, and then weighs each parameter's part of the inner product (the norms are plain); a gradient
@@ -40,13 +40,14 @@ def gas_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
         float64, shape (n_train, n_queries), between minus and plus the sum of the learning rates;
         positive means a proponent of the query.
     """
-    objective, size = tracing.objective, tracing.batch_size
+    objective, m = tracing.objective, count(queries)
     plain = dict.fromkeys(objective.traced, 1.0)
-    scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
+    scores = torch.zeros(count(train), m, dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        norms = square_norms(objective, train, plain, size).sqrt()
-        for columns, kept in query_blocks(objective, queries, size):
-            products = products_with(objective, train, kept, rates, size)
+        norms = square_norms(objective, tracing.batches(train), plain).sqrt()
+        for columns, kept in query_blocks(tracing, queries):
+            held = tracing.held(train, checkpoint, done=columns.start, times=kept.count, of=m)
+            products = products_with(objective, held, kept, rates)
             lengths = norms.outer(kept.square_norm(plain).cpu().sqrt())
             scores[:, columns] += unless_zero(products, lengths)
         require_finite_scores(scores, where=checkpoint.file)
@@ -63,9 +64,9 @@ def gas_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        direction = scale(unit_sum(tracing.objective, tracing.batches(queries)), rates)
+        direction = scale(unit_sum(tracing.asked, tracing.batches(queries)), rates)
         start = 0
-        for batch in tracing.batches(train):
+        for batch in tracing.held(train, checkpoint):
             found = measure(tracing.objective, batch, [direction])
             require_finite_losses(found.losses, where=checkpoint.file)
             rows = slice(start, start + len(batch))

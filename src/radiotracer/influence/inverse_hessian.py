@@ -1,10 +1,11 @@
 """Influence functions: the inverse Hessian between two gradients (Koh & Liang 2017).
 
-    I(z, z') = (1/n) <grad l(w, z'), (H + damping 1)^-1 grad l(w, z)>,
+    I(z, z') = (1/n) <grad m(w, z'), (H + damping 1)^-1 grad l(w, z)>,
     H = (1/n) sum_i hess l(w, z_i)
 
-at the last checkpoint w of the run: what adding z once more to the n training examples would take
-off the loss of z', to first order. Koh & Liang write I_up,loss = -n I.
+at the last checkpoint w of the run, with l the loss that was trained on and m what is asked of the
+query (in the source both are one): what adding z once more to the n training examples would take
+off m at z', to first order. Koh & Liang write I_up,loss = -n I.
 
 Captum forms the Hessian over the traced parameters and inverts it by its eigenvalues, so this is
 the definition itself and not an approximation by conjugate gradients or sampling; the price is
@@ -17,27 +18,26 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils.data import DataLoader, IterableDataset
 
-from radiotracer.data.inputs import Inputs, arguments, logits
+from radiotracer.data.inputs import Inputs
 from radiotracer.errors import InputError
 from radiotracer.gradients import (
     DENSE_BATCH,
+    Batch,
     Data,
-    LossFunction,
     Objective,
-    Parameters,
     count,
     in_batches,
     require_finite_losses,
 )
-from radiotracer.influence.tracing import Tracing, require_finite_scores
+from radiotracer.influence.steady import require_steady
+from radiotracer.influence.tracing import Tracing, require_finite_scores, require_positive
 
 MAX_PARAMETERS = 4096
 """More are refused: the Hessian takes their square in memory, a backward pass each per batch."""
@@ -70,7 +70,7 @@ def influence_functions(
         NotFiniteError: A loss or a score is NaN or infinite.
     """
     embed = hessian_embedding(tracing, train, damping=damping)
-    return embed(train) @ embed(queries).T
+    return embed(train) @ embed(queries, asked=True).T
 
 
 def influence_functions_self(tracing: Tracing, train: Data, *, damping: float = DAMPING) -> Tensor:
@@ -78,10 +78,8 @@ def influence_functions_self(tracing: Tracing, train: Data, *, damping: float = 
     return hessian_embedding(tracing, train, damping=damping)(train).square().sum(dim=1)
 
 
-def hessian_embedding(
-    tracing: Tracing, train: Data, *, damping: float = DAMPING
-) -> Callable[[Data], Tensor]:
-    """Vectors whose inner products are influence: ``I(z, z') = <e(z), e(z')>``.
+def hessian_embedding(tracing: Tracing, train: Data, *, damping: float = DAMPING) -> Embed:
+    """Vectors whose inner products are influence: ``I(z, z') = <e(z), e'(z')>``.
 
     The Hessian is made once, here; each call of the result costs a gradient per example.
 
@@ -91,11 +89,11 @@ def hessian_embedding(
         damping: As in `influence_functions`.
 
     Returns:
-        A function from m examples to ``e = R^T grad l``, float64, shape (m, directions), where
-        ``R R^T = (n H + n damping 1)^-1`` over the directions of positive damped curvature.
+        A function from m examples to ``e = R^T grad l`` (or, with ``asked=True``, to ``e' = R^T
+        grad m``), float64, shape (m, directions), where ``R R^T = (n H + n damping 1)^-1`` over
+        the directions of positive damped curvature.
     """
-    if damping <= 0:
-        raise InputError(expected="a positive damping", came=str(damping), do="pass damping=1.0")
+    require_positive("damping", damping, DAMPING)
     captum = _captum()
     checkpoint = tracing.run.checkpoints[-1]
     # Captum sums the losses, so what belongs to their mean is scaled by n.
@@ -103,13 +101,14 @@ def hessian_embedding(
     with _contained():
         tracing.objective.load(tracing.run.weights(checkpoint))
         loader = _loader(train, tracing.batch_size, tracing.objective.device)
+        network = _Traced(tracing.objective)
         try:
             inverse = captum.NaiveInfluenceFunction(
-                _Traced(tracing.objective),
+                network,
                 loader,
                 checkpoint.file,
                 _already_loaded,
-                loss_fn=_PerExample(tracing.objective.loss, checkpoint.file),
+                loss_fn=_PerExample(checkpoint.file),
                 hessian_dataset=loader,
                 projection_dim=None,
                 hessian_reg=n * damping,
@@ -124,7 +123,9 @@ def hessian_embedding(
                 do=f"pass a larger damping than {damping}",
             ) from error
 
-    def embed(data: Data) -> Tensor:
+    def embed(data: Data, *, asked: bool = False) -> Tensor:
+        network.objective = tracing.asked if asked else tracing.objective
+        require_steady(network.objective, data)
         with _contained():
             loader = _loader(data, DENSE_BATCH, tracing.objective.device)
             found = inverse.compute_intermediate_quantities(loader)
@@ -135,8 +136,15 @@ def hessian_embedding(
     return embed
 
 
+class Embed(Protocol):
+    """Examples to vectors: of what was trained on, or of what is asked."""
+
+    def __call__(self, data: Data, *, asked: bool = False) -> Tensor:
+        """m examples to float64, shape (m, directions)."""
+
+
 class _Traced(nn.Module):
-    """The network as a function of its traced parameters, its only ones, at their present values.
+    """The losses as a function of the traced parameters, its only ones, at their present values.
 
     Captum differentiates in every parameter that it finds.
     """
@@ -153,17 +161,14 @@ class _Traced(nn.Module):
             )
         self.names = tuple(traced)
         self.weights = nn.ParameterList(weight.clone() for weight in traced.values())
-        fixed = {name: weight.detach() for name, weight in objective.model.named_parameters()}
+        # Not a submodule, whose parameters would count as this network's.
+        self.objective = objective
+        self.fixed = {name: each.detach() for name, each in objective.model.named_parameters()}
 
-        def call(given: Parameters, inputs: Inputs) -> Tensor:
-            return logits(functional_call(objective.model, {**fixed, **given}, *arguments(inputs)))
-
-        # Closed over, not an attribute: a submodule's parameters would count as this network's.
-        self._call = call
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Inputs (n, ...) to the network's outputs (n, ...)."""
-        return self._call(dict(zip(self.names, self.weights, strict=True)), inputs)
+    def forward(self, inputs: Inputs, targets: Tensor) -> Tensor:
+        """Examples to their losses, shape (n,)."""
+        given = dict(zip(self.names, self.weights, strict=True))
+        return self.objective.evaluate(Batch(inputs, targets), {**self.fixed, **given}).losses
 
 
 class _PerExample:
@@ -171,31 +176,31 @@ class _PerExample:
 
     reduction = "none"
 
-    def __init__(self, loss: LossFunction, where: str) -> None:
-        self.loss = loss
+    def __init__(self, where: str) -> None:
         self.where = where
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        losses = self.loss(outputs, targets)
+    def __call__(self, losses: Tensor, _: Tensor) -> Tensor:
         require_finite_losses(losses, where=self.where)
         return losses
 
 
-class _Pairs(IterableDataset[tuple[Inputs, Tensor]]):
-    """Batches of inputs and targets, from data in any form."""
+class _Batches(IterableDataset[tuple[Inputs, Tensor, Tensor]]):
+    """Batches of inputs and targets, from data in any form; captum takes the last for labels."""
 
     def __init__(self, data: Data, batch_size: int, device: torch.device) -> None:
         self.data = data
         self.batch_size = batch_size
         self.device = device
 
-    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
         for batch in in_batches(self.data, self.batch_size, device=self.device):
-            yield batch.inputs, batch.targets
+            yield batch.inputs, batch.targets, batch.targets
 
 
-def _loader(data: Data, batch_size: int, device: torch.device) -> DataLoader[tuple[Inputs, Tensor]]:
-    return DataLoader(_Pairs(data, batch_size, device), batch_size=None)
+def _loader(
+    data: Data, batch_size: int, device: torch.device
+) -> DataLoader[tuple[Inputs, Tensor, Tensor]]:
+    return DataLoader(_Batches(data, batch_size, device), batch_size=None)
 
 
 def _already_loaded(_: nn.Module, __: str) -> float:

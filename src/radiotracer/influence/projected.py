@@ -8,13 +8,13 @@ learning rate. The estimate is unbiased; its error is measured, not bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from radiotracer.gradients import Data, ProjectionConfig, count, project
+from radiotracer.gradients import Batch, Data, Objective, ProjectionConfig, count, project
 from radiotracer.influence.top import strongest
 from radiotracer.influence.tracin_cp import tracin_cp_pairs
 from radiotracer.influence.tracing import Tracing, require_finite_scores
@@ -76,8 +76,11 @@ def measure_error(
     found = torch.zeros_like(exact)
     for checkpoint, rates in tracing.checkpoints():
         left, right = (
-            torch.cat(list(features_of(tracing, data, projection, rates, where=checkpoint.file)))
-            for data in (train, queries)
+            torch.cat(list(features_of(side, batches, projection, rates, where=checkpoint.file)))
+            for side, batches in (
+                (tracing.objective, tracing.batches(train)),
+                (tracing.asked, tracing.batches(queries)),
+            )
         )
         found += left.double() @ right.double().T
     k = min(COMPARED, count(train))
@@ -96,8 +99,8 @@ def measure_error(
 
 
 def features_of(
-    tracing: Tracing,
-    data: Data,
+    objective: Objective,
+    batches: Iterable[Batch],
     projection: ProjectionConfig,
     rates: Mapping[str, float],
     *,
@@ -108,8 +111,8 @@ def features_of(
     Raises:
         NotFiniteError: One is NaN or infinite, in single precision.
     """
-    for batch in tracing.batches(data):
-        features = project(tracing.objective, batch, projection, rates).float().cpu()
+    for batch in batches:
+        features = project(objective, batch, projection, rates).float().cpu()
         require_finite_scores(features, where=where)
         yield features
 

@@ -21,7 +21,7 @@ with backtracking.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,8 @@ from torch.nn import functional as F
 
 from radiotracer.errors import InputError
 from radiotracer.gradients import Data, require_finite_losses
-from radiotracer.influence.tracing import Tracing
+from radiotracer.influence.steady import require_steady
+from radiotracer.influence.tracing import Tracing, require_loss, require_positive
 
 FitTo = Literal["predictions", "labels"]
 """What the new head is fitted to: the network's softmax outputs, or the given labels."""
@@ -121,8 +122,13 @@ def representer(
 
     Args and errors are those of `representer_values`.
     """
-    if ridge <= 0:
-        raise InputError(expected="a positive ridge", came=str(ridge), do=f"pass ridge={RIDGE}")
+    require_positive("ridge", ridge, RIDGE)
+    if fit_to not in get_args(FitTo):
+        raise InputError(
+            expected=f"fit_to= {' or '.join(get_args(FitTo))}",
+            came=repr(fit_to),
+            do="choose one of them",
+        )
     seen = _see(tracing, train)
     classes = seen.outputs.shape[1]
     if fit_to == "labels":
@@ -145,6 +151,7 @@ class _Seen:
 
 def _see(tracing: Tracing, data: Data) -> _Seen:
     objective = tracing.objective
+    require_loss(objective.task)
     if objective.head is None:
         raise InputError(
             expected="a network whose output is a linear layer's output",
@@ -152,6 +159,7 @@ def _see(tracing: Tracing, data: Data) -> _Seen:
             do="use a formula over all layers instead",
         )
     checkpoint = tracing.run.checkpoints[-1]
+    require_steady(objective, data)
     with torch.inference_mode(False):
         objective.load(tracing.run.weights(checkpoint))
     head = objective.model.get_submodule(objective.head)

@@ -21,6 +21,6 @@ def self_influence(tracing: Tracing, train: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        scores += square_norms(tracing.objective, train, rates, tracing.batch_size)
+        scores += square_norms(tracing.objective, tracing.held(train, checkpoint), rates)
         require_finite_scores(scores, where=checkpoint.file)
     return scores

@@ -96,6 +96,8 @@ def write_shards(
         shards.append(
             Shard(file=path.name, sha256=digest.hexdigest(), start=start, rows=stop - start)
         )
+    # Whoever makes the batches is told that all were taken.
+    assert next(source, None) is None  # noqa: S101
     return tuple(shards)
 
 

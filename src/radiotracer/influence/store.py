@@ -7,11 +7,11 @@ matrix of features in ``*.safetensors``, rows in the order of the training examp
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,9 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from radiotracer.data import identify
-from radiotracer.errors import RunError
+from radiotracer.errors import InputError, RunError
 from radiotracer.files import atomic_folder, write_text
-from radiotracer.gradients import Data, ProjectionConfig, count, feature_widths, in_batches
+from radiotracer.gradients import (
+    Data,
+    ProjectionConfig,
+    count,
+    feature_widths,
+    in_batches,
+    words_of,
+)
 from radiotracer.influence.projected import ProjectionError, features_of, measure_error
 from radiotracer.influence.shards import (
     Shard,
@@ -32,8 +39,9 @@ from radiotracer.influence.shards import (
     rows_per_shard,
     write_shards,
 )
+from radiotracer.influence.steady import require_steady
 from radiotracer.influence.top import Ranking, require_k, strongest
-from radiotracer.influence.tracing import Tracing
+from radiotracer.influence.tracing import Tracing, silent
 from radiotracer.runs import take_rows
 
 MANIFEST = "store.json"
@@ -55,6 +63,7 @@ class StoreInfo(BaseModel):
         projection: Settings.
         run: Digest of the checkpoints and of their learning rates.
         data: Digest of the training examples, as `radiotracer.data.identify` makes it.
+        task: What was trained on, by name; None of stores that were written before it was kept.
         rows: How many training examples.
         columns: Features per example, over all checkpoints.
         parameters: Columns of each traced parameter at a checkpoint, in their order.
@@ -68,6 +77,7 @@ class StoreInfo(BaseModel):
     projection: ProjectionConfig
     run: str
     data: str
+    task: str | None = None
     rows: int = Field(gt=0)
     columns: int = Field(gt=0)
     dtype: Literal["float32"] = "float32"
@@ -81,7 +91,6 @@ def write_store(
     train: Data,
     folder: str | os.PathLike[str],
     config: ProjectionConfig | None = None,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
     *,
     shard_bytes: int = SHARD_BYTES,
     sample: tuple[int, int] | None = SAMPLE,
@@ -94,7 +103,6 @@ def write_store(
         train: n examples.
         folder: A new folder; it appears whole or not at all.
         config: Dimension and seed; by default the run's own seed.
-        progress: Told the checkpoint, how many examples of it are done, and how many there are.
         shard_bytes: A file's largest size.
         sample: Numbers of training examples and of queries, both drawn from `train`, on which the
             error is measured; None leaves it unmeasured.
@@ -107,6 +115,12 @@ def write_store(
     """
     folder = Path(folder)
     config = config or ProjectionConfig(seed=tracing.run.info.seed or 0)
+    if not isinstance(config, ProjectionConfig):
+        raise InputError(
+            expected="config= as a ProjectionConfig",
+            came=repr(config)[:100],
+            do="pass radiotracer.gradients.ProjectionConfig(dimension=256)",
+        )
     widths = feature_widths(tracing.objective, config)
     columns, n = sum(widths.values()), count(train)
     each = rows_per_shard(columns, shard_bytes)
@@ -114,19 +128,20 @@ def write_store(
         error = None
         if sample is not None:
             drawn = _sample(train, *sample, seed=config.seed)
-            error = measure_error(tracing, config, *drawn)
+            # What a sample takes is no part of the work that progress tells of.
+            error = measure_error(dataclasses.replace(tracing, progress=silent), config, *drawn)
         shards = []
         for number, (checkpoint, rates) in enumerate(tracing.checkpoints(), start=1):
-            batches = features_of(tracing, train, config, rates, where=checkpoint.file)
-            title = f"checkpoint {number} of {len(tracing.run.checkpoints)}"
-            told = _telling(batches, functools.partial(progress, title), n)
+            held = tracing.held(train, checkpoint)
+            found = features_of(tracing.objective, held, config, rates, where=checkpoint.file)
             shards.append(
-                write_shards(temporary, f"{number:05d}", told, rows=n, columns=columns, each=each)
+                write_shards(temporary, f"{number:05d}", found, rows=n, columns=columns, each=each)
             )
         info = StoreInfo(
             projection=config,
             run=_run_digest(tracing),
             data=identify(train).digest,
+            task=words_of(tracing.objective.task),
             rows=n,
             columns=columns * len(shards),
             parameters=widths,
@@ -164,7 +179,8 @@ class Store:
             train: The training examples; None means those that the run recorded.
 
         Raises:
-            RunError: There is no store, or it is of another run, other data or other parameters.
+            RunError: There is no store, or it is of another run, other data, another task or other
+                parameters.
         """
         folder = Path(folder)
         info = _read_manifest(folder)
@@ -172,6 +188,8 @@ class Store:
         widths = feature_widths(tracing.objective, info.projection)
         _require(info.run == _run_digest(tracing), folder, "this run", "another run's")
         _require(info.data == data, folder, "these training examples", "one of others")
+        task = words_of(tracing.objective.task)
+        _require(info.task in (None, task), folder, f"the task {task}", str(info.task))
         # As lists: the parameters' order is that of the columns.
         _require(
             list(info.parameters.items()) == list(widths.items()),
@@ -210,11 +228,16 @@ class Store:
 
     def query_features(self, queries: Data) -> Iterator[list[Tensor]]:
         """Blocks of queries: for each checkpoint their features, float32, shape (m, columns)."""
+        require_steady(self.tracing.asked, queries)
         for batch in in_batches(queries, max(1, BLOCK // self.info.columns)):
             pair, found = (batch.inputs, batch.targets), []
             for checkpoint, rates in self.tracing.checkpoints():
                 parts = features_of(
-                    self.tracing, pair, self.info.projection, rates, where=checkpoint.file
+                    self.tracing.asked,
+                    self.tracing.batches(pair),
+                    self.info.projection,
+                    rates,
+                    where=checkpoint.file,
                 )
                 found.append(torch.cat(list(parts)))
             yield found
@@ -288,13 +311,3 @@ def _sample(train: Data, examples: int, queries: int, *, seed: int) -> tuple[Dat
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(count(train), generator=generator).tolist()
     return take_rows(train, rows[:examples]), take_rows(train, rows[-queries:])
-
-
-def _telling(
-    batches: Iterator[Tensor], tell: Callable[[int, int], None], total: int
-) -> Iterator[Tensor]:
-    done = 0
-    for batch in batches:
-        done += len(batch)
-        tell(done, total)
-        yield batch

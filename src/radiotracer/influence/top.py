@@ -136,7 +136,7 @@ def top_pairs(
 
 def require_k(k: int, rows: int) -> None:
     """Raise `InputError` unless k of these rows can be ranked."""
-    if not 1 <= k <= rows:
+    if not isinstance(k, int) or not 1 <= k <= rows:
         raise InputError(
             expected=f"top_k= from 1 to the number of training examples, {rows}",
             came=str(k),
@@ -148,7 +148,7 @@ class _Best:
     """The best k rows so far."""
 
     def __init__(self, k: int, *, largest: bool) -> None:
-        if k < 1:
+        if not isinstance(k, int) or k < 1:
             raise InputError(expected="top_k= of at least 1", came=str(k), do="pass, say, top_k=10")
         self.k = k
         self.sign = 1 if largest else -1

@@ -1,8 +1,9 @@
 """TracIn with minibatches, over every step of a training (Pruthi et al. 2020, section 3.2).
 
     TracIn(z, z') = sum over steps t with z in B_t of
-                    (eta_t / |B_t|) <grad l(w_t, z), grad l(w_t, z')>
+                    (eta_t / |B_t|) <grad l(w_t, z), grad m(w_t, z')>
 
+with l the loss that was trained on and m what is asked of the query; in the source both are one.
 The weights w_t come from a replay of the recorded training. Differs from the source in:
 
 - eta_t may differ between parameter groups, and then weighs each parameter's part of the inner
@@ -37,7 +38,7 @@ from radiotracer.influence.pairs import query_blocks
 from radiotracer.influence.replayed import Replayed
 from radiotracer.influence.tracin_cp import scale
 from radiotracer.influence.tracing import Tracing, require_finite_scores
-from radiotracer.runs import Step, TrainingLoss, mean_cross_entropy, replay
+from radiotracer.runs import Step, TrainingLoss, replay
 
 
 def tracin_sum(
@@ -45,7 +46,7 @@ def tracin_sum(
     train: Data,
     queries: Data,
     *,
-    training_loss: TrainingLoss = mean_cross_entropy,
+    training_loss: TrainingLoss | None = None,
 ) -> Replayed:
     """``sum_j TracIn(z_i, z'_j)`` over all queries.
 
@@ -56,8 +57,8 @@ def tracin_sum(
         tracing: The run and its network.
         train: The data that the run was trained on.
         queries: The queries.
-        training_loss: The loss that was trained on, a single number per batch; the loss that is
-            traced is the tracing's own.
+        training_loss: The loss that was trained on, a single number per batch; None is the mean
+            of what the tracing's task says. What is traced is the task's.
 
     Returns:
         Scores of shape (n_train,), and whether the replay is exact.
@@ -70,16 +71,21 @@ def tracin_sum(
 
     def look(step: Step, state: dict[str, Tensor]) -> None:
         tracing.objective.load(state)
-        gradient = summed_gradient(tracing.objective, tracing.batches(queries))
+        gradient = summed_gradient(tracing.asked, tracing.batches(queries))
         direction = scale(gradient, _shares(step))
         for rows, batch in _parts(step, tracing):
             found = directional(tracing.objective, batch, direction)
             require_finite_losses(found.losses, where=f"step {step.number} of the replay")
             scores.index_add_(0, rows, found.derivatives.cpu().double())
         require_finite_scores(scores, where=f"step {step.number} of the replay")
+        tracing.told_step(step.number)
 
     fidelity = replay(
-        tracing.replayable(), tracing.run, train, training_loss=training_loss, before=look
+        tracing.replayable(),
+        tracing.run,
+        train,
+        step_loss=tracing.step_loss(training_loss),
+        before=look,
     )
     return Replayed(scores, fidelity)
 
@@ -89,7 +95,7 @@ def tracin_pairs(
     train: Data,
     queries: Data,
     *,
-    training_loss: TrainingLoss = mean_cross_entropy,
+    training_loss: TrainingLoss | None = None,
 ) -> Replayed:
     """``TracIn(z_i, z'_j)`` for every pair, over all layers.
 
@@ -99,8 +105,8 @@ def tracin_pairs(
         tracing: The run and its network.
         train: The data that the run was trained on.
         queries: The queries.
-        training_loss: The loss that was trained on, a single number per batch; the loss that is
-            traced is the tracing's own.
+        training_loss: The loss that was trained on, a single number per batch; None is the mean
+            of what the tracing's task says. What is traced is the task's.
 
     Returns:
         Scores of shape (n_train, n_queries), and whether the replay is exact.
@@ -110,18 +116,23 @@ def tracin_pairs(
         NotFiniteError: A score is NaN or infinite.
     """
     scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
-    objective, size = tracing.objective, tracing.batch_size
+    objective = tracing.objective
 
     def look(step: Step, state: dict[str, Tensor]) -> None:
         objective.load(state)
-        for columns, kept in query_blocks(objective, queries, size):
+        for columns, kept in query_blocks(tracing, queries):
             for rows, batch in _parts(step, tracing):
                 products = inner(objective, batch, kept, _shares(step)).cpu()
                 scores[:, columns].index_add_(0, rows, products.double())
         require_finite_scores(scores, where=f"step {step.number} of the replay")
+        tracing.told_step(step.number)
 
     fidelity = replay(
-        tracing.replayable(), tracing.run, train, training_loss=training_loss, before=look
+        tracing.replayable(),
+        tracing.run,
+        train,
+        step_loss=tracing.step_loss(training_loss),
+        before=look,
     )
     return Replayed(scores, fidelity)
 

@@ -1,7 +1,8 @@
 """TracInCP: influence over recorded checkpoints (Pruthi et al. 2020, section 3.3).
 
-    TracInCP(z, z') = sum_c eta_c <grad l(w_c, z), grad l(w_c, z')>
+    TracInCP(z, z') = sum_c eta_c <grad l(w_c, z), grad m(w_c, z')>
 
+with l the loss that was trained on and m what is asked of the query; in the source both are one.
 Differs from the source in: eta_c may differ between parameter groups, and then weighs each
 parameter's part of the inner product; parameters that the optimiser did not train do not count.
 """
@@ -36,10 +37,10 @@ def tracin_cp_sum(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        gradient = summed_gradient(tracing.objective, tracing.batches(queries))
+        gradient = summed_gradient(tracing.asked, tracing.batches(queries))
         direction = scale(gradient, rates)
         start = 0
-        for batch in tracing.batches(train):
+        for batch in tracing.held(train, checkpoint):
             found = directional(tracing.objective, batch, direction)
             require_finite_losses(found.losses, where=checkpoint.file)
             scores[start : start + len(batch)] += found.derivatives.cpu().double()
@@ -60,10 +61,11 @@ def tracin_cp_pairs(tracing: Tracing, train: Data, queries: Data) -> Tensor:
     """
     scores = torch.zeros(count(train), count(queries), dtype=torch.float64)
     for checkpoint, rates in tracing.checkpoints():
-        for columns, kept in query_blocks(tracing.objective, queries, tracing.batch_size):
-            scores[:, columns] += products_with(
-                tracing.objective, train, kept, rates, tracing.batch_size
+        for columns, kept in query_blocks(tracing, queries):
+            held = tracing.held(
+                train, checkpoint, done=columns.start, times=kept.count, of=scores.shape[1]
             )
+            scores[:, columns] += products_with(tracing.objective, held, kept, rates)
         require_finite_scores(scores, where=checkpoint.file)
     return scores
 

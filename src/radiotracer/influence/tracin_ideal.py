@@ -21,7 +21,6 @@ from radiotracer.runs import (
     Run,
     Step,
     TrainingLoss,
-    mean_cross_entropy,
     recorded_batches,
     replay,
 )
@@ -32,7 +31,7 @@ def tracin_ideal(
     train: Data,
     queries: Data,
     *,
-    training_loss: TrainingLoss = mean_cross_entropy,
+    training_loss: TrainingLoss | None = None,
     one_at_a_time: bool = False,
 ) -> Replayed:
     """``TracInIdeal(z_i, z'_j)`` for every pair: one forward pass over the queries per step.
@@ -41,8 +40,8 @@ def tracin_ideal(
         tracing: The run and its network.
         train: The data that the run was trained on.
         queries: The queries.
-        training_loss: The loss that was trained on, a single number per batch; the loss that is
-            traced is the tracing's own.
+        training_loss: The loss that was trained on, a single number per batch; None is the mean
+            of what the tracing's task says. What is traced is the task's.
         one_at_a_time: Use another training than the recorded one: the recorded order, one example
             per step, by plain gradient descent at the recorded learning rate divided by the
             recorded batch's size, in evaluation mode throughout (no dropout, and the running
@@ -69,12 +68,13 @@ def tracin_ideal(
         now = _query_losses(tracing, queries, state, f"step {step.number} of the replay")
         scores[step.rows[0]] += losses - now
         losses.copy_(now)
+        tracing.told_step(step.number)
 
     fidelity = replay(
         tracing.replayable(),
         tracing.run,
         train,
-        training_loss=training_loss,
+        step_loss=tracing.step_loss(training_loss),
         before=start,
         after=look,
         one_at_a_time=one_at_a_time,
@@ -88,7 +88,7 @@ def _query_losses(tracing: Tracing, queries: Data, state: dict[str, Tensor], whe
     parts = []
     for batch in tracing.batches(queries):
         with torch.no_grad():
-            losses = tracing.objective.evaluate(batch).losses
+            losses = tracing.asked.evaluate(batch).losses
         require_finite_losses(losses, where=where)
         parts.append(losses.cpu().double())
     return torch.cat(parts)

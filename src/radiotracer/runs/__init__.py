@@ -6,6 +6,7 @@ from radiotracer.runs.record import Recording as Recording
 from radiotracer.runs.record import record as record
 from radiotracer.runs.replay import RecordedBatch as RecordedBatch
 from radiotracer.runs.replay import Step as Step
+from radiotracer.runs.replay import StepLoss as StepLoss
 from radiotracer.runs.replay import TrainingLoss as TrainingLoss
 from radiotracer.runs.replay import Watch as Watch
 from radiotracer.runs.replay import mean_cross_entropy as mean_cross_entropy

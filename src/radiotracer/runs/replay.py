@@ -37,6 +37,9 @@ from radiotracer.wrappers import private as copied
 TrainingLoss = Callable[[Any, Any], Tensor]
 """Network outputs (n, ...) and targets (n, ...) to the loss that is trained on, a single number."""
 
+StepLoss = Callable[[nn.Module, Inputs, Any], Tensor]
+"""The network, inputs and targets of a batch to the loss that is trained on, a single number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -75,6 +78,7 @@ def replay(
     train: TrainingData,
     *,
     training_loss: TrainingLoss = mean_cross_entropy,
+    step_loss: StepLoss | None = None,
     before: Watch | None = None,
     after: Watch | None = None,
     one_at_a_time: bool = False,
@@ -89,6 +93,7 @@ def replay(
         run: The recorded training.
         train: The data that it was trained on.
         training_loss: The loss that was trained on, a single number per batch.
+        step_loss: In its place, where the loss is not one of the network's outputs.
         before: Called before each step, with the weights that the step starts from.
         after: Called after each step, with the weights that it led to.
         one_at_a_time: Another training on the same order: each example of a recorded batch is a
@@ -132,7 +137,10 @@ def replay(
                 group["lr"] = rate
             # The caller may have switched gradients off.
             with torch.enable_grad():
-                loss = training_loss(answer(private, inputs), targets)
+                if step_loss is None:
+                    loss = training_loss(answer(private, inputs), targets)
+                else:
+                    loss = step_loss(private, inputs, targets)
                 _require_usable(loss, number)
                 optimizer.zero_grad()
                 loss.backward()
@@ -240,10 +248,10 @@ def _require_same_data(run: Run, train: TrainingData) -> None:
 
 
 def _require_usable(loss: Tensor, number: int) -> None:
-    if loss.dim() != 0:
+    if not isinstance(loss, Tensor) or loss.dim() != 0:
         raise InputError(
             expected="a training loss that is a single number",
-            came=f"shape {tuple(loss.shape)}",
+            came=f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)[:100],
             do="use the mean over the batch, as in the training",
         )
     if not torch.isfinite(loss):

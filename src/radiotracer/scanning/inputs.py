@@ -26,6 +26,8 @@ from radiotracer.gradients import (
     first_input,
 )
 from radiotracer.influence import Tracing
+from radiotracer.influence.steady import require_same_reading
+from radiotracer.influence.tracing import require_run
 from radiotracer.runs import Run
 
 Side = Literal["train", "validation", "incident"]
@@ -61,7 +63,10 @@ class ScanInputs:
 
     @property
     def tracing(self) -> Tracing:
-        """The run and a private copy of its network; made when it is first asked for."""
+        """The run and a private copy of its network; made when it is first asked for.
+
+        Whether losses repeat is seen once, when a scan is checked, and not by every worker.
+        """
         if self.opened is None:
             tracing = Tracing.of(
                 self.model,
@@ -71,6 +76,7 @@ class ScanInputs:
                 layers=self.layers,
                 batch_size=self.batch_size,
                 precision=self.precision,
+                examine=False,
             )
             object.__setattr__(self, "opened", tracing)
             return tracing
@@ -92,10 +98,16 @@ class ScanInputs:
 
 
 def require_trained_on(run: Run, train: Data) -> Identity:
-    """The identity of the training examples; `DataError` unless it is what the run recorded."""
+    """The identity of the training examples.
+
+    Raises:
+        DataError: It is not what the run recorded, or another one at each reading.
+    """
+    require_run(run)
     identity = identify(train)
     if identity.digest == run.info.data.digest:  # then nothing has to be read but this
         return identity
+    require_same_reading(train)
     difference = differences(run.identity(), identity)
     raise DataError(
         expected=f"the data that {run.folder} was trained on",

@@ -7,7 +7,6 @@ from typing import Any
 from radiotracer.data import Dataset
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracing
-from radiotracer.runs import Run
 from radiotracer.runs.schema import DataOptions
 
 
@@ -52,16 +51,3 @@ def training_rows(tracing: Tracing) -> list[tuple[str, str]]:
         ("Last checkpoint SHA-256", info.checkpoints[-1].sha256),
         ("Trained with", ", ".join(f"{k} {v}" for k, v in info.versions.items())),
     ]
-
-
-def training_notes(run: Run) -> list[str]:
-    """What a reader must know before believing influence along this training."""
-    notes = []
-    if run.info.status != "complete":
-        notes.append("The training did not end; the checkpoints that it left were used.")
-    if not run.info.optimizer.name.startswith("SGD"):
-        notes.append(
-            "TracIn's derivation is for plain gradient descent; the run used "
-            f"{run.info.optimizer.name}, whose steps differ from learning rate x gradient."
-        )
-    return notes

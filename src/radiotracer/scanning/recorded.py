@@ -13,7 +13,7 @@ from radiotracer.gradients import Data
 from radiotracer.influence import Tracing, last_layer_pairs
 from radiotracer.runs import Run
 from radiotracer.scanning.inputs import take
-from radiotracer.scanning.provenance import training_notes, training_rows
+from radiotracer.scanning.provenance import training_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,7 @@ class RecordedRun:
         "validation examples that the model got worse at by training on the flagged one"
     )
     kept: ClassVar[str | None] = None
+    caveats: ClassVar[tuple[str, ...]] = ()
     health: ClassVar[None] = None
 
     def __repr__(self) -> str:
@@ -59,13 +60,8 @@ class RecordedRun:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What tracing it has to say."""
-        return tuple(self.tracing.notes)
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """Where TracIn's derivation does not hold."""
-        return tuple(training_notes(self.run))
+        """What tracing it has to say, and where TracIn's derivation does not hold."""
+        return self.tracing.notes
 
     def grounds(self, rate: float, p_values: NDArray[np.float64] | None) -> None:
         """A training has seen its examples: nothing that it says of them measures it."""

@@ -38,6 +38,7 @@ from radiotracer.scanning.rounding import notes_of, rounding_of
 from radiotracer.scanning.validate import (
     checked,
     chosen,
+    require_kind,
     require_reference,
     require_sendable,
     require_settings,
@@ -110,6 +111,9 @@ def scan(
     )
     asked = chosen(detectors, has_incident=incident is not None)
     require_settings(batch_size, seed)
+    require_kind("rule", rule, Rule)
+    require_kind("clean_reference", clean_reference, Reference)
+    require_kind("manifest", manifest, Manifest)
     require_reference(rule, clean_reference, count(train))
     inputs = ScanInputs(
         model, run, train, validation, incident, loss, tuple(layers), batch_size, precision

@@ -20,6 +20,8 @@ from radiotracer.detectors import (
 )
 from radiotracer.errors import InputError
 from radiotracer.gradients import LossFunction
+from radiotracer.influence.steady import require_steady
+from radiotracer.influence.tracing import require_batch_size
 from radiotracer.scale import Processes, Runner
 from radiotracer.scanning.inputs import (
     ScanInputs,
@@ -43,7 +45,7 @@ def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
 
     Raises:
         DataError: Data that do not belong together, or a label outside the classes.
-        InputError: No classifier, or what cannot be traced.
+        InputError: No classifier, or what cannot be traced, such as losses that do not repeat.
         RunError: The network and the checkpoints do not fit each other.
     """
     identity = require_trained_on(inputs.run, inputs.train)
@@ -53,7 +55,10 @@ def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
             require_same_kind(inputs.train, data)
             labels[f"{side} data"] = identify(data).labels
     tracing = inputs.tracing
-    return identity, class_names_of(tracing, tracing.one(inputs.train), labels)
+    names = class_names_of(tracing, tracing.one(inputs.train), labels)
+    for side, data in inputs.sides.items():
+        require_steady(tracing.objective if side == "train" else tracing.asked, data)
+    return identity, names
 
 
 def chosen(
@@ -105,14 +110,19 @@ def require_sendable(runner: Runner, detectors: Sequence[Detector], loss: LossFu
 
 def require_settings(batch_size: int, seed: int) -> None:
     """Raise `InputError` where one is out of range."""
-    if batch_size < 1:
-        raise InputError(
-            expected="batch_size= of at least 1",
-            came=str(batch_size),
-            do="pass, say, batch_size=512",
-        )
+    require_batch_size(batch_size)
     if seed < 0:
         raise InputError(expected="seed= of at least 0", came=str(seed), do="pass, say, seed=0")
+
+
+def require_kind(name: str, value: object, kind: type) -> None:
+    """Raise `InputError` unless an argument is of this class, or None."""
+    if value is not None and not isinstance(value, kind):
+        raise InputError(
+            expected=f"{name}= as a radiotracer.{kind.__name__}",
+            came=repr(value)[:100],
+            do="make one, or leave it out",
+        )
 
 
 def require_reference(rule: Rule | None, reference: Reference | None, examples: int) -> None:

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from radiotracer.gradients.holding import holding_for_backward
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
-from radiotracer.gradients.summed import holding
 
 
 def double_backward(
@@ -52,7 +52,7 @@ def double_backward(
             named = dict(zip(leaves, gradients, strict=True))
             return _detached(evaluation), _in_weights(named, direction, weights)
 
-        return holding(objective.model, held, differentiate)
+        return holding_for_backward(objective.model, held, differentiate)
 
 
 def _in_weights(

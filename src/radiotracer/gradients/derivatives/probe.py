@@ -15,6 +15,7 @@ from torch import Tensor
 
 from radiotracer.data.inputs import named, take
 from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.precision import rounding as rounding_of
 from radiotracer.gradients.precision import wide, widest
 from radiotracer.gradients.revealing import revealing_point
 from radiotracer.gradients.summed import gradient_at
@@ -46,7 +47,7 @@ def is_right(engine: Engine, objective: Objective, batch: Batch) -> bool | None:
     largest = max((float(wide(part).norm()) for part in gradient.values()), default=0.0)
     if not 0 < largest < float("inf"):
         return None
-    rounding = max(_rounding(value) for value in point.values())
+    rounding = max(rounding_of(value) for value in point.values())
     unit = math.sqrt(rounding) * largest
     direction = _direction(objective, gradient, unit)
     expected = sum(
@@ -93,12 +94,3 @@ def _direction(objective: Objective, gradient: Parameters, unit: float) -> dict[
             step = step + part / max(size, torch.finfo(part.dtype).tiny)
         direction[name] = (step * unit / max(size, unit)).to(value)
     return direction
-
-
-def _rounding(value: Tensor) -> float:
-    """Relative rounding error of operations on such a tensor."""
-    if not value.is_floating_point():
-        return 0.0
-    exact = torch.finfo(value.dtype).eps
-    # Convolutions on a GPU may round single precision to TF32's ten bits.
-    return max(exact, 2.0**-10) if value.is_cuda and value.dtype == torch.float32 else exact

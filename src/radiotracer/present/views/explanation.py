@@ -14,7 +14,7 @@ from radiotracer.present import notebook as drawn
 from radiotracer.present.explanation_frame import stream_of
 from radiotracer.present.previews import Room, nouns_of, seen
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.scanning.provenance import name_of, training_notes, training_rows
+from radiotracer.scanning.provenance import name_of, training_rows
 from radiotracer.views import VIEWS, View
 
 CAUSES_ROOM = Room(characters=240, lines=8)
@@ -75,7 +75,7 @@ def describe(
             _reason(found, column, shown, room) for column in range(len(found.rows))[:queries]
         ),
         provenance=tuple(provenance),
-        notes=(*found.tracing.notes, *training_notes(found.run)),
+        notes=found.tracing.notes,
     )
 
 
