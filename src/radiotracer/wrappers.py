@@ -56,11 +56,18 @@ def is_sharded(model: nn.Module) -> bool:
     return any(hasattr(each, "full_tensor") for each in model.parameters())
 
 
-def private(model: nn.Module) -> nn.Module:
+def private(model: nn.Module, *, share: bool = False) -> nn.Module:
     """A deep copy of the network itself, without wrappers in its midst either.
 
     Layers may keep tensors that they computed in their last pass, which torch refuses to copy while
     they belong to a graph (`torch.nn.utils.weight_norm` does): the copy has their numbers.
+
+    Args:
+        model: Any network.
+        share: Share the parameters themselves, for passes that do not change them.
+
+    Raises:
+        InputError: It holds something that cannot be copied.
     """
     model = unwrapped(model)
     computed = [
@@ -69,7 +76,17 @@ def private(model: nn.Module) -> nn.Module:
         for value in vars(module).values()
         if isinstance(value, Tensor) and not value.is_leaf
     ]
-    found = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
+    kept: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
+    if share:
+        kept |= {id(each): each for each in model.parameters()}
+    try:
+        found = copy.deepcopy(model, kept)
+    except Exception as error:  # whatever a network's own parts raise
+        raise InputError(
+            expected="a network that can be copied (copy.deepcopy)",
+            came=f"{type(error).__name__}: {error}".splitlines()[0][:200],
+            do="take out of its modules what cannot be copied",
+        ) from error
     for parent in list(found.modules()):
         for name, child in list(parent.named_children()):
             inner = unwrapped(child)

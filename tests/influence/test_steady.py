@@ -18,7 +18,7 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import Batch, Objective, cross_entropy
 from radiotracer.influence import Tracer, Tracing
 from radiotracer.influence.steady import require_steady
-from radiotracer.runs import Run, record
+from radiotracer.runs import Run
 
 DRAWS = "draws random numbers; let dropout and sampling follow self.training"
 DEPENDS = "does not depend on the other examples of a batch"
@@ -28,15 +28,8 @@ Calls = dict[str, Callable[[Any, Any], object]]
 
 
 def recorded(folder: Path, model: nn.Module, data: Any) -> Run:
-    """A step whose gradients are zero: what is recorded matters little here."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with record(folder, model, optimizer, data) as recording:
-        for parameter in model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        recording.batch(range(len(data) if not isinstance(data, tuple) else len(data[0])))
-        optimizer.step()
-        recording.checkpoint()
-    return Run.open(folder)
+    """A run of the weights as they are; a recording would refuse these at its beginning."""
+    return Run.from_checkpoints(model.state_dict(), data=data, out=folder)
 
 
 class Dropping(Network):

@@ -61,6 +61,6 @@ def test_tokens_share_a_sequence_s_influence(tmp_path: Path) -> None:
     single = [Tracer(model, run, task=Token(t)).influence(train, queries) for t in range(1, 5)]
     torch.testing.assert_close(sum(single), whole, **CLOSE)
     training = Training(
-        run, model, train, queries, [dict.fromkeys(dict(model.named_parameters()), 0.3)]
+        run, model, train, queries, [dict.fromkeys(dict(model.named_parameters()), 0.6)]
     )
     torch.testing.assert_close(single[1], by_loop(training, Token(2), inner), **CLOSE)

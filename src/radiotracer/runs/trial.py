@@ -7,7 +7,6 @@ nothing of the caller's changes.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import random
 import warnings
@@ -25,7 +24,7 @@ from radiotracer.data.identity import label_and_hash
 from radiotracer.data.inputs import Inputs, answer, each, named, take
 from radiotracer.errors import DataError, InputError, RadiotracerError
 from radiotracer.runs.random_state import random_state_kept
-from radiotracer.wrappers import unwrapped
+from radiotracer.wrappers import private
 
 READ_AGAIN = 16
 """Examples that are read a second time, spread over the data."""
@@ -53,17 +52,17 @@ def require_traceable(model: nn.Module, data: Any, identity: Identity) -> None:
         with random_state_kept():
             _draw_others()
             _require_the_same_again(data, identity)
-    private = _copied(unwrapped(model)).eval()
-    device = _device_of(private)
+    network = private(model, share=True).eval()
+    device = _device_of(network)
     examples = reader(data)
     several, one = (
         each(examples.batch(rows)[0], lambda value: value.to(device))
         for rows in (range(min(TRIED, len(identity))), range(1))
     )
     with _quietly(), random_state_kept(device):
-        first, second = _shown(private, several), _shown(private, several)
+        first, second = _shown(network, several), _shown(network, several)
         try:
-            alone = _shown(private, one)
+            alone = _shown(network, one)
         except InputError as error:
             raise _depends(error.came) from error
     if not _agree(first, second):
@@ -110,20 +109,6 @@ def _changing(came: str) -> DataError:
         came=came,
         do="pass the same examples without random transforms as data=; the loader may keep them",
     )
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    """A copy that shares the parameters, which a forward pass does not change."""
-    shared: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    try:
-        return copy.deepcopy(model, shared)
-    except Exception as error:
-        raise InputError(
-            expected="a network that can be copied",
-            came=_line(error),
-            do="keep no tensors that were computed as attributes (torch.nn.utils.parametrizations "
-            "has weight_norm without them)",
-        ) from error
 
 
 @contextmanager
