@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
@@ -28,7 +28,49 @@ def data(seed: int = 1) -> TensorDataset:
     return TensorDataset(torch.randn(N, 5, generator=generator), torch.arange(N) % 3)
 
 
+class Named(nn.Module):
+    """The network as the Trainer wants it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        outputs = self.inner(inputs)
+        loss = {} if labels is None else {"loss": F.cross_entropy(outputs, labels)}
+        return {**loss, "logits": outputs}
+
+
+def mappings() -> list[dict[str, Tensor]]:
+    return [{"inputs": inputs, "labels": label} for inputs, label in data()]
+
+
+def train_by_trainer(out: Path) -> None:
+    import transformers
+
+    from radiotracer.integrations import hugging_face_callback
+
+    settings = transformers.TrainingArguments(
+        str(out.parent / "states"),
+        num_train_epochs=2,
+        per_device_train_batch_size=BATCH,
+        learning_rate=0.1,
+        lr_scheduler_type="constant",
+        optim="sgd",
+        max_grad_norm=0.0,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+    callback = hugging_face_callback(out)
+    transformers.Trainer(Named(), settings, train_dataset=mappings(), callbacks=[callback]).train()
+
+
 def main(kind: str, out: Path) -> None:
+    if kind == "trainer":
+        train_by_trainer(out)
+        return
     distributed.init_process_group("gloo")
     rank = distributed.get_rank()
     model: Any = network()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from rank_program import BATCH, N, data, network
+from rank_program import BATCH, N, Named, data, mappings, network
 from run_helpers import recorded
 from torch.nn import functional as F
 
@@ -49,6 +49,16 @@ def test_two_ranks(kind: str, tmp_path: Path) -> None:
     model.load_state_dict(run.weights(run.checkpoints[-1]))
     assert F.cross_entropy(model(examples.tensors[0]), examples.tensors[1]) < loss
     assert all(torch.isfinite(each).all() for each in run.initial_weights().values())
+
+
+def test_a_trainer_of_two_ranks(tmp_path: Path) -> None:
+    train("trainer", tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    batches = recorded(run)
+    for epoch in (batches[:4], batches[4:]):
+        assert sorted(row for rows in epoch for row in rows) == list(range(N))
+    found = replay(Named(), run, mappings())
+    assert found.last is None or found.last.largest < 1e-6
 
 
 def test_ranks_with_other_data(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def hugging_face_callback(
 
     Raises:
         InputError: transformers is not installed, or `checkpoint_every` is negative. From within
-            `train`: several devices or processes, a batch size that is searched for, or a training
-            set whose order cannot be seen; and what `radiotracer.record` raises.
+            `train`: a batch size that is searched for, or a training set whose order cannot be
+            seen; and what `radiotracer.record` raises.
     """
     try:
         base: Any = importlib.import_module("transformers").TrainerCallback
@@ -108,9 +108,6 @@ def hugging_face_callback(
 
 
 def _require_recordable(args: Any, checkpoint_every: int) -> None:
-    devices = max(args.world_size, args.n_gpu)
-    if devices > 1:
-        raise _unrecorded("one device", str(devices), "show it a single one")
     if args.auto_find_batch_size:
         raise _unrecorded(
             "a batch size that is given",

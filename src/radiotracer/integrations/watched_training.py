@@ -19,6 +19,7 @@ from radiotracer.runs import Recording, Run, record
 from radiotracer.runs.beginning import write_info
 from radiotracer.runs.order import WatchedLoader
 from radiotracer.runs.random_state import random_state_kept
+from radiotracer.runs.ranks import Ranks
 from radiotracer.runs.schema import Checkpoint, Scalar
 from radiotracer.runs.weights import same_weights, weights_of
 
@@ -105,6 +106,12 @@ class WatchedTraining:
         loader = self._watched.loader
         data = seen_by(model, loader if self._data is None else self._data)
         _require_as_many(data, loader)
+        if steps and Ranks.joined().count > 1:
+            raise RunError(
+                expected="one process, to go on with a recording",
+                came=f"{Ranks.joined().count} of them at step {steps}",
+                do="train anew",
+            )
         if steps:
             self._recording = self._resumed(model, optimizer, data, steps)
         else:
