@@ -74,7 +74,9 @@ def length(inputs: Inputs) -> int:
 
 def take(inputs: Inputs, rows: slice | Sequence[int]) -> Inputs:
     """Some of the examples."""
-    return each(inputs, lambda value: value[rows])
+    # Row numbers on the processor index tensors of every device.
+    index = rows if isinstance(rows, slice) else torch.as_tensor(rows)
+    return each(inputs, lambda value: value[index])
 
 
 def joined(parts: Sequence[Inputs]) -> Inputs:
