@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from suspect_helpers import SPEC, listing, network, refusal
 
 from radiotracer.errors import InputError
-from radiotracer.provenance.models import state_dicts
 from radiotracer.provenance.models.network import weights_suspect
+from radiotracer.runs.foreign import state_dicts
 from radiotracer.runs.foreign.child_program import taken
 from radiotracer.runs.foreign.state_dicts import read_state_dict
 
@@ -178,7 +178,9 @@ def test_bytes_that_changed_anywhere_never_escape(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("held", "came"),
     [
-        ({"epoch": 3, "state_dict": {"a": torch.zeros(1)}}, "a int at 'epoch'"),
+        ({"epoch": 3, "a": torch.zeros(1)}, "a int at 'epoch'"),
+        ({"model": {"a": torch.zeros(1)}, "state_dict": {"a": 1.0}}, "a dict at 'model'"),
+        ({"epoch": 3, "state_dict": {"a": "text"}}, "a str at 'a'"),
         ({1: torch.zeros(1)}, "a int at 1"),
         (
             {"a": torch.zeros(2).to_sparse()},
@@ -201,6 +203,14 @@ def test_a_torch_file_of_other_things(tmp_path: Path, held: object, came: str) -
         f"expected dense tensors of numbers by name in {path}; got {came}; "
         "save the network's state_dict() and nothing else"
     )
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict", "model"])
+def test_what_trainers_save_beside_weights_is_left(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "suspect.pt"
+    torch.save({"epoch": 3, name: {"a": torch.ones(1)}, "optimizer": {"state": [1, 2]}}, path)
+    found, _ = read_state_dict(path)
+    assert found.keys() == {"a"} and torch.equal(found["a"], torch.ones(1))
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class RefusedError(Exception):
 
 
 def taken(content: bytes) -> bytes:
-    """A state dict that ``torch.save`` wrote, as safetensors.
+    """A state dict that ``torch.save`` wrote, as safetensors; of a trainer's file its weights.
 
     Raises:
         RefusedError: It is none, or it holds more than dense tensors of numbers by name.
