@@ -111,11 +111,11 @@ def optimizers_of(given: Optimizer | Iterable[Optimizer]) -> tuple[Optimizer, ..
 
     Frameworks (Accelerate, Fabric, Lightning) put theirs around one of torch.
     """
-    several = given if isinstance(given, list | tuple) else (given,)
-    return tuple(_innermost(each, "optimizer", Optimizer) for each in several)
+    return tuple(map(_stepping, given if isinstance(given, list | tuple) else (given,)))
 
 
-def _innermost(outer: Any, name: str, kind: type) -> Any:
-    while isinstance(inner := getattr(outer, name, None), kind):
+def _stepping(outer: Any) -> Optimizer:
+    while isinstance(inner := getattr(outer, "optimizer", None), Optimizer):
         outer = inner
-    return outer
+    found: Optimizer = outer
+    return found

@@ -79,8 +79,7 @@ def check(
     4), and the ranking is all there is. OUT/scan gets ranking.parquet, scores.parquet, summary.json
     and report.html. Examples that are the same byte for byte but lie under different labels are
     certain errors, which need no model: OUT/scan/duplicates.csv has them, and what could not be
-    read is in OUT/scan/left-out.csv. What the backbone saw is kept for a second
-    check.
+    read is in OUT/scan/left-out.csv. What the backbone saw is kept for the next check.
 
     Example: radiotracer check photos --out checked
 

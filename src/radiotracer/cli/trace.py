@@ -21,6 +21,8 @@ from radiotracer.cli.options import (
     ReadingOptions,
     Seed,
 )
+from radiotracer.cli.recorded import open_like
+from radiotracer.cli.suspects import Architecture, SuspectFactory
 
 
 @command("trace")
@@ -36,16 +38,8 @@ def trace(
     /,
     *,
     folder: Annotated[Out, Parameter(name="--out")],
-    architecture: Annotated[
-        str | None,
-        Parameter(help="A reference network that they are of, such as resnet18,width=16."),
-    ] = None,
-    factory: Annotated[
-        str | None,
-        Parameter(
-            help="module:function that builds the network that they are of. This code is executed."
-        ),
-    ] = None,
+    architecture: Architecture = None,
+    factory: SuspectFactory = None,
     learning_rates: Annotated[
         list[float] | None,
         Parameter(
@@ -80,16 +74,25 @@ def trace(
     from radiotracer.gradients import device_named
     from radiotracer.recipes import Manifest
     from radiotracer.runs import Run
+    from radiotracer.runs.beginning import INFO_FILE
     from radiotracer.scanning import SUMMARY_FILE, write_scan
     from radiotracer.scanning import scan as scan_run
     from radiotracer.training.making import make_network, reference_spec
 
     require_new_folder(folder / "scan", marker=SUMMARY_FILE, overwrite=overwrite)
+    require_new_folder(folder / "run", marker=INFO_FILE, overwrite=overwrite)
+    place = device_named(device)
+    # What names no network, or one that cannot be made, is refused before the data are read.
+    model = make_network(None, factory) if factory or architecture is None else None
     examples = open_data(data, report=err.print, **reading.given())
+    clean, shown = validation or examples.validation, None
+    if clean not in (None, "none"):
+        shown = held_out(examples, open_like(str(clean), examples))
     spec = None
-    if factory is None and architecture is not None:
-        spec = reference_spec(architecture, like=examples, classes=len(examples.class_names))
-    model = make_network(spec, factory)
+    if model is None:
+        spec = reference_spec(str(architecture), like=examples, classes=len(examples.class_names))
+        model = make_network(spec)
+    tell_data(examples, shown, listed=True)
     run = Run.from_checkpoints(
         checkpoints,
         learning_rates,
@@ -99,14 +102,9 @@ def trace(
         out=folder / "run",
         overwrite=overwrite,
     )
-    clean = validation or examples.validation
-    shown = None
-    if clean not in (None, "none"):
-        shown = held_out(examples, open_data(str(clean), like=examples, report=err.print))
-    tell_data(examples, shown, listed=True)
     with progress() as reporter:
         found = scan_run(
-            model.to(device_named(device)),
+            model.to(place),
             run,
             examples,
             shown,

@@ -9,7 +9,7 @@ import torch
 from radiotracer.data.examples import Data, reader
 from radiotracer.data.inputs import Inputs, first_not_finite
 from radiotracer.errors import DataError, NotFiniteError
-from radiotracer.gradients.objective import Batch
+from radiotracer.gradients.task import Batch
 
 
 def count(data: Data) -> int:

@@ -16,9 +16,10 @@ from torch.func import grad, vmap
 
 from radiotracer.data.inputs import Inputs
 from radiotracer.gradients.memory import is_out_of_memory
-from radiotracer.gradients.objective import Batch, Objective, Parameters
+from radiotracer.gradients.objective import Objective, Parameters
 from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
+from radiotracer.gradients.task import Batch
 from radiotracer.gradients.unfused import unfused
 
 DENSE_BATCH = 32

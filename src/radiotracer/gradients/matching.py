@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.objective import Batch, Objective
+from radiotracer.gradients.objective import Objective
+from radiotracer.gradients.task import Batch
 
 
 def mean_gradient(network: Objective, batch: Batch) -> tuple[Tensor, ...]:

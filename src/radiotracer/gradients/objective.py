@@ -19,15 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from radiotracer.data.inputs import Inputs, logits
+from radiotracer.data.inputs import Inputs, answered, each, logits
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.gradients.copies import private_copy
 from radiotracer.gradients.devices import device_of
 from radiotracer.gradients.head import find_head
 from radiotracer.gradients.holding import holding
 from radiotracer.gradients.precision import WHOLE, Precision, casting, require_precision
-from radiotracer.gradients.task import Batch as Batch  # noqa: PLC0414
-from radiotracer.gradients.task import LossFunction, LossTask, Task, cross_entropy, task_of
+from radiotracer.gradients.task import Batch, LossFunction, LossTask, Task, cross_entropy, task_of
 from radiotracer.runs import put_weights
 
 Parameters = Mapping[str, Tensor]
@@ -205,9 +204,9 @@ class Objective:
 
         def end(_: nn.Module, __: Any, returned: Any) -> Any:
             casts.close()
+            if self.precision != WHOLE:
+                returned = each(answered(returned), _widened)
             outputs = _logits(returned)
-            if self.precision != WHOLE and outputs is not None:
-                returned = outputs = outputs.float()
             if outputs is not None:
                 seen.outputs.append(outputs)
             return returned
@@ -250,6 +249,10 @@ class Objective:
 class _Seen:
     outputs: list[Tensor] = field(default_factory=list)
     features: list[Tensor] = field(default_factory=list)
+
+
+def _widened(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
 
 
 def _logits(returned: Any) -> Tensor | None:

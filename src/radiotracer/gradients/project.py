@@ -39,7 +39,8 @@ from radiotracer.gradients.ghost.forms import Form, Outer, blocks
 from radiotracer.gradients.ghost.patches import Patches
 from radiotracer.gradients.ghost.sums import Sum
 from radiotracer.gradients.ghost.tables import Rows
-from radiotracer.gradients.objective import Batch, Objective
+from radiotracer.gradients.objective import Objective
+from radiotracer.gradients.task import Batch
 
 
 class ProjectionConfig(BaseModel):

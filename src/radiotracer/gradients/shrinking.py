@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from radiotracer.errors import InputError
 from radiotracer.gradients.memory import empty_caches, is_out_of_memory
-from radiotracer.gradients.objective import Batch
+from radiotracer.gradients.task import Batch
 
 Found = TypeVar("Found")
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from radiotracer.gradients.holding import holding_for_backward
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
+from radiotracer.gradients.task import Batch
 
 
 def summed_gradient(

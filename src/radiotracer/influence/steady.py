@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from radiotracer.data.examples import Examples
 from radiotracer.data.inputs import joined, named
 from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import Batch, Data, LossTask, Objective, in_batches
@@ -73,7 +74,7 @@ class Known:
     """Data that were looked at, as long as they live; what was changed in place is not noticed."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[int, bool], weakref.ref[Any]] = {}
+        self._seen: dict[tuple[int, bool, object], weakref.ref[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: elsewhere they are other objects."""
@@ -82,18 +83,24 @@ class Known:
     def has(self, objective: Objective, data: Data) -> bool:
         """Whether `add` was told of the same."""
         thing = _thing(data)
-        known = self._seen.get((id(thing), objective.asking))
+        known = self._seen.get(_key(thing, objective, data))
         return known is not None and known() is thing
 
     def add(self, objective: Objective, data: Data) -> None:
         """Remember data that are steady under an objective."""
         thing = _thing(data)
         with contextlib.suppress(TypeError):  # of a list there is no such reference
-            self._seen[id(thing), objective.asking] = weakref.ref(thing)
+            self._seen[_key(thing, objective, data)] = weakref.ref(thing)
+
+
+def _key(thing: object, objective: Objective, data: Data) -> tuple[int, bool, object]:
+    return id(thing), objective.asking, getattr(data, "collate_fn", None)
 
 
 def _thing(data: Data) -> object:
-    """What stands for the data: a pair is often made anew, of the same tensors."""
+    """What stands for the data: a pair, and a view of a data set, are often made anew."""
+    if isinstance(data, Examples):
+        return data.source
     thing = data[0] if isinstance(data, tuple) else data
     return next(iter(thing.values())) if isinstance(thing, dict) else thing
 

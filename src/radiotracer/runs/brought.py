@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,10 @@ def bring_run(
         overwrite=overwrite,
     )
     try:
-        _write(out, info, list(zip(found, steps, rates, strict=True)), base)
+        # The first is at hand already; of the others one at a time is.
+        others = (named_as_in(each.read(), base or ()) for each in found[1:])
+        states = itertools.chain([first], others)
+        _write(out, info, zip(found, steps, rates, states, strict=True), base)
     except BaseException:
         empty_folder(out)
         raise
@@ -109,18 +112,19 @@ def _rates(
 def _write(
     out: Path,
     info: RunInfo,
-    weighed: Sequence[tuple[Found, int, float]],
+    weighed: Iterable[tuple[Found, int, float, Mapping[str, Tensor]]],
     base: Mapping[str, Tensor] | None,
 ) -> None:
     kinds: dict[str, tuple[Any, ...]] = {}
     digests: list[dict[str, bytes]] = []
     kept: list[Checkpoint] = []
-    for each, step, rate in weighed:
-        read = named_as_in(each.read(), base or ())
+    name_of_first = ""
+    for each, step, rate, read in weighed:
+        name_of_first = name_of_first or each.name
         state = {name: tensor.contiguous().clone() for name, tensor in read.items()}
         own = {name: (tuple(it.shape), it.dtype) for name, it in state.items()}
         kinds = kinds or own
-        _require_one_network(kinds, own, weighed[0][0].name, each.name)
+        _require_one_network(kinds, own, name_of_first, each.name)
         digests.append(
             {name: digest_of(it) for name, it in state.items() if it.is_floating_point()}
         )
@@ -140,7 +144,7 @@ def _write(
     if not trained:
         raise RunError(
             expected="checkpoints between which something was trained",
-            came=f"{len(weighed)} with the same weights",
+            came=f"{len(kept)} with the same weights",
             do="pass checkpoints of different steps",
         )
     spec = info.optimizer.model_copy(update={"groups": (trained,)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -48,7 +48,7 @@ class Keeper:
         # Bytes that are as they were are not written again.
         self._before = (
             {}
-            if initial is None
+            if initial is None or not self._ranks.writes
             else {
                 name: digest_of(tensor)
                 for name, tensor in load_weights(folder / initial.file, initial.sha256).items()
@@ -110,7 +110,7 @@ class Keeper:
         named = tuple(
             tuple(each for each in group if each in trained) for group in trained_by.groups
         )
-        kept = self._saved(weights, f"checkpoints/{name}.safetensors")
+        kept = self._saved(weights, log.moved, f"checkpoints/{name}.safetensors")
         checkpoint = Checkpoint(
             **kept.model_dump(),
             step=steps[-1].number,
@@ -120,7 +120,7 @@ class Keeper:
             untrained=tuple(each for group in named for each in group if each not in log.moved),
             averaged=None
             if averaged is None
-            else self._saved(averaged, f"checkpoints/{name}-averaged.safetensors"),
+            else self._saved(averaged, trained, f"checkpoints/{name}-averaged.safetensors"),
         )
         write_table(
             {
@@ -147,12 +147,14 @@ class Keeper:
         write_info(self.folder, info)
         return checkpoint, info
 
-    def _saved(self, weights: Mapping[str, Tensor], file: str) -> WeightsFile:
+    def _saved(
+        self, weights: Mapping[str, Tensor], moved: Collection[str], file: str
+    ) -> WeightsFile:
         """All of it, or what is not as it was when recording began, where that is little."""
         new = {
             name: tensor
             for name, tensor in weights.items()
-            if name not in self._before or digest_of(tensor) != self._before[name]
+            if name in moved or digest_of(tensor) != self._before.get(name)
         }
         whole = MOST_CHANGED * _bytes(weights) < _bytes(new)
         digest = save_weights(weights if whole else new, self.folder / file)

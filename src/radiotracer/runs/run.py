@@ -208,7 +208,7 @@ class Run(Shown):
         if self.info.optimizer.name == UNKNOWN:
             raise RunError(
                 expected=f"a training with its batches in {self.folder}",
-                came="one of which there are checkpoints alone",
+                came="checkpoints alone",
                 do="record the training by radiotracer.record",
             )
         return read_columns(self.folder / f"steps/{checkpoint.step:08d}.parquet", _STEPS)

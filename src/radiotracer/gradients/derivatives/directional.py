@@ -17,7 +17,8 @@ from torch import Tensor
 from radiotracer.errors import InputError
 from radiotracer.gradients.derivatives.routes import Route, derivatives_by_route
 from radiotracer.gradients.ghost import along
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
+from radiotracer.gradients.task import Batch
 
 
 @dataclass(frozen=True)

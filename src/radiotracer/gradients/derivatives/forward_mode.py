@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from radiotracer.gradients.derivatives.forward_rules import ForwardRules
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
+from radiotracer.gradients.task import Batch
 
 
 def forward_mode(

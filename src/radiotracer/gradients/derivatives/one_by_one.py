@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
 from radiotracer.gradients.precision import wide
 from radiotracer.gradients.summed import gradient_at
+from radiotracer.gradients.task import Batch
 
 
 def one_by_one(

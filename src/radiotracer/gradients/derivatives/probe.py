@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from radiotracer.data.inputs import named, take
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
 from radiotracer.gradients.precision import rounding as rounding_of
 from radiotracer.gradients.precision import wide, widest
 from radiotracer.gradients.revealing import revealing_point
 from radiotracer.gradients.summed import gradient_at
+from radiotracer.gradients.task import Batch
 
 Engine = Callable[
     [Objective, Batch, Parameters, Parameters],

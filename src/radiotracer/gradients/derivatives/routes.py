@@ -27,7 +27,8 @@ from radiotracer.gradients.derivatives.forward_mode import forward_mode
 from radiotracer.gradients.derivatives.one_by_one import one_by_one
 from radiotracer.gradients.derivatives.probe import Engine, is_right
 from radiotracer.gradients.memory import is_out_of_memory
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
+from radiotracer.gradients.task import Batch
 from radiotracer.gradients.unfused import unfused
 
 RouteName = Literal["forward-mode", "double-backward", "loop", "ghost"]

@@ -25,8 +25,9 @@ from radiotracer.gradients.ghost.plan import Plan, note_dense, plan_for
 from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.ghost.truth import first_line
 from radiotracer.gradients.memory import is_out_of_memory
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
 from radiotracer.gradients.precision import widest
+from radiotracer.gradients.task import Batch
 
 Rates = Mapping[str, float]
 """A factor for each parameter's part of an inner product, such as its learning rate."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from radiotracer.gradients.ghost.engine import totals, walk
 from radiotracer.gradients.ghost.forms import Form
-from radiotracer.gradients.objective import Batch, Evaluation, Objective, Parameters
+from radiotracer.gradients.objective import Evaluation, Objective, Parameters
+from radiotracer.gradients.task import Batch
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from radiotracer.gradients.ghost.tape import Tape
 from radiotracer.gradients.ghost.truth import Truth, first_line
 from radiotracer.gradients.ghost.uses import Use
 from radiotracer.gradients.memory import is_out_of_memory
-from radiotracer.gradients.objective import Batch, Objective
+from radiotracer.gradients.objective import Objective
 from radiotracer.gradients.revealing import revealing_point
+from radiotracer.gradients.task import Batch
 
 ATTEMPTS = 32
 """How often the two examples are passed through the network at most, before giving up on rules."""

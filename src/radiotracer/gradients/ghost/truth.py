@@ -11,8 +11,9 @@ from torch import Tensor
 from radiotracer.errors import InputError
 from radiotracer.gradients.ghost.forms import Form
 from radiotracer.gradients.memory import is_out_of_memory
-from radiotracer.gradients.objective import Batch, Evaluation, Objective
+from radiotracer.gradients.objective import Evaluation, Objective
 from radiotracer.gradients.summed import gradient_at
+from radiotracer.gradients.task import Batch
 
 
 class Truth:
