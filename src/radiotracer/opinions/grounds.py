@@ -129,7 +129,7 @@ class Grounds:
             )
         if self.at_least:
             verb = "label is" if self.at_least == 1 else "labels are"
-            said.append(f"At least {self.at_least:,} {verb} wrong (95 % confidence).")
+            said.append(f"At least {self.at_least:,} {verb} wrong (95% confidence).")
         if self.why_not is None:
             said.append(
                 f"Of labels that are wrong at random about {self.findable:.0%} would be listed "
