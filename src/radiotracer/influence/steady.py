@@ -74,7 +74,7 @@ class Known:
     """Data that were looked at, as long as they live; what was changed in place is not noticed."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[int, bool, object], weakref.ref[Any]] = {}
+        self._seen: dict[tuple[int, bool, int], tuple[weakref.ref[Any], object]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: elsewhere they are other objects."""
@@ -82,19 +82,20 @@ class Known:
 
     def has(self, objective: Objective, data: Data) -> bool:
         """Whether `add` was told of the same."""
-        thing = _thing(data)
-        known = self._seen.get(_key(thing, objective, data))
-        return known is not None and known() is thing
+        thing, collate = _thing(data), _collate(data)
+        known = self._seen.get((id(thing), objective.asking, id(collate)))
+        return known is not None and known[0]() is thing and known[1] is collate
 
     def add(self, objective: Objective, data: Data) -> None:
         """Remember data that are steady under an objective."""
-        thing = _thing(data)
+        thing, collate = _thing(data), _collate(data)
+        key = (id(thing), objective.asking, id(collate))
         with contextlib.suppress(TypeError):  # of a list there is no such reference
-            self._seen[_key(thing, objective, data)] = weakref.ref(thing)
+            self._seen[key] = (weakref.ref(thing), collate)
 
 
-def _key(thing: object, objective: Objective, data: Data) -> tuple[int, bool, object]:
-    return id(thing), objective.asking, getattr(data, "collate_fn", None)
+def _collate(data: Data) -> object:
+    return getattr(data, "collate_fn", None)
 
 
 def _thing(data: Data) -> object:
