@@ -19,7 +19,7 @@ import numpy as np
 from bench.detect.config import DetectConfig
 from bench.detect.ground import ground_of, parts_of, validation
 from bench.tables import head, row
-from radiotracer.detectors import DETECTORS, calibrated, decide
+from radiotracer.detectors import DETECTORS, calibrated
 from radiotracer.runs import Run
 from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.walk import rank_by_all
@@ -44,7 +44,7 @@ def flags(data: str, seed: int, out: Path) -> tuple[list[int], list[float]]:
         classes=len(parts.victim.class_names),
         seed=seed,
     ).by_name
-    flagged = [int(decide(found[n], calibrated(n, found)).is_flagged.sum()) for n in NAMES]
+    flagged = [int(calibrated(n, found).is_flagged.sum()) for n in NAMES]
     p_values = found["contrast"].p_values
     assert p_values is not None
     return flagged, [float(np.mean(p_values < level)) for level in (0.01, 0.001)]

@@ -107,7 +107,7 @@ def simulated(
         outcomes(
             "gaussian",
             ranking,
-            posteriors=None,
+            fallback=None,
             labels=labels,
             tampered=tampered,
             references={size: reviewed(tampered, size, seed) for size in sizes},
@@ -134,14 +134,14 @@ def cell(
         rankings = scan(model, run, tampered_data, queries, detectors=DETECTORS, seed=seed).rankings
     tampered = manifest.is_tampered
     references = {size: reviewed(tampered, size, seed) for size in sizes}
-    posteriors = rankings["label-posterior"].posteriors
+    fallback = rankings["label-posterior"]
     return {
         key: outcome
         for name in DETECTORS
         for key, outcome in outcomes(
             name,
             rankings[name],
-            posteriors=posteriors,
+            fallback=fallback,
             labels=tampered_data.labels,
             tampered=tampered,
             references=references,
@@ -170,7 +170,7 @@ def outcomes(
     name: str,
     ranking: Ranking,
     *,
-    posteriors: np.ndarray | None,
+    fallback: Ranking | None,
     labels: np.ndarray,
     tampered: np.ndarray,
     references: dict[int, Reference],
@@ -185,10 +185,10 @@ def outcomes(
             for size, reference in references.items()
             for storey in (False, True)
         }
-        if posteriors is not None:
+        if fallback is not None:
             rules["no reference"] = (Rule(fdr=rate), None)
         for said, (rule, tested) in rules.items():
-            decision = decide(ranking, rule, tested, posteriors)
+            decision = decide(ranking, rule, tested, fallback)
             flagged = decision.is_flagged
             yield (
                 f"{name} | {said} | {rate:g}",

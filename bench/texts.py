@@ -163,7 +163,7 @@ def quality(found: Scan, name: str) -> dict[str, float | None]:
     ranked, listed = detection(ranking.scores, truth), decided(tenth(found, name), truth)
     own = None
     if name in DECIDE:
-        own = decided(decide(ranking, calibrated(name, found.rankings)).is_flagged, truth)
+        own = decided(calibrated(name, found.rankings).is_flagged, truth)
     return {
         "auprc": ranked.auprc,
         "at_fpr_01": ranked.tpr_at_fpr_01,
@@ -178,13 +178,13 @@ def quality(found: Scan, name: str) -> dict[str, float | None]:
 def by_review(found: Scan, name: str) -> dict[str, float]:
     """What a list has in it whose false discovery rate is kept by reviewed examples."""
     assert found.manifest is not None
-    truth, posteriors = found.manifest.is_tampered, found.rankings["label-posterior"].posteriors
+    truth = found.manifest.is_tampered
     rows = np.random.default_rng(found.seed).choice(len(truth), REVIEWED, replace=False)
     reference = Reference(np.sort(rows[~truth[rows]]), "a review that makes no mistake")
     ranking = found.rankings[name]
     tested = against(ranking.scores, found.identity.labels, reference, RATE)
     rule = Rule(fdr=RATE, storey=True)
-    listed = decide(ranking, rule, tested, posteriors).is_flagged
+    listed = decide(ranking, rule, tested).is_flagged
     judged = decided(listed, truth)
     return {"recall": judged.recall, "fpr": judged.false_positive_rate}
 

@@ -84,7 +84,7 @@ def lists_of(ranking: Ranking, wrong: NDArray[np.bool_]) -> Found:
     right = np.cumsum(~ordered) / np.arange(1, len(ordered) + 1)
     found = {}
     for rate in RATES:
-        listed = decide(ranking, Rule(fdr=rate), None, ranking.posteriors).is_flagged
+        listed = decide(ranking, Rule(fdr=rate)).is_flagged
         kept = np.flatnonzero(right <= rate)
         found[str(rate)] = {
             "listed": int(listed.sum()),

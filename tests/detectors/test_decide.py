@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -131,30 +133,47 @@ OTHER = Ranking(np.array([0.1, 0.2, 0.3, 0.4]))
 
 
 def test_the_calibrated_default_without_p_values() -> None:
-    rule = calibrated("label-posterior", {"label-posterior": POSTERIOR})
-    assert rule.threshold == CALIBRATED_THRESHOLD and rule.tail == "upper"
-    assert decide(POSTERIOR, rule).is_flagged.tolist() == [True, True, False, False]
+    decision = calibrated("label-posterior", {"label-posterior": POSTERIOR})
+    assert decision.threshold == CALIBRATED_THRESHOLD
+    assert decision.is_flagged.tolist() == [True, True, False, False]
     for name in DETECTORS.keys() - {"label-posterior"}:
-        rule = calibrated(name, {name: OTHER, "label-posterior": POSTERIOR})
-        assert (rule.top_k, rule.threshold, rule.fdr, rule.tail) == (2, None, None, "upper")
-        assert "label-posterior" in rule.because
+        decision = calibrated(name, {name: OTHER, "label-posterior": POSTERIOR})
+        assert decision.is_flagged.tolist() == [False, False, True, True]
+        assert decision.words == "the 2 highest scores (as many as label-posterior flags)"
     innocent = Ranking(np.log([0.1, 0.2]), threshold=CALIBRATED_THRESHOLD)
-    assert calibrated("loss", {"loss": OTHER, "label-posterior": innocent}).top_k == 0
+    found = calibrated("loss", {"loss": OTHER, "label-posterior": innocent})
+    assert not found.is_flagged.any() and found.inconclusive is None
+
+
+@pytest.mark.parametrize("name", ["label-posterior", "loss"])
+def test_the_calibrated_default_without_grounds(name: str) -> None:
+    groundless = dataclasses.replace(
+        POSTERIOR, posteriors=np.exp(POSTERIOR.scores), inconclusive="nothing to compare with"
+    )
+    rankings = {"loss": OTHER, "label-posterior": groundless}
+    for found in (
+        calibrated(name, rankings),
+        decide(rankings[name], Rule(fdr=0.5), None, groundless),
+    ):
+        assert found.inconclusive == "nothing to compare with"
+        assert not found.is_flagged.any() and found.threshold is None
+        assert sorted(found.ranks) == [1, 2, 3, 4]
+    # Who says how many takes that upon themselves.
+    assert decide(rankings[name], Rule(top_k=2)).is_flagged.sum() == 2
 
 
 def test_the_calibrated_default_with_p_values() -> None:
     tested = Ranking(np.array([9.0, 8.0, 1.0, 0.0]), p_values=np.array([1e-6, 0.02, 0.5, 1.0]))
     rankings = {"loss": OTHER, "contrast": tested, "label-posterior": POSTERIOR}
-    rule = calibrated("contrast", rankings)
-    decision = decide(tested, rule)
-    assert rule.fdr == 0.05
+    decision = calibrated("contrast", rankings)
+    assert decision.words.startswith("false discovery rate at most 5 %")
     assert decision.is_flagged.tolist() == [True, True, False, False]
     assert decision.threshold == 8.0
     # Benjamini and Hochberg: p n / rank, made monotone from the largest.
     assert decision.q_values is not None
     np.testing.assert_allclose(decision.q_values, [4e-6, 0.04, 2 / 3, 1.0])
     budget = calibrated("loss", rankings)
-    assert budget.top_k == 2 and "contrast" in budget.because
+    assert budget.words == "the 2 highest scores (as many as contrast flags)"
 
 
 def test_a_false_discovery_rate_needs_something_to_estimate_it_by() -> None:
@@ -176,15 +195,16 @@ def test_posteriors_estimate_a_false_discovery_rate() -> None:
     """The list grows while the mean of 1 - posterior is at most the rate, dips included."""
     posteriors = np.array([1.0, 0.1, 0.95, 0.9, 0.2, 0.0])
     scores = np.array([6.0, 1.0, 4.0, 5.0, 2.0, 0.0])
-    decision = decide(Ranking(scores), Rule(fdr=0.05), None, posteriors)
+    decision = decide(Ranking(scores), Rule(fdr=0.05), None, Ranking(scores, posteriors=posteriors))
     assert decision.is_flagged.tolist() == [True, False, True, True, False, False]
     assert decision.q_values is not None and decision.p_values is None
     # By falling score the means are 0, 0.05, 0.05, 0.2375, 0.37, 0.475.
     np.testing.assert_allclose(decision.q_values, [0, 0.37, 0.05, 0.05, 0.2375, 0.475])
     assert decision.threshold == 4.0
     assert decision.words.endswith("(estimated by the posteriors of label-posterior: no guarantee)")
-    dip = decide(Ranking(np.array([3.0, 2.0, 1.0])), Rule(fdr=0.1), None, np.array([0.8, 1, 1]))
-    assert dip.is_flagged.all()
+    dip = Ranking(np.array([3.0, 2.0, 1.0]), posteriors=np.array([0.8, 1, 1]))
+    found = decide(dip, Rule(fdr=0.1))
+    assert found.is_flagged.all()
 
 
 @given(scores=score_lists, seed=st.integers(0, 99), rate=st.sampled_from([0.05, 0.3, 0.6]))
@@ -192,6 +212,6 @@ def test_the_longest_list_by_brute_force(scores: np.ndarray, seed: int, rate: fl
     posteriors = np.random.default_rng(seed).random(len(scores))
     order = np.argsort(-scores, kind="stable")
     sizes = [k for k in range(1, len(scores) + 1) if (1 - posteriors[order[:k]]).mean() <= rate]
-    decision = decide(Ranking(scores), Rule(fdr=rate), None, posteriors)
+    decision = decide(Ranking(scores), Rule(fdr=rate), None, Ranking(scores, posteriors=posteriors))
     assert set(np.flatnonzero(decision.is_flagged)) == set(order[: max(sizes, default=0)])
     np.testing.assert_array_equal(decision.is_flagged, decision.ranks <= decision.is_flagged.sum())

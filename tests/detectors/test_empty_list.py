@@ -53,8 +53,8 @@ def test_other_rules_say_nothing() -> None:
     assert decide(near, Rule(fdr=0.05), tested).nearly is None
     assert decide(near, Rule(top_k=0)).nearly is None
     assert decide(near, Rule(threshold=9.0)).nearly is None
-    posteriors = np.array([0.92, 0.5, 0.1, 0.0])
-    guessed = decide(Ranking(np.arange(4.0)[::-1]), Rule(fdr=0.05), None, posteriors)
+    guess = Ranking(np.arange(4.0)[::-1], posteriors=np.array([0.92, 0.5, 0.1, 0.0]))
+    guessed = decide(guess, Rule(fdr=0.05))
     assert not guessed.is_flagged.any() and guessed.nearly is None
 
 

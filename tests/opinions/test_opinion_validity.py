@@ -120,9 +120,7 @@ def test_flips_are_listed_at_about_the_rate(validated: bool) -> None:
         *both, wrong = flipped(seed)
         ranking = ranked(both[0] if validated else both[1])
         assert (ranking.p_values is not None) == validated
-        decision = decide(
-            ranking, calibrated("out-of-fold", {"out-of-fold": ranking}), None, ranking.posteriors
-        )
+        decision = calibrated("out-of-fold", {"out-of-fold": ranking})
         flags = decision.is_flagged
         assert sorted(decision.ranks[flags]) == list(range(1, flags.sum() + 1))
         assert decision.inconclusive is None
@@ -150,14 +148,12 @@ def test_what_knows_too_little_flags_nothing(validated: bool) -> None:
     shown = drawn(100, 101, apart=0.0) if validated else None
     opinions = opinions_of(points, labels, CLASSES, words="", validation=shown)
     ranking = ranked(opinions)
-    decision = decide(
-        ranking, calibrated("out-of-fold", {"out-of-fold": ranking}), None, ranking.posteriors
-    )
+    decision = calibrated("out-of-fold", {"out-of-fold": ranking})
     assert decision.inconclusive is not None and not decision.is_flagged.any()
     assert decision.nearly is None
     assert sorted(decision.ranks) == list(range(1, 301))
     # A rate of the caller's does not get round it.
     from radiotracer.detectors import Rule
 
-    loose = decide(ranking, Rule(fdr=0.9), None, ranking.posteriors)
+    loose = decide(ranking, Rule(fdr=0.9))
     assert loose.inconclusive is not None and not loose.is_flagged.any()

@@ -139,7 +139,7 @@ def scan(
     Writes ranking.parquet, scores.parquet, summary.json and report.html. Without --threshold,
     --top-k or --fdr, contrast flags at an estimated false discovery rate of 5 %, and
     label-posterior, where it decides, what is more likely changed than not. A higher score is
-    always more suspicious. With --clean-reference, too few reference examples make a scan
+    always more suspicious. No validation examples, or too few in --clean-reference, make a scan
     inconclusive, which is neither found nor clean, and ends with status 4. Where the data have a
     manifest, every detector is judged by it. A scan that was stopped goes on where it was when the
     same command is run again.

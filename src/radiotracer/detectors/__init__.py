@@ -1,8 +1,5 @@
 """One way to rank examples per file, all behind one protocol; higher = more suspicious."""
 
-from radiotracer.detectors.decide import Decision as Decision
-from radiotracer.detectors.decide import Rule as Rule
-from radiotracer.detectors.decide import Tail as Tail
 from radiotracer.detectors.decide import calibrated as calibrated
 from radiotracer.detectors.decide import decide as decide
 from radiotracer.detectors.identity import identity_of as identity_of
@@ -29,5 +26,8 @@ from radiotracer.detectors.registry import OPINION_DETECTOR as OPINION_DETECTOR
 from radiotracer.detectors.registry import baseline_names as baseline_names
 from radiotracer.detectors.registry import detector_of as detector_of
 from radiotracer.detectors.registry import require_different as require_different
+from radiotracer.detectors.rule import Decision as Decision
+from radiotracer.detectors.rule import Rule as Rule
+from radiotracer.detectors.rule import Tail as Tail
 from radiotracer.detectors.summed import Summed as Summed
 from radiotracer.detectors.surveyed import Surveyed as Surveyed

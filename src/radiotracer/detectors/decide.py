@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from radiotracer.detectors.protocol import Ranking
 from radiotracer.detectors.reference import Tested
 from radiotracer.detectors.registry import FALLBACK
+from radiotracer.detectors.rule import Decision, Rule
 from radiotracer.errors import InputError
 from radiotracer.stats import clean_share, flagged, q_values, smallest_reference
 
@@ -23,101 +23,14 @@ Measured (docs/decisions/0011-empty-lists.md): nearly always so where labels wer
 nothing was flagged, hardly ever where nobody tampered.
 """
 
-Tail = Literal["upper", "lower", "both"]
-"""Which scores are suspicious: high ones (the convention), low ones, or both."""
 
-
-@dataclass(frozen=True)
-class Rule:
-    """How to decide: by a threshold, a number or a false discovery rate, exactly one of them.
-
-    Args:
-        threshold: gamma. ``upper``: score >= gamma; ``lower``: score <= -gamma; ``both``: either.
-        top_k: This many examples, the most suspicious ones first.
-        fdr: Expected share of clean examples among those flagged, in (0, 1): guaranteed against a
-            clean reference, otherwise estimated; see `decide`.
-        storey: Whether the share of clean examples is estimated, which finds more where many are
-            tampered with; with `fdr` and a clean reference only.
-        tail: Which scores are suspicious; for `fdr` always the upper one.
-        because: Where the rule comes from, for people.
-    """
-
-    threshold: float | None = None
-    top_k: int | None = None
-    fdr: float | None = None
-    storey: bool = False
-    tail: Tail = "upper"
-    because: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse rules that contradict themselves."""
-        given = sum(each is not None for each in (self.threshold, self.top_k, self.fdr))
-        if given != 1:
-            raise InputError(
-                expected="one of threshold=, top_k= and fdr=",
-                came="none" if given == 0 else f"{given} of them",
-                do="pass one of them",
-            )
-        if self.fdr is not None and not 0.0 < self.fdr < 1.0:
-            raise InputError(
-                expected="fdr= in (0, 1), a false discovery rate",
-                came=f"{self.fdr:g}",
-                do="pass, say, fdr=0.05",
-            )
-        if self.storey and self.fdr is None:
-            raise InputError(
-                expected="fdr= beside storey=", came="another rule", do="leave out storey="
-            )
-        if self.threshold is not None and not np.isfinite(self.threshold):
-            raise InputError(
-                expected="a finite threshold=", came=str(self.threshold), do="pass a number"
-            )
-        if self.top_k is not None and self.top_k < 0:
-            raise InputError(
-                expected="top_k= of at least 0", came=str(self.top_k), do="pass, say, top_k=100"
-            )
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a rule makes of a ranking.
-
-    Args:
-        is_flagged: bool, shape (n,).
-        ranks: 1 = most suspicious, shape (n,); those flagged come first, a clean reference last.
-        words: The rule, for people.
-        threshold: The score from which examples are flagged, for plots; None when the rule has
-            none, looks at another tail than the upper one, or at every class by itself.
-        p_values: What was decided by, or could have been, shape (n,), NaN where an example was not
-            asked about; None when there are none.
-        q_values: The smallest false discovery rate at which each example is flagged, shape (n,),
-            NaN where there is no p-value; None when there are neither p-values nor an estimate.
-        inconclusive: Why nothing could be found, although there may be something; otherwise None.
-        nearly: What a higher estimated rate would flag, where nothing is flagged by the detector's
-            own p-values and that rate is not far (`NEAR`); otherwise None.
-    """
-
-    is_flagged: NDArray[np.bool_]
-    ranks: NDArray[np.int64]
-    words: str
-    threshold: float | None
-    p_values: NDArray[np.float64] | None = None
-    q_values: NDArray[np.float64] | None = None
-    inconclusive: str | None = None
-    nearly: str | None = None
-
-    def __repr__(self) -> str:
-        """How many are flagged, and by which rule."""
-        flagged, n = int(self.is_flagged.sum()), len(self.is_flagged)
-        return f"Decision({flagged:,} of {n:,} flagged: {self.words[:150]})"
-
-
-def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
-    """The rule for those who give none.
+def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Decision:
+    """The decision for those who give no rule.
 
     A detector with p-values decides by a false discovery rate; one with a threshold of its own by
     that. Another has no scale of its own: its highest scores are taken, as many as the first
-    detector with p-values flags (`contrast`), or `label-posterior` where there is none.
+    detector with p-values flags (`contrast`), or `label-posterior` where there is none. Where the
+    one that sets the length of the list has no grounds, the decision is inconclusive.
 
     Args:
         detector: Name of the detector that decides.
@@ -125,24 +38,25 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     """
     own = rankings[detector]
     if own.p_values is not None:
-        return Rule(
-            fdr=own.fdr,
-            because=f"about 1 flagged example in {round(1 / own.fdr)} is expected to be clean",
-        )
+        because = f"about 1 flagged example in {round(1 / own.fdr)} is expected to be clean"
+        return decide(own, Rule(fdr=own.fdr, because=because))
     if own.threshold is not None:
-        return Rule(threshold=own.threshold, because=own.because)
+        return _withheld(
+            decide(own, Rule(threshold=own.threshold, because=own.because)), own.inconclusive
+        )
     if own.posteriors is not None:
-        return Rule(fdr=own.fdr)
+        return decide(own, Rule(fdr=own.fdr))
     able = next((name for name, each in rankings.items() if each.p_values is not None), FALLBACK)
-    found = decide(rankings[able], calibrated(able, rankings))
-    return Rule(top_k=int(found.is_flagged.sum()), because=f"as many as {able} flags")
+    found = int(calibrated(able, rankings).is_flagged.sum())
+    decision = decide(own, Rule(top_k=found, because=f"as many as {able} flags"))
+    return _withheld(decision, rankings[able].inconclusive)
 
 
 def decide(
     ranking: Ranking,
     rule: Rule,
     tested: Tested | None = None,
-    posteriors: NDArray[np.float64] | None = None,
+    fallback: Ranking | None = None,
 ) -> Decision:
     """Which of n ranked examples are flagged.
 
@@ -156,7 +70,7 @@ def decide(
         ranking: The detector's.
         rule: How to decide.
         tested: The examples against a reference, for the rate of `rule`.
-        posteriors: P(tampered with), shape (n,), for detectors without p-values.
+        fallback: Has posteriors, for detectors that have neither these nor p-values.
 
     Raises:
         InputError: The rule is a false discovery rate, and there is nothing to estimate it by; or
@@ -169,7 +83,7 @@ def decide(
             do="pass fdr=, or no clean_reference=",
         )
     if rule.fdr is not None:
-        return _by_rate(ranking, rule, rule.fdr, tested, posteriors)
+        return _by_rate(ranking, rule, rule.fdr, tested, fallback)
     scores = ranking.scores
     suspicion = {"upper": scores, "lower": -scores, "both": np.abs(scores)}[rule.tail]
     # Stable: examples with equal scores stay in the order of the data.
@@ -200,9 +114,10 @@ def _by_rate(
     rule: Rule,
     rate: float,
     tested: Tested | None,
-    posteriors: NDArray[np.float64] | None,
+    fallback: Ranking | None,
 ) -> Decision:
     scores, p_values, share = ranking.scores, ranking.p_values, 1.0
+    inconclusive = ranking.inconclusive
     order = np.argsort(-scores, kind="stable")
     if tested is not None:
         p_values, why = tested.p_values, tested.words
@@ -223,11 +138,10 @@ def _by_rate(
             "p-values from validation examples that were not trained on: no guarantee"
         )
         order = np.lexsort((-scores, p_values))
-    elif posteriors is not None:
-        q = _mean_clean(posteriors, order)
-        own = (
-            ranking.because if ranking.posteriors is not None and ranking.threshold is None else ""
-        )
+    elif (estimate := ranking if ranking.posteriors is not None else fallback) is not None:
+        assert estimate.posteriors is not None  # noqa: S101
+        q, inconclusive = _mean_clean(estimate.posteriors, order), estimate.inconclusive
+        own = ranking.because if estimate is ranking and ranking.threshold is None else ""
         why = own or f"estimated by the posteriors of {FALLBACK}: no guarantee"
     else:
         raise InputError(
@@ -238,26 +152,37 @@ def _by_rate(
     if rule.because:
         why = rule.because if tested is None else f"{rule.because}; {why}"
     is_flagged = flagged(q, rate)
-    if tested is None and ranking.inconclusive is not None:
-        is_flagged = np.zeros_like(is_flagged)
-    single = is_flagged.any() and not (tested is not None and tested.by_class)
-    return Decision(
+    decision = Decision(
         is_flagged,
         _ranks(order),
         f"false discovery rate at most {100 * rate:g} % ({why})",
-        threshold=float(scores[is_flagged].min()) if single else None,
+        threshold=_threshold(scores, is_flagged, tested),
         p_values=p_values,
         q_values=q,
-        inconclusive=ranking.inconclusive
-        if tested is None
-        else None
-        if is_flagged.any()
-        else _too_little(tested, rate, share),
-        # A rate that is guaranteed holds for one decision, not for the next higher one.
-        nearly=_nearly(q, rate)
-        if tested is None and p_values is not None and ranking.inconclusive is None
-        else None,
     )
+    if tested is not None:
+        too_little = None if is_flagged.any() else _too_little(tested, rate, share)
+        return replace(decision, inconclusive=too_little)
+    if inconclusive is not None:
+        return _withheld(decision, inconclusive)
+    # A rate that is guaranteed holds for one decision, not for the next higher one.
+    return decision if p_values is None else replace(decision, nearly=_nearly(q, rate))
+
+
+def _withheld(decision: Decision, why: str | None) -> Decision:
+    """Nothing is flagged for want of grounds; the ranking stays."""
+    if why is None:
+        return decision
+    nothing = np.zeros_like(decision.is_flagged)
+    return replace(decision, is_flagged=nothing, threshold=None, inconclusive=why)
+
+
+def _threshold(
+    scores: NDArray[np.float64], is_flagged: NDArray[np.bool_], tested: Tested | None
+) -> float | None:
+    if not is_flagged.any() or (tested is not None and tested.by_class):
+        return None
+    return float(scores[is_flagged].min())
 
 
 def _nearly(q: NDArray[np.float64], rate: float) -> str | None:

@@ -39,6 +39,12 @@ from radiotracer.detectors.registry import DETECTORS
 CALIBRATED_THRESHOLD = float(np.log(0.5))
 """Score at and above which an example is flagged: the posterior is at least one half."""
 
+UNGROUNDED = (
+    "Without validation examples, changed labels cannot be told from classes that the network "
+    "confuses anyway: pass clean examples that it was not trained on."
+)
+"""Why nothing is flagged where natural confusion is not known."""
+
 
 @dataclass(frozen=True)
 class LabelPosterior:
@@ -86,6 +92,7 @@ class LabelPosterior:
             posteriors=np.exp(np.minimum(scores, 0.0)),
             threshold=CALIBRATED_THRESHOLD,
             because="the label is more likely changed than not",
+            inconclusive=UNGROUNDED if trace.validation is None else None,
         )
 
 

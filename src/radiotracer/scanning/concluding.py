@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from radiotracer.data import Identity
 from radiotracer.detectors import (
     FALLBACK,
+    OPINION_DETECTOR,
     Detector,
     Need,
+    Ranking,
     Reference,
     Rule,
     against,
@@ -102,9 +104,9 @@ def concluded(
     Raises:
         InputError: The rule is a false discovery rate, and there is nothing to estimate it by.
     """
-    by_name, identity = found.ranked.by_name, found.identity
-    ranking = by_name[detector]
-    fallback = by_name[FALLBACK]
+    identity = found.identity
+    by_name = _judged(found, detector, rule)
+    ranking, fallback = by_name[detector], by_name[FALLBACK]
     posteriors = fallback.posteriors if ranking.posteriors is None else ranking.posteriors
     suggested = ranking.suggested if ranking.suggested is not None else fallback.suggested
     assert suggested is not None  # noqa: S101
@@ -115,7 +117,9 @@ def concluded(
         warnings += reference_warnings(
             clean_reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
         )
-    decision = decide(ranking, rule or calibrated(detector, by_name), tested, posteriors)
+    decision = (
+        calibrated(detector, by_name) if rule is None else decide(ranking, rule, tested, fallback)
+    )
     if decision.nearly is not None:
         warnings.append(decision.nearly)
     return Scan(
@@ -137,3 +141,18 @@ def concluded(
         warnings=tuple(warnings),
         rounding=found.rounding,
     )
+
+
+def _judged(found: Undecided, detector: str, rule: Rule | None) -> Mapping[str, Ranking]:
+    """The rankings, which know whether the evidence suffices for a list of the rate in question."""
+    own = found.ranked.by_name[detector]
+    rate = own.fdr if rule is None or rule.fdr is None else rule.fdr
+    grounds = found.source.grounds(rate, own.p_values)
+    if grounds is None:
+        return found.ranked.by_name
+    judged = {}
+    for name, each in found.ranked.by_name.items():
+        # The detector of opinions judged them at its own rate; others say what else they lack.
+        lacks = None if name == OPINION_DETECTOR else each.inconclusive
+        judged[name] = replace(each, fdr=rate, inconclusive=grounds.why_not or lacks)
+    return judged

@@ -167,7 +167,7 @@ class Scan(Shown):
         if name == self.detector:
             flagged = self.decision.is_flagged
         elif ranking.p_values is not None:
-            flagged = decide(ranking, calibrated(name, self.rankings)).is_flagged
+            flagged = calibrated(name, self.rankings).is_flagged
         else:
             flagged = decide(ranking, Rule(top_k=int(self.decision.is_flagged.sum()))).is_flagged
         return detection(ranking.scores, truth), decided(flagged, truth)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiotracer.data import Dataset
-from radiotracer.detectors import DEFAULT_DETECTOR, DETECTORS, FALLBACK, Ranking, calibrated, decide
+from radiotracer.detectors import DEFAULT_DETECTOR, DETECTORS, FALLBACK, Ranking, calibrated
 from radiotracer.gradients import Data
 from radiotracer.influence import Tracer
 from radiotracer.runs import Run
@@ -89,7 +89,7 @@ def score_all(
     ).by_name
     for name, ranking in rankings.items():
         if name in (FALLBACK, DEFAULT_DETECTOR):
-            decision = decide(ranking, calibrated(name, rankings))
+            decision = calibrated(name, rankings)
             found[name] = Scored(ranking, decision.is_flagged, decision.words.partition(" (")[0])
         else:
             found[name] = Scored(ranking, None, "")
