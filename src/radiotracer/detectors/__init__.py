@@ -5,6 +5,8 @@ from radiotracer.detectors.decide import Rule as Rule
 from radiotracer.detectors.decide import Tail as Tail
 from radiotracer.detectors.decide import calibrated as calibrated
 from radiotracer.detectors.decide import decide as decide
+from radiotracer.detectors.decide import has_scale as has_scale
+from radiotracer.detectors.decide import undecided as undecided
 from radiotracer.detectors.identity import identity_of as identity_of
 from radiotracer.detectors.metrics import Decided as Decided
 from radiotracer.detectors.metrics import Detection as Detection
@@ -24,6 +26,7 @@ from radiotracer.detectors.reference import reference_warnings as reference_warn
 from radiotracer.detectors.registry import DEFAULT_DETECTOR as DEFAULT_DETECTOR
 from radiotracer.detectors.registry import DETECTORS as DETECTORS
 from radiotracer.detectors.registry import FALLBACK as FALLBACK
+from radiotracer.detectors.registry import KNOWN_OUTPUT as KNOWN_OUTPUT
 from radiotracer.detectors.registry import KNOWN_TARGET as KNOWN_TARGET
 from radiotracer.detectors.registry import OPINION_DETECTOR as OPINION_DETECTOR
 from radiotracer.detectors.registry import baseline_names as baseline_names

@@ -112,6 +112,20 @@ class Decision:
         return f"Decision({flagged:,} of {n:,} flagged: {self.words[:150]})"
 
 
+NO_SCALE = (
+    "nothing here says how high a clean example scores, so that a ranking is all there is: give "
+    "top_k=, a threshold=, fdr= with a clean_reference=, or an incident= with validation examples"
+)
+"""Why nothing is flagged where no detector has a scale of its own."""
+
+
+def has_scale(detector: str, rankings: Mapping[str, Ranking]) -> bool:
+    """Whether something says how high a clean example scores, so that `calibrated` has a rule."""
+    own = rankings[detector]
+    scales = (own.threshold, own.posteriors, *(each.p_values for each in rankings.values()))
+    return FALLBACK in rankings or any(each is not None for each in scales)
+
+
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
     """The rule for those who give none.
 
@@ -121,7 +135,7 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Rule:
 
     Args:
         detector: Name of the detector that decides.
-        rankings: By detector name; `label-posterior` is among them.
+        rankings: By detector name; one has a scale (`has_scale`).
     """
     own = rankings[detector]
     if own.p_values is not None:
@@ -195,6 +209,18 @@ def decide(
     )
 
 
+def undecided(ranking: Ranking) -> Decision:
+    """A ranking by which nothing is flagged, and nothing is found clean."""
+    order = np.argsort(-ranking.scores, kind="stable")
+    return Decision(
+        np.zeros(len(order), dtype=bool),
+        _ranks(order),
+        "none: a ranking alone",
+        threshold=None,
+        inconclusive=NO_SCALE,
+    )
+
+
 def _by_rate(
     ranking: Ranking,
     rule: Rule,
@@ -233,7 +259,7 @@ def _by_rate(
         raise InputError(
             expected="a detector with p-values for a false discovery rate, or clean_reference=",
             came="neither",
-            do="decide by contrast, or pass clean_reference=, threshold= or top_k=",
+            do="pass clean_reference=, threshold= or top_k=, or decide by a detector that has them",
         )
     if rule.because:
         why = rule.because if tested is None else f"{rule.because}; {why}"
