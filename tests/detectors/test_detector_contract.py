@@ -35,8 +35,11 @@ from radiotracer.opinions.noise import fit_noise
 CLASSES, FEATURES, N, M, CHECKPOINTS = 4, 5, 240, 120, 2
 FLIPPED = np.arange(N) < 16
 
-# An order of nothing, and two that look for who attacked a single query: nobody did.
-NOT_FOR_FLIPS = ("random", "gas-unknown-target", "known-target")
+# An order of nothing, two that look for who attacked a single query, which nobody did, and one that
+# looks at what changes between two checkpoints, which are drawn apart.
+NOT_FOR_FLIPS = ("random", "gas-unknown-target", "known-target", "loss-drop")
+
+COMPARED = {Need.COMPARISON, Need.SAME_LOOK}
 
 # Distances in float32 round differently in another order, and folds are drawn by row.
 REORDERED = {"contrast": 1e-4, "known-target": 1e-5, "confident-learning": 0.3}
@@ -65,6 +68,8 @@ def world(checkpoint: int) -> tuple[Observation, Observation]:
             losses=torch.nn.functional.cross_entropy(outputs, labels, reduction="none"),
             outputs=outputs,
             last_layer=LastLayerGradients(errors, features, weight_rate=0.1, bias_rate=0.1),
+            checkpoint=checkpoint,
+            checkpoints=CHECKPOINTS,
         )
 
     train, queries = draw(N, FLIPPED), draw(M, np.zeros(M, dtype=bool))
@@ -79,8 +84,14 @@ def world(checkpoint: int) -> tuple[Observation, Observation]:
             influence=influence,
             renormalised=influence / norms.sqrt(),
             square_norm=norms,
+            norm=norms.sqrt(),
+            taught=-influence / norms.sqrt(),
         ),
-        queries,
+        dataclasses.replace(
+            queries,
+            taught=-queries.last_layer.inner_with_sum(total)
+            / queries.last_layer.square_norm().sqrt(),
+        ),
     )
 
 
@@ -103,6 +114,10 @@ def rows_of(seen: Observation, rows: np.ndarray) -> Observation:
         influence=take(seen.influence),
         renormalised=take(seen.renormalised),
         square_norm=take(seen.square_norm),
+        norm=take(seen.norm),
+        taught=take(seen.taught),
+        checkpoint=seen.checkpoint,
+        checkpoints=seen.checkpoints,
     )
 
 
@@ -117,10 +132,10 @@ def trace(detector: Detector, order: np.ndarray, batches: int = 1) -> Trace:
             for part in np.array_split(order, batches)
         ]
         train = train + np.concatenate(parts) if checkpoint else np.concatenate(parts)
-        if Need.COMPARISON in detector.needs:
+        if detector.needs & COMPARED:
             found = detector.observe(asked).double().numpy()
             compared = compared + found if checkpoint else found
-    told = Need.COMPARISON in detector.needs
+    told = bool(detector.needs & COMPARED)
     return Trace(
         train=train,
         labels=seen.labels.numpy()[order],
@@ -180,21 +195,24 @@ def test_the_registry() -> None:
     assert baseline_names() == ("loss", "margin", "norm", "random")
     assert {name: detector.needs for name, detector in DETECTORS.items()} == {
         "contrast": {Need.COMPARISON, Need.LAYERS, Need.EVERY_CLASS},
-        "label-posterior": {Need.COMPARISON},
+        "label-posterior": {Need.CLASSES, Need.COMPARISON},
         "tracin-cp": {Need.VALIDATION, Need.DIRECTION},
         "tracin-last-layer": {Need.VALIDATION, Need.HEAD},
         "self-influence-last-layer": {Need.HEAD},
         "gas": {Need.VALIDATION, Need.UNIT_DIRECTION},
         "self-influence": {Need.NORM},
         "known-target": {Need.LAYERS, Need.EVERY_CLASS, Need.INCIDENT},
-        "gas-unknown-target": {Need.VALIDATION, Need.LAYERS, Need.HEAD},
-        "deep-knn": {Need.LAYERS, Need.HEAD},
-        "spectral-signatures": {Need.LAYERS, Need.HEAD},
-        "activation-clustering": {Need.LAYERS, Need.HEAD},
-        "confident-learning": {Need.LAYERS, Need.HEAD, Need.CLEANLAB},
+        "known-output": {Need.OUTPUT, Need.SAME_LOOK},
+        "gas-unknown-target": {Need.CLASSES, Need.VALIDATION, Need.LAYERS, Need.HEAD},
+        "deep-knn": {Need.CLASSES, Need.LAYERS, Need.HEAD},
+        "spectral-signatures": {Need.CLASSES, Need.LAYERS, Need.HEAD},
+        "activation-clustering": {Need.CLASSES, Need.LAYERS, Need.HEAD},
+        "confident-learning": {Need.CLASSES, Need.LAYERS, Need.HEAD, Need.CLEANLAB},
         "out-of-fold": {Need.OPINIONS},
         "loss": set(),
-        "margin": set(),
+        "gradient-norm": {Need.NORM},
+        "loss-drop": {Need.CHECKPOINTS},
+        "margin": {Need.CLASSES},
         "norm": {Need.HEAD},
         "random": set(),
     }
@@ -202,7 +220,7 @@ def test_the_registry() -> None:
 
 @pytest.mark.parametrize("name", [FALLBACK, "loss", "margin", "random"])
 def test_what_a_scan_falls_back_on_needs_nothing_that_may_lack(name: str) -> None:
-    assert DETECTORS[name].needs <= {Need.COMPARISON}
+    assert DETECTORS[name].needs <= {Need.CLASSES, Need.COMPARISON}
 
 
 @everyone
@@ -298,7 +316,7 @@ def test_suggestions_are_what_the_examples_are(name: str) -> None:
 def test_p_values_follow_the_scores(name: str) -> None:
     detector = DETECTORS[name]
     ranking = detector.rank(trace(detector, np.arange(N)))
-    able = ("contrast", "known-target", OPINION_DETECTOR)
+    able = ("contrast", "known-target", "known-output", OPINION_DETECTOR)
     assert (ranking.p_values is not None) == (name in able)
     if ranking.p_values is not None:
         assert ranking.p_values.shape == (N,)
@@ -357,6 +375,21 @@ def test_the_formulas_of_the_baselines() -> None:
         sums = 4 * detector.observe(seen).double().numpy()
         given = Trace(sums, labels.numpy(), None, None, classes=3, checkpoints=4, seed=0)
         np.testing.assert_allclose(detector.rank(given).scores, values, rtol=1e-6)
+
+
+def test_the_largest_fall_of_the_loss() -> None:
+    """From 5 over 4, 1 and 3 it fell by 3 at most; from 1 over 2, 3 and 5 never."""
+    detector = DETECTORS["loss-drop"]
+    labels, losses = torch.zeros(2, dtype=torch.int64), torch.tensor([[5.0, 4, 1, 3], [1, 2, 3, 5]])
+    sums = sum(
+        detector.observe(
+            Observation(labels, losses[:, c], torch.zeros(2, 0), checkpoint=c, checkpoints=4)
+        )
+        for c in range(4)
+    )
+    assert isinstance(sums, torch.Tensor)
+    given = Trace(sums.numpy(), labels.numpy(), None, None, classes=0, checkpoints=4, seed=0)
+    assert detector.rank(given).scores.tolist() == [3.0, -1.0]
 
 
 def test_random_follows_the_seed_alone() -> None:

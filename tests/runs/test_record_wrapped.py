@@ -211,11 +211,13 @@ def test_a_loader_over_other_data(tmp_path: Path) -> None:
 
 
 def test_adapters_alone_are_kept(tmp_path: Path) -> None:
-    """A checkpoint of a large frozen network holds what changed."""
+    """A checkpoint of a large frozen network holds what changed, though it was trained before."""
     model = nn.Sequential(nn.Linear(2, 400), nn.Linear(400, 400), nn.Linear(400, 3))
+    model(torch.ones(1, 2)).sum().backward()
     for part in model[:2]:
         part.requires_grad_(False)
-    run = learn(tmp_path / "run", model, sgd(model), shuffled())
+    trained = torch.optim.SGD(model[2].parameters(), lr=0.1)
+    run = learn(tmp_path / "run", model, trained, shuffled())
     adapters = sum(4 * each.numel() for each in model[2].parameters())
     for checkpoint in run.checkpoints:
         assert not checkpoint.whole

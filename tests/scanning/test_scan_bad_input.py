@@ -332,6 +332,8 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
     assert found.left_out == {
         "contrast": shows_nothing,
         "known-target": f"a known wrong prediction: incident= and {shows_nothing}",
+        "known-output": "a known wrong output of a network without classes: incident=",
+        "loss-drop": "two checkpoints or more",
         "out-of-fold": "out-of-fold opinions, as check has them",
         **dict.fromkeys(["tracin-last-layer", "self-influence-last-layer", "norm"], lacks),
         **dict.fromkeys(of_features, f"{lacks} and {shows_nothing}"),

@@ -81,6 +81,7 @@ def review(
     from radiotracer.review.store import FILE
 
     scanned = read_scan(scan)
+    scanned.require_classes()
     place = _Place(scanned, data, run, validation, factory, image_size)
     if folder is not None:
         require_export_folder(folder, overwrite=overwrite)

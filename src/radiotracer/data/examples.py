@@ -85,6 +85,15 @@ class Examples(TorchDataset[Any]):
             return self._collated(rows)
         return collate([self._split(item, "some row") for item in self._fetch(rows)], self.padding)
 
+    def written(self, row: int) -> str | None:
+        """The first named text of an item, for people: what was tokenised, as it often stands by.
+
+        None where items are no mappings, or have none.
+        """
+        item = self.items[row]
+        parts = item.values() if isinstance(item, Mapping) else ()
+        return next((part for part in parts if isinstance(part, str)), None)
+
     def take(self, rows: Sequence[int]) -> Examples:
         """Some of them, in this order."""
         some = Subset(self.items, rows)

@@ -21,6 +21,7 @@ from radiotracer.detectors.reference import reference_warnings as reference_warn
 from radiotracer.detectors.registry import DEFAULT_DETECTOR as DEFAULT_DETECTOR
 from radiotracer.detectors.registry import DETECTORS as DETECTORS
 from radiotracer.detectors.registry import FALLBACK as FALLBACK
+from radiotracer.detectors.registry import KNOWN_OUTPUT as KNOWN_OUTPUT
 from radiotracer.detectors.registry import KNOWN_TARGET as KNOWN_TARGET
 from radiotracer.detectors.registry import OPINION_DETECTOR as OPINION_DETECTOR
 from radiotracer.detectors.registry import baseline_names as baseline_names

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Trace
@@ -23,6 +24,11 @@ def _margin(seen: Observation) -> Tensor:
     return others.amax(dim=1) - seen.outputs.gather(1, labels)[:, 0]
 
 
+def _gradient_norm(seen: Observation) -> Tensor:
+    assert seen.norm is not None  # noqa: S101
+    return seen.norm
+
+
 def _norm(seen: Observation) -> Tensor:
     assert seen.last_layer is not None  # noqa: S101
     errors = seen.last_layer.errors.double().square().sum(dim=1)
@@ -34,7 +40,7 @@ def _norm(seen: Observation) -> Tensor:
 DETECTORS.register(
     Summed(
         name="loss",
-        summary="loss on the given label",
+        summary="loss of the example, as it was trained on",
         suspicion=_loss,
         baseline=True,
         average=True,
@@ -49,6 +55,7 @@ DETECTORS.register(
         name="margin",
         summary="largest other logit minus the given label's, over the checkpoints (AUM negated)",
         suspicion=_margin,
+        needs=frozenset({Need.CLASSES}),
         baseline=True,
         average=True,
     )
@@ -64,6 +71,42 @@ DETECTORS.register(
         average=True,
     )
 )
+
+
+DETECTORS.register(
+    Summed(
+        name="gradient-norm",
+        summary="norm of the gradient, all layers",
+        suspicion=_gradient_norm,
+        needs=frozenset({Need.NORM}),
+        baseline=True,
+        average=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class LossDrop:
+    """What was learned at once: the largest fall of the loss from a checkpoint to the next."""
+
+    name: str = "loss-drop"
+    summary: str = "largest fall of the loss between two checkpoints"
+    needs: frozenset[Need] = frozenset({Need.CHECKPOINTS})
+    baseline: bool = True
+
+    def observe(self, seen: Observation) -> Tensor:
+        """The loss in the checkpoint's own column, shape (n, checkpoints)."""
+        found = torch.zeros(len(seen.losses), seen.checkpoints, dtype=torch.float64)
+        found[:, seen.checkpoint] = seen.losses.double()
+        return found
+
+    def rank(self, trace: Trace) -> Ranking:
+        """The largest fall; negative where the loss only rose."""
+        scores: NDArray[np.float64] = -np.diff(trace.train, axis=1).min(axis=1)
+        return Ranking(scores)
+
+
+DETECTORS.register(LossDrop())
 
 
 @dataclass(frozen=True)

@@ -24,17 +24,25 @@ nothing was flagged, hardly ever where nobody tampered.
 """
 
 
+NO_SCALE = (
+    "nothing here says how high a clean example scores, so that a ranking is all there is: give "
+    "top_k=, a threshold=, fdr= with a clean_reference=, or an incident= with validation examples"
+)
+"""Why nothing is flagged where no detector has a scale of its own."""
+
+
 def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Decision:
     """The decision for those who give no rule.
 
     A detector with p-values decides by a false discovery rate; one with a threshold of its own by
     that. Another has no scale of its own: its highest scores are taken, as many as the first
     detector with p-values flags (`contrast`), or `label-posterior` where there is none. Where the
-    one that sets the length of the list has no grounds, the decision is inconclusive.
+    one that sets the length of the list has no grounds, or nothing has a scale, the decision is
+    inconclusive.
 
     Args:
         detector: Name of the detector that decides.
-        rankings: By detector name; `label-posterior` is among them.
+        rankings: By detector name.
     """
     own = rankings[detector]
     if own.p_values is not None:
@@ -47,6 +55,9 @@ def calibrated(detector: str, rankings: Mapping[str, Ranking]) -> Decision:
     if own.posteriors is not None:
         return decide(own, Rule(fdr=own.fdr))
     able = next((name for name, each in rankings.items() if each.p_values is not None), FALLBACK)
+    if able not in rankings:
+        ranked = _withheld(decide(own, Rule(top_k=0)), NO_SCALE)
+        return replace(ranked, words="none: a ranking alone")
     found = int(calibrated(able, rankings).is_flagged.sum())
     decision = decide(own, Rule(top_k=found, because=f"as many as {able} flags"))
     return _withheld(decision, rankings[able].inconclusive)
@@ -138,8 +149,9 @@ def _by_rate(
             "p-values from validation examples that were not trained on: no guarantee"
         )
         order = np.lexsort((-scores, p_values))
-    elif (estimate := ranking if ranking.posteriors is not None else fallback) is not None:
-        assert estimate.posteriors is not None  # noqa: S101
+    elif (
+        estimate := ranking if ranking.posteriors is not None else fallback
+    ) is not None and estimate.posteriors is not None:
         q, inconclusive = _mean_clean(estimate.posteriors, order), estimate.inconclusive
         own = ranking.because if estimate is ranking and ranking.threshold is None else ""
         why = own or f"estimated by the posteriors of {FALLBACK}: no guarantee"
@@ -147,7 +159,7 @@ def _by_rate(
         raise InputError(
             expected="a detector with p-values for a false discovery rate, or clean_reference=",
             came="neither",
-            do="decide by contrast, or pass clean_reference=, threshold= or top_k=",
+            do="pass clean_reference=, threshold= or top_k=, or decide by a detector that has them",
         )
     if rule.because:
         why = rule.because if tested is None else f"{rule.because}; {why}"

@@ -61,7 +61,7 @@ class LabelPosterior:
 
     name: str = "label-posterior"
     summary: str = "log of the estimated posterior probability that the label was changed"
-    needs: frozenset[Need] = frozenset({Need.COMPARISON})
+    needs: frozenset[Need] = frozenset({Need.CLASSES, Need.COMPARISON})
     baseline: bool = False
     natural_error_rate: float = 0.003
     smoothing: float = 0.5

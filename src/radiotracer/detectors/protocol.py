@@ -21,6 +21,7 @@ FALSE_DISCOVERY_RATE = 0.05
 class Need(Enum):
     """What a detector reads beyond one forward pass of the training examples."""
 
+    CLASSES = "a class number for each example"
     VALIDATION = "validation examples"
     COMPARISON = "what validation examples look like, where there are any"
     HEAD = "a network whose output is a linear layer's output"
@@ -30,6 +31,9 @@ class Need(Enum):
     LAYERS = "a network with layers that show one vector per example"
     EVERY_CLASS = "validation examples, two or more of every class"
     INCIDENT = "a known wrong prediction: incident="
+    OUTPUT = "a known wrong output of a network without classes: incident="
+    SAME_LOOK = "validation examples looked at like training ones, where there are any"
+    CHECKPOINTS = "two checkpoints or more"
     OPINIONS = "out-of-fold opinions, as check has them"
     CLEANLAB = "the cleanlab extra: pip install 'radiotracer[cleanlab]'"
 
@@ -39,14 +43,19 @@ class Observation:
     """What a scan sees of n examples at one checkpoint; a detector picks what it reads.
 
     Args:
-        labels: Given labels, int64, shape (n,).
+        labels: Given labels, int64, shape (n,); `NO_CLASS` of targets that are no class numbers.
         losses: Shape (n,).
-        outputs: Logits, shape (n, classes).
+        outputs: Logits, shape (n, classes); what else a network gives where there are no classes.
         last_layer: Factors of the last layer's gradients, if some detector needs a head.
         query_sum: The validation examples' summed last-layer gradient, if some detector needs both.
         influence: ``eta <g_i, sum_j g_j>`` over the traced parameters, shape (n,), if needed.
         renormalised: ``eta <g_i, sum_j g_j / ||g_j||> / ||g_i||``, shape (n,), if needed.
         square_norm: ``eta ||g_i||^2`` over the traced parameters, shape (n,), if needed.
+        norm: ``||g_i||`` over the traced parameters, shape (n,), where `square_norm` is.
+        taught: ``eta <g_i, sum_j g_j / ||g_j||> / ||g_i||`` over the examples j of the incident,
+            shape (n,), if needed.
+        checkpoint: Which checkpoint it is, from 0.
+        checkpoints: How many there are.
     """
 
     labels: Tensor
@@ -57,6 +66,10 @@ class Observation:
     influence: Tensor | None = None
     renormalised: Tensor | None = None
     square_norm: Tensor | None = None
+    norm: Tensor | None = None
+    taught: Tensor | None = None
+    checkpoint: int = 0
+    checkpoints: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,11 +114,11 @@ class Trace:
 
     Args:
         train: Shape (n, k), for the training examples.
-        labels: Their given labels, shape (n,).
+        labels: Their given labels, shape (n,); `NO_CLASS` where there are no classes.
         validation: Shape (m, k), for the validation examples; None when there are none, or when the
             detector needs no comparison.
         validation_labels: Their labels, shape (m,); None likewise.
-        classes: How many classes.
+        classes: How many classes; 0 where targets are no class numbers.
         checkpoints: How many checkpoints were summed over.
         seed: The scan's seed.
         survey: What the last checkpoint shows, if the detector needs `Need.LAYERS`, or what

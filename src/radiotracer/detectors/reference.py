@@ -113,7 +113,7 @@ def against(
 
     Args:
         scores: Shape (n,), higher = more suspicious.
-        labels: Given labels, shape (n,).
+        labels: Given labels, shape (n,), all the same where there are no classes.
         reference: Some of the n examples.
         rate: The false discovery rate to be kept, in (0, 1).
 
@@ -123,9 +123,11 @@ def against(
     reference.require_use(len(scores), rate)
     tested = np.ones(len(scores), dtype=bool)
     tested[reference.rows] = False
+    classes, labels = np.unique(labels, return_inverse=True)
     theirs = labels[reference.rows]
-    sizes = np.bincount(theirs, minlength=int(labels.max()) + 1)
-    by_class = bool((sizes[labels[tested]] >= smallest_reference(rate, TWENTIETH)).all())
+    sizes = np.bincount(theirs, minlength=len(classes))
+    enough = bool((sizes[labels[tested]] >= smallest_reference(rate, TWENTIETH)).all())
+    by_class = len(classes) > 1 and enough
     p_values, smallest = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
     known = scores[reference.rows]
     if by_class:
@@ -137,7 +139,8 @@ def against(
         p_values[tested] = conformal_p_values(scores[tested], known)
         smallest[tested] = 1.0 / (len(reference) + 1.0)
     how = "each class by itself" if by_class else "all classes together"
-    words = f"against {len(reference):,} reference examples, {how}: {reference.source}"
+    apart = f", {how}" if len(classes) > 1 else ""
+    words = f"against {len(reference):,} reference examples{apart}: {reference.source}"
     return Tested(p_values, smallest, by_class, words)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from radiotracer.detectors.protocol import Detector
+from radiotracer.detectors.protocol import Detector, Need
 from radiotracer.errors import InputError
 from radiotracer.registry import Registry
 
@@ -19,6 +19,9 @@ FALLBACK = "label-posterior"
 
 KNOWN_TARGET = "known-target"
 """The detector that decides when an incident is given."""
+
+KNOWN_OUTPUT = "known-output"
+"""The detector that decides when an incident is given, and there are no classes."""
 
 
 def _place(detector: Detector) -> tuple[object, ...]:
@@ -44,9 +47,13 @@ TAKEN = frozenset(
 """Columns of tables that stand beside those of detectors, which bear their names."""
 
 
+CHEAP = frozenset({Need.CLASSES, Need.HEAD})
+"""What a yardstick may need that always runs: nothing beyond one forward pass."""
+
+
 def baseline_names() -> tuple[str, ...]:
-    """The names of the yardsticks, which always run."""
-    return tuple(name for name, detector in DETECTORS.items() if detector.baseline)
+    """The names of the yardsticks that always run."""
+    return tuple(name for name, each in DETECTORS.items() if each.baseline and each.needs <= CHEAP)
 
 
 def detector_of(given: str | Detector) -> Detector:

@@ -13,8 +13,9 @@ from torch import Tensor
 from radiotracer.detectors.protocol import Need, Observation, Ranking, Seen, Survey, Trace
 from radiotracer.gradients import PENULTIMATE
 
-FEATURES = frozenset({Need.LAYERS, Need.HEAD})
-"""What detectors need that look at penultimate features: these exist where there is a head."""
+FEATURES = frozenset({Need.CLASSES, Need.LAYERS, Need.HEAD})
+"""What detectors need that compare penultimate features of classes; features exist where there is a
+head."""
 
 
 def features(seen: Seen) -> NDArray[np.float32]:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from radiotracer.errors import InputError
 from radiotracer.present.scan_frame import frame
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
-from radiotracer.review.scanned import RANKING, SCORES, read_scan, rows_of
+from radiotracer.review.scanned import RANKING, SCORES, Scanned, read_scan, rows_of
 
 if TYPE_CHECKING:
     from radiotracer.explaining import Explanation
@@ -91,17 +92,23 @@ def _of_scan(folder: Path) -> pa.Table:
     is_reference = known["is_reference"].to_numpy() if "is_reference" in names else none
     return frame(
         ids=scanned.ids[order],
-        label=pa.array(scanned.labels[order]).dictionary_encode(),
+        label=_labels(scanned.labels[order], scanned),
         score=scanned.score[order],
         rank=scanned.rank[order],
         p_value=scanned.p_value[order],
         q_value=scanned.q_value[order],
         probability=known["probability"].to_numpy()[order] if "probability" in names else None,
         is_flagged=scanned.is_flagged[order],
-        suggested_label=pa.array(scanned.suggested[order]).dictionary_encode(),
+        suggested_label=_labels(scanned.suggested[order], scanned),
         is_reference=is_reference[order],
         detectors={name: scores[order] for name, scores in scanned.detectors.items()},
     )
+
+
+def _labels(names: NDArray[np.str_], scanned: Scanned) -> pa.Array:
+    """Names of classes; nulls where there are none."""
+    known = pa.array(names) if scanned.has_classes else pa.nulls(len(names), pa.string())
+    return known.dictionary_encode()
 
 
 def _installed(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +75,12 @@ def issue_of(table: pa.Table) -> str:
 
 
 def _of_memory(scan: Scan) -> pa.Table:
-    names = np.array(scan.class_names)
+    every = slice(None)
     return _table(
         issue=_kind(scan.source.kind),
         ids=scan.identity.ids,
-        given=names[scan.identity.labels],
-        predicted=names[scan.suggested],
+        given=scan.labels_of(every),
+        predicted=scan.suggested_of(every),
         flagged=scan.decision.is_flagged,
         ranks=scan.decision.ranks,
         p_values=scan.decision.p_values,
@@ -93,12 +94,12 @@ def _of_folder(folder: Path) -> pa.Table:
     # Suspects are written by rank; the scores are in the order of the data.
     ids = pq.read_table(folder / SCORES, columns=["id"])["id"].to_pylist()
     order = rows_of(scanned.ids, np.array(ids, dtype=np.str_))
-    source = scanned.summary.get("source") or {}
+    source, nobody = scanned.summary.get("source") or {}, [None] * len(scanned)
     return _table(
         issue=_kind(source.get("kind") if isinstance(source, dict) else None),
         ids=scanned.ids[order],
-        given=scanned.labels[order],
-        predicted=scanned.suggested[order],
+        given=scanned.labels[order].tolist() if scanned.has_classes else nobody,
+        predicted=scanned.suggested[order].tolist() if scanned.has_classes else nobody,
         flagged=scanned.is_flagged[order],
         ranks=scanned.rank[order],
         p_values=scanned.p_value[order],
@@ -115,8 +116,8 @@ def _table(
     *,
     issue: str,
     ids: NDArray[np.str_],
-    given: NDArray[np.str_],
-    predicted: NDArray[np.str_],
+    given: Sequence[str | None],
+    predicted: Sequence[str | None],
     flagged: NDArray[np.bool_],
     ranks: NDArray[np.int64],
     p_values: NDArray[np.float64] | None,
@@ -129,8 +130,8 @@ def _table(
             "id": pa.array(ids.tolist(), pa.string()),
             f"is_{issue}_issue": flagged,
             f"{issue}_score": score,
-            "given_label": pa.array(given.tolist(), pa.string()),
-            "predicted_label": pa.array(predicted.tolist(), pa.string()),
+            "given_label": pa.array(given, pa.string()),
+            "predicted_label": pa.array(predicted, pa.string()),
         }
     )
     words = {"detector": detector, "rule": rule, f"{issue}_score": what}

@@ -12,7 +12,10 @@ from radiotracer.present.health_findings import Health
 
 
 class Dataset(Frozen):
-    """The training examples that were scanned; `noun` is what one of them is."""
+    """The training examples that were scanned; `noun` is what one of them is.
+
+    There are no class names where examples have no classes.
+    """
 
     name: Text
     examples: Count
@@ -114,12 +117,12 @@ class Opponent(Frozen):
     thumbnail: Thumbnail = None
     text: Lines | None = None
     path: FilePath = None
-    label: Text
+    label: Text | None = None
     influence: Annotated[float, Field(lt=0.0)]
 
 
 class Example(Frozen):
-    """One example of a gallery: its picture, its text, or both.
+    """One example of a gallery: its picture, its text, or both; without a label if none has one.
 
     `original_label` and `is_tampered` are the manifest's words.
     """
@@ -129,7 +132,7 @@ class Example(Frozen):
     thumbnail: Thumbnail = None
     text: Lines | None = None
     path: FilePath = None
-    label: Text
+    label: Text | None = None
     score: float
     suggested_label: Text | None = None
     is_flagged: bool = True

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.data import Dataset, Preview
+from radiotracer.data.examples import Examples
 from radiotracer.data.inputs import named
 from radiotracer.gradients import Data
 from radiotracer.legible import beginning
@@ -47,14 +48,20 @@ def preview(data: Data, row: int, side: int | None = None) -> Preview:
     """Row `row` of the data as people see it.
 
     A `Dataset` knows that itself, and takes the original where it has one (its longer side of at
-    most `side` pixels). Of other data an input of shape (1 or 3, height, width) becomes a
-    picture, stretched to 0..255, and any other input one that is a pixel high. Of several tensors
-    by name it is the first one.
+    most `side` pixels). Of other data whose items have named texts, which networks are not shown,
+    it is the first of these. An input of shape (1 or 3, height, width) becomes a picture, stretched
+    to 0..255, a row of whole numbers (tokens) those numbers, and any other input a picture that is
+    a pixel high. Of several tensors by name it is the first one.
     """
     if isinstance(data, Dataset):
         return data.show(row, side)
+    written = data.written(row) if isinstance(data, Examples) else None
+    if written is not None:
+        return Preview(text=written)
     inputs, _ = take_rows(data, [row])
     first = next(iter(named(inputs).values()))[0]
+    if first.dim() == 1 and not first.is_floating_point():
+        return Preview(text=" ".join(map(str, first.tolist())))
     values: NDArray[np.float64] = first.detach().cpu().double().numpy()
     low, high = values.min(), values.max()
     stretched: NDArray[np.uint8] = np.round(

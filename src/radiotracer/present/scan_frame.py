@@ -28,14 +28,14 @@ def frame_of(scan: Scan) -> pa.Table:
         is_reference[scan.clean_reference.rows] = True
     return frame(
         ids=scan.identity.ids,
-        label=named(scan.identity.labels, scan.class_names),
+        label=named(scan.identity.labels, scan.class_names, len(scan.scores)),
         score=scan.scores,
         rank=scan.decision.ranks,
         p_value=scan.decision.p_values,
         q_value=scan.decision.q_values,
         probability=scan.rankings[scan.detector].posteriors,
         is_flagged=scan.decision.is_flagged,
-        suggested_label=named(scan.suggested, scan.class_names),
+        suggested_label=named(scan.suggested, scan.class_names, len(scan.scores)),
         is_reference=is_reference,
         detectors={name: ranking.scores for name, ranking in scan.rankings.items()},
         is_tampered=None if scan.manifest is None else scan.manifest.is_tampered,
@@ -76,8 +76,10 @@ def frame(
     return pa.table(columns)
 
 
-def named(numbers: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
-    """Class numbers, shape (n,), as their names; the numbers are shared."""
+def named(numbers: NDArray[np.int64] | None, names: Sequence[str], n: int) -> pa.Array:
+    """Class numbers, shape (n,), as their names; the numbers are shared. Nulls without names."""
+    if numbers is None or not names:
+        return pa.nulls(n, pa.string()).dictionary_encode()
     texts = pa.array(names, pa.string())
     if len(set(names)) < len(names):  # a dictionary must not repeat itself
         return texts.take(pa.array(numbers))

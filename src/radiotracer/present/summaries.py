@@ -86,12 +86,14 @@ def precision_recall_curve(
     )
 
 
-def label_flow(pairs: Iterable[tuple[str, str | None]]) -> tuple[LabelFlow, ...]:
+def label_flow(pairs: Iterable[tuple[str | None, str | None]]) -> tuple[LabelFlow, ...]:
     """Count (given label, suggested label) of the flagged examples, most frequent first.
 
-    Pairs without a suggestion, or whose suggestion is the given label, are left out.
+    Pairs without a label or a suggestion, or where both are the same, are left out.
     """
-    counts = Counter((given, other) for given, other in pairs if other not in {None, given})
+    counts = Counter(
+        (given, other) for given, other in pairs if given is not None and other not in {None, given}
+    )
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     return tuple(
         LabelFlow(given=given, suggested=str(other), count=count)

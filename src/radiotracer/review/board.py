@@ -259,6 +259,7 @@ def match(scanned: Scanned, examples: Dataset) -> NDArray[np.int64]:
     Raises:
         DataError: They are not the data that were scanned.
     """
+    scanned.require_classes()
     if examples.digest != scanned.data_digest:
         raise DataError(
             expected=f"the data that were scanned, whose digest is {scanned.data_digest[:12]}...",

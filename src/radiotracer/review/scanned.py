@@ -56,8 +56,8 @@ class Scanned:
         digest: SHA-256 of its ranking.parquet: what makes it this scan.
         data_digest: Identity of the data that were scanned.
         ids: Shape (n,).
-        labels: Names of classes, shape (n,).
-        suggested: Names of classes, shape (n,).
+        labels: Names of classes, shape (n,); empty where there are no classes, as of documents.
+        suggested: Names of classes, shape (n,); empty likewise.
         score: Of the detector that decided, float64, shape (n,).
         rank: 1 = most suspicious, shape (n,).
         p_value: NaN where there is none, shape (n,).
@@ -80,10 +80,20 @@ class Scanned:
     is_flagged: NDArray[np.bool_]
     detectors: Mapping[str, NDArray[np.float64]]
     summary: Mapping[str, Any]
+    has_classes: bool = True
 
     def __len__(self) -> int:
         """How many examples were scanned."""
         return len(self.ids)
+
+    def require_classes(self) -> None:
+        """Raise `InputError` where the examples have no labels to decide about."""
+        if not self.has_classes:
+            raise InputError(
+                expected="a scan of examples with classes, to review their labels",
+                came=f"one of examples without in {self.folder}",
+                do=f"read report.html and {RANKING} there, and leave rows out of your data",
+            )
 
     def recorded(self, key: str) -> str | None:
         """A text of summary.json that older scans do not have."""
@@ -141,13 +151,15 @@ def read_scan(folder: Path) -> Scanned:
         summary = json.loads((folder / SUMMARY).read_bytes())
         data_digest = str(summary["data_digest"])
         table, scores = pq.read_table(folder / RANKING), pq.read_table(folder / SCORES)
+        has_classes = table["label"].null_count < max(1, len(table))
+        none = np.full(len(table), "")
         scanned = Scanned(
             folder=folder,
             digest=sha256_file(folder / RANKING),
             data_digest=data_digest,
             ids=_texts(table["id"]),
-            labels=_texts(table["label"]),
-            suggested=_texts(table["suggested_label"]),
+            labels=_texts(table["label"]) if has_classes else none,
+            suggested=_texts(table["suggested_label"]) if has_classes else none,
             score=_numbers(table["score"]),
             rank=table["rank"].to_numpy().astype(np.int64),
             p_value=_numbers(table["p_value"]),
@@ -155,6 +167,7 @@ def read_scan(folder: Path) -> Scanned:
             is_flagged=table["is_flagged"].to_numpy(zero_copy_only=False).astype(bool),
             detectors=_aligned(scores, _texts(table["id"])),
             summary=summary,
+            has_classes=has_classes,
         )
     except _FROM_ANY_FILE as error:
         raise InputError(

@@ -98,7 +98,11 @@ class StepLog:
             if of == place:
                 # Read after the step and before any scheduler moves them on.
                 step.rates[slot] = float(self.optimizers[place].param_groups[group]["lr"])
-        self.moved.update(name for name, each in self._parameters if each.grad is not None)
+        # What no optimiser has may hold a gradient of an earlier training.
+        own = self._own()
+        self.moved.update(
+            name for name, each in self._parameters if each.grad is not None and id(each) in own
+        )
 
     def _begin_step(self) -> None:
         # Several steps may be taken with one batch.
@@ -115,6 +119,10 @@ class StepLog:
         if len(self.steps) == 2:
             self.require_all_optimizers()
 
+    def _own(self) -> set[int]:
+        """The `id` of every parameter that an optimiser has."""
+        return {id(parameter) for group in self.groups for parameter in group["params"]}
+
     def _find_slots(self) -> None:
         """Layers that are unfrozen later come as groups of their own."""
         known = set(self._slots)
@@ -127,7 +135,7 @@ class StepLog:
 
     def require_all_optimizers(self) -> None:
         """Raise `InputError` where a parameter was moved that no optimiser has."""
-        own = {id(parameter) for group in self.groups for parameter in group["params"]}
+        own = self._own()
         moved = [
             name
             for name, each in self._parameters

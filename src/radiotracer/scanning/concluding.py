@@ -33,7 +33,8 @@ class Undecided:
     """A scan in which every detector has ranked; see `Scan` for what is not explained here.
 
     Args:
-        detectors: Those that ran, in the order of tables; `FALLBACK` is among them.
+        detectors: Those that ran, in the order of tables; where there are classes, `FALLBACK` is
+            among them.
         ranked: What each of them says.
         notes: What was noticed on the way, sentences for people.
     """
@@ -66,7 +67,8 @@ def deciding(
         must: Those that were asked for, the one that decides first; without any it is the default.
         able: Those that can run.
         left_out: What each of the others lacks.
-        default: Decides where nothing was asked for and it can run; else it is `FALLBACK`.
+        default: Decides where nothing was asked for and it can run; else it is `FALLBACK`, or the
+            first that can.
         has_validation: Whether there are validation examples.
 
     Raises:
@@ -84,7 +86,8 @@ def deciding(
             )
     if must:
         return must[0].name
-    return default if any(each.name == default for each in able) else FALLBACK
+    names = [each.name for each in able]
+    return next(each for each in (default, FALLBACK, *names) if each in names)
 
 
 def concluded(
@@ -106,17 +109,18 @@ def concluded(
     """
     identity = found.identity
     by_name = _judged(found, detector, rule)
-    ranking, fallback = by_name[detector], by_name[FALLBACK]
+    ranking = by_name[detector]
+    fallback = by_name.get(FALLBACK, ranking)
     posteriors = fallback.posteriors if ranking.posteriors is None else ranking.posteriors
     suggested = ranking.suggested if ranking.suggested is not None else fallback.suggested
-    assert suggested is not None  # noqa: S101
+    assert (suggested is None) == (not found.class_names)  # noqa: S101
     warnings, tested = [*found.notes], None
     if clean_reference is not None and rule is not None and rule.fdr is not None:
         tested = against(ranking.scores, identity.labels, clean_reference, rule.fdr)
-        assert posteriors is not None  # noqa: S101
-        warnings += reference_warnings(
-            clean_reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
-        )
+        if posteriors is not None:
+            warnings += reference_warnings(
+                clean_reference, posteriors, identity.labels, identity.ids, by_class=tested.by_class
+            )
     decision = (
         calibrated(detector, by_name) if rule is None else decide(ranking, rule, tested, fallback)
     )

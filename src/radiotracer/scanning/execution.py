@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from radiotracer.data import identify
 from radiotracer.detectors import Detector, identity_of
 from radiotracer.errors import DataError
-from radiotracer.gradients import device_of
+from radiotracer.gradients import device_of, words_of
 from radiotracer.scale import FolderLedger, InProcess, Ledger, Runner
 from radiotracer.scanning.inputs import ScanInputs, Side
 from radiotracer.scanning.units import BATCHES
@@ -49,7 +49,7 @@ def opener(execution: Execution, inputs: ScanInputs) -> Callable[[], ScanInputs]
     """What whoever does units calls first: in this process it gives `inputs` themselves."""
     if isinstance(execution.runner, InProcess) or execution.open is None:
         return functools.partial(_same, inputs)
-    how = {"loss", "layers", "batch_size", "precision"}
+    how = {"task", "layers", "batch_size", "precision"}
     settings = {name: getattr(inputs, name) for name in how}
     return functools.partial(_reopened, execution.open, settings, digests_of(inputs))
 
@@ -65,7 +65,6 @@ def begin(execution: Execution, inputs: ScanInputs, detectors: Sequence[Detector
         return
     here = isinstance(runner, InProcess) and runner.threads is None
     weights = hashlib.sha256("".join(c.sha256 for c in inputs.run.checkpoints).encode())
-    loss = inputs.loss
     about: dict[str, JsonValue] = {
         "radiotracer": version("radiotracer"),
         "torch": str(torch.__version__),
@@ -73,7 +72,7 @@ def begin(execution: Execution, inputs: ScanInputs, detectors: Sequence[Detector
         "checkpoints": weights.hexdigest(),
         "detectors": ", ".join(map(identity_of, detectors)),
         "layers": ", ".join(inputs.layers) or "all that were trained",
-        "loss": f"{loss.__module__}.{getattr(loss, '__qualname__', 'unnamed')}",
+        "loss": words_of(inputs.task),
         "batch size": inputs.batch_size,
         "precision": inputs.precision,
         "device": device_of(inputs.model).type,

@@ -20,9 +20,9 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import (
     WHOLE,
     Data,
-    LossFunction,
+    LossTask,
     Precision,
-    cross_entropy,
+    Task,
     first_input,
 )
 from radiotracer.influence import Tracing
@@ -43,7 +43,7 @@ class ScanInputs:
         train: What it was trained on.
         validation: Clean examples that were not trained on, or None.
         incident: Examples that are known to be predicted wrongly, or None.
-        loss: One loss per example.
+        task: What training minimised, and what is asked of examples that are no training examples.
         layers: Patterns of parameter names to trace; empty means all that were trained.
         batch_size: Examples per pass, at least 1.
         precision: Of forward passes.
@@ -55,7 +55,7 @@ class ScanInputs:
     train: Data = field(repr=False)
     validation: Data | None = field(default=None, repr=False)
     incident: Data | None = field(default=None, repr=False)
-    loss: LossFunction = field(default=cross_entropy, repr=False)
+    task: Task = field(default_factory=LossTask, repr=False)
     layers: tuple[str, ...] = ()
     batch_size: int = 512
     precision: Precision = WHOLE
@@ -72,7 +72,7 @@ class ScanInputs:
                 self.model,
                 self.run,
                 self.train,
-                loss=self.loss,
+                task=self.task,
                 layers=self.layers,
                 batch_size=self.batch_size,
                 precision=self.precision,
@@ -114,6 +114,16 @@ def require_trained_on(run: Run, train: Data) -> Identity:
         came=f"other data: {difference}",
         do=f"{same_again(train)}, or train again on these",
     )
+
+
+def has_classes(run: Run) -> bool:
+    """Whether some example that was trained on has a class: else there are no classes to speak of.
+
+    Raises:
+        InputError: It is no run.
+    """
+    require_run(run)
+    return bool((run.identity().labels != NO_CLASS).any())
 
 
 def require_same_kind(train: Data, other: Data) -> None:

@@ -16,12 +16,15 @@ from radiotracer.scanning.inputs import ScanInputs
 from radiotracer.scanning.survey import surveyed_layers
 
 
-def lacking(inputs: ScanInputs, detectors: Sequence[Detector]) -> set[Need]:
+def lacking(inputs: ScanInputs, detectors: Sequence[Detector], *, classes: bool) -> set[Need]:
     """What a scan of a recorded training cannot give these detectors."""
     tracing = inputs.tracing
-    missing = lacking_in_data(inputs.train, inputs.validation, detectors) | {Need.OPINIONS}
+    missing = lacking_in_data(inputs.train, inputs.validation, detectors, classes=classes)
+    missing |= {Need.OPINIONS, Need.OUTPUT if classes else Need.INCIDENT}
     if inputs.incident is None:
-        missing.add(Need.INCIDENT)
+        missing |= {Need.INCIDENT, Need.OUTPUT}
+    if len(inputs.run.checkpoints) < 2:
+        missing.add(Need.CHECKPOINTS)
     if tracing.objective.head is None:
         missing.add(Need.HEAD)
     if not surveyed_layers(tracing.objective, inputs.train):
@@ -30,14 +33,23 @@ def lacking(inputs: ScanInputs, detectors: Sequence[Detector]) -> set[Need]:
 
 
 def lacking_in_data(
-    train: Data, validation: Data | None, detectors: Sequence[Detector]
+    train: Data, validation: Data | None, detectors: Sequence[Detector], *, classes: bool = True
 ) -> set[Need]:
-    """What the examples, or this Python, cannot give these detectors, whatever the evidence."""
-    missing: set[Need] = set()
+    """What the examples, or this Python, cannot give these detectors, whatever the evidence.
+
+    Args:
+        train: The training examples.
+        validation: The validation examples, if there are any.
+        detectors: Whose needs are looked at.
+        classes: Whether examples have classes.
+    """
+    missing = set() if classes else {Need.CLASSES, Need.EVERY_CLASS}
     if validation is None:
         missing |= {Need.VALIDATION, Need.EVERY_CLASS}
-    elif any(Need.EVERY_CLASS in each.needs for each in detectors) and not _has_every_class(
-        train, validation
+    elif (
+        classes
+        and any(Need.EVERY_CLASS in each.needs for each in detectors)
+        and not _has_every_class(train, validation)
     ):
         missing.add(Need.EVERY_CLASS)
     if find_spec("cleanlab") is None:

@@ -41,7 +41,8 @@ def write_scan(
     ``ranking.parquet`` has every example, most suspicious first: ``id, label, score, rank,
     p_value, q_value, probability, is_flagged, suggested_label, is_reference`` (p- and q-values are
     null where there are none, or an example was not asked about, as no reference example is; the
-    probability that an example was tampered with, where the deciding detector estimates none).
+    probability that an example was tampered with, where the deciding detector estimates none;
+    labels, where there are no classes).
     ``scores.parquet`` has every detector's score, in the order of the data. ``left-out.csv``
     (part, path, reason) has what could not be read, and ``duplicates.csv`` (kind, group, part, id,
     label) the examples that are the same byte for byte under different labels, or in both parts.
@@ -128,7 +129,6 @@ def _rounded(share: float | None) -> float | None:
 
 def _ranking(scan: Scan) -> Iterator[pa.Table]:
     ranked = np.argsort(scan.decision.ranks)
-    names = np.array(scan.class_names)
     is_reference = np.zeros(len(ranked), dtype=bool)
     if scan.clean_reference is not None:
         is_reference[scan.clean_reference.rows] = True
@@ -137,14 +137,14 @@ def _ranking(scan: Scan) -> Iterator[pa.Table]:
         yield pa.table(
             {
                 "id": scan.identity.ids[order],
-                "label": names[scan.identity.labels[order]],
+                "label": pa.array(scan.labels_of(order), pa.string()),
                 "score": scan.scores[order],
                 "rank": scan.decision.ranks[order],
                 "p_value": _or_nulls(scan.decision.p_values, order),
                 "q_value": _or_nulls(scan.decision.q_values, order),
                 "probability": _or_nulls(scan.rankings[scan.detector].posteriors, order),
                 "is_flagged": scan.decision.is_flagged[order],
-                "suggested_label": names[scan.suggested[order]],
+                "suggested_label": pa.array(scan.suggested_of(order), pa.string()),
                 "is_reference": is_reference[order],
             }
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import Tensor
 
+from radiotracer.data.identity import NO_CLASS
 from radiotracer.detectors import Detector, Need, Observation, Seen
 from radiotracer.errors import InputError
 from radiotracer.gradients import (
@@ -41,8 +42,15 @@ Found = TypeVar("Found")
 DIVIDED = "examples per pass"
 """The fact of a unit some of whose batches did not fit into memory: sizes of their parts."""
 
-SUMS: dict[Need, str] = {Need.DIRECTION: "direction", Need.UNIT_DIRECTION: "unit-direction"}
-"""Under which names a pass over validation examples keeps its sums of gradients."""
+SUMS: dict[Need, str] = {
+    Need.DIRECTION: "direction",
+    Need.UNIT_DIRECTION: "unit-direction",
+    Need.OUTPUT: "incident-direction",
+}
+"""Under which names a pass over what is asked about keeps its sums of gradients."""
+
+NORMS = frozenset({Need.NORM, Need.UNIT_DIRECTION, Need.OUTPUT})
+"""What takes a backward pass over the examples."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,8 @@ class ValidationSums:
     """What examples are held against at a checkpoint.
 
     Args:
-        directions: Sums over all validation examples times the learning rates, by parameter name.
+        directions: Sums over all validation examples, or those of the incident, times the learning
+            rates, by parameter name.
         last_layer: Their summed last-layer gradient.
     """
 
@@ -68,6 +77,8 @@ class Passes:
         batch_size: Examples per pass.
         rates: Learning rates by parameter name.
         where: The checkpoint by name, for errors.
+        number: The checkpoint, from 0.
+        count: How many checkpoints there are.
         fitting: How many examples fit into a pass. What comes of batches that did not fit may
             differ in the last bits from what comes of whole ones; units say so (`DIVIDED`).
     """
@@ -77,7 +88,14 @@ class Passes:
     batch_size: int
     rates: dict[str, float]
     where: str
+    number: int = 0
+    count: int = 1
     fitting: Fitting = field(default_factory=Fitting)
+
+    @property
+    def asked(self) -> Objective:
+        """What is asked of examples that are no training examples."""
+        return self.objective.asked
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -99,8 +117,23 @@ class Passes:
         arrays = {name: as_array(total) for name, total in sums.items()}
         return Result({**observed.arrays(), **arrays}, _facts(seconds, sizes))
 
+    def incident(self, incident: Data, rows: range) -> Result:
+        """Some examples of the incident: the sum of their unit gradients."""
+        started = time.perf_counter()
+        sizes, sums = _Sizes(), dict[str, Tensor]()
+        kind = SUMS[Need.OUTPUT]
+        for unit in self._each(incident, rows, lambda part: unit_sum(self.asked, [part]), sizes):
+            for name, part in unit.items():
+                key = f"{kind}/{name}"
+                sums[key] = sums[key] + part if key in sums else part
+        elapsed = time.perf_counter() - started
+        seconds = {each.name: elapsed for each in self.detectors if Need.OUTPUT in each.needs}
+        return Result(
+            {name: as_array(total) for name, total in sums.items()}, _facts(seconds, sizes)
+        )
+
     def sums(self, parts: Iterable[Result]) -> ValidationSums:
-        """The sums over all validation examples, from those over stretches, in their order."""
+        """The sums over all that is asked about, from those over stretches, in their order."""
         totals: dict[str, NDArray[Any]] = {}
         for part in parts:
             for name, array in part.arrays.items():
@@ -170,16 +203,16 @@ class Passes:
             for detector in self.detectors:
                 if Need.COMPARISON in detector.needs:
                     observed[f"seen/{detector.name}"] = observed_by(detector, seen)
-            observed["labels"] = batch.targets
+            observed["labels"] = class_numbers(batch)
 
         if Need.DIRECTION in self.needs:
-            gradient = summed_gradient(self.objective, [batch], watch)
+            gradient = summed_gradient(self.asked, [batch], watch)
             sums |= {f"direction/{name}": part for name, part in gradient.items()}
         else:
             with torch.no_grad():
-                watch(batch, self.objective.evaluate(batch))
+                watch(batch, self.asked.evaluate(batch))
         if Need.UNIT_DIRECTION in self.needs:
-            units = unit_sum(self.objective, [batch])
+            units = unit_sum(self.asked, [batch])
             sums |= {f"unit-direction/{name}": part for name, part in units.items()}
         return observed, sums
 
@@ -190,7 +223,7 @@ class Passes:
         started = time.perf_counter()
         seen = self._look(batch, asked)
         passes = time.perf_counter() - started
-        observed, seconds = {"labels": batch.targets}, {}
+        observed, seconds = {"labels": class_numbers(batch)}, {}
         for detector in self.detectors:
             began = time.perf_counter()
             observed[f"seen/{detector.name}"] = observed_by(detector, seen)
@@ -206,27 +239,30 @@ class Passes:
             f"layer/{place:04d}/{name}": shown.layers[name].float()
             for place, name in enumerate(names)
         }
-        return {"labels": batch.targets, "outputs": shown.outputs.float(), **layers}
+        return {"labels": class_numbers(batch), "outputs": shown.outputs.float(), **layers}
 
     def _look(self, batch: Batch, asked: ValidationSums) -> Observation:
         """The cheapest pass that shows what the detectors need."""
         objective = self.objective
         total = asked.last_layer
-        if self.needs & {Need.NORM, Need.UNIT_DIRECTION}:
-            named = list(asked.directions)
+        if self.needs & NORMS:
             found = measure(objective, batch, list(asked.directions.values()), self.rates)
-            along = dict(zip(named, found.along.unbind(dim=1), strict=True))
-            renormalised = None
-            if Need.UNIT_DIRECTION in along:
-                length = found.square_norm.sqrt()
-                renormalised = unless_zero(along[Need.UNIT_DIRECTION], length)
+            along = dict(zip(asked.directions, found.along.unbind(dim=1), strict=True))
+            norm = found.square_norm.sqrt()
+            by_direction = {
+                need: unless_zero(along[need], norm)
+                for need in (Need.UNIT_DIRECTION, Need.OUTPUT)
+                if need in along
+            }
             return self._observe(
                 batch,
                 found,
                 query_sum=total,
                 influence=along.get(Need.DIRECTION),
-                renormalised=renormalised,
+                renormalised=by_direction.get(Need.UNIT_DIRECTION),
+                taught=by_direction.get(Need.OUTPUT),
                 square_norm=found.weighted_square_norm,
+                norm=norm,
             )
         if Need.DIRECTION in asked.directions:
             seen = directional(objective, batch, asked.directions[Need.DIRECTION])
@@ -255,11 +291,13 @@ class Passes:
             ).cpu()
         # On the CPU: what follows is little work, in float64, which not every device has.
         return Observation(
-            labels=batch.targets.cpu(),
+            labels=class_numbers(batch),
             losses=evaluation.losses.cpu(),
             outputs=evaluation.outputs.cpu(),
             last_layer=factors,
             query_sum=query_sum,
+            checkpoint=self.number,
+            checkpoints=self.count,
             **{name: None if each is None else each.cpu() for name, each in further.items()},
         )
 
@@ -289,6 +327,14 @@ def observed_by(detector: Detector, seen: Observation) -> Tensor:
             do="let it return one row per example",
         )
     return found.detach().double()
+
+
+def class_numbers(batch: Batch) -> Tensor:
+    """The class of each example, or `NO_CLASS`, int64, shape (n,), on the CPU."""
+    targets = batch.targets
+    if isinstance(targets, Tensor) and targets.dim() == 1 and not targets.is_floating_point():
+        return targets.cpu()
+    return torch.full((len(batch),), NO_CLASS)
 
 
 def needs_of(detectors: Iterable[Detector]) -> frozenset[Need]:

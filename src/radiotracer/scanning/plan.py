@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from radiotracer.detectors import Detector
 from radiotracer.scale import MemoryLedger, torch_threads
-from radiotracer.scanning.inputs import ScanInputs
+from radiotracer.scanning.inputs import ScanInputs, has_classes
 from radiotracer.scanning.needs import lacking, runnable
 from radiotracer.scanning.ranking_cost import is_by_row, ranking_seconds
 from radiotracer.scanning.units import Kind, ScanWork, Unit, Worker
@@ -100,11 +100,12 @@ def plan_scan(
     Raises:
         InputError: As `scan`, for everything that it checks before it begins.
     """
-    asked = chosen(detectors, has_incident=inputs.incident is not None)
+    classes = has_classes(inputs.run)
+    asked = chosen(detectors, has_incident=inputs.incident is not None, classes=classes)
     require_settings(inputs.batch_size, seed)
     started = time.perf_counter()
     _, class_names = checked(inputs)
-    able, _ = runnable(asked, lacking(inputs, asked))
+    able, _ = runnable(asked, lacking(inputs, asked, classes=classes))
     opening += time.perf_counter() - started
     return plan(inputs, able, classes=len(class_names), opening=opening, workers=workers, seed=seed)
 
@@ -168,7 +169,8 @@ def _timed(worker: Worker, kind: Kind, units: Sequence[Unit]) -> Stage:
     seconds = time.perf_counter() - started
     if kind == "validation":
         # As if these were all of them: the passes over examples take as long.
-        worker.asked = worker.visit(last).sums([result])
+        own = [unit for unit in units if unit.side != first.side and unit.checkpoint == last]
+        worker.asked = worker.visit(last).sums([result, *map(worker.perform, own)])
     examples = sum(len(unit.rows) for unit in units)
     each = sum(array.nbytes for name, array in result.arrays.items() if is_by_row(name))
     rest = sum(a.nbytes for a in result.arrays.values()) - each

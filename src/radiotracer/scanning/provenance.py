@@ -45,7 +45,7 @@ def training_rows(tracing: Tracing) -> list[tuple[str, str]]:
         ("Traced", f"{len(traced)} tensors, {parameters:,} parameters"),
         ("Optimiser", info.optimizer.name),
         ("Training settings", ", ".join(f"{k}={v}" for k, v in info.settings.items()) or "unknown"),
-        ("Training seed", str(info.seed)),
+        ("Training seed", "unknown" if info.seed is None else str(info.seed)),
         ("Checkpoints", ", ".join(f"step {c.step}" for c in info.checkpoints)),
         ("Learning rates", ", ".join(rates)),
         ("Last checkpoint SHA-256", info.checkpoints[-1].sha256),

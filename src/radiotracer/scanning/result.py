@@ -45,7 +45,7 @@ class Scan(Shown):
         train: The training examples.
         identity: Their ids, digests and labels.
         validation: The validation examples, or None.
-        class_names: One per class.
+        class_names: One per class; none where targets are no class numbers, as of documents.
         manifest: The ground truth, where there is one.
         detectors: Those that ran, by name.
         rankings: By detector name.
@@ -53,7 +53,8 @@ class Scan(Shown):
         left_out: Detectors that could not run, with what they lack.
         detector: The one that decides.
         decision: What it flags.
-        suggested: The class that each example more likely belongs to, shape (n,).
+        suggested: The class that each example more likely belongs to, shape (n,); None where there
+            are no classes.
         seed: The scan's seed.
         clean_reference: The examples that were known to be clean, or None.
         warnings: What speaks against the reference, what was divided for lack of memory, what
@@ -74,7 +75,7 @@ class Scan(Shown):
     left_out: Mapping[str, str]
     detector: str
     decision: Decision
-    suggested: NDArray[np.int64]
+    suggested: NDArray[np.int64] | None
     seed: int
     clean_reference: Reference | None = None
     warnings: tuple[str, ...] = ()
@@ -131,7 +132,7 @@ class Scan(Shown):
         """
         import pyarrow as pa
 
-        names = np.array(self.class_names)
+        every = slice(None)
         chances = self.rankings[self.detector].posteriors
         table = pa.table(
             {
@@ -140,8 +141,8 @@ class Scan(Shown):
                 "label_score": np.exp(-self.scores)
                 if self.detector == OPINION_DETECTOR
                 else self.decision.ranks / len(self.scores),
-                "given_label": names[self.identity.labels],
-                "predicted_label": names[self.suggested],
+                "given_label": pa.array(self.labels_of(every), pa.string()),
+                "predicted_label": pa.array(self.suggested_of(every), pa.string()),
                 "probability": pa.nulls(len(self.scores), pa.float64())
                 if chances is None
                 else chances,
@@ -153,6 +154,21 @@ class Scan(Shown):
     def scores(self) -> NDArray[np.float64]:
         """The deciding detector's scores, shape (n,)."""
         return self.rankings[self.detector].scores
+
+    def labels_of(self, rows: NDArray[np.int64] | slice) -> list[str | None]:
+        """Names of the labels that some examples carry; None where there are no classes."""
+        return self._named(self.identity.labels[rows])
+
+    def suggested_of(self, rows: NDArray[np.int64] | slice) -> list[str | None]:
+        """Names of the classes that some examples more likely belong to; None without classes."""
+        none = self.identity.labels if self.suggested is None else self.suggested
+        return self._named(none[rows])
+
+    def _named(self, labels: NDArray[np.int64]) -> list[str | None]:
+        if not self.class_names:
+            return [None] * len(labels)
+        names: list[str | None] = np.array(self.class_names, dtype=object)[labels].tolist()
+        return names
 
     def quality(self, name: str) -> tuple[Detection, Decided] | None:
         """How well a detector's ranking and its decision do, where a manifest says what is true.

@@ -121,6 +121,8 @@ def _shown(inputs: ScanInputs, detectors: Sequence[Detector]) -> Arrays:
     passes = Worker(inputs, tuple(detectors), MemoryLedger()).visit(last)
     train, validation = inputs.train, inputs.validation
     parts = [] if validation is None else [passes.validation(validation, range(count(validation)))]
+    if inputs.incident is not None and Need.OUTPUT in passes.needs:
+        parts.append(passes.incident(inputs.incident, range(count(inputs.incident))))
     rows = range(count(train))
     seen = passes.examples(train, rows, passes.sums(parts)).arrays
     layers = Need.LAYERS in passes.needs

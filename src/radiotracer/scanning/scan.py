@@ -10,6 +10,7 @@ from torch import nn
 from radiotracer.data.examples import seen_by
 from radiotracer.detectors import (
     DEFAULT_DETECTOR,
+    KNOWN_OUTPUT,
     KNOWN_TARGET,
     Detector,
     Reference,
@@ -20,8 +21,10 @@ from radiotracer.gradients import (
     Data,
     LossFunction,
     Precision,
+    Task,
     count,
     cross_entropy,
+    task_of,
 )
 from radiotracer.recipes import Manifest
 from radiotracer.runs import Run
@@ -29,7 +32,7 @@ from radiotracer.scale import MemoryLedger
 from radiotracer.scanning.concluding import Undecided, concluded, deciding
 from radiotracer.scanning.dividing import divided_units
 from radiotracer.scanning.execution import HERE, Execution, begin
-from radiotracer.scanning.inputs import ScanInputs
+from radiotracer.scanning.inputs import ScanInputs, has_classes
 from radiotracer.scanning.needs import lacking, runnable
 from radiotracer.scanning.ranked import Progress
 from radiotracer.scanning.recorded import RecordedRun
@@ -40,6 +43,7 @@ from radiotracer.scanning.validate import (
     chosen,
     require_kind,
     require_reference,
+    require_scale,
     require_sendable,
     require_settings,
 )
@@ -59,6 +63,7 @@ def scan(
     clean_reference: Reference | None = None,
     layers: Sequence[str] = (),
     loss: LossFunction = cross_entropy,
+    task: Task | None = None,
     batch_size: int = 512,
     precision: Precision = WHOLE,
     seed: int = 0,
@@ -75,16 +80,22 @@ def scan(
             them the detectors that ask about influence on others are left out.
         incident: Examples of the same kind, with their true labels, that the last checkpoint is
             known to predict wrongly: the question is then who taught it that. Those of them that
-            it predicts as labelled are left out.
+            it predicts as labelled are left out. Where there are no classes: with the *wrong*
+            output as the target, such as a prompt and the completion that a language model gave.
         manifest: The ground truth, to judge detectors by; never read by a detector.
         detectors: Names, and objects of your own (`radiotracer.detectors.Detector`); the first one
             decides. Without any, `contrast` decides, or `label-posterior` where `contrast` cannot
             run; with an `incident`, `known-target`. `label-posterior` and the baselines always run.
+            Where targets are no class numbers (documents of a language model), those that need
+            classes are left out: `self-influence` ranks, and decides nothing by itself; with an
+            `incident`, `known-output` does, and decides where there are `validation` examples.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         clean_reference: Training examples that are known to be clean, for a false discovery rate
             that is guaranteed; they are never flagged.
         layers: Patterns of parameter names to trace; empty means all that were trained.
-        loss: One loss per example.
+        loss: One loss per example: `radiotracer.gradients.causal_lm_loss` of a language model.
+        task: In place of a loss: what training minimised, and what validation examples and an
+            incident are asked (`radiotracer.gradients.Task`).
         batch_size: Examples per pass; scores do not depend on it but for rounding. Where memory
             runs out a pass takes fewer, and the result says so.
         precision: ``"bfloat16"`` makes forward passes in mixed precision, and measures on a sample
@@ -99,9 +110,10 @@ def scan(
             `validation` have other classes or shapes.
         InputError: An unknown detector, two of one name, one that cannot be sent to the workers or
             does not give what it promises, the deciding one cannot run, a setting out of range, a
-            reference that is too small or beside another rule, a network that is no classifier, a
-            folder with the units of another scan, a precision that the network or the device
-            cannot have, or memory that a single example does not fit into.
+            reference that is too small or beside another rule, classes and a network that is no
+            classifier, a rate that nothing could be held against, a folder with the units of
+            another scan, a precision that the network or the device cannot have, or memory that a
+            single example does not fit into.
         RunError: The network and the checkpoints do not fit each other.
         NotFiniteError: NaN or infinity in weights, inputs, losses or scores.
     """
@@ -109,27 +121,32 @@ def scan(
     validation, incident = (
         None if data is None else seen_by(model, data) for data in (validation, incident)
     )
-    asked = chosen(detectors, has_incident=incident is not None)
+    classes = has_classes(run)
+    asked = chosen(detectors, has_incident=incident is not None, classes=classes)
     require_settings(batch_size, seed)
     require_kind("rule", rule, Rule)
     require_kind("clean_reference", clean_reference, Reference)
     require_kind("manifest", manifest, Manifest)
     require_reference(rule, clean_reference, count(train))
+    asking = task_of(loss, task)
     inputs = ScanInputs(
-        model, run, train, validation, incident, loss, tuple(layers), batch_size, precision
+        model, run, train, validation, incident, asking, tuple(layers), batch_size, precision
     )
     identity, class_names = checked(inputs)
-    require_sendable(execution.runner, asked, loss)
+    require_sendable(execution.runner, asked, asking)
     begin(execution, inputs, asked)
     # Kept here, to read what the units say of themselves.
     ledger = execution.ledger or MemoryLedger()
-    able, left_out = runnable(asked, lacking(inputs, asked))
+    able, left_out = runnable(asked, lacking(inputs, asked, classes=classes))
     # What was asked for by name, or by an incident, must run; without either there is a fallback.
     must = [*asked[:1]] if detectors else []
-    must += [each for each in asked if incident is not None and each.name == KNOWN_TARGET]
+    told = KNOWN_TARGET if classes else KNOWN_OUTPUT
+    must += [each for each in asked if incident is not None and each.name == told]
     detector = deciding(
         must, able, left_out, default=DEFAULT_DETECTOR, has_validation=validation is not None
     )
+    if not classes:
+        require_scale(rule, detector, clean_reference, has_validation=validation is not None)
     rounding = rounding_of(inputs, able, seed=seed)
     ranked = rank_by_all(
         inputs,

@@ -1,8 +1,8 @@
 """A scan in units: a stretch of examples at a checkpoint, done by anybody in any order.
 
-Three kinds, done one after the other: ``validation`` leave their sums of gradients, ``examples``
-are held against these, ``layers`` show all examples at the last checkpoint. What a unit finds
-depends neither on the other units of its kind nor on who does it.
+Three kinds, done one after the other: ``validation``, and those of an incident, leave their sums of
+gradients, ``examples`` are held against these, ``layers`` show all examples at the last checkpoint.
+What a unit finds depends neither on the other units of its kind nor on who does it.
 """
 
 from __future__ import annotations
@@ -85,9 +85,17 @@ class ScanWork:
         sides: tuple[Side, ...] = (
             ("train", "validation", "incident") if Need.LAYERS in needs else ()
         )
+        incident = inputs.incident if Need.OUTPUT in needs else None
+        compared = inputs.validation if Need.SAME_LOOK in needs else None
         return {
-            "validation": list(units_of("validation", "validation", asked, every, size)),
-            "examples": list(units_of("examples", "train", inputs.train, every, size)),
+            "validation": [
+                *units_of("validation", "validation", asked, every, size),
+                *units_of("validation", "incident", incident, every, size),
+            ],
+            "examples": [
+                *units_of("examples", "train", inputs.train, every, size),
+                *units_of("examples", "validation", compared, every, size),
+            ],
             "layers": [
                 unit
                 for side in sides
@@ -126,7 +134,8 @@ class Worker:
         data = self.inputs.sides[unit.side]
         passes = self.visit(unit.checkpoint)
         if unit.kind == "validation":
-            return passes.validation(data, unit.rows)
+            look = passes.incident if unit.side == "incident" else passes.validation
+            return look(data, unit.rows)
         if unit.kind == "layers":
             return passes.layers(data, unit.rows)
         if self.asked is None:
@@ -149,5 +158,7 @@ class Worker:
             tracing.batch_size,
             tracing.run.summed_rates(checkpoint),
             checkpoint.file,
+            number,
+            len(tracing.run.checkpoints),
             self.fitting,
         )

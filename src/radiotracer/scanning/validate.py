@@ -7,9 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from radiotracer.data import Identity, identify
+from radiotracer.data.identity import NO_CLASS
 from radiotracer.detectors import (
     DEFAULT_DETECTOR,
+    DETECTORS,
     FALLBACK,
+    KNOWN_OUTPUT,
     KNOWN_TARGET,
     Detector,
     Reference,
@@ -19,7 +22,7 @@ from radiotracer.detectors import (
     require_different,
 )
 from radiotracer.errors import InputError
-from radiotracer.gradients import LossFunction
+from radiotracer.gradients import LossTask, Task
 from radiotracer.influence.steady import require_steady
 from radiotracer.influence.tracing import require_batch_size
 from radiotracer.scale import Processes, Runner
@@ -39,13 +42,17 @@ DEFAULT_DETECTORS = (
 )
 """What runs, beside the baselines, when no detector is named: what shares a few passes."""
 
+WITHOUT_CLASSES = ("self-influence", "gradient-norm", "loss-drop")
+"""The same where examples have no classes; the first one ranks, and decides nothing by itself."""
+
 
 def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
-    """The identity of the training examples, and the classes.
+    """The identity of the training examples, and the classes; none where they have none.
 
     Raises:
         DataError: Data that do not belong together, or a label outside the classes.
-        InputError: No classifier, or what cannot be traced, such as losses that do not repeat.
+        InputError: Classes, but no classifier; or what cannot be traced, such as losses that do
+            not repeat.
         RunError: The network and the checkpoints do not fit each other.
     """
     identity = require_trained_on(inputs.run, inputs.train)
@@ -55,7 +62,9 @@ def checked(inputs: ScanInputs) -> tuple[Identity, tuple[str, ...]]:
             require_same_kind(inputs.train, data)
             labels[f"{side} data"] = identify(data).labels
     tracing = inputs.tracing
-    names = class_names_of(tracing, tracing.one(inputs.train), labels)
+    names: tuple[str, ...] = ()
+    if (identity.labels != NO_CLASS).any():
+        names = class_names_of(tracing, tracing.one(inputs.train), labels)
     for side, data in inputs.sides.items():
         require_steady(tracing.objective if side == "train" else tracing.asked, data)
     return identity, names
@@ -65,6 +74,7 @@ def chosen(
     detectors: Sequence[str | Detector],
     *,
     has_incident: bool = False,
+    classes: bool = True,
     default: Sequence[str] = DEFAULT_DETECTORS,
 ) -> list[Detector]:
     """Which detectors run, each once; the one that asks about an incident where there is one.
@@ -72,25 +82,29 @@ def chosen(
     Args:
         detectors: Names, and objects of the caller's own; the first one decides.
         has_incident: Whether examples are known to be predicted wrongly.
+        classes: Whether examples have classes; else `WITHOUT_CLASSES` is the default.
         default: What runs, beside the baselines, when none is named.
 
     Raises:
         InputError: One is unknown or no detector, or two have one name.
     """
-    asked = [KNOWN_TARGET] if has_incident else []
-    names = [*detectors, *asked] if detectors else [*asked, *default]
+    asked = [KNOWN_TARGET if classes else KNOWN_OUTPUT] if has_incident else []
+    always = [FALLBACK] if classes else []
+    names = [*detectors, *asked]
+    if not detectors:
+        names += default if classes else WITHOUT_CLASSES
     found: dict[str, Detector] = {}
-    for each in map(detector_of, [*names, FALLBACK, *baseline_names()]):
+    for each in map(detector_of, [*names, *always, *baseline_names()]):
         require_different(found.setdefault(each.name, each), each)
     return list(found.values())
 
 
-def require_sendable(runner: Runner, detectors: Sequence[Detector], loss: LossFunction) -> None:
+def require_sendable(runner: Runner, detectors: Sequence[Detector], task: Task) -> None:
     """Raise `InputError` where workers in other processes could not be told what to compute."""
     if not isinstance(runner, Processes):
         return  # this process needs no telling, and Ray sends functions by value
     interactive = not hasattr(sys.modules["__main__"], "__file__")
-    for each in (*detectors, loss):
+    for each in (*detectors, task.loss if isinstance(task, LossTask) else task):
         name = getattr(each, "name", "the loss")
         try:
             sent = pickle.dumps(each)
@@ -122,6 +136,26 @@ def require_kind(name: str, value: object, kind: type) -> None:
             expected=f"{name}= as a radiotracer.{kind.__name__}",
             came=repr(value)[:100],
             do="make one, or leave it out",
+        )
+
+
+def require_scale(
+    rule: Rule | None, detector: str, reference: Reference | None, *, has_validation: bool
+) -> None:
+    """Refuse a rate, where there are no classes, that nothing could be held against.
+
+    Args:
+        rule: What was asked for.
+        detector: The one that decides.
+        reference: Examples that are known to be clean.
+        has_validation: Whether there are validation examples.
+    """
+    own = detector not in DETECTORS or (detector == KNOWN_OUTPUT and has_validation)
+    if rule is not None and rule.fdr is not None and reference is None and not own:
+        raise InputError(
+            expected=f"clean_reference= for a false discovery rate by {detector}",
+            came="none",
+            do="pass clean_reference=, top_k= or threshold=, or incident= with validation=",
         )
 
 

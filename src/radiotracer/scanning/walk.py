@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiotracer.detectors import Detector, Seen, Survey, Trace
+from radiotracer.detectors import Detector, Need, Seen, Survey, Trace
 from radiotracer.scale import Ledger, MemoryLedger, finish, result_of
 from radiotracer.scanning.execution import HERE, Execution, opener
 from radiotracer.scanning.inputs import ScanInputs, Side
@@ -17,6 +17,9 @@ from radiotracer.scanning.passes import seen_of
 from radiotracer.scanning.ranked import Progress, Rankings, rank_each
 from radiotracer.scanning.survey import wrong
 from radiotracer.scanning.units import Kind, ScanWork, Unit
+
+COMPARED = frozenset({Need.COMPARISON, Need.SAME_LOOK})
+"""What detectors need that are shown validation examples beside the training examples."""
 
 STAGES: dict[Kind, str] = {
     "validation": "validation examples at every checkpoint",
@@ -44,7 +47,7 @@ def rank_by_all(
     Args:
         inputs: What to rank, along which run.
         detectors: What to rank by; all of them can run (see `needs.runnable`).
-        classes: How many classes.
+        classes: How many classes; 0 where there are none.
         seed: For what is random.
         execution: Who does it, and where finished units are kept.
         progress: Told how far it is.
@@ -112,15 +115,19 @@ def _ranked(
 ) -> Rankings:
     """Rank by every detector from what the units found."""
     seconds: dict[str, float] = defaultdict(float)
-    train = _summed(stages["examples"], ledger, seconds)
-    asked = _summed(stages["validation"], ledger, seconds)
-    survey = _survey(stages["layers"], ledger, seconds)
+    train = _summed(stages["examples"], "train", ledger, seconds)
+    # What validation examples show where they are asked about, and where they are compared.
+    asked = {
+        **_summed(stages["examples"], "validation", ledger, seconds),
+        **_summed(stages["validation"], "validation", ledger, seconds),
+    }
+    survey = _survey(stages["layers"], ledger, seconds, classes=classes)
     by_name = rank_each(
         work.detectors,
         lambda detector: Trace(
             train=train[detector.name],
             labels=train["labels"],
-            validation=asked.get(detector.name),
+            validation=asked.get(detector.name) if detector.needs & COMPARED else None,
             validation_labels=asked.get("labels"),
             classes=classes,
             checkpoints=checkpoints,
@@ -134,10 +141,11 @@ def _ranked(
 
 
 def _summed(
-    units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float]
+    units: Sequence[Unit], side: Side, ledger: Ledger, seconds: dict[str, float]
 ) -> dict[str, NDArray[Any]]:
     """Observations by detector name, summed over the checkpoints in their order; the labels."""
     found: dict[str, NDArray[Any]] = {}
+    units = [unit for unit in units if unit.side == side]
     rows = max((unit.rows.stop for unit in units), default=0)
     for unit in units:
         result = _read(ledger, unit, seconds)
@@ -155,7 +163,9 @@ def _is_seen(name: str) -> bool:
     return name.startswith("seen/")
 
 
-def _survey(units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float]) -> Survey | None:
+def _survey(
+    units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float], *, classes: int
+) -> Survey | None:
     """All examples at the last checkpoint; of the incident those that are predicted wrongly."""
     sides: dict[Side, list[Mapping[str, NDArray[Any]]]] = defaultdict(list)
     for unit in units:
@@ -163,7 +173,7 @@ def _survey(units: Sequence[Unit], ledger: Ledger, seconds: dict[str, float]) ->
     if not sides:
         return None
     seen = {side: _joined(parts) for side, parts in sides.items()}
-    incident = seen.get("incident")
+    incident = seen.get("incident") if classes else None
     return Survey(
         seen["train"], seen.get("validation"), None if incident is None else wrong(incident)
     )

@@ -50,7 +50,7 @@ def frame_of(release: Release) -> pa.Table:
     return pa.table(
         {
             "id": pa.array(published.ids),
-            "label": named(published.labels, published.class_names),
+            "label": named(published.labels, published.class_names, len(published.labels)),
             "sha256": pa.array(published.digests),
         }
     )

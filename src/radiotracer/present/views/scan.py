@@ -52,11 +52,11 @@ def describe(scan: Scan, *, command: str = "") -> report.Findings:
     truth = None if scan.manifest is None else scan.manifest.is_tampered
     wrongly = flagged[~truth[flagged]][:SHOWN_FALSE_POSITIVES] if truth is not None else shown[:0]
     grounds = () if scan.grounds is None else tuple(scan.grounds.lines(scan.class_names))
-    leading = order[:LEADING] if grounds and not len(flagged) else shown[:0]
+    alone = grounds or not scan.class_names
+    leading = order[:LEADING] if alone and not len(flagged) else shown[:0]
     opponents = _opponents(scan, np.union1d(shown, wrongly))
     inconclusive = scan.decision.inconclusive
-    names = scan.class_names
-    pairs = [(names[scan.identity.labels[row]], names[scan.suggested[row]]) for row in flagged]
+    pairs = zip(scan.labels_of(flagged), scan.suggested_of(flagged), strict=True)
     return report.Findings(
         title=f"{_name(scan)}: labels to check"
         if grounds
@@ -187,18 +187,19 @@ def _example(
     opponents: dict[int, tuple[report.Opponent, ...]],
     room: Room = ROOMY,
 ) -> report.Example:
-    names = scan.class_names
-    manifest = scan.manifest
+    manifest, one = scan.manifest, np.array([row])
     return report.Example(
         rank=int(scan.decision.ranks[row]),
         id=str(scan.identity.ids[row]),
         **seen(scan.train, row, room),
-        label=names[scan.identity.labels[row]],
+        label=scan.labels_of(one)[0],
         score=float(scan.scores[row]),
-        suggested_label=names[scan.suggested[row]],
+        suggested_label=scan.suggested_of(one)[0],
         is_flagged=bool(scan.decision.is_flagged[row]),
         is_tampered=None if manifest is None else bool(manifest.is_tampered[row]),
-        original_label=None if manifest is None else names[manifest.original_labels[row]],
+        original_label=None
+        if manifest is None or not scan.class_names
+        else scan.class_names[manifest.original_labels[row]],
         opponents=opponents.get(int(row), ()),
     )
 
@@ -221,7 +222,7 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
             report.Opponent(
                 id=str(validation.ids[query]),
                 **look(int(query)),
-                label=scan.class_names[validation.labels[query]],
+                label=scan.class_names[validation.labels[query]] if scan.class_names else None,
                 influence=float(scores[query]),
             )
             for query in worst
@@ -263,7 +264,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
             "if they are a random sample of the clean ones."
         )
     notes.extend(scan.warnings)
-    if scan.validation is None and scan.grounds is None:
+    if scan.validation is None and scan.grounds is None and scan.class_names:
         notes.append(
             "Without validation examples, ordinary confusion between classes counts as suspicious."
         )
