@@ -84,6 +84,12 @@ GIVEN = {
         "radiotracer mark photos --image-size 16 --key my.key --extractor known --out marked",
         "radiotracer audit known --key my.key --marked marked --out audit",
     ),
+    "show-when-committed.md": (
+        "radiotracer key new my.key",
+        "radiotracer train photos --image-size 16 --epochs 1 --out run",
+        "radiotracer mark photos --image-size 16 --key my.key --extractor run --out marked",
+        "copy marked/commitment.json commitment.json",
+    ),
     "use-with-other-tools.md": ("parquet photos-dataset",),
 }
 """What the reader of a page has already, by the page's name."""
