@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authorities import Authority
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from authorities import Authority
 from radiotracer.errors import DataError
 from radiotracer.provenance.nist import ENGINE, KeptPulse
 from radiotracer.provenance.pulses import read_pulse
