@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, AuditWorld, make_world
+from authorities import Authority
 from radiotracer.cli import run
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import AUDITS
 from radiotracer.provenance.marking import mark
+from radiotracer.provenance.rfc3161 import request
+from stamping_world import Stamper
 from tiny_world import World
 
 
@@ -185,6 +189,25 @@ def test_bad_input(verify: Any, tmp_path: Path, golden: Any) -> None:
         done = verify(*arguments, **more)
         assert (done.status, done.out) == (2, "") and len(done.err.splitlines()) == 1
         golden.line(name, done.err.strip().replace(str(tmp_path), "<tmp>"))
+
+
+def test_one_line_says_when_it_was_committed(
+    verify: Callable[..., Any], marked: Path, tmp_path: Path
+) -> None:
+    def line(done: Any) -> str:
+        (found,) = (each for each in done.out.splitlines() if each.startswith("time "))
+        return " ".join(found.split())
+
+    assert line(verify()) == "time - none shown: nothing says when the commitment was made"
+    stamper = Stamper(tmp_path / "tsa", Authority("A root"))
+    token, root = marked / "commitment.example.tsr", stamper.folder / "root.pem"
+    digest = json.loads((marked / "commitment.json").read_text())["digest"]
+    token.write_bytes(stamper.answer(request(digest)))
+    done = verify("--tsa-certificate", root)
+    assert done.status == 0
+    assert re.fullmatch(r"time yes committed by 20.* UTC: RFC 3161 by example", line(done))
+    token.write_bytes(stamper.answer(request("00" * 32)))
+    assert broken(verify("--tsa-certificate", root)) == ["time"]
 
 
 @pytest.fixture

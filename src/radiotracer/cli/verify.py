@@ -12,6 +12,7 @@ from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.cli.signatures import SignedBy, standing_of
+from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
     Architecture,
     GivenOutputs,
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
     from radiotracer.provenance.release import Release
+    from radiotracer.provenance.stamps import TimeLine
     from radiotracer.provenance.verify import Checked
     from radiotracer.signing import Standing
 
-_SIGNATURE = "signature"
+_SIGNATURE, _TIME = "signature", "time"
 
 
 @command("verify")
@@ -58,6 +60,7 @@ def verify(
         Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
     ] = None,
     signed_by: SignedBy = None,
+    tsa_certificate: TsaCertificate = None,
     json: Json = False,
 ) -> int:
     """Check the evidence of an audit: open the commitment, compute the test again.
@@ -65,11 +68,14 @@ def verify(
     Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
     asked again. Where the audit used its weights, the file named in the evidence is opened, and has
     to have the same SHA-256. Prints each thing that was checked with yes or no; exit status 0 only
-    if everything holds. Where the folder is signed, the signature has to hold, too.
+    if everything holds. Where the folder is signed, the signature has to hold, too. One line says
+    when the commitment was there, by the time stamps beside it, or that none are shown.
 
     Example: radiotracer verify audit --key my.key --marked marked
     """
     from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.stamps import time_line
+    from radiotracer.provenance.verify import Checked
     from radiotracer.provenance.verify import verify as check
 
     given = (architecture, factory, step, outputs, headers_from)
@@ -100,13 +106,16 @@ def verify(
     if all(each.holds for each in checks):
         again = None if suspect is None else opened
         checks += check(evidence, marked, secret, suspect=again, held_out=held_out)
+    time = time_line(marked, held.commitment, roots=believed_roots(tsa_certificate))
+    if time.holds is not None:
+        checks += (Checked(_TIME, time.holds, time.came),)
     broken = [each for each in checks if not each.holds]
     if json:
         signer = None if standing is None else standing.signer
         found = [vars(each) for each in checks]
-        emit({"holds": not broken, "signed_by": signer, "checks": found})
+        emit({"holds": not broken, "signed_by": signer, "time": time.came, "checks": found})
     else:
-        tell(checks, held, signed=standing is not None)
+        tell(checks, held, signed=standing is not None, time=time)
     if broken:
         raise InputError(
             expected=f"evidence that holds in {evidence}",
@@ -116,13 +125,15 @@ def verify(
     return 0
 
 
-def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool) -> None:
+def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool, time: TimeLine) -> None:
     """Print each thing that was checked with yes or no."""
     from radiotracer.provenance.wording import ten_to
 
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
+    if time.holds is None:
+        out.print(f"{_TIME:<{width}}  -    {time.came}")
     for each in checks:
         out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
     if all(each.holds for each in checks):
