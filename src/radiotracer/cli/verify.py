@@ -23,10 +23,10 @@ from radiotracer.cli.suspects import (
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
+    from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
     from radiotracer.provenance.release import Release
-    from radiotracer.provenance.verify import Checked
     from radiotracer.signing import Standing
 
 _SIGNATURE = "signature"
@@ -129,14 +129,16 @@ def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool) -> No
         out.print()
         out.print(
             f"Everything holds: {evidence.verdict}, p at most {ten_to(evidence.log10_p_value)}, "
-            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm."
+            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm; what decides is "
+            f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
         )
+        out.print(evidence.drawing.sentence)
 
 
 def _of_signature(standing: Standing | None) -> tuple[Checked, ...]:
     if standing is None:
         return ()
-    from radiotracer.provenance.verify import Checked
+    from radiotracer.provenance.checked import Checked
 
     came = f"by {standing.signer}" if standing.holds else "; ".join(standing.broken)
     return (Checked(_SIGNATURE, standing.holds, came),)
