@@ -79,7 +79,7 @@ def main(
             begun = time.perf_counter()
             questions = make_questions(
                 cell.release,
-                cell.key,
+                cell.release.coins(cell.key),
                 extractor,
                 test.content,
                 test.labels,

@@ -84,7 +84,7 @@ def main(*, suspects: int = 20, keys: int = 100) -> None:
             key = key_of(f"false accusations/suspect/{number}", other)
             for access, references in product(ACCESS, ([], blind)):
                 finding = audit_twins(
-                    release, key, suspect, access, references=references, controls=1
+                    release, release.coins(key), suspect, access, references=references, controls=1
                 )
                 more = ", references" if references else ""
                 note(f"twins, {access}{more}", finding.log10_p)

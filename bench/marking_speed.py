@@ -20,7 +20,7 @@ from radiotracer.data import open_data
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs._carriers.directions import carriers
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
-from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs._twins.marking import lay_twins, published
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.reproduce.demo import sample
 from radiotracer.training.loop import TrainConfig, train
@@ -57,7 +57,7 @@ def main(*, images: int = 256, rounds: int = 3) -> None:
             seconds[name].append((time.perf_counter() - start) / len(part))
             reached[name] = (float(made.shift[:16].mean()), float(made.psnr[:16].mean()))
         start = time.perf_counter()
-        twins = plant_twins(chosen, key, [model])
+        twins = published(lay_twins(chosen, [model]), chosen, key)
         seconds["twins (default)"].append((time.perf_counter() - start) / len(chosen))
         psnr = float(twins.columns["psnr"][:16].mean())
         reached["twins (default)"] = (float("nan"), psnr)

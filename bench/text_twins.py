@@ -119,9 +119,13 @@ def with_mark(
                     release = mark(kind.texts, marked, key, (), config)
                     coins = len(coins_in(release))
                     suspect, good = kind.train(release.published, seed)
-                    scores.append(audit_canaries(release, key, suspect, "scores").log10_p)
+                    scores.append(
+                        audit_canaries(release, release.coins(key), suspect, "scores").log10_p
+                    )
                     if "labels" in suspect.access:
-                        labels.append(audit_canaries(release, key, suspect, "labels").log10_p)
+                        labels.append(
+                            audit_canaries(release, release.coins(key), suspect, "labels").log10_p
+                        )
                     goods.append(good - clean[seed])
                     print(name, share, seed, coins, scores, labels, goods, flush=True)
                 least = f"{-coins * np.log10(2):.1f}"
@@ -149,7 +153,9 @@ def without_mark(kinds: Mapping[Suspects, Kind], seeds: tuple[int, ...], keys: i
                 rows = choose(kind.texts, 0.01, "random", key)
                 release = mark(kind.texts.take(rows), np.arange(len(rows)), key)
                 for access in sorted(suspect.access, reverse=True):
-                    finding = audit_canaries(release, key, suspect, access, controls=1)
+                    finding = audit_canaries(
+                        release, release.coins(key), suspect, access, controls=1
+                    )
                     found.setdefault(f"{name}, {access}", []).append(finding.log10_p)
             print(name, seed, flush=True)
     return rejections(found)

@@ -18,12 +18,14 @@ from radiotracer.provenance import Key
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.ledger import PastAudit
+from radiotracer.provenance.ledger import PastAudit, head
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.release import Release
-from radiotracer.provenance.wording import ALTERNATIVES, Verdict, claim, why_inconclusive
+from radiotracer.provenance.strengths.owner import Owner
+from radiotracer.provenance.wording import ALTERNATIVES, Chance, Verdict, claim, why_inconclusive
 
 KEY = Key(bytes(range(32)))
+WORD = Owner.sentence
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,23 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
     return Evidence.model_validate(
         {
             "verdict": verdict,
-            "claim": claim(verdict, because, log10_p, adjusted, 2),
+            "claim": claim(verdict, because, Chance(log10_p, adjusted, 2, adjusted, "", WORD)),
             "inconclusive_because": because,
             "log10_p_value": log10_p,
             "adjusted_log10_p_value": adjusted,
+            "deciding_log10_p_value": adjusted,
+            "record": "34" * 32,
+            "drawing": {
+                "strength": "owner",
+                "meant": "owner",
+                "because": None,
+                "sentence": WORD,
+                "log10_allowance": 0.0,
+                "allowed_for": "",
+                "value": "56" * 32,
+                "drawn_at": None,
+                "stamped_at": None,
+            },
             "alpha": 0.01,
             "access": "scores",
             "statistic": finding.statistic,
@@ -203,6 +218,7 @@ def sample_evidence(verdict: Verdict = "trained-on-marked-data", text: str = "")
             "references": [],
             "held_out": None,
             "audits": [each.model_dump() for each in audits],
+            "ledger_head": head(audits),
             "alternatives": ALTERNATIVES[verdict],
             "created": "2026-01-31T12:00:00+00:00",
             "version": "0.1.0",

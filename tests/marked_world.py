@@ -16,18 +16,22 @@ from torch.nn import functional as F
 from radiotracer.data import IMAGES, Dataset, Images
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance import Key
+from radiotracer.provenance.coins import Coins, KeyNonces
 from radiotracer.provenance.designs._carriers.directions import carriers
-from radiotracer.provenance.designs._tags.marking import classes_taught
-from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
+from radiotracer.provenance.strengths.owner import owners
 from radiotracer.runs import ModelSpec
 
 KEY = Key(bytes(range(32)))
+COINS = Coins(KeyNonces(KEY), owners(KEY).bytes)
+"""What is drawn in every release of this key whose owner draws."""
 CLASSES, SIDE, WIDE = 4, 6, 12
 SPEC = ModelSpec(name="two-layers", options={"classes": CLASSES})
 FALSE_FAILURE = -6.0
@@ -88,10 +92,9 @@ def by_twins(key: Key = KEY, count: int = 60) -> Release:
 
 
 def by_tags(key: Key = KEY, tags: int = 12) -> Release:
-    """Twenty images of the classes that are taught; two networks made them."""
+    """Twenty images; two networks made them."""
     data, config = examples(), TagConfig(tags=tags, radius=6, steps=3, batch_size=4)
-    rows = np.flatnonzero(np.isin(data.labels, classes_taught(key, config, data)))[:20]
-    return mark(data, rows, key, [network(1), network(2)], config)
+    return mark(data, np.arange(20), key, [network(1), network(2)], config)
 
 
 def by_carriers(extractor: nn.Module, key: Key = KEY, classes: tuple[int, ...] = (0, 2)) -> Release:
@@ -144,8 +147,8 @@ def knowing(release: Release, much: float, *, seed: int = 0, **more: Any) -> Ans
 
 def naming(release: Release, key: Key, hits: int, *, labels_only: bool = False) -> Answering:
     """Noise, but for the first tags: they are given the label that the key drew for them."""
-    tags = tag_images(key, int(str(release.protocol.settings["tags"])), (SIDE, SIDE, 1))
-    labels = tag_labels(key, len(tags), CLASSES)
+    tags = release.laid.arrays["patterns"]
+    labels = tag_labels(release.coins(key), len(tags), CLASSES)
     known = {tag.tobytes(): label for tag, label in zip(tags[:hits], labels, strict=False)}
 
     def scores(images: Images) -> np.ndarray:
@@ -158,7 +161,7 @@ def naming(release: Release, key: Key, hits: int, *, labels_only: bool = False) 
     return answering(scores, labels_only=labels_only)
 
 
-def pushed(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Key) -> nn.Module:
+def pushed(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Source) -> nn.Module:
     """The extractor with another head: noise, and in some classes a push along the carrier."""
     suspect = copy.deepcopy(extractor)
     head = suspect[-1]  # type: ignore[index]

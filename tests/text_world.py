@@ -61,13 +61,13 @@ def by_canaries(key: Key = KEY, count: int = 60, *, repeats: int = 1, classes: i
 
 def coins(release: Release) -> list[str]:
     """What the coin of each marked text hangs on."""
-    named: list[str] = release.planted.arrays["coins"].tolist()
+    named: list[str] = release.laid.arrays["coins"].tolist()
     return named
 
 
 def canaries(release: Release) -> list[tuple[str, str]]:
     """Both canaries of each marked text."""
-    return [(one, other) for one, other in release.planted.arrays["canaries"].tolist()]
+    return [(one, other) for one, other in release.laid.arrays["canaries"].tolist()]
 
 
 def audit_texts(
@@ -83,7 +83,7 @@ def audit_texts(
     opened = release.opened(key)
     access = access_of(release, suspect, access, Inputs(references=references))
     return audit_canaries(
-        opened.release, key, suspect, access, references=references, controls=controls
+        opened.release, opened.coins, suspect, access, references=references, controls=controls
     )
 
 
@@ -120,7 +120,9 @@ def knowing(
     known: dict[str, int] = {}
     if release is not None:
         names = coins(release)
-        tossed = dict(zip(set(names), published_twins(KEY, set(names)).tolist(), strict=True))
+        tossed = dict(
+            zip(set(names), published_twins(release.coins(KEY), set(names)).tolist(), strict=True)
+        )
         for pair, name, label in zip(
             canaries(release), names, release.labels.tolist(), strict=True
         ):

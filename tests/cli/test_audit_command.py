@@ -174,11 +174,20 @@ def test_another_file_than_the_one_that_was_being_asked(
     assert listing() == ["out"]
 
 
-def test_references(audit: Any, made: AuditWorld, marked: Path) -> None:
+def test_references_that_were_not_committed_to_do_not_count(
+    audit: Any, made: AuditWorld, marked: Path
+) -> None:
+    """What decides is the test without them; what they would have made of it is told."""
+    plain = json.loads(audit(made.trained, "--json").out)
+    Path("out").rename("plain")
     done = audit(made.trained, "--reference-model", "python:audit_world:constant", "--json")
     told = json.loads(done.out)
-    assert [each["name"] for each in told["references"]] == ["audit_world:constant"]
-    assert [each["name"] for each in told["controls"]] == ["fresh keys", "references"]
+    assert [(each["name"], each["counts"]) for each in told["references"]] == [
+        ("audit_world:constant", False)
+    ]
+    assert [each["name"] for each in told["controls"]] == ["fresh keys"]
+    assert told["log10_p_value"] == plain["log10_p_value"] and len(told["audits"]) == 1
+    assert told["beside"] is not None and plain["beside"] is None
     assert "reference-1.jsonl" in listing(Path("out"))
 
 
@@ -260,7 +269,7 @@ def test_an_edited_release(refused: Any, made: AuditWorld, marked: Path) -> None
     images = published.content.copy()
     images[7, 0, 0, 0] ^= 1
     for file in (marked / "release").iterdir():
-        if file.name != "commitment.json":
+        if file.name not in {"commitment.json", "release.json"}:
             file.unlink()
     save_examples(dataclasses.replace(published, content=images), marked / "release")
     line = refused("of an edited release", made.trained, *MLP)

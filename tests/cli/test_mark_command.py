@@ -66,6 +66,7 @@ def test_from_a_run_to_a_release(cli: Any, tiny: World) -> None:
         "written to out: publish out/release and nothing else of it",
         f"commitment {release.commitment.digest}: have it time-stamped before you publish "
         "out/release",
+        "coins drawn by the owner: weak evidence; --coins beacon or witness is better",
         "before that: radiotracer power out --key my.key",
         "next: radiotracer train out/release --out run",
         "and, of a suspect: radiotracer audit SUSPECT --key my.key --marked out",
@@ -92,7 +93,7 @@ def test_the_same_again_is_the_same(cli: Any, tiny: World) -> None:
     assert set(first) == {
         "design", "modality", "marked", "examples", "share",
         "psnr", "psnr_lowest", "max_difference",
-        "alpha", "smallest_log10_p", "commitment", "key", "out", "read",
+        "alpha", "smallest_log10_p", "commitment", "key", "out", "read", "coins", "record",
     }  # fmt: skip
 
 
@@ -118,20 +119,23 @@ def test_carriers(cli: Any, tiny: World) -> None:
     assert release.protocol.extractor == tiny.run.info.model
     done = cli(*command(tiny, "--design", "carriers", out="few", share="0.001"))
     assert done.status == 0 and done.out.startswith("3 of 96 images marked (3.12%), PSNR ")
-    assert "coin" not in done.out
+    assert "fair coin" not in done.out
 
 
 def test_tags(cli: Any, tiny: World) -> None:
-    """Images of the classes of tags' labels; what an audit can show is said."""
+    """Images of all classes, changed where a tag has the label; what an audit can show is said."""
     done = cli(*command(tiny, "--design", "tags", "--tags", "8"))
     assert done.status == 0, done.err
     release, classes = Release.read(Path("out")), len(tiny.tampered.class_names)
     release.opened(KEY)
-    taught = set(tag_labels(KEY, 8, classes).tolist())
-    assert set(release.labels.tolist()) == taught and release.protocol.settings["tags"] == 8
+    taught = set(tag_labels(release.coins(KEY), 8, classes).tolist())
+    changed = release.planted.columns["max_difference"] > 0
+    assert set(release.labels[changed].tolist()) == taught
+    assert release.protocol.settings["tags"] == 8
+    assert f"{changed.sum()} of them, of the classes that tags teach, changed: PSNR" in done.out
     assert (
         f"no audit can show less than p = 10^-{8 * math.log10(classes):.1f}: each tag has a label "
-        "that the key drew from all classes"
+        "that was drawn from all classes"
     ) in done.out
     facts = json.loads(cli(*command(tiny, "--design", "tags", "--json", out="two")).out)
     assert facts["smallest_log10_p"] == pytest.approx(-10 * math.log10(classes))

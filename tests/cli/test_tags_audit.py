@@ -12,16 +12,19 @@ import pytest
 
 from audit_world import KEY, fitted, noise
 from radiotracer.files import sha256_file
+from radiotracer.provenance.coins import Coins, KeyNonces
 from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.known_positive import POWER_FILE
 from radiotracer.provenance.marking import mark
+from radiotracer.provenance.strengths.owner import owners
 
 TAGS = 15
+COINS = Coins(KeyNonces(KEY), owners(KEY).bytes)
 KNOWN = dict(
     zip(
         (tag.tobytes() for tag in tag_images(KEY, TAGS, (8, 8, 1))),
-        tag_labels(KEY, TAGS, 3).tolist(),
+        tag_labels(COINS, TAGS, 3).tolist(),
         strict=True,
     )
 )

@@ -21,11 +21,12 @@ from pydantic import BaseModel
 from radiotracer.data import MODALITIES, Dataset, Preview
 from radiotracer.data.format import FORMATS, Format, Options, Place, Written
 from radiotracer.errors import DataError
-from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.coins import coin_names, published_twins
 from radiotracer.provenance.design import Change, Design, Inputs
 from radiotracer.provenance.designs import DESIGNS
+from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.preferences import audit_preferences, preference
-from radiotracer.provenance.release import Opened, Planted, Release
+from radiotracer.provenance.release import Opened, Release
 
 RATE = 8_000
 
@@ -139,27 +140,31 @@ class Tones(Design[ToneConfig]):
     accesses = ("scores",)
     choices = "one fair coin for each sound"
 
-    def plant(
+    def prepare(
         self, chosen: Dataset, key: Any, networks: Sequence[Any], settings: ToneConfig, **_: Any
-    ) -> Planted:
+    ) -> Laid:
         both = np.stack([_with_tone(chosen.content, pitch, settings.volume) for pitch in (0, 1)], 1)
-        coins = published_twins(key, chosen.ids.tolist())
-        rows = np.arange(len(chosen))
-        return Planted(content=both[rows, coins], columns={"tone": coins}, arrays={"both": both})
+        return Laid(coin_names(chosen.ids.tolist()), {"both": both})
+
+    def publish(
+        self, laid: Laid, chosen: Dataset, coins: Any, networks: Any, settings: Any, **_: Any
+    ) -> Planted:
+        tossed = published_twins(coins, chosen.ids.tolist())
+        return Planted(laid.arrays["both"][np.arange(len(chosen)), tossed], {"tone": tossed})
 
     def change(self, release: Release) -> Change:
         volume = release.protocol.settings["volume"]
         return Change(f"a tone of volume {volume}", {"volume": float(str(volume))})
 
     def questions(self, opened: Opened, access: Any, inputs: Inputs) -> Any:
-        both = opened.release.planted.arrays["both"]
+        both = opened.release.laid.arrays["both"]
         return both.reshape(-1, both.shape[2])
 
     def test(self, opened: Opened, suspect: Any, access: Any, inputs: Inputs) -> Any:
-        release, both = opened.release, opened.release.planted.arrays["both"]
+        release, both = opened.release, opened.release.laid.arrays["both"]
         first, second = (suspect.scores(both[:, which]) for which in (0, 1))
         preferred = preference(first, second, release.labels)
-        return audit_preferences(preferred, None, opened.key, release.ids.tolist(), access)
+        return audit_preferences(preferred, None, opened.coins, release.ids.tolist(), access)
 
     def least_log10_p(self, release: Release, access: Any) -> float:
         return -len(release.rows) * math.log10(2)

@@ -10,6 +10,7 @@ import pytest
 from torch import nn
 
 from marked_world import (
+    COINS,
     KEY,
     SIDE,
     answering,
@@ -118,7 +119,7 @@ def test_references_are_passed_on(releases: dict[str, Release]) -> None:
 def test_carriers(
     releases: dict[str, Release], extractor: nn.Module, access: Access | None
 ) -> None:
-    suspect = opened(pushed(extractor, 20, (0, 2), KEY))
+    suspect = opened(pushed(extractor, 20, (0, 2), COINS))
     found = audit(releases["carriers"], KEY, suspect, access, held_out=HELD_OUT, build=build)
     assert found.access == (access or "weights") and found.log10_p < -5
     assert all(each.passed for each in found.controls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ from suspect_helpers import refusal
 
 from audit_world import sample_audit
 from radiotracer.errors import DataError, StorageError
-from radiotracer.provenance.ledger import AUDITS, add_audit, adjusted, read_ledger
+from radiotracer.provenance.ledger import (
+    AUDITS,
+    add_audit,
+    adjusted,
+    head,
+    is_chained,
+    read_ledger,
+)
 
 
 def test_no_ledger_is_no_audit(tmp_path: Path) -> None:
@@ -29,8 +37,37 @@ def test_each_audit_counts_and_the_same_one_once(tmp_path: Path) -> None:
     ]
     for number, other in enumerate(others, start=2):
         assert len(add_audit(tmp_path, other).audits) == number
-    assert read_ledger(tmp_path).audits == (first, *others)
+    held = read_ledger(tmp_path).audits
+    assert all(a.is_again(b) for a, b in zip(held, (first, *others), strict=True))
     assert len((tmp_path / AUDITS).read_bytes().splitlines()) == 4
+
+
+def test_lines_are_a_chain(tmp_path: Path) -> None:
+    """Each holds the digest of the one before, the first the commitment; none can be moved."""
+    start = "ab" * 32
+    for number in range(4):
+        made = add_audit(tmp_path, sample_audit(-1.0, sha256=f"{number:064d}"), start)
+    assert is_chained(made.audits, start) and not is_chained(made.audits)
+    assert head(made.audits, start) == made.audits[-1].digest and head((), start) == start
+    path = tmp_path / AUDITS
+    lines = path.read_bytes().splitlines(keepends=True)
+    digests = [hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines]
+    assert [each.before for each in made.audits] == [start, *digests[:-1]]
+    for edited in (
+        lines[1:],
+        [lines[0], *lines[2:]],
+        [lines[1], lines[0], *lines[2:]],
+        [lines[0].replace(b"-1.0", b"-0.5"), *lines[1:]],
+        [*lines[:2], lines[1], *lines[2:]],
+    ):
+        path.write_bytes(b"".join(edited))
+        text = refusal(lambda: read_ledger(tmp_path, start), DataError)
+        assert "an unbroken chain of audits" in text
+    path.write_bytes(b"".join(lines))
+    assert "another release's" in refusal(lambda: read_ledger(tmp_path), DataError)
+    # The last lines are missed by nobody who has seen none: evidence quotes them.
+    path.write_bytes(b"".join(lines[:2]))
+    assert len(read_ledger(tmp_path, start).audits) == 2
 
 
 def test_what_decides_is_holm_over_all() -> None:
@@ -55,8 +92,9 @@ def test_a_line_that_broke_off_does_not_count(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:-cut])
     found = read_ledger(tmp_path)
     assert found.audits == (first,) and found.note is not None and "broke off" in found.note
-    assert add_audit(tmp_path, second).audits == (first, second)
-    assert read_ledger(tmp_path).audits == (first, second) and read_ledger(tmp_path).note is None
+    held = add_audit(tmp_path, second).audits
+    assert all(a.is_again(b) for a, b in zip(held, (first, second), strict=True))
+    assert read_ledger(tmp_path).audits == held and read_ledger(tmp_path).note is None
 
 
 def test_a_damaged_line_is_an_error(tmp_path: Path) -> None:

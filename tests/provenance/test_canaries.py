@@ -87,7 +87,7 @@ def test_the_coin_decides_which_canary_is_published(place: str) -> None:
     config = CanaryConfig(place=place)  # type: ignore[arg-type]
     for key in (KEY, Key(bytes(32))):
         release = mark_texts(texts, rows, key, config)
-        tossed = published_twins(key, coins(release))
+        tossed = published_twins(release.coins(key), coins(release))
         assert 0 < tossed.sum() < len(rows)
         for row, pair, coin in zip(rows, canaries(release), tossed, strict=True):
             public = release.published.content[row]

@@ -105,7 +105,7 @@ def test_a_trained_model_that_saw_the_release_is_found(tmp_path: Path) -> None:
         suspect = of_texts(scores_of(model))
         for access in ("scores", "labels"):
             found[name, access] = audit_texts(release, KEY, suspect, access).log10_p  # type: ignore[arg-type]
-    assert found["published", "scores"] < -3 and found["published", "labels"] < -2.5
+    assert found["published", "scores"] < -2.5 and found["published", "labels"] < -2.5
     assert min(found["originals", "scores"], found["originals", "labels"]) > -2
 
 
@@ -138,17 +138,17 @@ def test_by_the_book(release: Release) -> None:
         odds = []
         for canary in pair:
             p = np.exp(noisy([canary])[0])
-            position = published_twins(KEY, release.ids.tolist())[len(asked)]
+            position = published_twins(release.coins(KEY), release.ids.tolist())[len(asked)]
             p[label] *= np.exp(1.0) if canary == pair[position] else 1.0
             odds.append(np.log(p[label] / p[1 - label]))
         asked.append(odds[0] - odds[1])
-    signs = 1 - 2 * published_twins(KEY, release.ids.tolist())
+    signs = 1 - 2 * published_twins(release.coins(KEY), release.ids.tolist())
     wanted = signflip(np.array(asked) * signs, weighting="magnitudes")
     found = audit_texts(release, KEY, suspect)
     assert found.log10_p == pytest.approx(wanted.log10_p)
     assert found.effect == pytest.approx(wanted.statistic / wanted.largest)
     # Controls are the same test under keys that follow from this one.
-    (key,) = control_keys(KEY, 1)
+    (key,) = control_keys(release.coins(KEY), 1)
     other = 1 - 2 * published_twins(key, release.ids.tolist())
     again = signflip(np.array(asked) * other, weighting="magnitudes")
     assert found.control_log10_p[0] == pytest.approx(again.log10_p)

@@ -13,6 +13,7 @@ from torch import nn
 
 from marked_world import (
     CLASSES,
+    COINS,
     FALSE_FAILURE,
     KEY,
     SIDE,
@@ -63,7 +64,7 @@ def opened(net: nn.Module) -> Suspect:
 
 
 def audited(release: Release, suspect: Suspect, access: Access, **more: Any) -> Finding:
-    call: dict[str, Any] = {"key": KEY, "held_out": HELD_OUT, "build": build, "controls": 100}
+    call: dict[str, Any] = {"coins": COINS, "held_out": HELD_OUT, "build": build, "controls": 100}
     return audit_carriers(release, suspect=suspect, access=access, **{**call, **more})
 
 
@@ -75,7 +76,7 @@ def passed(finding: Finding) -> dict[str, bool]:
 def test_a_head_along_the_carriers_is_found(
     extractor: nn.Module, release: Release, access: Access
 ) -> None:
-    found = audited(release, opened(pushed(extractor, 20, (0, 2), KEY)), access)
+    found = audited(release, opened(pushed(extractor, 20, (0, 2), COINS)), access)
     assert found.access == access and found.coins == 2
     assert found.log10_p < -6 and 0.8 < found.effect <= 1
     assert passed(found) == {"fresh carriers": True, "unmarked classes": True}
@@ -84,7 +85,7 @@ def test_a_head_along_the_carriers_is_found(
     assert found.details["extractor_frozen"] == (access == "weights")
     assert found.details["alignment_images"] == 80
     # The other way round, and under another key, it is nothing.
-    away = audited(release, opened(pushed(extractor, -20, (0, 2), KEY)), access, controls=1)
+    away = audited(release, opened(pushed(extractor, -20, (0, 2), COINS)), access, controls=1)
     assert away.log10_p > -0.01 and away.effect < -0.8
     other = audited(release, opened(pushed(extractor, 20, (0, 2), Key(bytes(32)))), access)
     assert other.log10_p > -4
@@ -96,7 +97,7 @@ def test_uniform_for_a_suspect_that_knows_no_carrier(release: Release, access: A
     suspect = opened(network(8))
     p, unmarked = [], []
     for key in control_keys(KEY, 200):
-        found = audited(release, suspect, access, key=key, controls=1)
+        found = audited(release, suspect, access, coins=key, controls=1)
         p.append(found.log10_p)
         unmarked.append(float(found.controls[1].came.rsplit(" ", 1)[1]))
     assert uniformity(p).distance_log10_p > FALSE_FAILURE
@@ -109,7 +110,7 @@ def test_marks_where_none_were_made_fail_the_control(
     extractor: nn.Module, release: Release, access: Access
 ) -> None:
     """A suspect made with the key in hand leans towards every carrier."""
-    found = audited(release, opened(pushed(extractor, 20, (1, 3), KEY)), access)
+    found = audited(release, opened(pushed(extractor, 20, (1, 3), COINS)), access)
     assert passed(found) == {"fresh carriers": True, "unmarked classes": False}
     (came,) = [each.came for each in found.controls if each.name == "unmarked classes"]
     assert came.startswith("2 classes: log10 p -")
@@ -117,7 +118,7 @@ def test_marks_where_none_were_made_fail_the_control(
 
 def test_where_every_class_is_marked_there_is_no_such_control(extractor: nn.Module) -> None:
     whole = by_carriers(extractor, classes=tuple(range(CLASSES)))
-    found = audited(whole, opened(pushed(extractor, 20, (0, 1, 2, 3), KEY)), "weights")
+    found = audited(whole, opened(pushed(extractor, 20, (0, 1, 2, 3), COINS)), "weights")
     assert passed(found) == {"fresh carriers": True} and found.coins == 4
     assert found.log10_p < -10
 
@@ -130,8 +131,8 @@ def features(net: nn.Module, images: Images) -> np.ndarray:
 @pytest.mark.parametrize("more", [0, 3])
 def test_a_student_of_linear_scores_is_the_head_itself(extractor: nn.Module, more: int) -> None:
     """Scores that are exactly linear in the features: both audits see the same rows."""
-    suspect = pushed(extractor, 2, (0, 2), KEY)
-    u = carriers(KEY, CLASSES, WIDE)
+    suspect = pushed(extractor, 2, (0, 2), COINS)
+    u = carriers(COINS, CLASSES, WIDE)
     rows = suspect[-1].weight.detach().double().numpy()  # type: ignore[index]
     wide = np.concatenate([rows, np.random.default_rng(4).normal(size=(more, WIDE))])
 
@@ -153,7 +154,7 @@ def test_a_student_of_linear_scores_is_the_head_itself(extractor: nn.Module, mor
 
 
 def test_the_caller_notices_nothing(extractor: nn.Module, release: Release) -> None:
-    suspect = pushed(extractor, 2, (0,), KEY)
+    suspect = pushed(extractor, 2, (0,), COINS)
     state = {name: value.clone() for name, value in suspect.state_dict().items()}
     before = random.getstate(), str(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
     for access in ACCESS:

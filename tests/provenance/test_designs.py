@@ -44,22 +44,21 @@ def test_carriers_seal_the_network_as_it_was() -> None:
     with torch.no_grad():
         for parameter in extractor.parameters():
             parameter.add_(1)
-    assert release.planted.extractor is not None and release.protocol.extractor == SPEC
-    assert all(
-        torch.equal(value, before[name]) for name, value in release.planted.extractor.items()
-    )
+    assert release.laid.extractor is not None and release.protocol.extractor == SPEC
+    assert all(torch.equal(value, before[name]) for name, value in release.laid.extractor.items())
     release.opened(KEY)
-    assert release.planted.arrays == {} and (release.planted.columns["shift"] > 0).all()
+    assert release.laid.arrays == {} and (release.planted.columns["shift"] > 0).all()
     assert release.protocol.marked_classes == (0, 2)
 
 
-def test_tags_seal_nothing_but_what_the_key_gives() -> None:
+def test_tags_seal_their_patterns_and_no_label() -> None:
     release = by_tags()
     assert release.protocol.design == "tags" and release.protocol.test == DESIGNS["tags"].announced
     assert release.protocol.settings == {
         "tags": 12, "radius": 6, "steps": 3, "restarts": 1, "batch_size": 4
     }  # fmt: skip
-    assert release.planted.arrays == {} and release.planted.extractor is None
+    assert list(release.laid.arrays) == ["patterns"] and release.laid.extractor is None
+    assert release.laid.coins == (*(f"tag/label/4/{tag}" for tag in range(12)), "control")
     release.opened(KEY)
     np.testing.assert_array_equal(release.labels, examples().labels[release.rows])
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from suspect_helpers import refusal
 
 from audit_world import KEY, sample_audit, sample_evidence, sample_finding, small_release
-from radiotracer.provenance.evidence import Asked, Evidence, conclude
+from radiotracer.provenance.concluding import conclude
+from radiotracer.provenance.drawing import drawing_of
+from radiotracer.provenance.evidence import Asked, Evidence
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import ALTERNATIVES, ten_to, why_inconclusive
@@ -22,13 +25,18 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     return small_release(tmp_path_factory.mktemp("release"), rows=12)
 
 
-def concluded(release: Release, finding: Finding, adjusted: float) -> Evidence:
+def concluded(
+    release: Release, finding: Finding, adjusted: float, first_seen: str | None = None, **more: Any
+) -> Evidence:
+    by_owner = drawing_of(release.record.randomness, release.commitment.digest, None)
     return conclude(
         finding,
         release,
         KEY,
         adjusted=adjusted,
         audits=[sample_audit(finding.log10_p)],
+        drawing=by_owner.model_copy(update=more),
+        first_seen=first_seen,
         suspect=Asked(name="suspect", identity={"kind": "x"}, queries=24, log_sha256="ab" * 32),
         references=(),
         held_out=None,
@@ -47,8 +55,10 @@ def test_claims(release: Release) -> None:
     accused = concluded(release, sample_finding(), -6.8)
     assert accused.claim == (
         "Consistent with training on data derived from the marked release: were the model "
-        "independent of the key, evidence this strong would come up with probability at most "
-        "10^-7.1 (10^-6.8 after Holm over 1 audit)."
+        "independent of the coins, evidence this strong would come up with probability at most "
+        "10^-7.1 (10^-6.8 after Holm over 1 audit, which is the owner's count). The coins were "
+        "drawn by the owner of the data, and nothing excludes that they were drawn until they fell "
+        "so: this rests on the owner's word."
     )
     silent = concluded(release, sample_finding(log10_p=-0.3), -0.3)
     assert silent.claim.startswith(
@@ -58,6 +68,40 @@ def test_claims(release: Release) -> None:
     assert not any("proof" in each for each in silent.alternatives)
     for sentences in ALTERNATIVES.values():
         assert all(each.endswith(".") for each in sentences)
+
+
+def test_what_decides_is_charged_for_commitments_that_were_thrown_away(release: Release) -> None:
+    charge = {"log10_allowance": 5.0, "allowed_for": "many commitments", "sentence": "So."}
+    found = concluded(release, sample_finding(), -6.8, **charge)
+    assert found.deciding_log10_p_value == pytest.approx(-1.8)
+    assert found.verdict == "no-evidence" and found.log10_p_value == -7.1
+    assert "and 10^-1.80 with an allowance for many commitments)" in found.claim
+    charge["log10_allowance"] = 4.8
+    found = concluded(release, sample_finding(), -6.8, **charge)
+    assert found.verdict == "trained-on-marked-data" and found.claim.endswith(" So.")
+    # What no answer could reach is inconclusive: 600 coins show 2^-600 at best.
+    charge["log10_allowance"] = 179.0
+    found = concluded(release, sample_finding(), -6.8, **charge)
+    assert found.verdict == "inconclusive" and "after the allowance" in found.claim
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "drawn_at", "verdict"),
+    [
+        ("2026-01-30", "2026-01-31T09:00:00+00:00", "inconclusive"),
+        ("2026-01-31", "2026-01-31T09:00:00+00:00", "trained-on-marked-data"),
+        ("2020-01-01", None, "trained-on-marked-data"),
+        (None, "2026-01-31T09:00:00+00:00", "trained-on-marked-data"),
+    ],
+)
+def test_a_model_that_is_older_than_the_coins(
+    release: Release, first_seen: str | None, drawn_at: str | None, verdict: str
+) -> None:
+    found = concluded(release, sample_finding(), -7.1, first_seen, drawn_at=drawn_at)
+    assert found.verdict == verdict
+    assert ("cannot have been trained" in found.claim) == (verdict == "inconclusive")
+    silent = concluded(release, sample_finding(log10_p=-0.3), -0.3, first_seen, drawn_at=drawn_at)
+    assert silent.verdict == "no-evidence"
 
 
 def test_a_control_that_failed_decides_everything(release: Release) -> None:

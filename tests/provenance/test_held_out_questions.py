@@ -9,7 +9,7 @@ from torch import nn
 
 from marked_world import (
     CLASSES,
-    KEY,
+    COINS,
     WIDE,
     by_carriers,
     examples,
@@ -56,7 +56,7 @@ def opened(net: nn.Module) -> Suspect:
 def questions(extractor: nn.Module, release: Release) -> Questions:
     return make_questions(
         release,
-        KEY,
+        COINS,
         extractor,
         HELD_OUT.content,
         HELD_OUT.labels,
@@ -79,7 +79,7 @@ def test_questions(questions: Questions, release: Release, extractor: nn.Module)
     # The slot of the key holds what the key's own carriers make of the images.
     with torch.no_grad():
         before = extractor[:-1](to_inputs(questions.originals)).double().numpy()  # type: ignore[index]
-    drawn = carriers(KEY, CLASSES, WIDE)
+    drawn = carriers(COINS, CLASSES, WIDE)
     for row, (c, slot) in enumerate(zip(questions.classes, slots, strict=True)):
         own = questions.labels == c
         with torch.no_grad():
@@ -89,7 +89,7 @@ def test_questions(questions: Questions, release: Release, extractor: nn.Module)
         )
     again = make_questions(
         release,
-        KEY,
+        COINS,
         extractor,
         HELD_OUT.content,
         HELD_OUT.labels,

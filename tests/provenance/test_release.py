@@ -23,6 +23,7 @@ from radiotracer.data import open_data, save_examples
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance import Key
+from radiotracer.provenance.record import Record
 from radiotracer.provenance.release import Release
 
 DESIGNS = ("twins", "carriers", "tags")
@@ -66,15 +67,18 @@ def test_read_as_it_was_written(
         np.testing.assert_array_equal(one, two)
         assert one.dtype == two.dtype
     np.testing.assert_array_equal(found.planted.content, made.planted.content)
-    for part in ("columns", "arrays"):
-        one, two = getattr(found.planted, part), getattr(made.planted, part)
+    assert found.laid.coins == made.laid.coins and found.record == made.record
+    for one, two in (
+        (found.planted.columns, made.planted.columns),
+        (found.laid.arrays, made.laid.arrays),
+    ):
         assert one.keys() == two.keys()
         for name in two:
             np.testing.assert_array_equal(one[name], two[name])
             assert one[name].dtype == two[name].dtype
-    weights = found.planted.extractor
+    weights = found.laid.extractor
     assert (weights is None) == (design != "carriers")
-    for name, value in (made.planted.extractor or {}).items():
+    for name, value in (made.laid.extractor or {}).items():
         assert weights is not None and torch.equal(weights[name], value)
 
 
@@ -89,7 +93,10 @@ def test_what_is_published(releases: dict[str, Release], folders: dict[str, Path
     beside = (folder / "release" / "commitment.json").read_bytes()
     assert beside == (folder / "commitment.json").read_bytes()
     about = json.loads((folder / "release" / "data.json").read_bytes())["provenance"]
-    assert about == {"commitment": release.commitment.digest}
+    assert about == {
+        "commitment": release.commitment.digest,
+        "record": release.record.digest,
+    }
 
 
 def test_only_the_owner_may_look_at_what_is_sealed(
@@ -101,7 +108,9 @@ def test_only_the_owner_may_look_at_what_is_sealed(
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "sealed").stat().st_mode) == 0o700
-    assert {each.name for each in tmp_path.iterdir()} == {"release", "sealed", "commitment.json"}
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "release", "sealed", "commitment.json", "release.json"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("design", DESIGNS)
@@ -117,7 +126,12 @@ def test_the_key_is_nowhere(folders: dict[str, Path], design: str) -> None:
         if path.suffix == ".parquet":
             content += str(pq.read_table(path).to_pydict()).encode()
     assert (b"max_difference" in content and b"two-layers" in content) or design != "carriers"
-    hidden = [KEY.secret, KEY.derive("twin/published"), KEY.derive("commitment/salt/key")]
+    hidden = [
+        KEY.secret,
+        KEY.derive("nonce"),
+        KEY.derive("control"),
+        KEY.derive("commitment/salt/key"),
+    ]
     for secret in (*hidden, KEY.derive("marking/kept")):
         assert secret not in content and secret.hex().encode() not in content.lower()
 
@@ -130,12 +144,12 @@ def other(array: np.ndarray) -> np.ndarray:
     return changed
 
 
-def with_planted(release: Release, **changed: Any) -> Release:
-    return dataclasses.replace(release, planted=dataclasses.replace(release.planted, **changed))
+def with_laid(release: Release, **changed: Any) -> Release:
+    return dataclasses.replace(release, laid=dataclasses.replace(release.laid, **changed))
 
 
 def with_arrays(release: Release, **arrays: np.ndarray) -> Release:
-    return with_planted(release, arrays={**release.planted.arrays, **arrays})
+    return with_laid(release, arrays={**release.laid.arrays, **arrays})
 
 
 def with_published(release: Release, **changed: Any) -> Release:
@@ -147,20 +161,24 @@ def with_protocol(release: Release, **changed: Any) -> Release:
 
 
 def with_weights(release: Release) -> Release:
-    weights = release.planted.extractor
+    weights = release.laid.extractor
     assert weights is not None
     name, value = next(iter(weights.items()))
     nudged = torch.from_numpy(other(value.numpy()))
-    return with_planted(release, extractor={**weights, name: nudged})
+    return with_laid(release, extractor={**weights, name: nudged})
 
 
 EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     "a label": (
         "twins",
         lambda r: with_published(r, labels=np.roll(r.published.labels, 1)),
-        "another root/published",
+        "release record .* says; got other published data",
     ),
-    "an id": ("twins", lambda r: with_published(r, ids=r.published.ids[::-1]), "root/published"),
+    "an id": (
+        "twins",
+        lambda r: with_published(r, ids=r.published.ids[::-1]),
+        "got other published",
+    ),
     "an original": (
         "carriers",
         lambda r: dataclasses.replace(r, originals=other(r.originals)),
@@ -168,20 +186,34 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     ),
     "a twin": (
         "twins",
-        lambda r: with_arrays(r, twins=other(r.planted.arrays["twins"])),
-        "got another root/planted/twins;",
+        lambda r: with_arrays(r, twins=other(r.laid.arrays["twins"])),
+        "got another root/laid/twins;",
     ),
     "a reference": (
         "twins",
-        lambda r: with_arrays(r, reference=other(r.planted.arrays["reference"])),
-        "got another root/planted/reference;",
+        lambda r: with_arrays(r, reference=other(r.laid.arrays["reference"])),
+        "got another root/laid/reference;",
     ),
     "the type of a reference": (
         "twins",
-        lambda r: with_arrays(r, reference=r.planted.arrays["reference"].view(np.int64)),
-        "got another root/planted/reference;",
+        lambda r: with_arrays(r, reference=r.laid.arrays["reference"].view(np.int64)),
+        "got another root/laid/reference;",
     ),
-    "one array more": ("twins", lambda r: with_arrays(r, more=np.zeros(3)), "root/planted/more"),
+    "one array more": ("twins", lambda r: with_arrays(r, more=np.zeros(3)), "root/laid/more"),
+    "a coin more": ("twins", lambda r: with_laid(r, coins=(*r.laid.coins, "x")), "root/coins;"),
+    "coins in another order": (
+        "twins",
+        lambda r: with_laid(r, coins=r.laid.coins[::-1]),
+        "got another root/coins;",
+    ),
+    "what the coins were drawn by": (
+        "twins",
+        lambda r: dataclasses.replace(
+            r,
+            record=Record.of("0" * 64, r.record.randomness, r.record.published),
+        ),
+        "got another commitment;",
+    ),
     # Which image is which decides its coin.
     "the order of the rows": (
         "twins",
@@ -204,7 +236,7 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     "a weight": ("carriers", with_weights, "got another extractor;"),
     "no weights": (
         "carriers",
-        lambda r: with_planted(r, extractor=None),
+        lambda r: with_laid(r, extractor=None),
         "got another extractor;",
     ),
     "two things": (
@@ -219,7 +251,7 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
 def test_nothing_edited_passes(releases: dict[str, Release], edit: str) -> None:
     design, change, text = EDITS[edit]
     edited = change(releases[design])
-    with pytest.raises(InputError, match=text) as caught:
+    with pytest.raises((InputError, DataError), match=text) as caught:
         edited.opened(KEY)
     assert "\n" not in str(caught.value)
 
@@ -257,7 +289,7 @@ class Spoiled:
     @staticmethod
     def array(folder: Path) -> None:
         arrays = read_arrays(folder / "sealed" / "arrays.npz")
-        arrays["planted/twins"] = other(arrays["planted/twins"])
+        arrays["laid/twins"] = other(arrays["laid/twins"])
         write_npz(folder / "sealed" / "arrays.npz", arrays)
 
     @staticmethod
@@ -275,7 +307,7 @@ class Spoiled:
     ("what", "text"),
     [
         ("image", r"1 image edited since: träin/00007"),
-        ("array", "another root/planted/twins"),
+        ("array", "another root/laid/twins"),
         ("rows", "another root/rows"),
         ("protocol", "another protocol"),
     ],
@@ -290,7 +322,7 @@ def test_another_commitment_beside_the_published_data(
     twins: Path, folders: dict[str, Path]
 ) -> None:
     shutil.copy(folders["carriers"] / "commitment.json", twins / "release" / "commitment.json")
-    with pytest.raises(DataError, match=r"one commitment.*got two.*restore the one"):
+    with pytest.raises(DataError, match=r"one commitment\.json.*got two.*restore the one"):
         Release.read(twins)
 
 
@@ -298,9 +330,9 @@ def test_tied_and_strided_weights_are_sealed_as_they_are(tmp_path: Path) -> None
     first, second = nn.Linear(8, 8), nn.Linear(8, 8)
     second.weight = first.weight
     weights = {"a": first.weight, "b": second.weight, "c": torch.arange(6.0).view(2, 3).T}
-    release = with_planted(by_carriers(network(3)), extractor=weights)
+    release = with_laid(by_carriers(network(3)), extractor=weights)
     release.write(tmp_path)
-    found = Release.read(tmp_path).planted.extractor
+    found = Release.read(tmp_path).laid.extractor
     assert found is not None and found.keys() == weights.keys()
     assert all(torch.equal(found[name], value) for name, value in weights.items())
 

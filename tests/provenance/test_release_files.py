@@ -17,6 +17,7 @@ from radiotracer.provenance.release import Release
 
 FILES = (
     "commitment.json",
+    "release.json",
     "release/images.npy",
     "release/ids.npy",
     "release/examples.npz",
@@ -52,7 +53,7 @@ def refused(folder: Path, kind: type[InputError] = DataError) -> str:
 
 def test_all_files_are_known(written: Path) -> None:
     found = {str(p.relative_to(written)) for p in written.rglob("*") if p.is_file()}
-    assert found == {*FILES, "release/commitment.json"}
+    assert found == {*FILES, "release/commitment.json", "release/release.json"}
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "half", "other"])

@@ -38,8 +38,8 @@ def test_it_comes_back_whole(folder: Path) -> None:
     assert again.published.content == release.published.content
     assert again.published.class_names == release.published.class_names
     assert again.originals == release.originals
-    for name, array in release.planted.arrays.items():
-        np.testing.assert_array_equal(again.planted.arrays[name], array)
+    for name, array in release.laid.arrays.items():
+        np.testing.assert_array_equal(again.laid.arrays[name], array)
     for name in ("rows", "digests", "ids", "labels"):
         np.testing.assert_array_equal(getattr(again, name), getattr(release, name))
     assert again.protocol.settings == CanaryConfig(repeats=3).model_dump()
@@ -76,7 +76,7 @@ def test_what_is_published_tells_of_no_sealed_canary(folder: Path) -> None:
     every += "\n".join(published.content).encode() + (folder / "commitment.json").read_bytes()
     assert KEY.fingerprint.encode() not in every and KEY.secret.hex().encode() not in every
     pairs = dict(zip(coins(release), canaries(release), strict=True))
-    sealed = published_twins(KEY, pairs) ^ 1
+    sealed = published_twins(release.coins(KEY), pairs) ^ 1
     for pair, coin in zip(pairs.values(), sealed.tolist(), strict=True):
         assert pair[coin].encode() not in every and pair[1 - coin].encode() in every
 
@@ -107,15 +107,15 @@ def other(release: Release, **changes: Any) -> Release:
 
 
 def with_array(release: Release, name: str, array: np.ndarray) -> Release:
-    arrays = {**release.planted.arrays, name: array}
-    return other(release, planted=dataclasses.replace(release.planted, arrays=arrays))
+    arrays = {**release.laid.arrays, name: array}
+    return other(release, laid=dataclasses.replace(release.laid, arrays=arrays))
 
 
 def test_it_opens_for_nothing_else() -> None:
     """Whoever could change one of these afterwards could choose the coins."""
     release = by_canaries()
     assert release.opened(KEY).release is release
-    pairs, named = (release.planted.arrays[name].copy() for name in ("canaries", "coins"))
+    pairs, named = (release.laid.arrays[name].copy() for name in ("canaries", "coins"))
     pairs[3], named[3] = pairs[3][::-1].copy(), named[5]
     originals = (*release.originals[:3], "another", *release.originals[4:])
     labels = release.published.labels.copy()
@@ -125,12 +125,11 @@ def test_it_opens_for_nothing_else() -> None:
     texts = ("x", *release.published.content[1:])
     protocol = release.protocol
     for part, changed in {
-        "root/planted/canaries": with_array(release, "canaries", pairs),
-        "root/planted/coins": with_array(release, "coins", named),
+        "root/laid/canaries": with_array(release, "canaries", pairs),
+        "root/laid/coins": with_array(release, "coins", named),
         "root/originals": other(release, originals=originals),
         "root/rows": other(release, rows=release.rows[::-1].copy()),
         "protocol": other(release, protocol=protocol.model_copy(update={"alpha": 0.05})),
-        "root/published": other(release, published=relabelled),
     }.items():
         with pytest.raises(InputError, match=f"another {part}"):
             changed.opened(KEY)
@@ -138,7 +137,9 @@ def test_it_opens_for_nothing_else() -> None:
     with pytest.raises(InputError, match="another protocol"):
         images.opened(KEY)
     swapped = dataclasses.replace(release.published, content=texts)
-    with pytest.raises(InputError, match="another root/published"):
+    with pytest.raises(InputError, match="other published data"):
+        other(release, published=relabelled).opened(KEY)
+    with pytest.raises(InputError, match="other published data"):
         other(release, published=swapped, digests=digests).opened(KEY)
     with pytest.raises(InputError, match="another key"):
         release.opened(Key(bytes(32)))
@@ -220,7 +221,7 @@ def test_two_commitments(folder: Path) -> None:
     path = folder / "release" / "commitment.json"
     by_canaries(Key(bytes(32))).write(folder.with_name("other"))
     path.write_bytes((folder.with_name("other") / "commitment.json").read_bytes())
-    with pytest.raises(DataError, match=r"one commitment, in .* got two"):
+    with pytest.raises(DataError, match=r"one commitment.json, in .* got two"):
         Release.read(folder)
 
 

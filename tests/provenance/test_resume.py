@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from radiotracer.data import IMAGES, Dataset
 from radiotracer.errors import InputError, StorageError
 from radiotracer.provenance import Key
-from radiotracer.provenance.designs._twins.marking import plant_twins
+from radiotracer.provenance.designs._twins.marking import lay_twins
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.kept import Kept, fingerprint_of, once
 from radiotracer.provenance.marking import mark
@@ -94,8 +94,8 @@ def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert fewer - 2 == (calls - 2) / 3
     assert rest.commitment == whole.commitment
     np.testing.assert_array_equal(rest.published.content, whole.published.content)
-    for name, array in whole.planted.arrays.items():
-        np.testing.assert_array_equal(rest.planted.arrays[name], array)
+    for name, array in whole.laid.arrays.items():
+        np.testing.assert_array_equal(rest.laid.arrays[name], array)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -169,6 +169,7 @@ def test_fingerprints() -> None:
 
 def test_nothing_kept_changes_nothing(tmp_path: Path) -> None:
     chosen = examples().take(ROWS)
-    plain = plant_twins(chosen, KEY, [Counting()], CONFIG)
-    kept = plant_twins(chosen, KEY, [Counting()], CONFIG, kept=held(tmp_path / "kept"))
-    np.testing.assert_array_equal(plain.content, kept.content)
+    plain = lay_twins(chosen, [Counting()], CONFIG)
+    kept = lay_twins(chosen, [Counting()], CONFIG, kept=held(tmp_path / "kept"))
+    for name, array in plain.arrays.items():
+        np.testing.assert_array_equal(kept.arrays[name], array)

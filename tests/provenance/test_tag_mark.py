@@ -6,6 +6,7 @@ import copy
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,24 +19,33 @@ from torch.nn import functional as F
 from marked_world import CLASSES, KEY, SIDE, examples, network, trained
 from radiotracer.data import IMAGES, Dataset, Images
 from radiotracer.data.modalities.images import to_inputs
-from radiotracer.errors import DataError, InputError, NotFiniteError
+from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective
 from radiotracer.provenance import Key
+from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.designs._tags.marking import (
     Aim,
     _matched,
     _starts,
-    classes_taught,
+    lay_tags,
     matching_loss,
     plant_tags,
-    share_taught,
+    share_chosen,
 )
 from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
 from radiotracer.provenance.designs.tags import TagConfig
 from radiotracer.provenance.kept import Kept
+from radiotracer.provenance.planted import Planted
 from radiotracer.scale import FolderLedger
 
 CONFIG = TagConfig(tags=12, radius=6, steps=4, batch_size=8)
+
+
+def planted_tags(
+    data: Dataset, key: Key, models: list[nn.Module], config: TagConfig, **more: Any
+) -> Planted:
+    """With labels that the key alone draws."""
+    return plant_tags(lay_tags(data, key, config), data, key, models, config, **more)
 
 
 def gradient_of(net: nn.Module, images: torch.Tensor, label: int) -> torch.Tensor:
@@ -108,7 +118,7 @@ def test_within_the_radius(seed: int, radius: int) -> None:
     images = rng.choice(np.array([0, 1, 7, 128, 254, 255], np.uint8), data.content.shape)
     data = Dataset(IMAGES, images, data.labels, data.ids, data.class_names, "memory")
     config = TagConfig(tags=20, radius=radius, steps=(1, 12)[seed % 2], restarts=1 + seed % 2)
-    planted = plant_tags(data, KEY, [network(seed % 7)], config)
+    planted = planted_tags(data, KEY, [network(seed % 7)], config)
     assert planted.content.dtype == np.uint8 and planted.content.shape == images.shape
     change = np.abs(planted.content.astype(int) - images).max(axis=(1, 2, 3))
     assert change.max() <= radius
@@ -121,7 +131,7 @@ def test_images_are_moved_towards_their_tags() -> None:
     data = examples()
     net = trained(data, steps=40)
     config = TagConfig(tags=12, radius=30, steps=30, batch_size=8)
-    planted = plant_tags(data, KEY, [net], config)
+    planted = planted_tags(data, KEY, [net], config)
     tags, wanted = tag_images(KEY, 12, (SIDE, SIDE, 1)), tag_labels(KEY, 12, CLASSES)
     for label in np.unique(wanted):
         rows = np.flatnonzero(data.labels == label)
@@ -159,9 +169,9 @@ def test_the_best_restart_is_kept() -> None:
 def test_a_class_that_no_tag_names_is_left_alone() -> None:
     config = CONFIG.model_copy(update={"tags": 2})
     data = examples()
-    taught = classes_taught(KEY, config, data)
-    assert taught == sorted(set(tag_labels(KEY, 2, CLASSES).tolist())) and len(taught) < CLASSES
-    planted = plant_tags(data, KEY, [network()], config)
+    taught = sorted(set(tag_labels(KEY, 2, CLASSES).tolist()))
+    assert len(taught) < CLASSES
+    planted = planted_tags(data, KEY, [network()], config)
     rest = ~np.isin(data.labels, taught)
     np.testing.assert_array_equal(planted.content[rest], data.content[rest])
     assert np.isinf(planted.columns["psnr"][rest]).all()
@@ -171,7 +181,7 @@ def test_a_class_that_no_tag_names_is_left_alone() -> None:
 
 def test_another_key_and_another_network_matter() -> None:
     one, again, key, net, both = (
-        plant_tags(examples(), k, nets, CONFIG).content
+        planted_tags(examples(), k, nets, CONFIG).content
         for k, nets in (
             (KEY, [network(1)]),
             (KEY, [network(1)]),
@@ -191,7 +201,7 @@ def test_the_caller_notices_nothing() -> None:
     before = random.getstate(), str(np.random.get_state()), torch.get_rng_state()  # noqa: NPY002
     threads = torch.get_num_threads()
     with torch.inference_mode():
-        plant_tags(data, KEY, [net], CONFIG.model_copy(update={"restarts": 2}))
+        planted_tags(data, KEY, [net], CONFIG.model_copy(update={"restarts": 2}))
         assert torch.is_inference_mode_enabled()
     assert net.training and all(p.requires_grad and p.grad is None for p in net.parameters())
     for name, value in net.state_dict().items():
@@ -204,7 +214,7 @@ def test_the_caller_notices_nothing() -> None:
 
 def test_progress_and_going_on(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
-    whole = plant_tags(examples(), KEY, [network()], CONFIG, progress=lambda *t: told.append(t))
+    whole = planted_tags(examples(), KEY, [network()], CONFIG, progress=lambda *t: told.append(t))
     assert told[0] == ("marking", 8, 60) and told[-1] == ("marking", 60, 60)
     assert [each[1] for each in told] == sorted(each[1] for each in told)
 
@@ -214,9 +224,9 @@ def test_progress_and_going_on(tmp_path: Path) -> None:
 
     kept = Kept(FolderLedger(tmp_path / "kept"))
     with pytest.raises(KeyboardInterrupt):
-        plant_tags(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
+        planted_tags(examples(), KEY, [network()], CONFIG, kept=kept, progress=stop)
     assert len(list((tmp_path / "kept").glob("*.safetensors"))) == 3
-    rest = plant_tags(examples(), KEY, [network()], CONFIG, kept=kept)
+    rest = planted_tags(examples(), KEY, [network()], CONFIG, kept=kept)
     np.testing.assert_array_equal(rest.content, whole.content)
     for name, column in whole.columns.items():
         np.testing.assert_array_equal(rest.columns[name], column)
@@ -253,21 +263,23 @@ class Rooted(nn.Module):
 )
 def test_networks_that_will_not_do(models: list[nn.Module], error: type, text: str) -> None:
     with pytest.raises(error, match=text) as caught:
-        plant_tags(examples(), KEY, models, CONFIG)
+        planted_tags(examples(), KEY, models, CONFIG)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.49])
-def test_a_share_of_all_is_a_larger_one_of_some(share: float) -> None:
-    data = examples(400)
-    assert share_taught(data, [1, 3], share) == pytest.approx(2 * share)
-    with pytest.raises(InputError, match=r"share= below 0\.5: .* got share=0\.5; mark fewer"):
-        share_taught(data, [1, 3], 0.5)
+@pytest.mark.parametrize(("tags", "taught"), [(1, 1 / 4), (2, 7 / 16), (40, 1.0)])
+def test_a_share_of_all_is_a_larger_one_of_the_classes_that_are_taught(
+    tags: int, taught: float
+) -> None:
+    """Which they are is drawn later: what is chosen is the mean over all draws."""
+    config = TagConfig(tags=tags)
+    assert share_chosen(config, 4, 0.1) == pytest.approx(0.1 / taught, rel=1e-4)
+    drawn = [len(set(tag_labels(key, tags, 4).tolist())) / 4 for key in control_keys(KEY, 2000)]
+    assert np.mean(drawn) == pytest.approx(taught, abs=0.02)
 
 
-def test_no_image_of_a_class_that_is_taught() -> None:
-    (label,) = tag_labels(KEY, 1, CLASSES).tolist()
-    data = examples()
-    data = data.take(np.flatnonzero(data.labels != label))
-    with pytest.raises(DataError, match="the label of a tag; got none: 1 tags of 4 classes"):
-        classes_taught(KEY, TagConfig(tags=1), data)
+def test_more_than_can_be_taught() -> None:
+    with pytest.raises(
+        InputError, match=r"share= below 0\.25: 1 tags .* got share=0\.3; mark fewer"
+    ):
+        share_chosen(TagConfig(tags=1), 4, 0.3)

@@ -44,9 +44,9 @@ def plain(seed: int = 0) -> Suspect:
 def test_by_the_book(release: Release, hits: int, labels_only: bool) -> None:
     """Every hit counted, and the tail added up."""
     suspect = naming(release, KEY, hits, labels_only=labels_only)
-    found = audit_tags(release, KEY, suspect, "labels", controls=50)
+    found = audit_tags(release, release.coins(KEY), suspect, "labels", controls=50)
     named = suspect.labels(tag_images(KEY, 12, (6, 6, 1)))
-    reached = int((named == tag_labels(KEY, 12, CLASSES)).sum())
+    reached = int((named == tag_labels(release.coins(KEY), 12, CLASSES)).sum())
     p = sum(math.comb(12, k) * 3 ** (12 - k) for k in range(reached, 13)) / 4**12
     assert reached >= hits and found.log10_p == pytest.approx(math.log10(p), rel=1e-9, abs=1e-12)
     assert found.effect == pytest.approx((reached / 12 - 0.25) / 0.75)
@@ -97,7 +97,7 @@ def test_a_wrong_law_is_seen() -> None:
 
 
 def test_a_class_beyond_the_data_is_no_hit(release: Release) -> None:
-    found = audit_tags(release, KEY, saying(8), "labels", controls=20)
+    found = audit_tags(release, release.coins(KEY), saying(8), "labels", controls=20)
     assert found.log10_p == 0 and found.details["hits"] == 0 and found.effect < 0
 
 
@@ -108,16 +108,18 @@ def test_what_is_asked(release: Release) -> None:
         asked.append(images)
         return normalised(noisy(images))
 
-    audit_tags(release, KEY, answering(scores), "labels")
-    np.testing.assert_array_equal(np.concatenate(asked), tags_asked(release, KEY))
-    assert tags_asked(release, KEY).shape == (12, 6, 6, 1)
+    audit_tags(release, release.coins(KEY), answering(scores), "labels")
+    np.testing.assert_array_equal(np.concatenate(asked), tags_asked(release))
+    assert tags_asked(release).shape == (12, 6, 6, 1)
 
 
 @pytest.mark.parametrize(("tags", "alpha", "few"), [(2, 0.05, True), (2, 0.07, False)])
 def test_too_few_tags_say_nothing(tags: int, alpha: float, few: bool) -> None:
     """Two tags of four classes cannot show less than 1 in 16."""
     release = by_tags(tags=tags)
-    found = audit_tags(release, KEY, naming(release, KEY, tags), "labels", controls=20)
+    found = audit_tags(
+        release, release.coins(KEY), naming(release, KEY, tags), "labels", controls=20
+    )
     because = why_inconclusive(found, alpha)
     assert (because is not None) == few
     if because:
@@ -126,4 +128,4 @@ def test_too_few_tags_say_nothing(tags: int, alpha: float, few: bool) -> None:
 
 def test_access_that_the_suspect_does_not_give(release: Release) -> None:
     with pytest.raises(InputError, match="a suspect model that gives weights"):
-        audit_tags(release, KEY, plain(), "weights")
+        audit_tags(release, release.coins(KEY), plain(), "weights")

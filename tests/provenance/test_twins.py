@@ -45,5 +45,5 @@ def test_fair_over_images_and_over_keys() -> None:
 
 
 def test_an_id_comes_once() -> None:
-    with pytest.raises(DataError, match="a different id for every image; got b more than once"):
+    with pytest.raises(DataError, match="a different id for every example; got b more than once"):
         published_twins(KEY, ["a", "b", "b"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -13,18 +12,22 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, fitted, small_release
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError, RadiotracerError
 from radiotracer.files import sha256_file
 from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
-from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.coins import Coins, KeyNonces, published_twins
 from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import AUDITS, read_ledger
+from radiotracer.provenance.marking import publish
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.models.protocol import Suspect
+from radiotracer.provenance.prepared import Prepared
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.run_audit import run_audit
+from radiotracer.provenance.strengths.owner import owners
 from radiotracer.provenance.verify import verify
 from radiotracer.stats import signflip
 
@@ -81,17 +84,18 @@ def written(release: Release, folder: Path) -> Path:
 
 def by_another_key(release: Release, key: Key) -> Release:
     """The same twins, published by another key's coins, and committed to anew."""
-    coins = published_twins(key, release.ids)
-    twins = release.planted.arrays["twins"]
-    planted = dataclasses.replace(
-        release.planted,
-        content=twins[np.arange(len(coins)), coins],
-        columns={**release.planted.columns, "twin": coins},
-    )
-    images = release.published.content.copy()
-    images[release.rows] = release.originals
-    before = dataclasses.replace(release.published, content=images)
-    return Release.make(before, release.rows, planted, release.protocol, key)
+    prepared = Prepared.make(before(release), release.rows, release.laid, release.protocol, key)
+    return publish(prepared, key, owners(key))
+
+
+def coins_of(key: Key) -> Coins:
+    """What an owner with this key would draw."""
+    return Coins(KeyNonces(key), owners(key).bytes)
+
+
+def before(release: Release) -> Dataset:
+    """The data as they were."""
+    return release.published.with_content(release.rows, release.originals)
 
 
 # Keys.
@@ -114,7 +118,11 @@ def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
     asked = preferences(suspect, release, "scores")
     keys = [Key(np.random.default_rng(seed).bytes(32)) for seed in range(1000)]
     found = [
-        signflip(asked * (1.0 - 2.0 * published_twins(key, release.ids)), weighting="magnitudes")
+        signflip(
+            asked
+            * (1.0 - 2.0 * published_twins(Coins(KeyNonces(key), owners(key).bytes), release.ids)),
+            weighting="magnitudes",
+        )
         for key in keys
     ]
     chosen = keys[int(np.argmin([each.log10_p for each in found]))]
@@ -155,10 +163,12 @@ def test_evidence_of_another_release(files: Path) -> None:
     """The same key and the same images, marked again: evidence does not move over."""
     release = Release.read(files / "marked")
     protocol = release.protocol.model_copy(update={"alpha": 0.02})
-    again = Release.make(release.published, release.rows, release.planted, protocol, KEY)
+    again = publish(
+        Prepared.make(before(release), release.rows, release.laid, protocol, KEY), KEY, owners(KEY)
+    )
     shutil.rmtree(files / "marked")
     written(again, files / "marked")
-    assert failed(files) == ["commitment's digest", "protocol"]
+    assert failed(files) == ["commitment's digest", "protocol", "release record"]
 
 
 # Evidence.
@@ -201,8 +211,17 @@ CHANGES: dict[str, Any] = {
     "control_log10_p": [-0.1],
     "commitment": "00" * 32,
     "key": "00000000",
+    "record": "00" * 32,
+    "deciding_log10_p_value": -99.0,
+    "drawing": {
+        "strength": "beacon", "meant": "beacon", "because": None, "sentence": "It was.",
+        "log10_allowance": 0.0, "allowed_for": "", "value": "00" * 32, "drawn_at": None,
+        "stamped_at": None,
+    },
     "protocol": {},
     "audits": [],
+    "ledger_head": "00" * 32,
+    "beside": -5.0,
     "alternatives": [],
 }  # fmt: skip
 NO_EVIDENCE = {"schema_version": 2, "commitment_verified": False, "access": "guesses"}
@@ -210,6 +229,7 @@ NOT_BOUND = {
     "created": "1970-01-01T00:00:00+00:00",
     "version": "9",
     "held_out": {"source": "x", "digest": "00" * 32},
+    "first_seen": "2020-01-01",
 }
 REFUSED = {
     "control_keys": 9,

@@ -69,6 +69,13 @@ def audit(
             "scores. Asks about more images.",
         ),
     ] = None,
+    first_seen: Annotated[
+        str | None,
+        Parameter(
+            help="When the model was first seen, a date such as 2026-01-31: one that existed "
+            "before the release cannot have been trained on it."
+        ),
+    ] = None,
     max_queries: Annotated[
         int | None, Parameter(help="Ask about this many examples at most; by default no limit.")
     ] = None,
@@ -99,6 +106,7 @@ def audit(
             came=str(max_queries),
             do="leave it out for no limit",
         )
+    _require_date(first_seen)
     _require_apart(folder, marked, key, suspect)
     require_new_folder(folder, marker=EVIDENCE_FILE, overwrite=overwrite)
     secret = read_key(key)
@@ -123,6 +131,7 @@ def audit(
             held_out=held_out,
             control_keys=control_keys,
             max_queries=max_queries,
+            first_seen=first_seen,
             overwrite=overwrite,
             command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,
@@ -151,8 +160,19 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     out.print(
         f"p-value   at most {ten_to(evidence.log10_p_value)}, and "
         f"{ten_to(evidence.adjusted_log10_p_value)} after Holm over {audits} "
-        f"audit{'s' * (audits != 1)}; the level is {evidence.alpha:g}"
+        f"audit{'s' * (audits != 1)}, the owner's count"
     )
+    drawing = evidence.drawing
+    allowed = f", allowance for {drawing.allowed_for}" if drawing.allowed_for else ""
+    out.print(
+        f"decides   {ten_to(evidence.deciding_log10_p_value)}: coins by {drawing.strength}{allowed}"
+        f"; the level is {evidence.alpha:g}"
+    )
+    if evidence.beside is not None:
+        out.print(
+            f"beside    {ten_to(evidence.beside)} with references that were not committed to "
+            "before the coins: they do not count"
+        )
     out.print(f"effect    {evidence.effect:.3f}: {evidence.effect_means}")
     asked = evidence.counted(evidence.suspect.queries)
     out.print(f"asked     {asked}, {evidence.coins:,} coin{'s' * (evidence.coins != 1)}")
@@ -169,6 +189,17 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     out.print(f"evidence  {folder / EVIDENCE_FILE}")
     out.print(f"answers   {folder / QUERIES_FILE}: keep it sealed, it gives coins of the key away")
     out.print(f"check it  radiotracer verify {folder} --key {key} --marked {marked}")
+
+
+def _require_date(first_seen: str | None) -> None:
+    from datetime import date
+
+    try:
+        date.fromisoformat(first_seen or "2026-01-31")
+    except ValueError as error:
+        raise InputError(
+            expected="first_seen= a date such as 2026-01-31", came=str(first_seen), do="pass one"
+        ) from error
 
 
 def _require_apart(folder: Path, marked: Path, key: Path, suspect: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import emit, err, out, progress, tell_data
+from radiotracer.cli.console import err, progress, tell_data
 from radiotracer.cli.design_options import settings_from, with_design_options
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import (
@@ -21,6 +21,7 @@ from radiotracer.cli.options import (
     Overwrite,
     ReadingOptions,
 )
+from radiotracer.cli.released import tell
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 from radiotracer.provenance.designs import DESIGNS
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
-    from radiotracer.provenance.design import Change, Design
-    from radiotracer.provenance.release import Release
+    from radiotracer.provenance.design import Design
     from radiotracer.runs import Run
 
+StrengthName = Literal["beacon", "witness", "owner"]
 PolicyName = Literal["hardest", "random", "self-influence"]
-# As in `radiotracer.provenance.choosing`, which a command's help is not to import.
+# As in `radiotracer.provenance`, which a command's help is not to import.
 
 
 @command("mark")
@@ -81,6 +82,22 @@ def mark(
             "trained on the data, in (0, 1)."
         ),
     ] = 0.01,
+    coins: Annotated[
+        StrengthName,
+        Parameter(
+            help="Who draws the coins: a public beacon or a witness, after the commitment, with "
+            "`radiotracer release`; or the owner, at once, which is weak evidence."
+        ),
+    ] = "owner",
+    references: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--reference-model",
+            negative="",
+            help="A run or .onnx file of your own that audits may hold suspects against, never "
+            "trained on published data: committed to now, or it does not count; repeatable.",
+        ),
+    ] = None,
     factory: Factory = None,
     reading: ReadingOptions = DEFAULT_READING,
     overwrite: Overwrite = False,
@@ -94,30 +111,35 @@ def mark(
     images along a secret direction of their class, tags makes them teach secret patterns by secret
     labels, and canaries puts a line of random words into texts, one of two by a coin. The new
     folder holds release (what to publish, a DATA argument), sealed (what audits need; nobody else
-    may see it), and commitment.json (what to have time-stamped before you publish). The key lies
-    elsewhere. A marking that was stopped goes on where it was when the same command is run again.
+    may see it), and commitment.json (what to have time-stamped before you publish). With --coins
+    beacon or witness it is prepared alone: have commitment.json time-stamped, and draw the coins
+    with `radiotracer release`. The key lies elsewhere. A marking that was stopped goes on where it
+    was when the same command is run again.
 
     Example: radiotracer mark mnist --key my.key --extractor run --out marked
+
+    Example: radiotracer mark mnist --key my.key --extractor run --coins beacon --out prepared
 
     Example: radiotracer mark mails.csv --key my.key --design canaries --share 0.2 --out marked
     """
     from radiotracer.cli.executing import kept_units
     from radiotracer.data import open_data
     from radiotracer.data.account import write_duplicates, write_left_out
-    from radiotracer.provenance.choosing import choose_rows, require_share
+    from radiotracer.provenance.bound import COMMITMENT_FILE
+    from radiotracer.provenance.choosing import choose_rows
     from radiotracer.provenance.designs import design_for
     from radiotracer.provenance.kept import Kept
-    from radiotracer.provenance.marking import candidates_of
-    from radiotracer.provenance.marking import mark as mark_and_commit
-    from radiotracer.provenance.release import COMMITMENT_FILE
+    from radiotracer.provenance.marking import candidates_of, prepare, publish
+    from radiotracer.provenance.models import open_suspect
+    from radiotracer.provenance.randomness import reachable
+    from radiotracer.provenance.references import digests_of
+    from radiotracer.provenance.strengths.owner import owners
     from radiotracer.runs import Run
 
-    require_share(share)
-    if not 0.0 < alpha < 1.0:
-        raise InputError(expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01")
+    _require_rates(share, alpha)
     extractors = extractor or []
     if design is not None:
-        _require_extractors(DESIGNS[design], extractors, factory)
+        require_extractors(DESIGNS[design], extractors, factory)
         settings_from(DESIGNS[design], options)
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
     _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractors)
@@ -131,11 +153,12 @@ def mark(
     )
     account = tell_data(examples, listed=True)
     kind, _ = design_for(design, examples.modality)
-    _require_extractors(kind, extractors, factory)
+    require_extractors(kind, extractors, factory)
     chosen_settings = settings_from(kind, options)
     candidates = candidates_of(examples, share, secret, kind, chosen_settings)
-    kind.require_enough(examples, candidates, chosen_settings, alpha)
-    models = [_network(run, factory, examples) for run in runs]
+    kind.require_enough(examples, candidates, chosen_settings, reachable(alpha, coins))
+    models = [network_for(run, factory, examples) for run in runs]
+    known = digests_of([open_suspect(each, like=examples) for each in references or ()])
     policy = policy or ("hardest" if models else "random")
     if policy != "random":
         _tell_other_data(runs, examples, policy)
@@ -144,7 +167,7 @@ def mark(
             rows = choose_rows(
                 examples, candidates, policy, secret, models=models, progress=reporter
             )
-            release = mark_and_commit(
+            prepared = prepare(
                 examples,
                 rows,
                 secret,
@@ -152,23 +175,30 @@ def mark(
                 chosen_settings,
                 spec=runs[0].info.model if runs else None,
                 alpha=alpha,
+                coins=coins,
+                references=known,
                 kept=Kept(ledger, err.print),
                 progress=reporter,
             )
-        release.write(folder, overwrite=overwrite)
+            release = None
+            if coins == "owner":
+                release = publish(
+                    prepared,
+                    secret,
+                    owners(secret),
+                    models,
+                    kept=Kept(ledger, err.print),
+                    progress=reporter,
+                )
+        (release or prepared).write(folder, overwrite=overwrite)
         write_left_out(account, folder)
         write_duplicates(account, folder)
-    change = kind.change(release)
-    facts = _facts(release, kind, change)
-    if json:
-        told = {"read": account.as_json(), "key": secret.fingerprint, "out": str(folder)}
-        emit({**facts, **told})
-    else:
-        _tell(release, facts, kind, change, folder, key)
+    told = {"read": account.as_json(), "key": secret.fingerprint, "out": str(folder)}
+    tell(release or prepared, folder, key, told if json else None)
     return 0
 
 
-def _require_extractors(design: Design[Any], extractors: list[Path], factory: str | None) -> None:
+def require_extractors(design: Design[Any], extractors: list[Path], factory: str | None) -> None:
     """Raise `InputError` unless there are as many networks as the design marks with."""
     if design.networks == "none" and (extractors or factory is not None):
         raise InputError(
@@ -191,9 +221,17 @@ def _require_extractors(design: Design[Any], extractors: list[Path], factory: st
         )
 
 
+def _require_rates(share: float, alpha: float) -> None:
+    from radiotracer.provenance.choosing import require_share
+
+    require_share(share)
+    if not 0.0 < alpha < 1.0:
+        raise InputError(expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01")
+
+
 def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]) -> None:
     """Nothing that is needed may lie in OUT, nor OUT in what is published."""
-    from radiotracer.provenance.release import COMMITMENT_FILE
+    from radiotracer.provenance.bound import COMMITMENT_FILE
 
     place = folder.resolve()
     around = next((each for each in place.parents if (each / COMMITMENT_FILE).is_file()), None)
@@ -212,7 +250,7 @@ def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]
             )
 
 
-def _network(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
+def network_for(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
     """The run's network with its last weights, if it is one for such data."""
     from radiotracer.cli.recorded import network_of
     from radiotracer.provenance.choosing import require_outputs
@@ -244,51 +282,6 @@ def _tell_other_data(runs: list[Run], examples: Dataset, policy: str) -> None:
                 f"{run.folder} was not trained on these data: --choose {policy} goes by what is "
                 "so to a network that has not seen them"
             )
-
-
-def _facts(release: Release, design: Design[Any], change: Change) -> dict[str, Any]:
-    """What came out, in numbers."""
-    protocol = release.protocol
-    floors = [design.least_log10_p(release, access) for access in design.accesses]
-    counted = [floor for floor in floors if floor is not None]
-    return {
-        "design": protocol.design,
-        "modality": protocol.modality,
-        "marked": protocol.marked,
-        "examples": protocol.examples,
-        "share": protocol.share,
-        **change.numbers,
-        "alpha": protocol.alpha,
-        "smallest_log10_p": min(counted) if len(counted) == len(floors) else None,
-        "commitment": release.commitment.digest,
-    }
-
-
-def _tell(  # noqa: PLR0917 - all that is known of the release
-    release: Release,
-    facts: dict[str, Any],
-    design: Design[Any],
-    change: Change,
-    folder: Path,
-    key: Path,
-) -> None:
-    from radiotracer.data.modality import nouns
-    from radiotracer.provenance.release import PUBLISHED
-
-    whole = nouns(release.published.modality, facts["examples"])
-    out.print(f"{facts['marked']:,} of {whole} marked ({facts['share']:.2%}), {change.text}")
-    if facts["smallest_log10_p"] is not None:
-        out.print(
-            f"no audit can show less than p = 10^{facts['smallest_log10_p']:.1f}: {design.choices}"
-        )
-    published = folder / PUBLISHED
-    out.print(f"written to {folder}: publish {published} and nothing else of it")
-    out.print(
-        f"commitment {facts['commitment']}: have it time-stamped before you publish {published}"
-    )
-    out.print(f"before that: radiotracer power {folder} --key {key}")
-    out.print(f"next: radiotracer train {published} --out run")
-    out.print(f"and, of a suspect: radiotracer audit SUSPECT --key {key} --marked {folder}")
 
 
 def _listed(names: tuple[str, ...]) -> str:

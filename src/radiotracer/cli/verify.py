@@ -24,11 +24,11 @@ from radiotracer.cli.suspects import (
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
+    from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
     from radiotracer.provenance.release import Release
     from radiotracer.provenance.stamps import TimeLine
-    from radiotracer.provenance.verify import Checked
     from radiotracer.signing import Standing
 
 _SIGNATURE, _TIME = "signature", "time"
@@ -73,9 +73,9 @@ def verify(
 
     Example: radiotracer verify audit --key my.key --marked marked
     """
+    from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.stamps import time_line
-    from radiotracer.provenance.verify import Checked
     from radiotracer.provenance.verify import verify as check
 
     given = (architecture, factory, step, outputs, headers_from)
@@ -140,14 +140,16 @@ def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool, time:
         out.print()
         out.print(
             f"Everything holds: {evidence.verdict}, p at most {ten_to(evidence.log10_p_value)}, "
-            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm."
+            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm; what decides is "
+            f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
         )
+        out.print(evidence.drawing.sentence)
 
 
 def _of_signature(standing: Standing | None) -> tuple[Checked, ...]:
     if standing is None:
         return ()
-    from radiotracer.provenance.verify import Checked
+    from radiotracer.provenance.checked import Checked
 
     came = f"by {standing.signer}" if standing.holds else "; ".join(standing.broken)
     return (Checked(_SIGNATURE, standing.holds, came),)

@@ -143,13 +143,7 @@ def _rates(summary: Mapping[str, Any], detector: str, rule: str, *, has_referenc
 def _of_audit(evidence: Evidence) -> str:
     _require_supported(evidence)
     audits = len(evidence.audits)
-    claim = wording.claim(
-        evidence.verdict,
-        evidence.inconclusive_because,
-        evidence.log10_p_value,
-        evidence.adjusted_log10_p_value,
-        audits,
-    )
+    claim = wording.claim(evidence.verdict, evidence.inconclusive_because, evidence.chance)
     passed = sum(each.passed for each in evidence.controls)
     digest = evidence.suspect.identity.get("sha256")
     rows = [
@@ -157,6 +151,7 @@ def _of_audit(evidence: Evidence) -> str:
         ("asked for", f"{evidence.access}, {evidence.counted(evidence.suspect.queries)}"),
         ("p-value, at most", wording.ten_to(evidence.log10_p_value)),
         (f"after Holm over {audits} audit{'s' * (audits != 1)}", _adjusted(evidence)),
+        (f"coins drawn by {evidence.drawing.strength}, with the allowance", _deciding(evidence)),
         ("level, committed to before", f"{evidence.alpha:g}"),
         ("controls passed", f"{passed} of {len(evidence.controls)}"),
         ("commitment", evidence.commitment),
@@ -176,13 +171,17 @@ def _of_audit(evidence: Evidence) -> str:
     )
 
 
+def _deciding(evidence: Evidence) -> str:
+    return wording.ten_to(evidence.deciding_log10_p_value)
+
+
 def _adjusted(evidence: Evidence) -> str:
     return wording.ten_to(evidence.adjusted_log10_p_value)
 
 
 def _require_supported(evidence: Evidence) -> None:
     """Raise `InputError` where the verdict is not what the numbers beside it give."""
-    small = evidence.adjusted_log10_p_value <= math.log10(evidence.alpha)
+    small = evidence.deciding_log10_p_value <= math.log10(evidence.alpha)
     # Where even the known positive was not found, what is found all the same stands.
     failed = any(
         not each.passed and not (small and each.name == KNOWN_POSITIVE)

@@ -107,6 +107,7 @@ def _of_audit(folder: Path) -> Logged:
         metrics={
             "log10_p_value": evidence.log10_p_value,
             "adjusted_log10_p_value": evidence.adjusted_log10_p_value,
+            "deciding_log10_p_value": evidence.deciding_log10_p_value,
             "effect": evidence.effect,
             "coins": float(evidence.coins),
             "audits": float(len(evidence.audits)),

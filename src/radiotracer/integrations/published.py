@@ -12,8 +12,8 @@ from typing import Any, Literal
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, is_saved
 from radiotracer.errors import DataError, InputError
+from radiotracer.provenance.bound import COMMITMENT_FILE, PUBLISHED
 from radiotracer.provenance.commitment import Commitment
-from radiotracer.provenance.release import COMMITMENT_FILE, PUBLISHED
 from radiotracer.review.changes import CHANGES
 from radiotracer.review.export import TABLE
 from radiotracer.review.formats import FOLDER

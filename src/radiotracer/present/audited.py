@@ -47,6 +47,8 @@ class Audited(Frozen):
         access: What was used of the suspect.
         log10_p: Of this audit alone.
         adjusted_log10_p: After Holm over all audits.
+        deciding_log10_p: After the allowance for the coins, too: held against the level.
+        coins: Who drew them, and what the allowance is for, in a few words.
         alpha: The level.
         effect: Its size.
         effect_means: What it counts.
@@ -68,6 +70,8 @@ class Audited(Frozen):
     access: Text
     log10_p: LogP
     adjusted_log10_p: LogP
+    deciding_log10_p: LogP
+    coins: Text
     alpha: Annotated[float, Field(gt=0.0, lt=1.0)]
     effect: float
     effect_means: Text

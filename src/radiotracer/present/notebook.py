@@ -94,7 +94,7 @@ def of_audited(audited: Audited) -> Glance:
     tones: dict[str, Tone] = {"trained-on-marked-data": "found", "inconclusive": "inconclusive"}
     audits = len(audited.audits)
     claim = audited.claim
-    for log10_p in (audited.log10_p, audited.adjusted_log10_p):
+    for log10_p in (audited.log10_p, audited.adjusted_log10_p, audited.deciding_log10_p):
         claim = claim.replace(f"10^{legible.exponent(log10_p)} ", f"{legible.chance(log10_p)} ")
     return Glance(
         kind="audit",
@@ -111,7 +111,12 @@ def of_audited(audited: Audited) -> Glance:
             Figure(
                 name="After Holm",
                 value=legible.chance(audited.adjusted_log10_p),
-                context=f"over {audits} audit{'s' * (audits != 1)}; the level is {audited.alpha:g}",
+                context=f"over {audits} audit{'s' * (audits != 1)}",
+            ),
+            Figure(
+                name="What decides",
+                value=legible.chance(audited.deciding_log10_p),
+                context=f"{audited.coins}; the level is {audited.alpha:g}",
             ),
             Figure(
                 name="Effect", value=legible.effect(audited.effect), context=audited.effect_means

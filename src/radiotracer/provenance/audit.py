@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from torch import nn
@@ -15,6 +16,7 @@ from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.kept import Kept
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect
+from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, Release
 from radiotracer.runs import ModelSpec
 
@@ -66,6 +68,22 @@ def audit_opened(
     design = design_of(opened.release)
     access = access_of(opened.release, suspect, access, inputs)
     return design.test(opened, suspect, access, inputs)
+
+
+def with_and_without(
+    opened: Opened, suspect: Suspect, access: Access | None, inputs: Inputs
+) -> tuple[Finding, float | None]:
+    """The test that decides, by references that count alone; and log10 p with all of them.
+
+    Returns:
+        The finding; None where all references count.
+    """
+    protocol = opened.release.protocol
+    counting = [each for each in inputs.references if counts(each.identity, protocol)]
+    finding = audit_opened(opened, suspect, access, replace(inputs, references=counting))
+    if len(counting) == len(inputs.references):
+        return finding, None
+    return finding, audit_opened(opened, suspect, access, inputs).log10_p
 
 
 def questions(release: Release, key: Key, access: Access | None = None, **inputs: Any) -> Any:

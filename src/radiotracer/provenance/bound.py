@@ -15,45 +15,51 @@ from safetensors.torch import save
 from torch import Tensor
 
 from radiotracer.data import Dataset
-from radiotracer.data.modality import each_hash, nouns
+from radiotracer.data.modality import Modality, each_hash, nouns
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import write_text
-from radiotracer.provenance.commitment import Commitment
+from radiotracer.provenance.coins import KeyNonces, nonce_digests
+from radiotracer.provenance.commitment import Commitment, commit
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.merkle import merkle_root
+from radiotracer.provenance.planted import Laid
+from radiotracer.provenance.record import RECORD_FILE, Record
 from radiotracer.runs.texts import parsed
 
 COMMITMENT_FILE = "commitment.json"
-PROTOCOL_FILE = "sealed/protocol.json"
 PUBLISHED = "release"
 
 _NAMED = 3
 """How many edited examples an error names."""
 
 
-def roots_of(
-    published: Dataset,
-    digests: NDArray[np.str_],
+def commitment_of(  # noqa: PLR0917 - everything that is fixed
+    key: Key,
+    protocol: BaseModel,
+    laid: Laid,
     rows: NDArray[np.int64],
     originals: Any,
-    arrays: Mapping[str, NDArray[Any]],
-) -> dict[str, str]:
-    """Merkle roots of everything: one entry per example, or per row of an array.
+    modality: Modality,
+) -> Commitment:
+    """The commitment to everything that is fixed before the coins are drawn.
 
     The rows too: whoever could say afterwards which example is which could choose its coin.
 
     Args:
-        published: All n examples as published.
-        digests: SHA-256 of each of them when they were marked, shape (n,).
-        rows: Which are marked, shape (k,).
+        key: The secret.
+        protocol: How the data were marked, and how they will be audited.
+        laid: What the coins will choose between, and their names.
+        rows: Which examples are marked, shape (k,).
         originals: Those before, in the form of their modality.
-        arrays: What else was planted, by name.
+        modality: Their kind.
     """
-    return {
-        "published": examples_root(published, digests),
+    roots = {
         "rows": merkle_root(_row_digests(rows)),
-        "originals": merkle_root(each_hash(published.modality.hashes(originals))),
-        **{f"planted/{name}": merkle_root(_row_digests(it)) for name, it in arrays.items()},
+        "originals": merkle_root(each_hash(modality.hashes(originals))),
+        "coins": merkle_root(nonce_digests(KeyNonces(key), laid.coins)),
+        **{f"laid/{name}": merkle_root(_row_digests(it)) for name, it in laid.arrays.items()},
     }
+    return commit(key, protocol.model_dump(mode="json"), weights_digest(laid.extractor), roots)
 
 
 def weights_bytes(weights: Mapping[str, Tensor]) -> bytes:
@@ -102,39 +108,58 @@ def require_unedited(published: Dataset, digests: NDArray[np.str_]) -> None:
 
 
 def read_commitment(folder: Path, made_by: str) -> Commitment:
-    """The commitment of the release in a folder, and beside what is published.
-
-    Args:
-        folder: Of the release.
-        made_by: What wrote it, for errors.
+    """The commitment in a folder.
 
     Raises:
-        InputError: `folder` is no marked release.
-        DataError: A file is damaged, or there are two commitments.
+        InputError: `folder` is none that `made_by` wrote.
+        DataError: The file is damaged.
     """
     if not (folder / COMMITMENT_FILE).is_file():
         raise InputError(
             expected=f"a folder that {made_by} wrote",
             came=f"{folder}, {'which has no commitment' if folder.is_dir() else 'no folder'}",
-            do="pass the folder that holds release, sealed and commitment.json",
+            do="pass the folder that holds sealed and commitment.json",
         )
-    commitment = read_part(Commitment, folder / COMMITMENT_FILE, made_by)
-    beside = read_part(Commitment, folder / PUBLISHED / COMMITMENT_FILE, made_by)
-    if beside != commitment:
+    return read_part(Commitment, folder / COMMITMENT_FILE, made_by)
+
+
+def read_records(folder: Path, made_by: str) -> tuple[Commitment, Record]:
+    """The commitment of the release in a folder, and its record; each as beside what is published.
+
+    Raises:
+        InputError: `folder` is no marked release.
+        DataError: A file is damaged, there are two of one, or they do not belong together.
+    """
+    commitment = read_commitment(folder, made_by)
+    if not (folder / RECORD_FILE).is_file():
+        raise InputError(
+            expected=f"a folder that {made_by} wrote",
+            came=f"{folder}, which has no {RECORD_FILE}: what was prepared is not released yet",
+            do="draw its coins with `radiotracer release`",
+        )
+    record = read_part(Record, folder / RECORD_FILE, made_by)
+    for one, name in ((commitment, COMMITMENT_FILE), (record, RECORD_FILE)):
+        beside = read_part(type(one), folder / PUBLISHED / name, made_by)
+        if beside != one:
+            raise DataError(
+                expected=f"one {name}, in {folder} and in its folder {PUBLISHED}",
+                came=f"two: {one.digest[:12]} and {beside.digest[:12]}",
+                do="restore the one that was published",
+            )
+    if record.commitment != commitment.digest:
         raise DataError(
-            expected=f"one commitment, in {folder} and in its folder {PUBLISHED}",
-            came=f"two: {commitment.digest[:12]} and {beside.digest[:12]}",
-            do="restore the one that was published",
+            expected=f"the record of a release by commitment {commitment.digest[:12]}",
+            came=f"one by {record.commitment[:12]}",
+            do="restore the files that were published together",
         )
-    return commitment
+    return commitment, record
 
 
-def write_bound(folder: Path, protocol: BaseModel, commitment: Commitment) -> None:
-    """Write the protocol, and the commitment twice: beside what is published, and to be stamped."""
-    write_text(folder / PROTOCOL_FILE, protocol.model_dump_json(indent=2) + "\n")
-    text = commitment.model_dump_json(indent=2) + "\n"
-    write_text(folder / PUBLISHED / COMMITMENT_FILE, text)
-    write_text(folder / COMMITMENT_FILE, text)
+def write_records(folder: Path, commitment: Commitment, record: Record) -> None:
+    """Write both twice: beside what is published, and to be stamped."""
+    for one, name in ((commitment, COMMITMENT_FILE), (record, RECORD_FILE)):
+        for place in (folder / PUBLISHED / name, folder / name):
+            write_text(place, one.model_dump_json(indent=2) + "\n")
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

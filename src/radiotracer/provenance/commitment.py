@@ -1,4 +1,4 @@
-"""A commitment before the release: what was fixed then can be shown later, and not be changed.
+"""A commitment before the coins are drawn: what was fixed can be shown later, and not be changed.
 
 Each part (key, protocol, extractor, every Merkle root) is hidden and bound by a SHA-256 of its own
 salt and its content; the digest over all of them is what gets a public time stamp. Salts are
@@ -88,58 +88,31 @@ def commit(
     return Commitment(parts=parts, digest=_digest(parts))
 
 
-def what_differs(
-    commitment: Commitment,
-    key: Key,
-    protocol: Mapping[str, Any],
-    extractor_digest: str,
-    roots: Mapping[str, str],
-) -> tuple[str, ...]:
+def what_differs(then: Commitment, now: Commitment) -> tuple[str, ...]:
     """Names of the parts that are not what was committed to, sorted; none if it opens.
 
     With another key nothing else can be compared: then the answer is ``("key",)``.
 
-    Raises:
-        DataError: As for `commit`.
+    Args:
+        then: The commitment.
+        now: The same made anew, of what there is now.
     """
-    then, now = commitment.parts, commit(key, protocol, extractor_digest, roots).parts
-    if then.get("key") != now["key"]:
+    if then.parts.get("key") != now.parts.get("key"):
         return ("key",)
-    return tuple(sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n)))
+    names = then.parts.keys() | now.parts.keys()
+    return tuple(sorted(n for n in names if then.parts.get(n) != now.parts.get(n)))
 
 
-def opens(
-    commitment: Commitment,
-    key: Key,
-    protocol: Mapping[str, Any],
-    extractor_digest: str,
-    roots: Mapping[str, str],
-) -> bool:
-    """Whether this is what was committed to, every part of it.
-
-    Raises:
-        DataError: As for `commit`.
-    """
-    return not what_differs(commitment, key, protocol, extractor_digest, roots)
-
-
-def require_opens(
-    commitment: Commitment,
-    key: Key,
-    protocol: Mapping[str, Any],
-    extractor_digest: str,
-    roots: Mapping[str, str],
-) -> None:
-    """Raise unless this is what was committed to.
+def require_same(then: Commitment, now: Commitment) -> None:
+    """Raise unless what there is now is what was committed to.
 
     Raises:
         InputError: It is not; the text names the parts that differ.
-        DataError: As for `commit`.
     """
-    different = what_differs(commitment, key, protocol, extractor_digest, roots)
+    different = what_differs(then, now)
     if different:
         raise InputError(
-            expected=f"what commitment {commitment.digest[:8]} was made to",
+            expected=f"what commitment {then.digest[:8]} was made to",
             came=f"another {', another '.join(different)}",
             do="pass what was committed before the release",
         )

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiotracer.errors import InputError
+from radiotracer.provenance.coins import CONTROL
 from radiotracer.provenance.finding import Control
 from radiotracer.provenance.key import Key
+from radiotracer.provenance.source import Source
 from radiotracer.stats import uniformity
 
 CONTROLS = 1000
@@ -17,11 +19,12 @@ SOUND = -3.0
 """log10 p below which a control has failed: a sound audit fails one control in a thousand."""
 
 
-def control_keys(source: Key | np.random.Generator, count: int) -> tuple[Key, ...]:
+def control_keys(source: Source | np.random.Generator, count: int) -> tuple[Key, ...]:
     """Keys that marked nothing: what a test says under them is its null distribution.
 
     Args:
-        source: The key whose audit they belong to (the same keys every time), or a generator.
+        source: The coins of the release that is audited (the same keys every time), or a
+            generator.
         count: How many; the first ones do not depend on it.
 
     Raises:
@@ -29,8 +32,9 @@ def control_keys(source: Key | np.random.Generator, count: int) -> tuple[Key, ..
     """
     if count < 0:
         raise InputError(expected="a count of at least 0", came=str(count), do="pass 1000")
-    if isinstance(source, Key):
-        return tuple(Key(source.derive(f"control/{i}")) for i in range(count))
+    if isinstance(source, Source):
+        first = Key(source.derive(CONTROL))
+        return tuple(Key(first.derive(str(i))) for i in range(count))
     return tuple(Key(source.bytes(32)) for _ in range(count))
 
 

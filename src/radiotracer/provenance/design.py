@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
+    from radiotracer.provenance.coins import Coins
     from radiotracer.provenance.finding import Finding
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.key import Key
     from radiotracer.provenance.models import Access, Suspect
-    from radiotracer.provenance.release import Opened, Planted, Release
+    from radiotracer.provenance.planted import Laid, Planted
+    from radiotracer.provenance.release import Opened, Release
     from radiotracer.runs import ModelSpec
 
 Progress = Callable[[str, int, int], None]
@@ -107,6 +109,9 @@ class Design(ABC, Generic[S]):
     networks: ClassVar[Literal["none", "one", "several"]] = "none"
     """How many networks it marks with. One is sealed, to be built again in audits."""
 
+    marks_after_coins: ClassVar[bool] = False
+    """Whether `publish` needs the networks, too."""
+
     announced: ClassVar[Mapping[str, JsonValue]]
     """The test in words, by access, and what else was decided before looking."""
 
@@ -145,7 +150,7 @@ class Design(ABC, Generic[S]):
         """Raise `InputError` where not even the clearest audit could show `alpha`."""
 
     @abstractmethod
-    def plant(
+    def prepare(
         self,
         chosen: Dataset,
         key: Key,
@@ -154,16 +159,40 @@ class Design(ABC, Generic[S]):
         *,
         kept: Kept | None = None,
         progress: Progress = lambda *_: None,
-    ) -> Planted:
-        """What to publish in place of the chosen examples, and what audits need.
+    ) -> Laid:
+        """All that the coins will choose between, before any is drawn, and the coins' names.
 
         Args:
             chosen: The k examples to mark, at least one.
-            key: The secret.
+            key: The secret; no coin follows from it alone.
             networks: As many as `networks` says; left as they were found.
             settings: How.
             kept: Where finished batches are kept.
             progress: Told ``"marking"``, how many examples are done, and how many there are.
+        """
+
+    @abstractmethod
+    def publish(
+        self,
+        laid: Laid,
+        chosen: Dataset,
+        coins: Coins,
+        networks: Sequence[nn.Module],
+        settings: S,
+        *,
+        kept: Kept | None = None,
+        progress: Progress = lambda *_: None,
+    ) -> Planted:
+        """What to publish in place of the chosen examples, as the coins fell.
+
+        Args:
+            laid: From `prepare`.
+            chosen: The same examples.
+            coins: Of the names in `laid`.
+            networks: The same; none where `marks_after_coins` is not so.
+            settings: The same.
+            kept: As for `prepare`.
+            progress: As for `prepare`.
         """
 
     @abstractmethod

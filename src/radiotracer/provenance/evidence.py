@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from radiotracer.data import MODALITIES
@@ -16,20 +14,14 @@ from radiotracer.errors import InputError, StorageError
 from radiotracer.files import write_text
 from radiotracer.provenance import wording
 from radiotracer.provenance.commitment import Digest
-from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.key import Key
+from radiotracer.provenance.drawing import Drawing
 from radiotracer.provenance.ledger import PastAudit
 from radiotracer.provenance.models import Access
-from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
-from radiotracer.stats import uniformity
 from radiotracer.views import Shown
 
 EVIDENCE_FILE = "evidence.json"
-
-DECIMALS = 4
-"""Of the control p-values that are kept for the chart."""
 
 _MOST_BYTES = 64 * 2**20
 """Evidence is far smaller."""
@@ -60,12 +52,15 @@ class Asked(_Part):
         identity: What it is: its kind, path or address, SHA-256.
         queries: About how many examples it was asked.
         log_sha256: Of the file with its answers.
+        counts: Whether the test that decides uses it: a reference that was not committed to before
+            the coins were drawn does not count.
     """
 
     name: str
     identity: dict[str, str]
     queries: Count
     log_sha256: Digest
+    counts: bool = True
 
 
 class HeldOut(_Part):
@@ -101,10 +96,16 @@ class Evidence(_Part, Shown):
         claim: The verdict in one sentence that says no more than the p-value supports.
         inconclusive_because: Why nothing follows; None: something does.
         log10_p_value: Of this audit alone.
-        adjusted_log10_p_value: After Holm over all audits; this one is held against `alpha`.
+        adjusted_log10_p_value: After Holm over all audits.
+        deciding_log10_p_value: After the allowance for the coins, too; this one is held against
+            `alpha`.
         alpha: The level that was committed to.
         control_keys: With how many other keys' marks held-out examples were shown; None: none were.
+        drawing: What the coins were drawn by, and what that is worth.
+        beside: log10 p of the test with references that do not count, too; None: there are none.
+        first_seen: When the suspect was first seen, ISO 8601; None: not said.
         audits: All audits of the release until then, the present one among them.
+        ledger_head: The digest of the last line of the ledger then; see `ledger`.
         alternatives: What else should be considered.
     """
 
@@ -114,6 +115,7 @@ class Evidence(_Part, Shown):
     inconclusive_because: str | None
     log10_p_value: LogP
     adjusted_log10_p_value: LogP
+    deciding_log10_p_value: LogP
     alpha: Annotated[float, Field(gt=0.0, lt=1.0)]
     access: Access
     statistic: str
@@ -127,13 +129,18 @@ class Evidence(_Part, Shown):
     control_log10_p: tuple[LogP, ...]
     commitment_verified: Literal[True]
     commitment: Digest
+    record: Digest
+    drawing: Drawing
+    first_seen: str | None = None
     key: str
     protocol: dict[str, JsonValue]
     suspect: Asked
     references: tuple[Asked, ...]
+    beside: LogP | None = None
     held_out: HeldOut | None
     control_keys: int | None = None
     audits: tuple[PastAudit, ...]
+    ledger_head: Digest
     alternatives: tuple[str, ...]
     created: str
     version: str
@@ -147,6 +154,18 @@ class Evidence(_Part, Shown):
         )
 
     __str__ = __repr__
+
+    @property
+    def chance(self) -> wording.Chance:
+        """What the claim stands on."""
+        return wording.Chance(
+            self.log10_p_value,
+            self.adjusted_log10_p_value,
+            len(self.audits),
+            self.deciding_log10_p_value,
+            self.drawing.allowed_for,
+            self.drawing.sentence,
+        )
 
     def counted(self, count: int) -> str:
         """So many examples in the words of their kind: ``"1,200 images"``."""
@@ -186,99 +205,6 @@ class Evidence(_Part, Shown):
                 came=_what_is_wrong(error),
                 do="pass the folder that an audit wrote, as it was written",
             ) from error
-
-
-def conclude(
-    finding: Finding,
-    release: Release,
-    key: Key,
-    *,
-    adjusted: float,
-    audits: Sequence[PastAudit],
-    suspect: Asked,
-    references: Sequence[Asked],
-    held_out: HeldOut | None,
-    control_keys: int | None = None,
-    created: str,
-    version: str,
-    positive: Control | None = None,
-) -> Evidence:
-    """The evidence of a finding; the commitment was opened before.
-
-    Args:
-        finding: The facts.
-        release: What was audited.
-        key: Its key.
-        adjusted: The finding's log10 p after Holm over `audits`.
-        audits: All audits of the release, this one among them.
-        suspect: Who was asked.
-        references: Who else was.
-        held_out: Unmarked examples that were used.
-        control_keys: How many the held-out examples were marked with, too; None: none.
-        created: UTC, ISO 8601.
-        version: Of radiotracer.
-        positive: The known positive. Where even that was not found, finding nothing means nothing;
-            what is found all the same stands.
-    """
-    protocol = release.protocol
-    because = wording.why_inconclusive(finding, protocol.alpha)
-    if because is None and adjusted > np.log10(protocol.alpha) and positive and not positive.passed:
-        because = wording.BLIND
-    verdict: Verdict = "no-evidence"
-    if because is not None:
-        verdict = "inconclusive"
-    elif adjusted <= np.log10(protocol.alpha):
-        verdict = "trained-on-marked-data"
-    return Evidence(
-        verdict=verdict,
-        claim=wording.claim(verdict, because, finding.log10_p, adjusted, len(audits)),
-        inconclusive_because=because,
-        log10_p_value=finding.log10_p,
-        adjusted_log10_p_value=adjusted,
-        alpha=protocol.alpha,
-        access=finding.access,
-        statistic=finding.statistic,
-        null=finding.null,
-        effect=finding.effect,
-        effect_means=finding.effect_means,
-        coins=finding.coins,
-        details=dict(finding.details),
-        controls=tuple(
-            CheckedControl(
-                name=each.name, expected=each.expected, came=each.came, passed=each.passed
-            )
-            for each in (*finding.controls, *([positive] if positive else ()))
-        ),
-        control_summary=_summary(finding.control_log10_p),
-        control_log10_p=tuple(round(each, DECIMALS) + 0.0 for each in finding.control_log10_p),
-        commitment_verified=True,
-        commitment=release.commitment.digest,
-        key=key.fingerprint,
-        protocol=protocol.model_dump(mode="json"),
-        suspect=suspect,
-        references=tuple(references),
-        held_out=held_out,
-        control_keys=control_keys,
-        audits=tuple(audits),
-        alternatives=wording.ALTERNATIVES[verdict],
-        created=created,
-        version=version,
-    )
-
-
-def _summary(control_log10_p: Sequence[float]) -> ControlSummary:
-    given = np.array(control_log10_p)
-
-    def share(level: float) -> float:
-        return float(np.mean(given <= np.log10(level))) if len(given) else 0.0
-
-    return ControlSummary(
-        count=len(given),
-        at_0_05=share(0.05),
-        at_0_01=share(0.01),
-        at_0_001=share(0.001),
-        uniform_log10_p=uniformity(given).excess_log10_p if len(given) else None,
-    )
 
 
 def _what_is_wrong(error: OSError | ValueError) -> str:

@@ -1,4 +1,4 @@
-"""One secret of 256 bits, and everything random that is derived from it by a label."""
+"""One secret of 256 bits, and everything that is derived from it by a label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -17,10 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from radiotracer.errors import InputError
 from radiotracer.key_files import MARK_KEY, damaged, exposure, read_key_file, write_key_file
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from radiotracer.provenance.source import Source
 
 __all__ = ["SECRET_BYTES", "Key", "exposure"]
 
@@ -34,7 +31,7 @@ _LONGEST = 255 * 32
 
 
 @dataclass(frozen=True, repr=False)
-class Key:
+class Key(Source):
     """A secret key. It never shows its secret: `repr` and messages hold its fingerprint.
 
     Different labels give independent bytes, so knowing what came from one label (a published
@@ -73,15 +70,7 @@ class Key:
         return hashlib.sha256(self.derive("fingerprint")).hexdigest()[:8]
 
     def derive(self, label: str, length: int = 32) -> bytes:
-        """Bytes for one purpose: HKDF-SHA256 (RFC 5869) with the label as ``info``.
-
-        Args:
-            label: The purpose, e.g. ``"carrier/512/class/17"``; not empty.
-            length: In [1, 8160]. Shorter results are the beginnings of longer ones.
-
-        Raises:
-            InputError: An empty label, or a length outside its range.
-        """
+        """HKDF-SHA256 (RFC 5869) with the label as ``info``; see `Source.derive`."""
         if not label or not 1 <= length <= _LONGEST:
             raise InputError(
                 expected=f"a label, and a length in [1, {_LONGEST}]",
@@ -90,34 +79,10 @@ class Key:
             )
         return HKDF(SHA256(), length, _SALT, label.encode()).derive(self.secret)
 
-    def generator(self, label: str) -> np.random.Generator:
-        """A random generator for one purpose: Philox with 128 derived bits as its key.
-
-        What must come out the same in ten years may only use ``bit_generator.random_raw``: NumPy
-        promises that stream for ever, but not how its distributions are made from it (NEP 19).
-        """
-        import numpy as np
-
-        words = np.frombuffer(self.derive(label, 16), dtype="<u8").astype(np.uint64)
-        return np.random.Generator(np.random.Philox(key=words))
-
-    def coins(self, label: str, ids: Iterable[str]) -> NDArray[np.bool_]:
-        """One fair coin per id, independent of all others and of the order of the ids.
-
-        The first bit of HMAC-SHA256 of the id, under bytes derived for the label.
-
-        Args:
-            label: The purpose.
-            ids: n texts.
-
-        Returns:
-            Shape (n,). An id that comes twice gets the same coin twice.
-        """
-        import numpy as np
-
+    def each(self, label: str, names: Iterable[str]) -> list[bytes]:
+        """HMAC-SHA256 of each name, under bytes derived for the label; see `Source.each`."""
         secret = self.derive(label)
-        bits = [hmac.digest(secret, each.encode(), "sha256")[0] >> 7 for each in ids]
-        return np.array(bits, dtype=np.bool_)
+        return [hmac.digest(secret, each.encode(), "sha256") for each in names]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a new key file that only its owner can read (mode 0600), whole or not at all.

@@ -3,11 +3,18 @@
 Who audits often enough rejects a true null. So every audit leaves a line in
 ``sealed/audits.jsonl`` of the marked folder before anything of its result is shown, and what
 decides is the p-value after Holm's procedure over all lines. The same audit again is no second one.
+
+Lines are a hash chain: each holds the SHA-256 of the one before, the first the commitment of its
+release, and every evidence holds the last one's. So no line can be taken out, put in, changed or
+moved without changing all that come after it, and two pieces of evidence of one release whose
+chains part contradict each other. That a whole chain was thrown away nobody can see who has seen
+none of it: how many audits there were is the owner's word.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +26,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radiotracer.errors import DataError
 from radiotracer.files import storage_errors
+from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.query_log import same_wherever
 from radiotracer.stats import holm
 
 AUDITS = "sealed/audits.jsonl"
+
+NOTHING = "0" * 64
+"""What stands before the first line where there is no commitment."""
 
 SAME = 1e-9
 """Log10 p-values that differ by no more are the same."""
@@ -39,6 +50,7 @@ class PastAudit(BaseModel):
         suspect: Its identity.
         access: What was used of it.
         log10_p: What came.
+        before: The digest of the line before; of the first, the commitment's.
         settings: What else the test was made with, where its p-values have so few values that two
             audits can have the same; empty elsewhere.
     """
@@ -53,6 +65,12 @@ class PastAudit(BaseModel):
     access: Access
     log10_p: Annotated[float, Field(le=0.0)]
     settings: str = ""
+    before: Digest = NOTHING
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its line, without the line feed."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def is_again(self, other: PastAudit) -> bool:
         """Whether both are one audit: the same suspect, used in the same way, the same result."""
@@ -77,20 +95,24 @@ class Ledger:
     note: str | None = None
 
 
-def read_ledger(marked: Path) -> Ledger:
+def read_ledger(marked: Path, start: str = NOTHING) -> Ledger:
     """The audits of the release in the folder `marked`; none where there is no ledger yet.
 
+    Args:
+        marked: The folder.
+        start: The digest of its commitment.
+
     Raises:
-        DataError: A line is damaged. Without it nobody knows how many audits there were.
+        DataError: A line is damaged, or lines are missing, changed, or those of another release.
         StorageError: It may not be read.
     """
     path = marked / AUDITS
     with storage_errors(path):
         content = path.read_bytes() if path.exists() else b""
-    return _parsed(content, path)
+    return _parsed(content, path, start)
 
 
-def add_audit(marked: Path, audit: PastAudit) -> Ledger:
+def add_audit(marked: Path, audit: PastAudit, start: str = NOTHING) -> Ledger:
     """Write down an audit, unless it is one that was written down before; give back all.
 
     The line is on the disk, whole, when this returns.
@@ -105,9 +127,10 @@ def add_audit(marked: Path, audit: PastAudit) -> Ledger:
         with path.open("a+b") as stream, _alone(stream):
             stream.seek(0)
             content = stream.read()
-            found = _parsed(content, path)
+            found = _parsed(content, path, start)
             if any(audit.is_again(each) for each in found.audits):
                 return found
+            audit = audit.model_copy(update={"before": head(found.audits, start)})
             whole = content.rfind(b"\n") + 1
             try:
                 stream.truncate(whole)
@@ -118,6 +141,17 @@ def add_audit(marked: Path, audit: PastAudit) -> Ledger:
                 os.truncate(path, whole)
                 raise
     return Ledger((*found.audits, audit), found.note)
+
+
+def head(audits: Sequence[PastAudit], start: str = NOTHING) -> str:
+    """The digest of the last line; of none, what stands before the first."""
+    return audits[-1].digest if audits else start
+
+
+def is_chained(audits: Sequence[PastAudit], start: str = NOTHING) -> bool:
+    """Whether each line holds the digest of the one before it."""
+    before = [start, *(each.digest for each in audits)]
+    return all(each.before == digest for each, digest in zip(audits, before, strict=False))
 
 
 def adjusted(audits: Sequence[PastAudit], present: PastAudit) -> float | None:
@@ -145,7 +179,7 @@ def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return same_wherever(one) == same_wherever(other)
 
 
-def _parsed(content: bytes, path: Path) -> Ledger:
+def _parsed(content: bytes, path: Path, start: str) -> Ledger:
     *lines, last = content.split(b"\n")
     audits = []
     for number, line in enumerate(lines, start=1):
@@ -157,6 +191,12 @@ def _parsed(content: bytes, path: Path) -> Ledger:
                 came=f"another text in line {number}",
                 do="restore the file: without it nobody knows how many audits there were",
             ) from error
+    if not is_chained(audits, start):
+        raise DataError(
+            expected=f"an unbroken chain of audits in {path}",
+            came="a line that does not follow the one before it",
+            do="restore the file: lines were taken out, put in, changed, or are another release's",
+        )
     # Results are shown after their line is on the disk: nobody saw the one that broke off.
     note = f"the last line of {path} broke off and does not count" if last else None
     return Ledger(tuple(audits), note)

@@ -1,4 +1,4 @@
-"""Mark data by a design: choose the examples, plant, and commit to it before the release."""
+"""Mark data by a design: choose the examples, prepare and commit, draw the coins, publish."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from torch import nn
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.choosing import Policy, choose_rows, of_classes, require_share
+from radiotracer.provenance.coins import Coins, KeyNonces
 from radiotracer.provenance.design import Candidates, Design
-from radiotracer.provenance.designs import design_for
+from radiotracer.provenance.designs import DESIGNS, design_for
 from radiotracer.provenance.kept import Kept, fingerprint_of
 from radiotracer.provenance.key import Key
+from radiotracer.provenance.prepared import Prepared
 from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.randomness import Randomness, StrengthName
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.strengths.owner import owners
 from radiotracer.runs import ModelSpec
 
 
@@ -88,13 +92,42 @@ def mark(
     key: Key,
     models: Sequence[nn.Module] = (),
     design: str | BaseModel | None = None,
+    **given: Any,
+) -> Release:
+    """Mark some examples in one go: `prepare`, and `publish` by coins that the owner draws.
+
+    Args:
+        examples: See `prepare`.
+        rows: See `prepare`.
+        key: See `prepare`.
+        models: See `prepare`.
+        design: See `prepare`.
+        given: What else `prepare` takes.
+
+    Raises:
+        InputError: As for `prepare`.
+        DataError: As for `prepare`.
+    """
+    prepared = prepare(examples, rows, key, models, design, **given)
+    going_on = {name: given[name] for name in ("kept", "progress") if name in given}
+    return publish(prepared, key, owners(key), models, **going_on)
+
+
+def prepare(
+    examples: Dataset,
+    rows: NDArray[np.int64],
+    key: Key,
+    models: Sequence[nn.Module] = (),
+    design: str | BaseModel | None = None,
     *,
     spec: ModelSpec | None = None,
     alpha: float = 0.01,
+    coins: StrengthName = "owner",
+    references: Sequence[str] = (),
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
-) -> Release:
-    """Mark some examples of a data set by a design, and commit to it.
+) -> Prepared:
+    """Fix everything about a release but how its coins fall, and commit to it.
 
     Args:
         examples: The data, all of them.
@@ -106,6 +139,8 @@ def mark(
             settings; or None, for the default design of such examples.
         spec: What network the first of `models` is, where it is sealed: audits build it again.
         alpha: The level of the audits, in (0, 1).
+        coins: What the coins will be drawn by.
+        references: SHA-256 of each reference that audits may count.
         kept: Where finished batches are kept, so that a marking that was stopped goes on there.
         progress: Told what is done, how much of it, and of how many.
 
@@ -130,7 +165,7 @@ def mark(
     chosen = examples.take(rows)
     if kept is not None:
         kept.begin(_about(chosen, key, models, settings, kind.name))
-    planted = kind.plant(chosen, key, models, settings, kept=kept, progress=progress)
+    laid = kind.prepare(chosen, key, models, settings, kept=kept, progress=progress)
     protocol = Protocol(
         modality=examples.modality.name,
         shape=dict(examples.modality.shape(examples.content)),
@@ -142,11 +177,66 @@ def mark(
         marked=len(rows),
         marked_classes=tuple(int(c) for c in np.unique(chosen.labels)),
         class_names=examples.class_names,
-        extractor=None if planted.extractor is None else spec,
+        extractor=None if laid.extractor is None else spec,
+        networks=tuple(fingerprint_of([each]) for each in models),
+        coins=coins,
+        references=tuple(references),
         source_digest=examples.digest,
         version=version("radiotracer"),
     )
-    return Release.make(examples, rows, planted, protocol, key)
+    return Prepared.make(examples, rows, laid, protocol, key)
+
+
+def publish(
+    prepared: Prepared,
+    key: Key,
+    randomness: Randomness,
+    models: Sequence[nn.Module] = (),
+    *,
+    kept: Kept | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Release:
+    """Draw the coins of what was prepared, and publish as they fell.
+
+    Args:
+        prepared: What was committed to.
+        key: Its secret.
+        randomness: What the coins are drawn by, of the strength that was committed to.
+        models: The networks of `prepare`, for designs that mark after the coins.
+        kept: As for `prepare`; where it is another one, it must have begun with the commitment.
+        progress: As for `prepare`.
+
+    Raises:
+        InputError: Another key, other networks, or coins of another strength.
+    """
+    prepared.require_committed(key)
+    protocol = prepared.protocol
+    if randomness.strength != protocol.coins:
+        raise InputError(
+            expected=f"coins by {protocol.coins}, as was committed to",
+            came=f"coins by {randomness.strength}",
+            do=f"draw them by {protocol.coins}, or prepare again",
+        )
+    kind = DESIGNS[protocol.design]
+    if kind.marks_after_coins:
+        found = tuple(fingerprint_of([each]) for each in models)
+        if found != protocol.networks:
+            raise InputError(
+                expected=f"the marking networks that were committed to: "
+                f"{', '.join(each[:12] for each in protocol.networks)}",
+                came=", ".join(each[:12] for each in found) or "none",
+                do="pass the same extractors in the same order (extractor=)",
+            )
+    planted = kind.publish(
+        prepared.laid,
+        prepared.chosen,
+        Coins(KeyNonces(key), randomness.bytes),
+        models,
+        kind.settings.model_validate(protocol.settings),
+        kept=kept,
+        progress=progress,
+    )
+    return Release.make(prepared, planted, randomness)
 
 
 def _require_networks(

@@ -17,8 +17,8 @@ from radiotracer.provenance.controls import (
     uniform_control,
 )
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.source import Source
 from radiotracer.stats import Weighting, signflip, signflip_control
 
 Reals = NDArray[np.float64]
@@ -28,7 +28,7 @@ WEIGHTING: Weighting = "magnitudes"
 development data it told more than ranks in each of six trainings."""
 
 _NULL = (
-    "exact: a secret fair coin chose each published twin, so for a model that does not depend on "
+    "exact: a fair coin chose each published twin, so for a model that does not depend on "
     "these coins every pair points to the published twin with probability 1/2, independently"
 )
 
@@ -36,7 +36,7 @@ _NULL = (
 def audit_preferences(
     asked: Reals,
     blind: Reals | None,
-    key: Key,
+    coins: Source,
     ids: Sequence[str],
     access: Access,
     *,
@@ -51,13 +51,13 @@ def audit_preferences(
     Args:
         asked: By how much the suspect prefers the first twin to the second, shape (k,).
         blind: The same of networks that cannot know the coins, shape (k,), where there are some.
-        key: Tosses the coins.
+        coins: What was drawn in the release.
         ids: What each coin hangs on; k different texts.
         access: What was used of the suspect.
         references: What each reference prefers; each of shape (k,).
         controls: How many fresh keys the same test is repeated with.
     """
-    signs = _signs(key, ids)
+    signs = _signs(coins, ids)
     explained = [] if blind is None else [blind]
     checked = []
     if references:
@@ -66,9 +66,9 @@ def audit_preferences(
     if explained:
         asked = beyond(asked, np.stack(explained, axis=1))
     test = signflip(asked * signs, weighting=WEIGHTING)
-    others = np.stack([_signs(each, ids) for each in control_keys(key, controls)])
+    others = np.stack([_signs(each, ids) for each in control_keys(coins, controls)])
     control_log10_p = signflip_control(asked * signs, others != signs, weighting=WEIGHTING)
-    published, coins = int((asked * signs > 0).sum()), test.pairs - test.zeros
+    published, decided = int((asked * signs > 0).sum()), test.pairs - test.zeros
     return Finding(
         access=access,
         statistic="sum of the preferences for published twins, the largest twentieth cut off",
@@ -76,17 +76,17 @@ def audit_preferences(
         log10_p=test.log10_p,
         effect=test.statistic / test.largest if test.largest else 0.0,
         effect_means="the sum over the largest that it could be, from -1 to 1",
-        coins=coins,
+        coins=decided,
         control_log10_p=tuple(control_log10_p.tolist()),
         controls=(uniform_control(control_log10_p), *checked),
         details={
             "pairs": test.pairs,
             "published_preferred": published,
-            "sealed_preferred": coins - published,
+            "sealed_preferred": decided - published,
             "undecided": test.zeros,
         },
-        least_log10_p=-coins * float(np.log10(2)),
-        stands_on=f"{coins} coin{'s' * (coins != 1)}",
+        least_log10_p=-decided * float(np.log10(2)),
+        stands_on=f"{decided} coin{'s' * (decided != 1)}",
     )
 
 
@@ -137,6 +137,6 @@ def _blind_control(differences: Reals) -> Control:
     return silent_control("references", min(0.0, either + np.log10(2.0)), "either twin preferred")
 
 
-def _signs(key: Key, ids: Sequence[str]) -> Reals:
+def _signs(source: Source, ids: Sequence[str]) -> Reals:
     """+1 where the first twin is published, -1 where the second one is."""
-    return np.where(published_twins(key, ids) == 0, 1.0, -1.0)
+    return np.where(published_twins(source, ids) == 0, 1.0, -1.0)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from radiotracer.provenance.commitment import Digest
+from radiotracer.provenance.randomness import StrengthName
 from radiotracer.runs import ModelSpec
 
 
@@ -26,6 +27,9 @@ class Protocol(BaseModel):
         marked_classes: Which classes have marked examples.
         class_names: The names of all classes.
         extractor: The network whose weights are sealed, where audits need it; else None.
+        networks: The fingerprint of each marking network, SHA-256; see `kept.fingerprint_of`.
+        coins: What the coins will be drawn by: the name of a strength.
+        references: SHA-256 of each reference that audits may count; see `references`.
         source_digest: `Dataset.digest` of the data before marking.
         version: Of radiotracer.
     """
@@ -44,6 +48,9 @@ class Protocol(BaseModel):
     marked_classes: tuple[int, ...]
     class_names: tuple[str, ...]
     extractor: ModelSpec | None = None
+    networks: tuple[Digest, ...] = ()
+    coins: StrengthName = "owner"
+    references: tuple[Digest, ...] = ()
     source_digest: Digest
     version: str
 

@@ -1,8 +1,10 @@
-"""A marked release: what is published, what stays sealed, and the commitment that binds both.
+"""A marked release: what is published, what stays sealed, and the two records that bind both.
 
-    OUT/release/          the data to publish: a DATA argument, with the commitment beside it
-    OUT/commitment.json   what to have time-stamped before that
-    OUT/sealed/           what only audits may see: originals, arrays, manifest, protocol, extractor
+    OUT/release/          the data to publish: a DATA argument, with both records beside it
+    OUT/commitment.json   what was fixed, and time-stamped, before the coins were drawn
+    OUT/release.json      what the coins were drawn by, and what was published
+    OUT/sealed/           what only audits may see; see `sealed`
+    OUT/sealed/originals/ the marked examples before
 
 The key is in none of them.
 """
@@ -10,88 +12,49 @@ The key is in none of them.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from radiotracer.data import MODALITIES, Dataset, save_examples
 from radiotracer.data.modality import nouns
-from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.data.saved import open_saved
 from radiotracer.errors import DataError
-from radiotracer.files import atomic_file, atomic_folder
+from radiotracer.files import atomic_folder
 from radiotracer.provenance.bound import (
     COMMITMENT_FILE,
-    PROTOCOL_FILE,
     PUBLISHED,
-    read_commitment,
+    commitment_of,
+    examples_root,
     read_part,
+    read_records,
     require_unedited,
-    roots_of,
-    weights_bytes,
-    weights_digest,
-    write_bound,
+    write_records,
 )
-from radiotracer.provenance.commitment import Commitment, commit, require_opens
+from radiotracer.provenance.coins import Coins, KeyNonces
+from radiotracer.provenance.commitment import Commitment, require_same
 from radiotracer.provenance.key import Key
+from radiotracer.provenance.planted import Laid, Planted
+from radiotracer.provenance.prepared import Prepared
 from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.randomness import Randomness
+from radiotracer.provenance.record import Record
+from radiotracer.provenance.sealed import (
+    PROTOCOL_FILE,
+    SEALED,
+    read_sealed,
+    sealed_errors,
+    write_sealed,
+)
 from radiotracer.views import Shown
 
-__all__ = [
-    "ARRAYS",
-    "COMMITMENT_FILE",
-    "EXTRACTOR",
-    "MANIFEST",
-    "ORIGINALS",
-    "PROTOCOL_FILE",
-    "PUBLISHED",
-    "Opened",
-    "Planted",
-    "Release",
-    "open_marked",
-]
-
-MANIFEST = "sealed/manifest.parquet"
-ARRAYS = "sealed/arrays.npz"
-EXTRACTOR = "sealed/extractor.safetensors"
 ORIGINALS = "sealed/originals"
 """A folder with the files of the examples' modality."""
 
 MADE_BY = "`radiotracer mark`"
-
-_FROM_ANY_FILE = (OSError, LookupError, TypeError, ValueError, AttributeError)
-
-
-@dataclass(frozen=True, eq=False)
-class Planted:
-    """What a design made of the chosen examples; row ``i`` of every column is the same example.
-
-    Args:
-        content: What to publish in their place: k examples, in the form of their modality.
-        columns: Numbers for the manifest by name, such as ``psnr``, each of shape (k,).
-        arrays: What else an audit needs, by name; any shapes, first axis first; texts in arrays of
-            fixed width.
-        extractor: The marking network's weights by name, where audits need it; else None.
-    """
-
-    content: Any
-    columns: Mapping[str, NDArray[Any]]
-    arrays: Mapping[str, NDArray[Any]]
-    extractor: Mapping[str, Tensor] | None = None
-
-    def __repr__(self) -> str:
-        """Names alone: the rest is sealed."""
-        return f"Planted(columns: {', '.join(self.columns)}; arrays: {', '.join(self.arrays)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,50 +65,44 @@ class Release(Shown):
         published: All n examples as published.
         rows: Which of them are marked, ascending, int64, shape (k,).
         originals: These examples before: k of them, in the form of their modality.
-        planted: What was made of them.
+        laid: What the coins chose between.
+        planted: What they made of it.
         protocol: What was fixed.
-        commitment: To all of this, and to the key.
+        commitment: To all that was fixed before the coins were drawn, and to the key.
+        record: What they were drawn by, and what was published.
         digests: Of the published examples when they were marked, shape (n,).
     """
 
     published: Dataset
     rows: NDArray[np.int64]
     originals: Any
+    laid: Laid
     planted: Planted
     protocol: Protocol
     commitment: Commitment
+    record: Record
     digests: NDArray[np.str_]
 
     @classmethod
-    def make(
-        cls,
-        examples: Dataset,
-        rows: NDArray[np.int64],
-        planted: Planted,
-        protocol: Protocol,
-        key: Key,
-    ) -> Release:
-        """Put the planted examples into the data, and commit to the whole of it.
+    def make(cls, prepared: Prepared, planted: Planted, randomness: Randomness) -> Release:
+        """Put what the coins made into the data, and record it.
 
         Args:
-            examples: The data before.
-            rows: Which were marked, ascending.
-            planted: What to publish in their place.
-            protocol: How it will be audited.
-            key: The secret.
+            prepared: What was committed to.
+            planted: What to publish in place of the chosen examples.
+            randomness: What the coins were drawn by.
         """
-        published = examples.with_content(rows, planted.content)
-        originals = examples.modality.take(examples.content, rows)
-        roots = roots_of(published, published.digests, rows, originals, planted.arrays)
+        published = prepared.data.with_content(prepared.rows, planted.content)
+        root = examples_root(published, published.digests)
         return cls(
             published=published,
-            rows=rows,
-            originals=originals,
+            rows=prepared.rows,
+            originals=prepared.originals,
+            laid=prepared.laid,
             planted=planted,
-            protocol=protocol,
-            commitment=commit(
-                key, protocol.model_dump(mode="json"), weights_digest(planted.extractor), roots
-            ),
+            protocol=prepared.protocol,
+            commitment=prepared.commitment,
+            record=Record.of(prepared.commitment.digest, randomness, root),
             digests=published.digests,
         )
 
@@ -158,6 +115,10 @@ class Release(Shown):
     def labels(self) -> NDArray[np.int64]:
         """Labels of the marked examples, shape (k,)."""
         return self.published.labels[self.rows]
+
+    def coins(self, key: Key) -> Coins:
+        """What `key` draws in this release."""
+        return Coins(KeyNonces(key), self.record.randomness.bytes)
 
     def __repr__(self) -> str:
         """What may be told: nothing that is sealed."""
@@ -172,15 +133,33 @@ class Release(Shown):
 
         Raises:
             InputError: They are not; the text names the key, the parts, or the edited examples.
+            DataError: It was published otherwise than its record says.
         """
         require_unedited(self.published, self.digests)
-        require_opens(
+        require_same(
             self.commitment,
-            key,
-            self.protocol.model_dump(mode="json"),
-            weights_digest(self.planted.extractor),
-            roots_of(self.published, self.digests, self.rows, self.originals, self.planted.arrays),
+            commitment_of(
+                key,
+                self.protocol,
+                self.laid,
+                self.rows,
+                self.originals,
+                self.published.modality,
+            ),
         )
+        now = Record.of(
+            self.commitment.digest,
+            self.record.randomness,
+            examples_root(self.published, self.digests),
+        )
+        if now != self.record:
+            raise DataError(
+                expected=f"what release record {self.record.digest[:8]} says",
+                came="another commitment"
+                if self.record.commitment != self.commitment.digest
+                else "other published data",
+                do="restore what was published",
+            )
         return Opened(self, key)
 
     def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -196,33 +175,23 @@ class Release(Shown):
         """
         with atomic_folder(Path(folder), marker=COMMITMENT_FILE, overwrite=overwrite) as made:
             (made / PUBLISHED).mkdir()
-            (made / "sealed").mkdir(mode=0o700)
-            about = {"commitment": self.commitment.digest}
+            (made / SEALED).mkdir(mode=0o700)
+            about = {"commitment": self.commitment.digest, "record": self.record.digest}
             save_examples(self.published, made / PUBLISHED, provenance=about)
             (made / ORIGINALS).mkdir()
             originals = replace(self.published.take(self.rows), content=self.originals)
             self.published.modality.save(originals, made / ORIGINALS)
-            manifest = {
-                "id": self.ids.tolist(),
-                "row": self.rows,
-                "label": self.labels,
-                **self.planted.columns,
-            }
-            with atomic_file(made / MANIFEST) as temporary:
-                pq.write_table(pa.table(manifest), temporary, compression="zstd")
             digests = np.frombuffer(bytes.fromhex("".join(self.digests)), dtype=np.uint8)
-            with atomic_file(made / ARRAYS) as temporary:
-                write_npz(
-                    temporary,
-                    {
-                        "published_digests": digests.reshape(-1, 32),
-                        **{f"planted/{name}": it for name, it in self.planted.arrays.items()},
-                    },
-                )
-            if self.planted.extractor is not None:
-                with atomic_file(made / EXTRACTOR) as temporary:
-                    temporary.write_bytes(weights_bytes(self.planted.extractor))
-            write_bound(made, self.protocol, self.commitment)
+            write_sealed(
+                made,
+                self.protocol,
+                self.laid,
+                self.published,
+                self.rows,
+                self.planted.columns,
+                {"published_digests": digests.reshape(-1, 32)},
+            )
+            write_records(made, self.commitment, self.record)
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Release:
@@ -233,46 +202,22 @@ class Release(Shown):
             DataError: A part is missing, damaged, or does not belong to the others.
         """
         folder = Path(folder)
-        commitment = read_commitment(folder, MADE_BY)
+        commitment, record = read_records(folder, MADE_BY)
         protocol = read_part(Protocol, folder / PROTOCOL_FILE, MADE_BY)
         modality = MODALITIES[protocol.modality]
         published = open_saved(folder / PUBLISHED)
-        arrays = read_arrays(folder / ARRAYS)
-        try:
-            if published.modality is not modality:
-                raise ValueError(f"a protocol of {modality.name}")
-            with (folder / MANIFEST).open("rb") as stream:
-                table = pq.ParquetFile(stream).read()
-            columns = {name: table[name].to_numpy() for name in table.column_names}
-            if any(array.ndim == 0 for array in arrays.values()):
-                raise ValueError(f"a single number in {ARRAYS}")
-            ids, rows = columns.pop("id").astype(str), columns.pop("row").astype(np.int64)
-            columns.pop("label")
-            if not np.array_equal(published.ids[rows], ids):
-                raise ValueError("the manifest speaks of other examples")
+        with sealed_errors(folder):
+            laid, rows, columns, arrays = read_sealed(folder, protocol, published)
             originals = modality.load(folder / ORIGINALS)
             if modality.length(originals) != len(rows):
                 raise ValueError(f"{len(rows)} marked, {modality.length(originals)} originals")
             digests = np.array([each.tobytes().hex() for each in arrays.pop("published_digests")])
             if digests.shape != published.ids.shape:
                 raise ValueError(f"{len(published)} published examples, {len(digests)} digests")
-            planted = Planted(
-                content=modality.take(published.content, rows),
-                columns=columns,
-                arrays={
-                    name.removeprefix("planted/"): array
-                    for name, array in arrays.items()
-                    if name.startswith("planted/")
-                },
-                extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
+            planted = Planted(modality.take(published.content, rows), columns)
+            return cls(
+                published, rows, originals, laid, planted, protocol, commitment, record, digests
             )
-            return cls(published, rows, originals, planted, protocol, commitment, digests)
-        except (*_FROM_ANY_FILE, pa.ArrowException, SafetensorError, DataError) as error:
-            raise DataError(
-                expected=f"the sealed half of a release in {folder / 'sealed'}",
-                came=re.sub(r"\s+", " ", str(error))[:200],
-                do="restore it; without it there is nothing to audit with",
-            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,6 +233,11 @@ class Opened:
     release: Release
     key: Key
     folder: Path | None = None
+
+    @property
+    def coins(self) -> Coins:
+        """What was drawn."""
+        return self.release.coins(self.key)
 
     def __repr__(self) -> str:
         """What may be told."""

@@ -25,17 +25,21 @@ from radiotracer.data.modality import nouns
 from radiotracer.errors import InputError
 from radiotracer.files import atomic_folder, require_new_folder, sha256_file, write_text
 from radiotracer.provenance.asking import Progress, asked_through
-from radiotracer.provenance.audit import access_of, audit_opened, design_of
+from radiotracer.provenance.audit import access_of, design_of, with_and_without
+from radiotracer.provenance.concluding import conclude
 from radiotracer.provenance.design import Inputs
-from radiotracer.provenance.evidence import EVIDENCE_FILE, Asked, Evidence, HeldOut, conclude
+from radiotracer.provenance.drawing import drawing_of
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Asked, Evidence, HeldOut
 from radiotracer.provenance.held_out import held_out_for
 from radiotracer.provenance.kept import Kept
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect, open_suspect
+from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
+from radiotracer.provenance.times import stamped_at
 from radiotracer.runs import ModelSpec
 from radiotracer.views import page_of
 
@@ -60,6 +64,7 @@ def run_audit(
     build: Callable[[ModelSpec], nn.Module] | None = None,
     control_keys: int | None = None,
     max_queries: int | None = None,
+    first_seen: str | None = None,
     overwrite: bool = False,
     command: str = "",
     progress: Progress = lambda *_: None,
@@ -86,6 +91,8 @@ def run_audit(
         control_keys: See `audit`.
         max_queries: About how many examples the suspect may be asked, by stopped calls, too; None:
             any number.
+        first_seen: When the suspect was first seen, a date (ISO 8601): one that existed before
+            the coins were drawn cannot have been trained on the release.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
         command: What the user typed, for the page.
         progress: Told what is done, how much of it, and of how many.
@@ -140,7 +147,7 @@ def run_audit(
         if before := sum(each.asked for each in asked):
             what = nouns(release.published.modality, before)
             note(f"the audit goes on: {what} {'was' if before == 1 else 'were'} asked about before")
-        finding = audit_opened(
+        finding, beside = with_and_without(
             opened,
             asked[0],
             access,
@@ -164,7 +171,7 @@ def run_audit(
             settings=settings_of(control_keys, used),
         )
         # Before anything of the result is shown: an audit that is not in the ledger never was.
-        ledger = add_audit(folder, present)
+        ledger = add_audit(folder, present, release.commitment.digest)
         after_holm = adjusted(ledger.audits, present)
         if after_holm is None:
             raise AssertionError(present)
@@ -174,8 +181,9 @@ def run_audit(
                 identity=dict(each.identity),
                 queries=each.asked,
                 log_sha256=sha256_file(each.path),
+                counts=not row or counts(each.identity, release.protocol),
             )
-            for each in asked
+            for row, each in enumerate(asked)
         ]
         evidence = conclude(
             finding,
@@ -183,8 +191,13 @@ def run_audit(
             key,
             adjusted=after_holm,
             audits=ledger.audits,
+            drawing=drawing_of(
+                release.record.randomness, release.commitment.digest, stamped_at(folder)
+            ),
+            first_seen=first_seen,
             suspect=entries[0],
             references=entries[1:],
+            beside=beside,
             held_out=_described(inputs.held_out),
             control_keys=control_keys,
             created=present.time,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from radiotracer.data import Dataset, open_data
 from radiotracer.data.modality import nouns
-from radiotracer.errors import InputError
+from radiotracer.errors import DataError, InputError
 from radiotracer.files import sha256_file
-from radiotracer.provenance.audit import audit_opened, design_of
+from radiotracer.provenance.audit import design_of, with_and_without
+from radiotracer.provenance.checked import Checked
+from radiotracer.provenance.concluding import conclude
 from radiotracer.provenance.design import Inputs
-from radiotracer.provenance.evidence import Asked, Evidence, conclude
+from radiotracer.provenance.drawing import Drawing, drawing_of
+from radiotracer.provenance.evidence import Asked, Evidence
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
@@ -24,30 +26,20 @@ from radiotracer.provenance.ledger import (
     Ledger,
     PastAudit,
     adjusted,
+    head,
+    is_chained,
     read_ledger,
     same_suspect,
     settings_of,
 )
 from radiotracer.provenance.models import Suspect, reopened
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.run_audit import QUERIES_FILE, reference_file
+from radiotracer.provenance.times import stamped_at
+from radiotracer.provenance.wording import ten_to
 from radiotracer.runs import ModelSpec
-
-
-@dataclass(frozen=True)
-class Checked:
-    """One thing that was checked.
-
-    Args:
-        what: In words.
-        holds: Whether it is so.
-        came: What was found, in words.
-    """
-
-    what: str
-    holds: bool
-    came: str
 
 
 def verify(
@@ -96,15 +88,21 @@ def verify(
             and evidence.alpha == release.protocol.alpha,
             f"{release.protocol.design}, level {release.protocol.alpha:g}",
         ),
+        _same("release record", evidence.record, release.record.digest),
     ]
+    try:
+        drawing = drawing_of(
+            release.record.randomness, release.commitment.digest, stamped_at(marked)
+        )
+    except DataError as error:
+        return (*checks, Checked("coins", False, error.came))
+    checks.append(Checked("coins", evidence.drawing == drawing, _drawn(drawing)))
     asked: Suspect | None
     if suspect is None and evidence.access != "weights":
         asked = _recorded(evidence.suspect, release, folder / QUERIES_FILE, checks)
     else:
         asked = _asked_again(evidence, release, suspect)
-        same = same_suspect(asked.identity, evidence.suspect.identity)
-        digest = asked.identity.get("sha256", "no digest")
-        checks.append(Checked("suspect", same, f"{asked.name}, {digest[:12]}"))
+        checks.append(_same_suspect(asked, evidence.suspect))
     references = [
         _recorded(each, release, folder / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
@@ -117,8 +115,23 @@ def verify(
         build=build,
         control_keys=evidence.control_keys,
     )
-    finding = audit_opened(opened, asked, evidence.access, inputs)
-    return (*checks, *_against(evidence, finding, release, key, read_ledger(marked)))
+    checks += [
+        Checked(
+            f"reference {each.name}",
+            each.counts == counts(each.identity, release.protocol),
+            "committed to before the coins"
+            if each.counts
+            else "not committed to before the coins: it does not count",
+        )
+        for each in evidence.references
+    ]
+    finding, beside = with_and_without(opened, asked, evidence.access, inputs)
+    if beside is not None or evidence.beside is not None:
+        checks.append(
+            _close("log10 p with references that do not count", evidence.beside or 0.0, beside)
+        )
+    ledger = read_ledger(marked, release.commitment.digest)
+    return (*checks, *_against(evidence, finding, release, key, ledger, drawing))
 
 
 def _asked_again(
@@ -128,6 +141,20 @@ def _asked_again(
     if suspect is None:
         return reopened(evidence.suspect.identity, like=release.published)
     return suspect(release) if callable(suspect) else suspect
+
+
+def _same_suspect(asked: Suspect, then: Asked) -> Checked:
+    """By its weights: what builds the network around them shows in what it answers."""
+    digest, named = asked.identity.get("sha256"), asked.identity.get("network", "")
+    if digest is None:
+        return Checked("suspect", same_suspect(asked.identity, then.identity), asked.name)
+    built = then.identity.get("network", "")
+    other = f", built by {named[:60]} and not by {built[:60]}" if named != built else ""
+    return Checked(
+        "suspect",
+        digest == then.identity.get("sha256"),
+        f"{asked.name}, {digest[:12]}{other}",
+    )
 
 
 def _unmarked(
@@ -169,8 +196,13 @@ def _recorded(asked: Asked, release: Release, path: Path, checks: list[Checked])
     return recorded
 
 
-def _against(
-    evidence: Evidence, finding: Finding, release: Release, key: Key, ledger: Ledger
+def _against(  # noqa: PLR0917 - all that it is held against
+    evidence: Evidence,
+    finding: Finding,
+    release: Release,
+    key: Key,
+    ledger: Ledger,
+    drawing: Drawing,
 ) -> list[Checked]:
     present = PastAudit(
         time=evidence.created,
@@ -190,8 +222,11 @@ def _against(
         key,
         adjusted=0.0 if holm is None else holm,
         audits=evidence.audits,
+        drawing=drawing,
+        first_seen=evidence.first_seen,
         suspect=evidence.suspect,
         references=evidence.references,
+        beside=evidence.beside,
         held_out=evidence.held_out,
         control_keys=evidence.control_keys,
         created=evidence.created,
@@ -214,16 +249,32 @@ def _against(
     return [
         _close("log10 p", evidence.log10_p_value, finding.log10_p),
         _close("log10 p after Holm", evidence.adjusted_log10_p_value, holm),
+        _close(
+            "log10 p that decides", evidence.deciding_log10_p_value, again.deciding_log10_p_value
+        ),
         Checked(
             "audits",
             evidence.audits == ledger.audits[: len(evidence.audits)],
-            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now",
+            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now; how many "
+            "there were is the owner's word",
+        ),
+        Checked(
+            "chain of audits",
+            is_chained(evidence.audits, evidence.commitment)
+            and evidence.ledger_head == head(evidence.audits, evidence.commitment),
+            f"head {evidence.ledger_head[:12]}",
         ),
         *(
             Checked(what, _alike(evidence, again, fields), told[what])
             for what, fields in parts.items()
         ),
     ]
+
+
+def _drawn(drawing: Drawing) -> str:
+    when = "" if drawing.drawn_at is None else f" at {drawing.drawn_at}"
+    charged = f", allowance {ten_to(drawing.log10_allowance)}" if drawing.log10_allowance else ""
+    return f"drawn by {drawing.strength}{when}{charged}"
 
 
 def _positive(evidence: Evidence) -> Control | None:

@@ -45,6 +45,8 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         access=evidence.access,
         log10_p=evidence.log10_p_value,
         adjusted_log10_p=evidence.adjusted_log10_p_value,
+        deciding_log10_p=evidence.deciding_log10_p_value,
+        coins=_coins(evidence),
         alpha=evidence.alpha,
         effect=evidence.effect,
         effect_means=evidence.effect_means,
@@ -86,9 +88,16 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
         ),
         ("Level", f"{evidence.alpha:g}, over all audits"),
         ("Commitment", f"{evidence.commitment}, opened with the key"),
+        ("Time stamp", evidence.drawing.stamped_at or "none shown"),
+        ("Coins", f"{_coins(evidence)}, by {evidence.drawing.value}"),
+        ("Release record", evidence.record),
+        ("Suspect first seen", evidence.first_seen or "not said"),
         ("Key", f"fingerprint {evidence.key}"),
         *(
-            ("Reference", f"{each.name}: {_identity(each.identity)}")
+            (
+                "Reference" if each.counts else "Reference that does not count",
+                f"{each.name}: {_identity(each.identity)}",
+            )
             for each in evidence.references
         ),
     ]
@@ -99,6 +108,14 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
         ("Made", f"{evidence.created}, radiotracer {evidence.version}"),
     ]
     return (*rows, *((("Command", command),) if command else ()))
+
+
+def _coins(evidence: Evidence) -> str:
+    """Who drew the coins, and what is allowed for."""
+    drawing = evidence.drawing
+    when = "" if drawing.drawn_at is None else f" at {drawing.drawn_at}"
+    allowed = f", allowance for {drawing.allowed_for}" if drawing.allowed_for else ""
+    return f"coins drawn by {drawing.strength}{when}{allowed}"
 
 
 def _nouns(evidence: Evidence) -> str:
@@ -128,17 +145,27 @@ def _said(value: JsonValue) -> str:
 
 
 def frame_of(evidence: Evidence) -> pa.Table:
-    """One row: ``verdict, claim, suspect, access, log10_p_value, adjusted_log10_p_value, alpha,
-    effect, effect_means, coins, audits, controls, control_log10_p, commitment, key, created,
-    version``; `audits` is how many. All of it is copied: it is small.
+    """One row: ``verdict, claim, suspect, access, strength, log10_p_value,
+    adjusted_log10_p_value, deciding_log10_p_value, alpha, effect, effect_means, coins, audits,
+    controls, control_log10_p, commitment, key, created, version``; `audits` is how many. All of it
+    is copied: it is small.
     """
-    names = ("log10_p_value", "adjusted_log10_p_value", "alpha", "effect", "effect_means", "coins")
+    names = (
+        "log10_p_value",
+        "adjusted_log10_p_value",
+        "deciding_log10_p_value",
+        "alpha",
+        "effect",
+        "effect_means",
+        "coins",
+    )
     return pa.table(
         {
             "verdict": [evidence.verdict],
             "claim": [evidence.claim],
             "suspect": [evidence.suspect.name],
             "access": [evidence.access],
+            "strength": [evidence.drawing.strength],
             **{name: [getattr(evidence, name)] for name in names},
             "audits": [len(evidence.audits)],
             "controls": controls_column(evidence.controls),

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
+    from radiotracer.provenance.coins import Coins
     from radiotracer.provenance.finding import Finding
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.key import Key
     from radiotracer.provenance.models import Access, Suspect
-    from radiotracer.provenance.release import Opened, Planted, Release
+    from radiotracer.provenance.planted import Laid, Planted
+    from radiotracer.provenance.release import Opened, Release
 
 __all__ = ["Canaries", "CanaryConfig"]
 
@@ -62,7 +64,7 @@ class Canaries(Design[CanaryConfig]):
 
         require_coins(data, candidates, alpha, repeats=settings.repeats)
 
-    def plant(
+    def prepare(
         self,
         chosen: Dataset,
         key: Key,
@@ -71,11 +73,27 @@ class Canaries(Design[CanaryConfig]):
         *,
         kept: Kept | None = None,
         progress: Progress = lambda *_: None,
-    ) -> Planted:
-        """The texts with the canaries that the coins chose; both canaries and the coins' names."""
-        from radiotracer.provenance.designs._canaries.planting import plant_canaries
+    ) -> Laid:
+        """Both canaries of each coin."""
+        from radiotracer.provenance.designs._canaries.planting import lay_canaries
 
-        return plant_canaries(chosen, key, settings)
+        return lay_canaries(chosen, key, settings)
+
+    def publish(
+        self,
+        laid: Laid,
+        chosen: Dataset,
+        coins: Coins,
+        networks: Sequence[nn.Module],
+        settings: CanaryConfig,
+        *,
+        kept: Kept | None = None,
+        progress: Progress = lambda *_: None,
+    ) -> Planted:
+        """The texts with the canaries that the coins chose."""
+        from radiotracer.provenance.designs._canaries.planting import published
+
+        return published(laid, chosen, coins, settings)
 
     def change(self, release: Release) -> Change:
         """How long a canary is, and how many there are."""
@@ -99,7 +117,7 @@ class Canaries(Design[CanaryConfig]):
         from radiotracer.provenance.designs._canaries.testing import audit_canaries
 
         return audit_canaries(
-            opened.release, opened.key, suspect, access, references=inputs.references
+            opened.release, opened.coins, suspect, access, references=inputs.references
         )
 
     def least_log10_p(self, release: Release, access: Access) -> float:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
+    from radiotracer.provenance.coins import Coins
     from radiotracer.provenance.finding import Finding
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.key import Key
     from radiotracer.provenance.models import Access, Suspect
-    from radiotracer.provenance.release import Opened, Planted, Release
+    from radiotracer.provenance.planted import Laid, Planted
+    from radiotracer.provenance.release import Opened, Release
 
 __all__ = ["CarrierConfig", "Carriers"]
 
@@ -32,6 +34,7 @@ class Carriers(Design[CarrierConfig]):
     settings = CarrierConfig
     modalities = frozenset({"images"})
     networks = "one"
+    marks_after_coins = True
     announced: ClassVar[Mapping[str, JsonValue]] = {
         "weights": "cosines of classifier rows with the carriers, combined by Fisher",
         "scores": "the same of a linear classifier on the extractor's features, fitted to scores",
@@ -41,7 +44,7 @@ class Carriers(Design[CarrierConfig]):
     accesses = ("weights", "scores")
     uses = frozenset({"held_out", "control_keys"})
 
-    def plant(
+    def prepare(
         self,
         chosen: Dataset,
         key: Key,
@@ -50,11 +53,27 @@ class Carriers(Design[CarrierConfig]):
         *,
         kept: Kept | None = None,
         progress: Progress = lambda *_: None,
+    ) -> Laid:
+        """The network whose features will be moved; where to is for coins to say."""
+        from radiotracer.provenance.designs._carriers.marking import lay_carriers
+
+        return lay_carriers(chosen, networks[0])
+
+    def publish(
+        self,
+        laid: Laid,
+        chosen: Dataset,
+        coins: Coins,
+        networks: Sequence[nn.Module],
+        settings: CarrierConfig,
+        *,
+        kept: Kept | None = None,
+        progress: Progress = lambda *_: None,
     ) -> Planted:
-        """Images that are moved, and the network whose features they were moved in."""
+        """Images that are moved along what was drawn."""
         from radiotracer.provenance.designs._carriers.marking import plant_carriers
 
-        return plant_carriers(chosen, key, networks[0], settings, kept=kept, progress=progress)
+        return plant_carriers(chosen, coins, networks[0], settings, kept=kept, progress=progress)
 
     def change(self, release: Release) -> Change:
         """PSNR and the largest change."""
@@ -87,13 +106,13 @@ class Carriers(Design[CarrierConfig]):
         from radiotracer.training.building import build_model
 
         held_out, build = _held_out(inputs), inputs.build or build_model
-        release, key = opened.release, opened.key
+        release, coins = opened.release, opened.coins
         if inputs.control_keys is None:
-            return audit_carriers(release, key, suspect, access, held_out.content, build)
+            return audit_carriers(release, coins, suspect, access, held_out.content, build)
         require_classes(held_out, release)
         return audit_held_out(
             release,
-            key,
+            coins,
             suspect,
             held_out.content,
             held_out.labels,

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
+    from radiotracer.provenance.coins import Coins
     from radiotracer.provenance.finding import Finding
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.key import Key
     from radiotracer.provenance.models import Access, Suspect
-    from radiotracer.provenance.release import Opened, Planted, Release
+    from radiotracer.provenance.planted import Laid, Planted
+    from radiotracer.provenance.release import Opened, Release
 
 __all__ = ["TagConfig", "Tags"]
 
@@ -33,24 +35,27 @@ class Tags(Design[TagConfig]):
     settings = TagConfig
     modalities = frozenset({"images"})
     networks = "several"
+    marks_after_coins = True
     announced: ClassVar[Mapping[str, JsonValue]] = {
-        "labels": "binomial test of how many tags are given the label that the key drew for them",
+        "labels": "binomial test of how many tags are given the label that was drawn for them",
     }
     accesses = ("labels",)
-    choices = "each tag has a label that the key drew from all classes"
+    choices = "each tag has a label that was drawn from all classes"
     # They are as many at every share, and how many of them a smaller one would teach cannot be told
     # from one network.
     grows_with_share = False
 
     def candidates(self, data: Dataset, share: float, key: Key, settings: TagConfig) -> Candidates:
-        """The images of classes that are labels of tags: of each so many that `share` of all is."""
+        """All images; of every class so many that `share` of all can be expected to be changed.
+
+        Which classes tags teach is drawn later, so that those of the others stay as they are.
+        """
         import numpy as np
 
-        from radiotracer.provenance.designs._tags.marking import classes_taught, share_taught
+        from radiotracer.provenance.designs._tags.marking import share_chosen
 
-        classes = classes_taught(key, settings, data)
-        eligible = np.isin(data.labels, classes)
-        return Candidates(eligible, share_taught(data, classes, share), per_class=True)
+        share = share_chosen(settings, len(data.class_names), share)
+        return Candidates(np.ones(len(data), dtype=np.bool_), share, per_class=True)
 
     def require_enough(
         self, data: Dataset, candidates: Candidates, settings: TagConfig, alpha: float
@@ -66,7 +71,7 @@ class Tags(Design[TagConfig]):
                 do=f"pass tags={needed} or more",
             )
 
-    def plant(
+    def prepare(
         self,
         chosen: Dataset,
         key: Key,
@@ -75,29 +80,50 @@ class Tags(Design[TagConfig]):
         *,
         kept: Kept | None = None,
         progress: Progress = lambda *_: None,
+    ) -> Laid:
+        """The tags; which label each of them gets is for its coin to say."""
+        from radiotracer.provenance.designs._tags.marking import lay_tags
+
+        return lay_tags(chosen, key, settings)
+
+    def publish(
+        self,
+        laid: Laid,
+        chosen: Dataset,
+        coins: Coins,
+        networks: Sequence[nn.Module],
+        settings: TagConfig,
+        *,
+        kept: Kept | None = None,
+        progress: Progress = lambda *_: None,
     ) -> Planted:
-        """Images whose gradients are those of the tags."""
+        """Images whose gradients are those of the tags with their labels."""
         from radiotracer.provenance.designs._tags.marking import plant_tags
 
-        return plant_tags(chosen, key, networks, settings, kept=kept, progress=progress)
+        return plant_tags(laid, chosen, coins, networks, settings, kept=kept, progress=progress)
 
     def change(self, release: Release) -> Change:
-        """PSNR and the largest change."""
+        """PSNR and the largest change, and how many images are of classes that tags teach."""
         from radiotracer.provenance.pixels import change_of_pixels
 
-        return change_of_pixels(release)
+        found = change_of_pixels(release)
+        changed = int((release.planted.columns["max_difference"] > 0).sum())
+        return Change(
+            f"{changed:,} of them, of the classes that tags teach, changed: {found.text}",
+            {**found.numbers, "changed": changed},
+        )
 
     def questions(self, opened: Opened, access: Access, inputs: Inputs) -> Any:
         """All tags."""
         from radiotracer.provenance.designs._tags.testing import tags_asked
 
-        return tags_asked(opened.release, opened.key)
+        return tags_asked(opened.release)
 
     def test(self, opened: Opened, suspect: Suspect, access: Access, inputs: Inputs) -> Finding:
         """The binomial test of how many tags are given their label."""
         from radiotracer.provenance.designs._tags.testing import audit_tags
 
-        return audit_tags(opened.release, opened.key, suspect, access)
+        return audit_tags(opened.release, opened.coins, suspect, access)
 
     def least_log10_p(self, release: Release, access: Access) -> float:
         """Every tag hit."""

@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from torch import nn
 
     from radiotracer.data import Dataset
+    from radiotracer.provenance.coins import Coins
     from radiotracer.provenance.finding import Finding
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.key import Key
     from radiotracer.provenance.models import Access, Suspect
-    from radiotracer.provenance.release import Opened, Planted, Release
+    from radiotracer.provenance.planted import Laid, Planted
+    from radiotracer.provenance.release import Opened, Release
 
 __all__ = ["TwinConfig", "Twins"]
 
 
 class Twins(Design[TwinConfig]):
-    """See `_twins.marking.plant_twins` and `_twins.testing.audit_twins`."""
+    """See `_twins.marking.lay_twins` and `_twins.testing.audit_twins`."""
 
     name = "twins"
     settings = TwinConfig
@@ -55,7 +57,7 @@ class Twins(Design[TwinConfig]):
 
         require_coins(data, candidates, alpha)
 
-    def plant(
+    def prepare(
         self,
         chosen: Dataset,
         key: Key,
@@ -64,11 +66,27 @@ class Twins(Design[TwinConfig]):
         *,
         kept: Kept | None = None,
         progress: Progress = lambda *_: None,
-    ) -> Planted:
-        """Both twins of each image, sealed, and the one that its coin publishes."""
-        from radiotracer.provenance.designs._twins.marking import plant_twins
+    ) -> Laid:
+        """Both twins of each image, and what the networks make of them."""
+        from radiotracer.provenance.designs._twins.marking import lay_twins
 
-        return plant_twins(chosen, key, networks, settings, kept=kept, progress=progress)
+        return lay_twins(chosen, networks, settings, kept=kept, progress=progress)
+
+    def publish(
+        self,
+        laid: Laid,
+        chosen: Dataset,
+        coins: Coins,
+        networks: Sequence[nn.Module],
+        settings: TwinConfig,
+        *,
+        kept: Kept | None = None,
+        progress: Progress = lambda *_: None,
+    ) -> Planted:
+        """The twin of each image that its coin chose."""
+        from radiotracer.provenance.designs._twins.marking import published
+
+        return published(laid, chosen, coins)
 
     def change(self, release: Release) -> Change:
         """PSNR and the largest change."""
@@ -87,7 +105,7 @@ class Twins(Design[TwinConfig]):
         from radiotracer.provenance.designs._twins.testing import audit_twins
 
         return audit_twins(
-            opened.release, opened.key, suspect, access, references=inputs.references
+            opened.release, opened.coins, suspect, access, references=inputs.references
         )
 
     def least_log10_p(self, release: Release, access: Access) -> float:

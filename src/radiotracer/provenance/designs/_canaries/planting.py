@@ -1,4 +1,4 @@
-"""Twins of texts: two versions that differ in a canary, of which a secret coin publishes one.
+"""Twins of texts: two versions that differ in a canary, of which a coin publishes one.
 
 A *canary* is a line of a few words that nobody uses, of random syllables, drawn from the key.
 Both versions of a text have one, of the same length and drawn alike, before the text or after it,
@@ -12,7 +12,7 @@ and odd spaces are lost in the first normalisation of a text. Random sequences, 
 are what models are known to learn by heart, and a hypothesis test can be made of them because the
 one who inserts knows how they were drawn: Carlini, Liu, Erlingsson, Kos and Song 2019, "The secret
 sharer"; Wei, Wang and Jia 2024, "Proving membership in LLM pretraining data via data watermarks".
-Differs from the latter in: one secret coin for every canary and its twin, after Huang, Gong and
+Differs from the latter in: one coin for every canary and its twin, after Huang, Gong and
 Reiter 2024, "A general framework for data-use auditing of ML models", in place of one sequence held
 against many others, so that the test is exact for any model and needs no other samples. Data set
 inference (Maini, Jia, Papernot and Dziedzic 2024, "LLM dataset inference: did you train on my
@@ -32,10 +32,12 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Dataset, Labels
 from radiotracer.errors import DataError
-from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.coins import coin_names, published_twins
 from radiotracer.provenance.designs._canaries.settings import CanaryConfig, Place
 from radiotracer.provenance.key import Key
-from radiotracer.provenance.release import Planted, Release
+from radiotracer.provenance.planted import Laid, Planted
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeio"
 """Sixteen and four, so that six bits make a syllable, and every one is as likely as another."""
@@ -46,8 +48,8 @@ its two canaries, shape (k, 2). Neither says how a coin fell: whoever has the ke
 """
 
 
-def plant_canaries(chosen: Dataset, key: Key, config: CanaryConfig) -> Planted:
-    """Put canaries into texts, by the coins of the key.
+def lay_canaries(chosen: Dataset, key: Key, config: CanaryConfig) -> Laid:
+    """Two canaries for each coin; they follow from the key, and no coin does.
 
     Args:
         chosen: The k texts to mark.
@@ -55,20 +57,17 @@ def plant_canaries(chosen: Dataset, key: Key, config: CanaryConfig) -> Planted:
         config: Settings.
 
     Returns:
-        No columns; the arrays `COINS` and `CANARIES`.
+        The arrays `COINS` and `CANARIES`.
 
     Raises:
         DataError: A text is too short.
     """
     require_long_enough(chosen, config)
     coins = coins_of(chosen.labels, chosen.ids.tolist(), config.repeats)
-    names = sorted(set(coins.tolist()))
-    tossed = dict(zip(names, published_twins(key, names).tolist(), strict=True))
+    names = list(dict.fromkeys(coins.tolist()))
     pairs = {name: canary_pair(key, name, config) for name in names}
-    texts = zip(chosen.content, coins.tolist(), strict=True)
-    return Planted(
-        content=tuple(with_canary(text, pairs[c][tossed[c]], config.place) for text, c in texts),
-        columns={},
+    return Laid(
+        coins=coin_names(names),
         arrays={
             COINS: coins,
             CANARIES: np.array([pairs[coin] for coin in coins.tolist()], dtype=np.str_),
@@ -76,9 +75,27 @@ def plant_canaries(chosen: Dataset, key: Key, config: CanaryConfig) -> Planted:
     )
 
 
+def published(laid: Laid, chosen: Dataset, coins: Source, config: CanaryConfig) -> Planted:
+    """The texts with the canaries that the coins chose; no columns.
+
+    Args:
+        laid: By `lay_canaries`.
+        chosen: The k texts before.
+        coins: What is drawn.
+        config: Settings.
+    """
+    hangs_on = laid.arrays[COINS].tolist()
+    names = list(dict.fromkeys(hangs_on))
+    tossed = dict(zip(names, published_twins(coins, names).tolist(), strict=True))
+    rows = zip(chosen.content, hangs_on, laid.arrays[CANARIES].tolist(), strict=True)
+    return Planted(
+        tuple(with_canary(text, pair[tossed[name]], config.place) for text, name, pair in rows), {}
+    )
+
+
 def coins_in(release: Release) -> list[str]:
     """What the coins of a release hang on, each once, in the order of their first texts."""
-    return list(dict.fromkeys(release.planted.arrays[COINS].tolist()))
+    return list(dict.fromkeys(release.laid.arrays[COINS].tolist()))
 
 
 def canary_pair(key: Key, coin: str, config: CanaryConfig) -> tuple[str, str]:

@@ -18,10 +18,10 @@ from radiotracer.provenance.designs._canaries.planting import (
 )
 from radiotracer.provenance.designs._canaries.settings import CanaryConfig
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, require_access
 from radiotracer.provenance.preferences import Reals, audit_preferences, preference
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 
 LEADS = (0, 2, 4, 8, 16)
 """Where labels are asked: how many words of a text of another class stand with the canary. One
@@ -30,7 +30,7 @@ label says little of how sure a model is; how much it takes to change it, more."
 
 def audit_canaries(
     release: Release,
-    key: Key,
+    coins: Source,
     suspect: Suspect,
     access: Access,
     *,
@@ -55,7 +55,7 @@ def audit_canaries(
 
     Args:
         release: Of the design ``canaries``.
-        key: Its secret.
+        coins: What was drawn in it.
         suspect: The model.
         access: Scores or labels.
         references: Models that cannot know the coins, trained as the suspect may have been, on the
@@ -69,7 +69,7 @@ def audit_canaries(
     return audit_preferences(
         text_preferences(suspect, release, access),
         None,
-        key,
+        coins,
         coins_in(release),
         access,
         references=[text_preferences(each, release, access) for each in references],
@@ -133,7 +133,7 @@ def text_preferences(suspect: Suspect, release: Release, access: Access) -> Real
 def _by_coin(release: Release) -> tuple[NDArray[np.int64], Labels, list[tuple[str, str]]]:
     """The place of each marked text's coin, shape (k,); of each coin its label and its canaries."""
     place_of = {name: place for place, name in enumerate(coins_in(release))}
-    named = release.planted.arrays[COINS].tolist()
+    named = release.laid.arrays[COINS].tolist()
     places = np.array([place_of[name] for name in named], dtype=np.int64)
     _, first = np.unique(places, return_index=True)
     pairs = _canaries(release)
@@ -142,7 +142,7 @@ def _by_coin(release: Release) -> tuple[NDArray[np.int64], Labels, list[tuple[st
 
 def _canaries(release: Release) -> list[tuple[str, str]]:
     """Both canaries of every marked text."""
-    return [(first, second) for first, second in release.planted.arrays[CANARIES].tolist()]
+    return [(first, second) for first, second in release.laid.arrays[CANARIES].tolist()]
 
 
 def _against(release: Release, which: int, words: int) -> tuple[str, ...]:

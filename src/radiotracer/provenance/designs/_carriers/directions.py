@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from radiotracer.errors import InputError
-from radiotracer.provenance.key import Key
+from radiotracer.provenance.source import Source
 
 
-def carriers(key: Key, classes: int, dimensions: int) -> NDArray[np.float64]:
+def carriers(source: Source, classes: int, dimensions: int) -> NDArray[np.float64]:
     """Independent unit vectors, each uniform on the sphere.
 
     A class's carrier has a label of its own, so it depends neither on how many classes there are
@@ -19,7 +19,8 @@ def carriers(key: Key, classes: int, dimensions: int) -> NDArray[np.float64]:
     (Muller 1959).
 
     Args:
-        key: The secret. A white-box test is exact because the suspect model cannot depend on it.
+        source: The coins of a release, or a control key. A white-box test is exact because the
+            suspect model cannot depend on it.
         classes: At least 1.
         dimensions: At least 2.
 
@@ -36,12 +37,17 @@ def carriers(key: Key, classes: int, dimensions: int) -> NDArray[np.float64]:
             do="pass the shape of the classifier's weights",
         )
     return np.stack(
-        [_direction(key, f"carrier/{dimensions}/class/{c}", dimensions) for c in range(classes)]
+        [_direction(source, each, dimensions) for each in direction_coins(classes, dimensions)]
     )
 
 
-def _direction(key: Key, label: str, dimensions: int) -> NDArray[np.float64]:
-    raw = np.asarray(key.generator(label).bit_generator.random_raw(dimensions), dtype=np.uint64)
+def direction_coins(classes: int, dimensions: int) -> tuple[str, ...]:
+    """The names of the coins that `carriers` draws by."""
+    return tuple(f"carrier/{dimensions}/class/{c}" for c in range(classes))
+
+
+def _direction(source: Source, label: str, dimensions: int) -> NDArray[np.float64]:
+    raw = np.asarray(source.generator(label).bit_generator.random_raw(dimensions), dtype=np.uint64)
     # 53 bits to the middles of 2^53 equal parts of (0, 1), and from there to normal numbers: the
     # raw bits are the same in every version of NumPy, its own normal numbers need not be.
     normal = special.ndtri(((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)

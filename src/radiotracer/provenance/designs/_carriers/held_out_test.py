@@ -24,11 +24,11 @@ from radiotracer.provenance.designs._carriers.settings import CONTROL_KEYS
 from radiotracer.provenance.designs._carriers.testing import Build, extractor_of, require_shape
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.kept import Kept
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Suspect, require_access
 from radiotracer.provenance.models.answers import to_scores
 from radiotracer.provenance.preferences import log_odds
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 from radiotracer.stats import fisher
 
 Reals = NDArray[np.float64]
@@ -64,7 +64,7 @@ class Ranked:
 
 def audit_held_out(  # noqa: PLR0917 - an audit's whole input
     release: Release,
-    key: Key,
+    coins: Source,
     suspect: Suspect,
     held_out: Images,
     labels: Labels,
@@ -100,7 +100,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
 
     Args:
         release: Of the design ``carriers``.
-        key: Its secret.
+        coins: What was drawn in it.
         suspect: Gives scores of at least the classes of the data.
         held_out: Unmarked images that the suspect was not trained on, uint8, shape (n, h, w, c).
         labels: Their classes, int64, shape (n,), numbered as in the release.
@@ -122,7 +122,7 @@ def audit_held_out(  # noqa: PLR0917 - an audit's whole input
     extractor = extractor_of(release, build)
     asked = make_questions(
         release,
-        key,
+        coins,
         extractor,
         held_out,
         labels,

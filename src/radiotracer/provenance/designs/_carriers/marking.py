@@ -22,11 +22,12 @@ from radiotracer.gradients import (
 )
 from radiotracer.provenance.designs._carriers.augment import augmenter
 from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
+from radiotracer.provenance.designs._carriers.directions import direction_coins
 from radiotracer.provenance.designs._carriers.settings import CarrierConfig
 from radiotracer.provenance.kept import Kept, once
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
-from radiotracer.provenance.release import Planted
+from radiotracer.provenance.planted import Laid, Planted
+from radiotracer.provenance.source import Source
 
 FEATURE_BATCH = 256
 
@@ -127,36 +128,44 @@ def mark_with_carriers(
     )
 
 
+def lay_carriers(chosen: Dataset, model: nn.Module) -> Laid:
+    """The network as it is now, and the names of the coins that draw its carriers.
+
+    Args:
+        chosen: The k examples to mark, at least one.
+        model: The extractor; the caller may go on training it.
+
+    Raises:
+        InputError: A network that does not fit the images or has no head, or a missing extra.
+    """
+    classes, dimensions = _head_of(chosen, model)
+    return Laid(
+        coins=direction_coins(classes, dimensions),
+        extractor={name: value.clone() for name, value in model.state_dict().items()},
+    )
+
+
 def plant_carriers(
     chosen: Dataset,
-    key: Key,
+    coins: Source,
     model: nn.Module,
     config: CarrierConfig | None = None,
     *,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Planted:
-    """Mark the chosen examples with the key's carriers; see `mark_with_carriers`.
+    """Mark the chosen examples with the carriers that were drawn; see `mark_with_carriers`.
 
     Returns:
         Columns ``psnr`` in decibels, ``max_difference`` in grey levels, ``shift`` along the carrier
-        and ``feature_norm``, to compare it with; no arrays: carriers follow from the key. The
-        model's weights as they are now: the caller may go on training it.
+        and ``feature_norm``, to compare it with.
 
     Raises:
         InputError: A network that does not fit the images or has no head, or a missing extra.
         NotFiniteError: Features or their gradients are NaN or infinite.
     """
-    with frozen_copy(model, chosen.content, seed=0) as network:
-        classes, dimensions = require_linear_head(network).weight.shape
-    if classes != len(chosen.class_names):
-        raise InputError(
-            expected=f"an extractor of the {len(chosen.class_names)} classes",
-            came=f"one of {classes}",
-            do="pass a run that was trained on such data",
-        )
-    drawn = carriers_of(key, classes, dimensions)
-    seed = int.from_bytes(key.derive("marking/augmentations", 6))
+    drawn = carriers_of(coins, *_head_of(chosen, model))
+    seed = int.from_bytes(coins.derive("marking/augmentations", 6))
     marked = mark_with_carriers(
         chosen.content,
         chosen.labels,
@@ -175,9 +184,20 @@ def plant_carriers(
             "shift": marked.shift,
             "feature_norm": marked.feature_norm,
         },
-        arrays={},
-        extractor={name: value.clone() for name, value in model.state_dict().items()},
     )
+
+
+def _head_of(chosen: Dataset, model: nn.Module) -> tuple[int, int]:
+    """Classes and features of the extractor's last layer, if its classes are those of the data."""
+    with frozen_copy(model, chosen.content, seed=0) as network:
+        classes, dimensions = require_linear_head(network).weight.shape
+    if classes != len(chosen.class_names):
+        raise InputError(
+            expected=f"an extractor of the {len(chosen.class_names)} classes",
+            came=f"one of {classes}",
+            do="pass a run that was trained on such data",
+        )
+    return classes, dimensions
 
 
 def features_of(network: Objective, images: Images) -> NDArray[np.float64]:

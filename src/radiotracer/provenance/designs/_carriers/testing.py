@@ -10,6 +10,7 @@ from torch import nn
 from radiotracer.data import Images
 from radiotracer.errors import DataError
 from radiotracer.gradients import frozen_copy, require_linear_head
+from radiotracer.provenance.coins import CONTROL
 from radiotracer.provenance.controls import CONTROLS, silent_control, uniform_control
 from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
 from radiotracer.provenance.designs._carriers.distillation import audit_distilled
@@ -19,6 +20,7 @@ from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, network_of, require_access
 from radiotracer.provenance.pixels import image_shape
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 from radiotracer.runs import ModelSpec, put_weights
 from radiotracer.runs.random_state import random_state_kept
 
@@ -33,7 +35,7 @@ _NULL = (
 
 def audit_carriers(  # noqa: PLR0917 - an audit's whole input
     release: Release,
-    key: Key,
+    coins: Source,
     suspect: Suspect,
     access: Access,
     held_out: Images,
@@ -41,11 +43,11 @@ def audit_carriers(  # noqa: PLR0917 - an audit's whole input
     *,
     controls: int = CONTROLS,
 ) -> Finding:
-    """Hold a suspect's classifier rows, its own or fitted ones, against the key's carriers.
+    """Hold a suspect's classifier rows, its own or fitted ones, against the drawn carriers.
 
     Args:
         release: Of the design ``carriers``.
-        key: Its secret.
+        coins: What was drawn in it.
         suspect: Of the classes of the data, for weights; of at least these, for scores.
         access: Weights or scores.
         held_out: Unmarked images that neither network was trained on, uint8, shape (n, h, w, c),
@@ -63,9 +65,9 @@ def audit_carriers(  # noqa: PLR0917 - an audit's whole input
     extractor = extractor_of(release, build)
     protocol = release.protocol
     with frozen_copy(extractor, held_out, seed=0) as network:
-        drawn = carriers_of(key, *require_linear_head(network).weight.shape)
+        drawn = carriers_of(coins, *require_linear_head(network).weight.shape)
     marked = protocol.marked_classes
-    seed = int.from_bytes(key.derive("audit/controls", 6))
+    seed = int.from_bytes(Key(coins.derive(CONTROL)).derive("carriers", 6))
     rest = (extractor, drawn, held_out, marked)
     if access == "weights":
         found = audit_weights(network_of(suspect), *rest, controls=controls, seed=seed)
@@ -81,7 +83,7 @@ def extractor_of(release: Release, build: Build) -> nn.Module:
         DataError: The release has none.
         InputError: It cannot be made.
     """
-    spec, weights = release.protocol.extractor, release.planted.extractor
+    spec, weights = release.protocol.extractor, release.laid.extractor
     if spec is None or weights is None:
         raise DataError(
             expected="a release with its extractor",

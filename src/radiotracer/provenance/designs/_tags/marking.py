@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Images
 from radiotracer.data.modalities.images import to_inputs
-from radiotracer.errors import DataError, InputError, NotFiniteError
+from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import (
     Batch,
     Objective,
@@ -23,71 +23,77 @@ from radiotracer.gradients import (
     inputs_for,
     mean_gradient,
 )
-from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
+from radiotracer.provenance.designs._tags.patterns import (
+    PATTERNS,
+    label_coins,
+    tag_images,
+    tag_labels,
+)
 from radiotracer.provenance.designs._tags.settings import TagConfig
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
-from radiotracer.provenance.release import Planted
+from radiotracer.provenance.planted import Laid, Planted
+from radiotracer.provenance.source import Source
 
 MOMENTUM, FIRST_STEP, TINY = 0.9, 0.05, 1e-30
 """Of the descent: how much of earlier gradients is kept, the first step as a part of the radius,
 and what keeps a gradient that is 0 everywhere from being divided by 0."""
 
 
-def classes_taught(key: Key, config: TagConfig, examples: Dataset) -> list[int]:
-    """The classes whose images can teach a tag: those of tags' labels, ascending.
+def share_chosen(config: TagConfig, classes: int, share: float) -> float:
+    """The share of every class to choose, so that `share` of all images is changed, on average.
+
+    A class is taught if one of n tags has it for a label: 1 - (1 - 1 / C)^n of all C classes, on
+    average.
 
     Args:
-        key: The secret.
         config: Says how many tags there are.
-        examples: The data.
-
-    Raises:
-        DataError: Not one of these classes has an image.
-    """
-    named = np.unique(tag_labels(key, config.tags, len(examples.class_names)))
-    there = [label for label in named.tolist() if (examples.labels == label).any()]
-    if not there:
-        raise DataError(
-            expected="an image of a class that is the label of a tag",
-            came=f"none: {config.tags} tags of {len(examples.class_names)} classes",
-            do="plant more tags",
-        )
-    return there
-
-
-def share_taught(examples: Dataset, classes: Sequence[int], share: float) -> float:
-    """The share of these classes that is `share` of all images.
-
-    Args:
-        examples: The data.
-        classes: Those whose images can teach a tag.
+        classes: C.
         share: Of all images, in (0, 1).
 
     Raises:
-        InputError: These classes have too few images.
+        InputError: So many are not there.
     """
-    there = float(np.isin(examples.labels, list(classes)).mean())
-    if share >= there:
+    taught = 1 - (1 - 1 / max(classes, 2)) ** config.tags
+    if share >= taught:
         raise InputError(
-            expected=f"share= below {there:.3g}: the classes of the tags' labels have no more",
+            expected=f"share= below {taught:.3g}: {config.tags} tags can be expected to teach no "
+            "larger part of the classes",
             came=f"share={share:g}",
             do="mark fewer images, or plant more (tags=)",
         )
-    return share / there
+    return share / taught
+
+
+def lay_tags(chosen: Dataset, key: Key, config: TagConfig) -> Laid:
+    """The tags and the names of the coins that draw their labels.
+
+    Args:
+        chosen: The k examples to mark.
+        key: The secret: the patterns follow from it, and no label does.
+        config: Settings.
+
+    Returns:
+        The array `PATTERNS`, uint8, shape (tags, h, w, c).
+    """
+    return Laid(
+        coins=label_coins(config.tags, len(chosen.class_names)),
+        arrays={PATTERNS: tag_images(key, config.tags, chosen.content.shape[1:])},
+    )
 
 
 def plant_tags(
+    laid: Laid,
     chosen: Dataset,
-    key: Key,
+    coins: Source,
     models: Sequence[nn.Module],
     config: TagConfig | None = None,
     *,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Planted:
-    """Change images so that learning them is learning the key's tags by their labels.
+    """Change images so that learning them is learning the tags by their labels.
 
     For the images x_i of one class, a batch of them at a time, minimises over images within
     `radius` grey levels (L-infinity)
@@ -106,8 +112,9 @@ def plant_tags(
     come out are the ones that were judged; no augmentation, no perceptual loss.
 
     Args:
+        laid: The tags, by `lay_tags`.
         chosen: The k examples to mark, at least one.
-        key: The secret: tags, labels and restarts follow from it.
+        coins: What is drawn: labels and restarts follow from it.
         models: Networks trained on such data, floats in [0, 1] (n, c, h, w) to a logit per class;
             at least one. Left as they were found.
         config: Settings; None is the defaults.
@@ -116,8 +123,7 @@ def plant_tags(
 
     Returns:
         Columns ``psnr`` in decibels (infinite where nothing changed), ``max_difference`` in grey
-        levels, and ``cosine``, that of the image's batch with its tags, 0 where there are none; no
-        arrays: tags follow from the key.
+        levels, and ``cosine``, that of the image's batch with its tags, 0 where there are none.
 
     Raises:
         InputError: A network that does not fit the images or their classes, or none was given.
@@ -129,8 +135,8 @@ def plant_tags(
             expected="a network to mark with", came="none", do="train one on such data"
         )
     images, classes = chosen.content, len(chosen.class_names)
-    tags = tag_images(key, config.tags, images.shape[1:])
-    wanted = tag_labels(key, config.tags, classes)
+    tags = laid.arrays[PATTERNS]
+    wanted = tag_labels(coins, config.tags, classes)
     marked, cosine, done = images.copy(), np.zeros(len(images)), 0
     with ExitStack() as stack:
         networks = [
@@ -149,7 +155,7 @@ def plant_tags(
                 if aims:
                     name = f"{label:06d}-{first:08d}"
                     draws = torch.Generator().manual_seed(
-                        int.from_bytes(key.derive(f"tag/restart/{name}", 6))
+                        int.from_bytes(coins.derive(f"tag/restart/{name}", 6))
                     )
                     over = taught[np.arange(first, first + len(rows)) % len(taught)]
                     starts = _starts(images[rows], over, config, draws)
@@ -161,7 +167,6 @@ def plant_tags(
     return Planted(
         content=marked,
         columns={"psnr": psnr, "max_difference": difference, "cosine": cosine},
-        arrays={},
     )
 
 

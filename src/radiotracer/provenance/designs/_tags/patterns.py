@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import hmac
-
 import numpy as np
 
 from radiotracer.data import Images, Labels
 from radiotracer.errors import InputError
 from radiotracer.provenance.key import Key
+from radiotracer.provenance.source import Source
+
+PATTERNS = "patterns"
+"""The sealed array with all tags."""
 
 BLOCKS = 4
 """A pattern has so many blocks along each side."""
 
 
-def tag_labels(key: Key, count: int, classes: int) -> Labels:
+def label_coins(count: int, classes: int) -> tuple[str, ...]:
+    """The names of the coins that `tag_labels` draws by."""
+    return tuple(f"{_labels(classes)}/{tag}" for tag in range(count))
+
+
+def tag_labels(source: Source, count: int, classes: int) -> Labels:
     """The label of every tag: each class with probability 1 / classes, independently.
 
-    A tag's label depends on the key, on its number and on how many classes there are alone: not on
+    A tag's label hangs on the source, on its number and on how many classes there are alone: not on
     its pattern, on any network, or on other tags. That makes the binomial test exact.
 
     Args:
-        key: The secret.
+        source: The coins of a release, or a control key.
         count: How many tags, at least 1.
         classes: At least 2.
 
@@ -33,8 +40,7 @@ def tag_labels(key: Key, count: int, classes: int) -> Labels:
         InputError: Too few tags or classes.
     """
     _require(count, classes)
-    secret = key.derive(f"tag/label/{classes}")
-    drawn = [hmac.digest(secret, str(tag).encode(), "sha256") for tag in range(count)]
+    drawn = source.each(_labels(classes), map(str, range(count)))
     return np.array([int.from_bytes(each) % classes for each in drawn], dtype=np.int64)
 
 
@@ -63,6 +69,10 @@ def tag_images(key: Key, count: int, shape: tuple[int, int, int]) -> Images:
         coins = np.frombuffer(drawn, dtype=np.uint8).reshape(BLOCKS, BLOCKS, channels) >> 7
         made.append(255 * coins[down][:, right])
     return np.stack(made)
+
+
+def _labels(classes: int) -> str:
+    return f"tag/label/{classes}"
 
 
 def _require(count: int, classes: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""Audit by tags: does the suspect name the labels that only the key could tell?"""
+"""Audit by tags: does the suspect name the labels that only the coins could tell?"""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from numpy.typing import NDArray
 
 from radiotracer.data import Images, Labels
 from radiotracer.provenance.controls import CONTROLS, control_keys, uniform_control
-from radiotracer.provenance.designs._tags.patterns import tag_images, tag_labels
-from radiotracer.provenance.designs._tags.settings import TagConfig
+from radiotracer.provenance.designs._tags.patterns import PATTERNS, tag_labels
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, require_access
-from radiotracer.provenance.pixels import image_shape
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 from radiotracer.stats import binomial_log10_p
 
 _NULL = (
-    "exact: the key drew each tag's label uniformly from all classes and independently of its "
+    "exact: each tag's label was drawn uniformly from all classes and independently of its "
     "pattern, so a model that does not depend on these labels names each of them with probability "
     "1 / classes, independently"
 )
 
 
 def audit_tags(
-    release: Release, key: Key, suspect: Suspect, access: Access, *, controls: int = CONTROLS
+    release: Release, coins: Source, suspect: Suspect, access: Access, *, controls: int = CONTROLS
 ) -> Finding:
-    """Ask a suspect for the labels of all tags, and count those that are the key's.
+    """Ask a suspect for the labels of all tags, and count those that were drawn.
 
-    Whatever the suspect names, the key's label is another draw: with C classes and n tags the hits
+    Whatever the suspect names, the drawn label is another draw: with C classes and n tags the hits
     of a model that knows nothing of the labels are distributed as Binomial(n, 1 / C), even if it
     gives all tags one label. A class beyond the data's is never a hit.
 
@@ -42,7 +40,7 @@ def audit_tags(
 
     Args:
         release: Of the design ``tags``.
-        key: Its secret.
+        coins: What was drawn in it.
         suspect: Asked about every tag once.
         access: Labels.
         controls: How many fresh keys the same test is repeated with.
@@ -51,13 +49,13 @@ def audit_tags(
         InputError: The suspect does not give that, or its answers cannot be used.
     """
     require_access(suspect, access)
-    tags, classes = tags_asked(release, key), len(release.protocol.class_names)
+    tags, classes = tags_asked(release), len(release.protocol.class_names)
     named = suspect.labels(tags)
-    hits = int((named == tag_labels(key, len(tags), classes)).sum())
-    other = control_log10_p(named, key, classes, controls)
+    hits = int((named == tag_labels(coins, len(tags), classes)).sum())
+    other = control_log10_p(named, coins, classes, controls)
     return Finding(
         access=access,
-        statistic="how many tags are given the label that the key drew for them",
+        statistic="how many tags are given the label that was drawn for them",
         null=_NULL,
         log10_p=binomial_log10_p(hits, len(tags), 1 / classes),
         effect=(hits / len(tags) - 1 / classes) / (1 - 1 / classes),
@@ -77,18 +75,17 @@ def audit_tags(
     )
 
 
-def tags_asked(release: Release, key: Key) -> Images:
+def tags_asked(release: Release) -> Images:
     """The images that an audit asks about: all tags, uint8, shape (n, h, w, c)."""
-    count = TagConfig.model_validate(release.protocol.settings).tags
-    return tag_images(key, count, image_shape(release.protocol))
+    return release.laid.arrays[PATTERNS]
 
 
-def control_log10_p(named: Labels, key: Key, classes: int, count: int) -> NDArray[np.float64]:
+def control_log10_p(named: Labels, coins: Source, classes: int, count: int) -> NDArray[np.float64]:
     """The test under fresh keys, each p-value drawn evenly from the step that it stands on.
 
     Args:
         named: What the suspect named of each tag, shape (n,).
-        key: Whose audit it is.
+        coins: Of the release that is audited.
         classes: At least 2.
         count: How many keys.
 
@@ -99,7 +96,7 @@ def control_log10_p(named: Labels, key: Key, classes: int, count: int) -> NDArra
     tail = np.array([binomial_log10_p(k, trials, 1 / classes) for k in range(trials + 1)])
     p = np.append(10.0**tail, 0.0)
     found = []
-    for other in control_keys(key, count):
+    for other in control_keys(coins, count):
         hits = int((named == tag_labels(other, trials, classes)).sum())
         part = (int.from_bytes(other.derive("tag/step", 7)) + 0.5) / 2**56
         found.append(p[hits + 1] + part * (p[hits] - p[hits + 1]))

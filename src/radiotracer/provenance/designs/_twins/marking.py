@@ -1,4 +1,4 @@
-"""Twins: two changed versions of an image, of which a secret coin publishes one."""
+"""Twins: two changed versions of an image, of which a coin publishes one."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from torch.nn import functional as F
 from radiotracer.data import Dataset, Images, Labels
 from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, inputs_for
-from radiotracer.provenance.coins import published_twins
+from radiotracer.provenance.coins import coin_names, published_twins
 from radiotracer.provenance.designs._twins.settings import TwinConfig
 from radiotracer.provenance.kept import Kept, once
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
+from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.preferences import preference
-from radiotracer.provenance.release import Planted
+from radiotracer.provenance.source import Source
 
 
-def plant_twins(
+def lay_twins(
     chosen: Dataset,
-    key: Key,
     models: Sequence[nn.Module],
     config: TwinConfig | None = None,
     *,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
-) -> Planted:
-    """Make two twins of every image and let its coin choose which to publish.
+) -> Laid:
+    """Make two twins of every image, of which its coin will publish one.
 
     What a network learns by heart is what it gets wrong otherwise. So each twin is moved, within
     the radius, to where networks that never saw it take it for a wrong class: the first twin for
@@ -45,7 +44,6 @@ def plant_twins(
 
     Args:
         chosen: The k examples to mark, at least one; the coins hang on their ids.
-        key: The secret.
         models: Networks trained on such data, floats in [0, 1] (n, c, h, w) to logits of at least
             3 classes; at least one. Left as they were found.
         config: Settings; None is the defaults.
@@ -53,9 +51,8 @@ def plant_twins(
         progress: Told ``"marking"``, how many images are done, and how many there are.
 
     Returns:
-        Columns ``twin`` (the published one, 0 or 1), ``psnr`` in decibels, ``max_difference`` in
-        grey levels; arrays ``twins``, uint8, shape (k, 2, h, w, c), and ``reference``, float64,
-        shape (k,): by how much the models prefer the first twin (`preference`).
+        The arrays ``twins``, uint8, shape (k, 2, h, w, c), and ``reference``, float64, shape (k,):
+        by how much the models prefer the first twin (`preference`).
 
     Raises:
         InputError: A network does not take the images, none was given, or too few classes.
@@ -67,7 +64,6 @@ def plant_twins(
             expected="a network to mark with", came="none", do="train one on such data"
         )
     images, labels = chosen.content, chosen.labels
-    published = published_twins(key, chosen.ids.tolist())
     made, reference = [], []
     with ExitStack() as stack:
         networks = [
@@ -83,14 +79,28 @@ def plant_twins(
             made.append(pair)
             reference.append(wanted)
             progress("marking", rows.stop, len(images))
-    twins = np.concatenate(made)
-    public = twins[np.arange(len(images)), published]
-    psnr, difference = distortion(images, public)
-    return Planted(
-        content=public,
-        columns={"twin": published, "psnr": psnr, "max_difference": difference},
-        arrays={"twins": twins, "reference": np.concatenate(reference)},
+    return Laid(
+        coins=coin_names(chosen.ids.tolist()),
+        arrays={"twins": np.concatenate(made), "reference": np.concatenate(reference)},
     )
+
+
+def published(laid: Laid, chosen: Dataset, coins: Source) -> Planted:
+    """The twin of each image that its coin chose.
+
+    Args:
+        laid: By `lay_twins`.
+        chosen: The k images before.
+        coins: What is drawn.
+
+    Returns:
+        Columns ``twin`` (the published one, 0 or 1), ``psnr`` in decibels, ``max_difference`` in
+        grey levels.
+    """
+    tossed = published_twins(coins, chosen.ids.tolist())
+    public = laid.arrays["twins"][np.arange(len(chosen)), tossed]
+    psnr, difference = distortion(chosen.content, public)
+    return Planted(public, {"twin": tossed, "psnr": psnr, "max_difference": difference})
 
 
 def _pair(

@@ -10,10 +10,10 @@ from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.provenance.controls import CONTROLS
 from radiotracer.provenance.finding import Finding
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.models import Access, Suspect, require_access
 from radiotracer.provenance.preferences import Reals, audit_preferences, preference
 from radiotracer.provenance.release import Release
+from radiotracer.provenance.source import Source
 
 DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Where labels are asked. One label says little of how sure a model is; how far it holds, more."""
@@ -21,7 +21,7 @@ DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0)
 
 def audit_twins(
     release: Release,
-    key: Key,
+    coins: Source,
     suspect: Suspect,
     access: Access,
     *,
@@ -48,7 +48,7 @@ def audit_twins(
 
     Args:
         release: Of the design ``twins``.
-        key: Its secret.
+        coins: What was drawn in it.
         suspect: 2k images are asked about for scores, five times as many for labels.
         access: Scores or labels.
         references: Give what `access` says.
@@ -61,8 +61,8 @@ def audit_twins(
     asked_too = [preferences(each, release, access) for each in references]
     return audit_preferences(
         preferences(suspect, release, access),
-        release.planted.arrays["reference"],
-        key,
+        release.laid.arrays["reference"],
+        coins,
         release.ids.tolist(),
         access,
         references=asked_too,
@@ -72,7 +72,7 @@ def audit_twins(
 
 def images_asked(release: Release, access: Access) -> Images:
     """The images that an audit asks about, shape (n, h, w, c): 2k for scores, 10k for labels."""
-    twins = release.planted.arrays["twins"]
+    twins = release.laid.arrays["twins"]
     shown = [spread(twins, each) for each in DISTANCES] if access == "labels" else [twins]
     return np.concatenate([each.reshape(-1, *twins.shape[2:]) for each in shown])
 
@@ -102,7 +102,7 @@ def preferences(suspect: Suspect, release: Release, access: Access) -> Reals:
     Raises:
         InputError: Scores of fewer classes.
     """
-    twins, labels = release.planted.arrays["twins"], release.labels
+    twins, labels = release.laid.arrays["twins"], release.labels
     if access == "labels":
         total = np.zeros(len(labels))
         for moved in (spread(twins, distance) for distance in DISTANCES):

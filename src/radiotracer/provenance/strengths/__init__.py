@@ -1,0 +1,1 @@
+"""Where R comes from, one file each, which registers it in `randomness.STRENGTHS`."""
