@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 
 from audit_world import KEY, AuditWorld, make_world
+from authorities import Authority
 from radiotracer.cli import run
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.ledger import AUDITS
+from radiotracer.provenance.ledger import AUDITS, add_audit, read_ledger
 from radiotracer.provenance.marking import mark
+from radiotracer.provenance.rfc3161 import request
+from stamping_world import Stamper
 from tiny_world import World
 
 
@@ -69,11 +73,17 @@ WHAT = [
     "commitment",
     "commitment's digest",
     "protocol",
+    "release record",
+    "coins",
     "answers of trained.safetensors",
     "answers of audit_world:constant",
+    "reference audit_world:constant",
+    "log10 p with references that do not count",
     "log10 p",
     "log10 p after Holm",
+    "log10 p that decides",
     "audits",
+    "chain of audits",
     "test and effect",
     "controls",
     "verdict",
@@ -87,7 +97,10 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
     assert (done.status, done.err) == (0, "")
     rows = [line for line in done.out.splitlines() if "  yes  " in line]
     assert [row.partition("  ")[0] for row in rows] == WHAT
-    assert done.out.splitlines()[-1].startswith("Everything holds: trained-on-marked-data, p at")
+    *_, last, sentence = done.out.splitlines()
+    assert last.startswith("Everything holds: trained-on-marked-data, p at")
+    assert last.endswith("coins by owner.") and "the owner's word" in sentence
+    assert "asked again" in done.out and "how many there were is the owner's word" in done.out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     done = verify("--json", evidence=folder / "evidence.json")
     told = json.loads(done.out)
@@ -95,9 +108,8 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
 
 
 def test_later_looks_do_no_harm(verify: Any, made: AuditWorld, marked: Path) -> None:
-    line = json.loads((marked / AUDITS).read_text())
-    with (marked / AUDITS).open("a") as stream:
-        stream.write(json.dumps(line | {"access": "labels"}) + "\n")
+    (first,) = read_ledger(marked).audits
+    add_audit(marked, first.model_copy(update={"access": "labels"}))
     done = verify()
     assert done.status == 0 and "1 then, 2 in the ledger now" in done.out
 
@@ -118,7 +130,10 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "fewer doubts": ({"alternatives": []}, ["claim"]),
     "a larger effect": ({"effect": 0.99}, ["test and effect"]),
     "no controls": ({"controls": []}, ["controls"]),
-    "no audits": ({"audits": []}, ["log10 p after Holm", "verdict", "claim"]),
+    "no audits": (
+        {"audits": []},
+        ["log10 p after Holm", "log10 p that decides", "chain of audits", "verdict", "claim"],
+    ),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),
 }
@@ -185,6 +200,25 @@ def test_bad_input(verify: Any, tmp_path: Path, golden: Any) -> None:
         done = verify(*arguments, **more)
         assert (done.status, done.out) == (2, "") and len(done.err.splitlines()) == 1
         golden.line(name, done.err.strip().replace(str(tmp_path), "<tmp>"))
+
+
+def test_one_line_says_when_it_was_committed(
+    verify: Callable[..., Any], marked: Path, tmp_path: Path
+) -> None:
+    def line(done: Any) -> str:
+        (found,) = (each for each in done.out.splitlines() if each.startswith("time "))
+        return " ".join(found.split())
+
+    assert line(verify()) == "time - none shown: nothing says when the commitment was made"
+    stamper = Stamper(tmp_path / "tsa", Authority("A root"))
+    token, root = marked / "commitment.example.tsr", stamper.folder / "root.pem"
+    digest = json.loads((marked / "commitment.json").read_text())["digest"]
+    token.write_bytes(stamper.answer(request(digest)))
+    done = verify("--tsa-certificate", root)
+    assert done.status == 0
+    assert re.fullmatch(r"time yes committed by 20.* UTC: RFC 3161 by example", line(done))
+    token.write_bytes(stamper.answer(request("00" * 32)))
+    assert broken(verify("--tsa-certificate", root)) == ["time"]
 
 
 @pytest.fixture

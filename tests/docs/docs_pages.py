@@ -24,6 +24,7 @@ NOT_RUN = {
     r"^make ": "makes the environment that the tests run in; .ci/run calls it",
     r"^radiotracer --install-completion": "changes the reader's home; tests/cli/test_completion.py",
     r"s3://bucket": "needs an object store of the reader's; tests/scale has one",
+    r"^radiotracer stamp ": "asks an authority on the network; tests/cli/test_stamp_command.py",
     r"--ray auto": "needs a cluster of the reader's; tests/scale has one",
     r"\bfiftyone\.": "FiftyOne brings a database; the fields are made by the block before",
     r"\b(mlflow|wandb)\.": "writes to a tracking store of the reader's; see tests/integrations",
@@ -83,6 +84,12 @@ GIVEN = {
         "radiotracer review known-scan --export cleaned",
         "radiotracer mark photos --image-size 16 --key my.key --extractor known --out marked",
         "radiotracer audit known --key my.key --marked marked --out audit",
+    ),
+    "show-when-committed.md": (
+        "radiotracer key new my.key",
+        "radiotracer train photos --image-size 16 --epochs 1 --out run",
+        "radiotracer mark photos --image-size 16 --key my.key --extractor run --out marked",
+        "copy marked/commitment.json commitment.json",
     ),
     "use-with-other-tools.md": ("parquet photos-dataset",),
 }

@@ -212,10 +212,15 @@ def as_parquet(out: str) -> None:
         parquet.write_table(pyarrow.table(table), Path(out, f"{split}-00000-of-00001.parquet"))
 
 
+def copied(source: str, target: str) -> None:
+    copy = shutil.copytree if Path(source).is_dir() else shutil.copyfile
+    copy(source, target)
+
+
 PREPARE: dict[str, Callable[..., Any]] = {
     "onnx": as_onnx,
     "parquet": as_parquet,
-    "copy": shutil.copytree,
+    "copy": copied,
     "reviewed": reviewed,
     "reviews": reviews,
     "letters": letters,
