@@ -16,10 +16,8 @@ from torch.nn import functional as F
 from radiotracer.data import IMAGES, Dataset
 from radiotracer.data.modalities.images import to_inputs
 from radiotracer.provenance import Key
-from radiotracer.provenance.audit import with_and_without
 from radiotracer.provenance.concluding import conclude
-from radiotracer.provenance.design import Inputs
-from radiotracer.provenance.designs._twins.testing import preferences
+from radiotracer.provenance.designs._twins.testing import audit_twins, preferences
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.drawing import Drawing
 from radiotracer.provenance.evidence import Asked, Evidence
@@ -30,11 +28,12 @@ from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.planted import Laid
 from radiotracer.provenance.prepared import Prepared
 from radiotracer.provenance.randomness import STRENGTHS, Randomness
+from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.strengths.owner import owners
 
 Level = Literal["owner", "beacon"]
-MARKED, LEVEL = 400, 0.01
+MARKED, LEVEL, CONTROLS = 400, 0.01, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,9 +170,11 @@ def judged(
     references: Sequence[Suspect] = (),
     stamped: bool = True,
 ) -> Evidence:
-    """The evidence of an audit by scores, written nowhere."""
-    opened = release.opened(key)
-    finding, beside = with_and_without(opened, suspect, "scores", Inputs(references=references))
+    """The evidence of an audit by scores with few fresh keys, written nowhere."""
+    counting = [each for each in references if counts(each.identity, release.protocol)]
+    finding = audit_twins(
+        release, release.coins(key), suspect, "scores", references=counting, controls=CONTROLS
+    )
     present = past(suspect, finding.log10_p)
     audits = (*before, present)
     after = adjusted(audits, present)
@@ -188,7 +189,6 @@ def judged(
             name=suspect.name, identity=dict(suspect.identity), queries=0, log_sha256="0" * 64
         ),
         references=(),
-        beside=beside,
         held_out=None,
         created=present.time,
         version="0",

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from audit_world import KEY
+from authorities import Authority
 from radiotracer.provenance.prepared import Prepared
 from radiotracer.provenance.release import Release
 from radiotracer.signing import SigningKey
+from stamping_world import Stamper, time_stamp_authority
 from text_world import letters
 
 MARK = ("mark", "mails.csv", "--key", "my.key", "--share", "0.6")
@@ -66,6 +68,33 @@ def test_by_a_witness(cli: Any) -> None:
     done = cli("verify", "audit", "--key", "my.key", "--marked", "marked")
     assert done.status == 0, done.err
     assert "drawn by witness at 20" in done.out and "trusts this witness" in done.out
+
+
+def test_a_stamp_goes_along_to_whoever_checks(cli: Any, tmp_path: Path) -> None:
+    """Prepared, stamped, witnessed, released, audited, opened: a stranger sees the time, too."""
+    stamper = Stamper(tmp_path / "tsa", Authority("A root"))
+    root = ("--tsa-certificate", tmp_path / "tsa/root.pem")
+    assert cli(*MARK, "--coins", "witness", "--out", "prepared").status == 0
+    with time_stamp_authority(stamper) as address:
+        done = cli("stamp", "prepared", "--rfc3161", address, *root)
+    assert done.status == 0, done.err
+    Path("sent").mkdir()
+    Path("sent/commitment.json").write_bytes(Path("prepared/commitment.json").read_bytes())
+    assert cli("witness", "sent", "--key", "sign.key", "--out", "said.json").status == 0
+    release = ("release", "prepared", "--key", "my.key", "--coins-from", "said.json")
+    done = cli(*release, *root, "--out", "marked")
+    assert done.status == 0, done.err
+    audit = ("audit", "python:test_release_command:same", "--key", "my.key", "--marked", "marked")
+    done = cli(*audit, *root, "--out", "audit", "--json")
+    drawing = json.loads(done.out)["drawing"]
+    assert drawing["stamped_at"] is not None and drawing["strength"] == "witness"
+    assert cli("disclose", "marked", "audit", "--key", "my.key", "--out", "bundle").status == 0
+    done = cli("verify", "bundle", *root)
+    assert done.status == 0, done.err
+    assert "committed by 20" in done.out and "opens" in done.out and "asked again" in done.out
+    # Whoever does not believe the authority is told that its time is not shown.
+    done = cli("verify", "bundle")
+    assert done.status == 2 and "coins" in done.err
 
 
 def test_what_cannot_be_released(cli: Any) -> None:

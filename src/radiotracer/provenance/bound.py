@@ -123,7 +123,7 @@ def read_commitment(folder: Path, made_by: str) -> Commitment:
         raise InputError(
             expected=f"a folder that {made_by} wrote",
             came=f"{folder}, {'which has no commitment' if folder.is_dir() else 'no folder'}",
-            do="pass the folder that holds sealed and commitment.json",
+            do="pass the folder that holds release, sealed and commitment.json",
         )
     return read_part(Commitment, folder / COMMITMENT_FILE, made_by)
 

@@ -5,6 +5,7 @@
     OUT/published/          the marked examples as they were published, a DATA argument
     OUT/originals/          the same before, where the test asks about them
     OUT/evidence.json ...   the audit: its evidence, its answers, those of references
+    OUT/commitment.*        the time stamps of the commitment, where there are some
 
 A salt opens one part of the commitment and no other; a nonce opens one coin. What is not here stays
 hidden: the key, the originals, unmarked examples, and nonces of other tests. What is here is burnt:
@@ -39,6 +40,7 @@ from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.protocol import Protocol
 from radiotracer.provenance.record import Record
 from radiotracer.provenance.release import Opened, Release
+from radiotracer.provenance.times import copy_stamps
 
 BUNDLE_FILE = "bundle.json"
 ARRAYS = "arrays.npz"
@@ -140,6 +142,8 @@ def disclose(
         for file in sorted(audit.iterdir()):
             if file.name == EVIDENCE_FILE or file.suffix == ".jsonl":
                 shutil.copyfile(file, made / file.name)
+        if opened.folder is not None:
+            copy_stamps(opened.folder, made)
         write_text(made / BUNDLE_FILE, bundle.model_dump_json(indent=1) + "\n")
     return bundle
 
