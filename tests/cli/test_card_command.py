@@ -164,7 +164,8 @@ def test_marked_data(cli: Any, marked: Path) -> None:
     assert release.commitment.digest in text and release.published.digest in text
     assert "turn to the publisher" in text and "not evidence of innocence" in text
     secrets = ("twins", KEY.fingerprint, release.protocol.source_digest, "80")
-    assert not any(each in text for each in secrets)
+    bare = text.replace(release.commitment.digest, "").replace(release.published.digest, "")
+    assert not any(each in bare for each in secrets)
     shutil.rmtree(marked / "sealed")
     assert cli("card", marked).out == text, "nothing sealed is needed"
     assert cli("card", marked / "release").out == text.replace('"marked"', '"release"').replace(

@@ -17,7 +17,7 @@ from authorities import Authority
 from radiotracer.cli import run
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
-from radiotracer.provenance.ledger import AUDITS
+from radiotracer.provenance.ledger import AUDITS, add_audit, read_ledger
 from radiotracer.provenance.marking import mark
 from radiotracer.provenance.rfc3161 import request
 from stamping_world import Stamper
@@ -73,11 +73,17 @@ WHAT = [
     "commitment",
     "commitment's digest",
     "protocol",
+    "release record",
+    "coins",
     "answers of trained.safetensors",
     "answers of audit_world:constant",
+    "reference audit_world:constant",
+    "log10 p with references that do not count",
     "log10 p",
     "log10 p after Holm",
+    "log10 p that decides",
     "audits",
+    "chain of audits",
     "test and effect",
     "controls",
     "verdict",
@@ -91,7 +97,10 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
     assert (done.status, done.err) == (0, "")
     rows = [line for line in done.out.splitlines() if "  yes  " in line]
     assert [row.partition("  ")[0] for row in rows] == WHAT
-    assert done.out.splitlines()[-1].startswith("Everything holds: trained-on-marked-data, p at")
+    *_, last, sentence = done.out.splitlines()
+    assert last.startswith("Everything holds: trained-on-marked-data, p at")
+    assert last.endswith("coins by owner.") and "the owner's word" in sentence
+    assert "asked again" in done.out and "how many there were is the owner's word" in done.out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     done = verify("--json", evidence=folder / "evidence.json")
     told = json.loads(done.out)
@@ -99,9 +108,8 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
 
 
 def test_later_looks_do_no_harm(verify: Any, made: AuditWorld, marked: Path) -> None:
-    line = json.loads((marked / AUDITS).read_text())
-    with (marked / AUDITS).open("a") as stream:
-        stream.write(json.dumps(line | {"access": "labels"}) + "\n")
+    (first,) = read_ledger(marked).audits
+    add_audit(marked, first.model_copy(update={"access": "labels"}))
     done = verify()
     assert done.status == 0 and "1 then, 2 in the ledger now" in done.out
 
@@ -122,7 +130,10 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "fewer doubts": ({"alternatives": []}, ["claim"]),
     "a larger effect": ({"effect": 0.99}, ["test and effect"]),
     "no controls": ({"controls": []}, ["controls"]),
-    "no audits": ({"audits": []}, ["log10 p after Holm", "verdict", "claim"]),
+    "no audits": (
+        {"audits": []},
+        ["log10 p after Holm", "log10 p that decides", "chain of audits", "verdict", "claim"],
+    ),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),
 }

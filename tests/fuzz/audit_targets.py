@@ -22,6 +22,7 @@ from radiotracer.data import IMAGES
 from radiotracer.data.modality import each_hash
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
+from radiotracer.provenance.bound import COMMITMENT_FILE, PUBLISHED
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.known_positive import POWER_FILE, Power, known_positive
 from radiotracer.provenance.ledger import AUDITS, adjusted, read_ledger
@@ -30,15 +31,9 @@ from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
 from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
-from radiotracer.provenance.release import (
-    ARRAYS,
-    COMMITMENT_FILE,
-    EXTRACTOR,
-    MANIFEST,
-    PROTOCOL_FILE,
-    PUBLISHED,
-    Release,
-)
+from radiotracer.provenance.record import RECORD_FILE
+from radiotracer.provenance.release import Release
+from radiotracer.provenance.sealed import ARRAYS, EXTRACTOR, MANIFEST, PROTOCOL_FILE
 from radiotracer.runs.foreign.pickled_names import require_harmless_archive
 from radiotracer.runs.foreign.state_dicts import read_state_dict
 from radiotracer.training.making import reference_spec
@@ -64,7 +59,7 @@ def _release(name: str) -> Callable[[Path], Prepared]:
         release(folder)
         seed = (folder / name).read_bytes()
         places = [folder / name]
-        if name == COMMITMENT_FILE:  # of two that differ, neither is looked into
+        if name in {COMMITMENT_FILE, RECORD_FILE}:  # of two that differ, neither is looked into
             places.append(folder / PUBLISHED / name)
 
         def parse(content: bytes) -> object:
@@ -95,7 +90,8 @@ def _prepare_evidence(folder: Path) -> Prepared:
 
 def _prepare_looks(folder: Path) -> Prepared:
     (folder / AUDITS).parent.mkdir()
-    looks = [sample_audit(-0.5, sha256="cd" * 32), sample_audit()]
+    first = sample_audit(-0.5, sha256="cd" * 32)
+    looks = [first, sample_audit().model_copy(update={"before": first.digest})]
 
     def parse(content: bytes) -> object:
         (folder / AUDITS).write_bytes(content)
@@ -244,6 +240,7 @@ def _prepare_onnx(_: Path) -> Prepared:
 
 _FILES = {
     "release-commitment": COMMITMENT_FILE,
+    "release-record": RECORD_FILE,
     "release-protocol": PROTOCOL_FILE,
     "release-manifest": MANIFEST,
     "release-arrays": ARRAYS,

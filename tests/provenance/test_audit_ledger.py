@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from suspect_helpers import refusal
 
-from audit_world import sample_audit
+from audit_world import KEY, sample_audit
 from radiotracer.errors import DataError, StorageError
+from radiotracer.provenance.commitment import commit
 from radiotracer.provenance.ledger import (
     AUDITS,
     add_audit,
@@ -44,9 +45,11 @@ def test_each_audit_counts_and_the_same_one_once(tmp_path: Path) -> None:
 
 def test_lines_are_a_chain(tmp_path: Path) -> None:
     """Each holds the digest of the one before, the first the commitment; none can be moved."""
-    start = "ab" * 32
+    commitment = commit(KEY, {}, "ab" * 32, {})
+    (tmp_path / "commitment.json").write_text(commitment.model_dump_json())
+    start = commitment.digest
     for number in range(4):
-        made = add_audit(tmp_path, sample_audit(-1.0, sha256=f"{number:064d}"), start)
+        made = add_audit(tmp_path, sample_audit(-1.0, sha256=f"{number:064d}"))
     assert is_chained(made.audits, start) and not is_chained(made.audits)
     assert head(made.audits, start) == made.audits[-1].digest and head((), start) == start
     path = tmp_path / AUDITS
@@ -61,13 +64,15 @@ def test_lines_are_a_chain(tmp_path: Path) -> None:
         [*lines[:2], lines[1], *lines[2:]],
     ):
         path.write_bytes(b"".join(edited))
-        text = refusal(lambda: read_ledger(tmp_path, start), DataError)
+        text = refusal(lambda: read_ledger(tmp_path), DataError)
         assert "an unbroken chain of audits" in text
     path.write_bytes(b"".join(lines))
+    (tmp_path / "commitment.json").unlink()
     assert "another release's" in refusal(lambda: read_ledger(tmp_path), DataError)
+    (tmp_path / "commitment.json").write_text(commitment.model_dump_json())
     # The last lines are missed by nobody who has seen none: evidence quotes them.
     path.write_bytes(b"".join(lines[:2]))
-    assert len(read_ledger(tmp_path, start).audits) == 2
+    assert len(read_ledger(tmp_path).audits) == 2
 
 
 def test_what_decides_is_holm_over_all() -> None:

@@ -32,7 +32,7 @@ def concluded(
     return conclude(
         finding,
         release,
-        KEY,
+        KEY.fingerprint,
         adjusted=adjusted,
         audits=[sample_audit(finding.log10_p)],
         drawing=by_owner.model_copy(update=more),

@@ -95,7 +95,7 @@ def test_what_follows(tmp_path: Path, log10_p: float, passed: bool, verdict: str
     evidence = conclude(
         finding,
         Release.read(world.marked),
-        Key.read(world.key),
+        Key.read(world.key).fingerprint,
         adjusted=log10_p,
         audits=(),
         drawing=drawing_of(owners(Key(bytes(32))), "0" * 64, None),

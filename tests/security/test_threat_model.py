@@ -18,6 +18,7 @@ from radiotracer.files import sha256_file
 from radiotracer.provenance import Key
 from radiotracer.provenance.audit import audit
 from radiotracer.provenance.coins import Coins, KeyNonces, published_twins
+from radiotracer.provenance.contradictions import compared
 from radiotracer.provenance.designs._twins.testing import preferences
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import AUDITS, read_ledger
@@ -138,8 +139,8 @@ def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
     with pytest.raises(DataError, match="expected one commitment"):
         Release.read(folder)
     shutil.copyfile(made / "marked/commitment.json", folder / "commitment.json")
-    with pytest.raises(InputError, match="got another key;"):
-        Release.read(folder).opened(chosen)
+    with pytest.raises(DataError, match="the record of a release by commitment"):
+        Release.read(folder)
 
 
 # The marked folder.
@@ -327,8 +328,9 @@ def test_every_suspect_makes_the_next_p_value_larger(files: Path) -> None:
     assert found.adjusted_log10_p_value == pytest.approx(found.log10_p_value + np.log10(4))
 
 
-def test_an_audit_in_a_copy_of_the_folder_is_not_noticed(files: Path) -> None:
-    """Holm counts the audits that were written down. Who hides a folder hides its audits."""
+def test_an_audit_in_a_copy_of_the_folder_is_found_out_when_two_meet(files: Path) -> None:
+    """Holm counts the audits that were written down. Who hides a folder hides its audits, until
+    somebody holds the evidence of both: neither ledger is the beginning of the other."""
     release = Release.read(files / "marked")
     (files / "marked" / AUDITS).unlink()
     shutil.copytree(files / "marked", files / "hidden")
@@ -337,3 +339,20 @@ def test_an_audit_in_a_copy_of_the_folder_is_not_noticed(files: Path) -> None:
     run_audit(files / "marked", KEY, guilty(release), files / "audit")
     assert len(read_ledger(files / "marked").audits) == 1
     assert failed(files) == []
+    one, other = (Evidence.read(files / name) for name in ("audit", "unseen"))
+    parted = [each for each in compared(one, other) if not each.holds]
+    assert [each.what for each in parted] == ["one ledger"] and "two ledgers" in parted[0].came
+    run_audit(files / "marked", KEY, innocent(release), files / "later")
+    later = Evidence.read(files / "later")
+    assert all(each.holds for each in (*compared(one, later), *compared(later, one)))
+
+
+def test_coins_that_were_drawn_twice_are_found_out_when_two_meet(files: Path) -> None:
+    """One commitment, two draws: each release is in order, both are not."""
+    release = Release.read(files / "marked")
+    other = Evidence.read(files / "audit").model_copy(update={"record": "00" * 32})
+    found = compared(Evidence.read(files / "audit"), other)
+    assert [each.what for each in found if not each.holds] == ["one draw of coins"]
+    elsewhere = other.model_copy(update={"commitment": "00" * 32})
+    assert [each.holds for each in compared(other, elsewhere)] == [False]
+    assert release.record.commitment == other.commitment

@@ -80,3 +80,10 @@ def test_bad_input() -> None:
         uniformity([[-1.0]])
     with pytest.raises(InputError, match="at most 0; got 2"):
         uniformity([2.0])
+
+
+@pytest.mark.parametrize("log10_p", [-12.0, -16.0, -17.0, -40.0, -300.0])
+def test_a_few_p_values_that_are_far_too_small(log10_p: float) -> None:
+    """Below 2^-53 the distance is 1 in float64: what is told of them must not become weaker."""
+    assert uniformity([log10_p] * 3).excess_log10_p < -35
+    assert uniformity([log10_p] * 3).distance_log10_p < -35

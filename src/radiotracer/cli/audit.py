@@ -12,6 +12,7 @@ from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, err, out, progress
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import HeldOut, Json, KeyFile, Marked, Out, Overwrite
+from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
     AccessName,
     Architecture,
@@ -76,6 +77,7 @@ def audit(
             "before the release cannot have been trained on it."
         ),
     ] = None,
+    tsa_certificate: TsaCertificate = None,
     max_queries: Annotated[
         int | None, Parameter(help="Ask about this many examples at most; by default no limit.")
     ] = None,
@@ -132,6 +134,7 @@ def audit(
             control_keys=control_keys,
             max_queries=max_queries,
             first_seen=first_seen,
+            roots=believed_roots(tsa_certificate),
             overwrite=overwrite,
             command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,

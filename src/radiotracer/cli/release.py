@@ -12,6 +12,7 @@ from radiotracer.cli.console import err, progress
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import Factory, Json, KeyFile, Out, Overwrite
 from radiotracer.cli.released import tell
+from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 
@@ -39,6 +40,7 @@ def release(
         ),
     ] = None,
     factory: Factory = None,
+    tsa_certificate: TsaCertificate = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
@@ -82,7 +84,8 @@ def release(
     drawn = owners(secret)
     if coins_from is not None:
         drawn = STRENGTHS[protocol.coins].read(coins_from)
-    drawn.require_holds(held.commitment.digest, stamped_at(prepared))
+    digest = held.commitment.digest
+    drawn.require_holds(digest, stamped_at(prepared, digest, believed_roots(tsa_certificate)))
     kind = DESIGNS[protocol.design]
     if not kind.marks_after_coins and extractor:
         raise InputError(

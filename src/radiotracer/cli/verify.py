@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json, KeyFile, Marked
+from radiotracer.cli.options import Json
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
@@ -31,18 +31,33 @@ if TYPE_CHECKING:
     from radiotracer.provenance.stamps import TimeLine
     from radiotracer.signing import Standing
 
-_SIGNATURE, _TIME = "signature", "time"
+_SIGNATURE, _TIME, _ASKED = "signature", "time", "asked again"
 
 
 @command("verify")
 def verify(
     evidence: Annotated[
-        Path, Parameter(help="The folder that `radiotracer audit` wrote, or its evidence.json.")
+        Path,
+        Parameter(
+            help="The folder that `radiotracer audit` wrote, or its evidence.json; or a bundle of "
+            "`radiotracer disclose`, which needs no key."
+        ),
     ],
+    other: Annotated[
+        Path | None,
+        Parameter(
+            help="Other evidence of the same release: whether both can be true is checked, too."
+        ),
+    ] = None,
     /,
     *,
-    key: KeyFile,
-    marked: Marked,
+    key: Annotated[
+        Path | None, Parameter(help="The secret key file; of a bundle, none is needed.")
+    ] = None,
+    marked: Annotated[
+        Path | None,
+        Parameter(help="The folder that `radiotracer mark` wrote; of a bundle, none is needed."),
+    ] = None,
     suspect: Annotated[
         str | None,
         Parameter(
@@ -59,6 +74,14 @@ def verify(
         str | None,
         Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
     ] = None,
+    clean: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            help="A run or model of your own that never saw the release: under coins that nobody "
+            "chose, the test says nothing of it; repeatable.",
+        ),
+    ] = None,
     signed_by: SignedBy = None,
     tsa_certificate: TsaCertificate = None,
     json: Json = False,
@@ -67,16 +90,23 @@ def verify(
 
     Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
     asked again. Where the audit used its weights, the file named in the evidence is opened, and has
-    to have the same SHA-256. Prints each thing that was checked with yes or no; exit status 0 only
-    if everything holds. Where the folder is signed, the signature has to hold, too. One line says
-    when the commitment was there, by the time stamps beside it, or that none are shown.
+    to have the same SHA-256. A bundle is checked by itself, and two pieces of evidence of one
+    release are held against each other, without the key. Prints each thing that was checked with
+    yes or no; exit status 0 only if everything holds. Where the folder is signed, the signature has
+    to hold, too. One line says when the commitment was there, by the time stamps beside it, or that
+    none are shown.
 
     Example: radiotracer verify audit --key my.key --marked marked
+
+    Example: radiotracer verify bundle
     """
+    from radiotracer.provenance.bundle import is_bundle
     from radiotracer.provenance.checked import Checked
+    from radiotracer.provenance.contradictions import compared
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.stamps import time_line
     from radiotracer.provenance.verify import verify as check
+    from radiotracer.provenance.verify import verify_bundle
 
     given = (architecture, factory, step, outputs, headers_from)
     if suspect is None and any(each is not None for each in given):
@@ -85,10 +115,11 @@ def verify(
             came="these options alone",
             do="pass it, or leave them out",
         )
+    bundled = is_bundle(evidence)
+    _require_needed(bundled, other, key, marked)
     held = Evidence.read(evidence)
     folder = evidence if evidence.is_dir() else evidence.parent
-    standing = standing_of(folder, signed_by)
-    secret = read_key(key)
+    standing, roots = standing_of(folder, signed_by), believed_roots(tsa_certificate)
 
     def opened(release: Release) -> Suspect:
         return open_for(
@@ -101,12 +132,26 @@ def verify(
             headers_from=headers_from,
         )
 
+    again = None if suspect is None else opened
     checks = _of_signature(standing)
     # Nothing that changed evidence names is opened.
-    if all(each.holds for each in checks):
-        again = None if suspect is None else opened
-        checks += check(evidence, marked, secret, suspect=again, held_out=held_out)
-    time = time_line(marked, held.commitment, roots=believed_roots(tsa_certificate))
+    if not all(each.holds for each in checks):
+        pass
+    elif bundled:
+        checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
+    elif key is not None and marked is not None:
+        checks += check(
+            evidence,
+            marked,
+            read_key(key),
+            suspect=again,
+            held_out=held_out,
+            roots=roots,
+            clean=clean or (),
+        )
+    if other is not None:
+        checks += compared(held, Evidence.read(other))
+    time = time_line(marked or folder, held.commitment, roots=roots)
     if time.holds is not None:
         checks += (Checked(_TIME, time.holds, time.came),)
     broken = [each for each in checks if not each.holds]
@@ -115,7 +160,8 @@ def verify(
         found = [vars(each) for each in checks]
         emit({"holds": not broken, "signed_by": signer, "time": time.came, "checks": found})
     else:
-        tell(checks, held, signed=standing is not None, time=time)
+        asked = suspect is not None or held.access == "weights"
+        tell(checks, held, signed=standing is not None, asked=asked, time=time)
     if broken:
         raise InputError(
             expected=f"evidence that holds in {evidence}",
@@ -125,13 +171,22 @@ def verify(
     return 0
 
 
-def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool, time: TimeLine) -> None:
+def tell(
+    checks: tuple[Checked, ...],
+    evidence: Evidence,
+    *,
+    signed: bool,
+    asked: bool,
+    time: TimeLine,
+) -> None:
     """Print each thing that was checked with yes or no."""
     from radiotracer.provenance.wording import ten_to
 
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
+    if not asked:
+        out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     if time.holds is None:
         out.print(f"{_TIME:<{width}}  -    {time.came}")
     for each in checks:
@@ -144,6 +199,28 @@ def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool, time:
             f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
         )
         out.print(evidence.drawing.sentence)
+
+
+def _require_needed(
+    bundled: bool, other: Path | None, key: Path | None, marked: Path | None
+) -> None:
+    """A bundle needs nothing, an audit both; to compare two pieces of evidence neither."""
+    if bundled and (key or marked):
+        raise InputError(
+            expected="no key= and no marked= beside a bundle: it opens by itself",
+            came=str(key or marked),
+            do="leave them out",
+        )
+    if not bundled and (key is None) != (marked is None):
+        raise InputError(
+            expected="key= and marked= together", came="one of them", do="pass the other, too"
+        )
+    if not bundled and key is None and other is None:
+        raise InputError(
+            expected="key= and marked= of the audit, or a bundle",
+            came="neither",
+            do="pass them, or ask for a bundle: radiotracer disclose",
+        )
 
 
 def _of_signature(standing: Standing | None) -> tuple[Checked, ...]:

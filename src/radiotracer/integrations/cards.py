@@ -181,7 +181,8 @@ def _adjusted(evidence: Evidence) -> str:
 
 def _require_supported(evidence: Evidence) -> None:
     """Raise `InputError` where the verdict is not what the numbers beside it give."""
-    small = evidence.deciding_log10_p_value <= math.log10(evidence.alpha)
+    charged = min(0.0, evidence.adjusted_log10_p_value + evidence.drawing.log10_allowance)
+    small = max(charged, evidence.deciding_log10_p_value) <= math.log10(evidence.alpha)
     # Where even the known positive was not found, what is found all the same stands.
     failed = any(
         not each.passed and not (small and each.name == KNOWN_POSITIVE)
@@ -197,7 +198,7 @@ def _require_supported(evidence: Evidence) -> None:
         level = f"level {evidence.alpha:g}" + ", a control failed" * failed
         raise InputError(
             expected="evidence whose verdict follows from its p-value, level and controls",
-            came=f"{evidence.verdict} at {_adjusted(evidence)} after Holm, {level}",
+            came=f"{evidence.verdict} at {wording.ten_to(charged)}, {level}",
             do="do not publish it; check it with `radiotracer verify`",
         )
 
@@ -220,7 +221,12 @@ def _of_data(data: Published) -> str:
             f"SHA-256 over every id, {modality.noun} and label, in order"
             + (", as in `data.json`" if data.kind != "cleaned" else "")
             + f": `{data.examples.digest}`"
-            + ("\n\nThe commitment is in `commitment.json`." if marked else ""),
+            + (
+                "\n\nThe commitment is in `commitment.json`, what the coins were drawn by in "
+                "`release.json`."
+                if marked
+                else ""
+            ),
         )
     )
 

@@ -14,6 +14,7 @@ from radiotracer.data.saved import ARRAYS, DESCRIPTION, IDS, is_saved
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.bound import COMMITMENT_FILE, PUBLISHED
 from radiotracer.provenance.commitment import Commitment
+from radiotracer.provenance.record import RECORD_FILE
 from radiotracer.review.changes import CHANGES
 from radiotracer.review.export import TABLE
 from radiotracer.review.formats import FOLDER
@@ -66,7 +67,7 @@ def published(folder: str | os.PathLike[str], **options: Any) -> Published:
         if commitment != _stated(folder):
             raise _other(folder / COMMITMENT_FILE, f"the one that {folder / DESCRIPTION} names")
         examples = open_data(folder)
-        extra = {COMMITMENT_FILE} if commitment else set()
+        extra = {COMMITMENT_FILE, RECORD_FILE} if commitment else set()
         files = (DESCRIPTION, *sorted({IDS, ARRAYS, *_content(folder), *extra}))
         kind: Literal["marked", "stored"] = "marked" if commitment else "stored"
         return Published(kind, name, folder, examples, files, (), commitment)

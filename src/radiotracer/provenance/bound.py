@@ -54,10 +54,10 @@ def commitment_of(  # noqa: PLR0917 - everything that is fixed
         modality: Their kind.
     """
     roots = {
-        "rows": merkle_root(_row_digests(rows)),
+        "rows": merkle_root(row_digests(rows)),
         "originals": merkle_root(each_hash(modality.hashes(originals))),
         "coins": merkle_root(nonce_digests(KeyNonces(key), laid.coins)),
-        **{f"laid/{name}": merkle_root(_row_digests(it)) for name, it in laid.arrays.items()},
+        **{f"laid/{name}": merkle_root(row_digests(it)) for name, it in laid.arrays.items()},
     }
     return commit(key, protocol.model_dump(mode="json"), weights_digest(laid.extractor), roots)
 
@@ -83,9 +83,14 @@ def examples_root(published: Dataset, digests: Iterable[str]) -> str:
         digests: SHA-256 of each of its examples when they were marked.
     """
     return merkle_root(
-        hashlib.sha256(f"{digest}/{label}/{name}".encode()).hexdigest()
+        entry_of(digest, label, name)
         for digest, label, name in zip(digests, published.labels, published.ids, strict=True)
     )
+
+
+def entry_of(digest: str, label: int, name: str) -> str:
+    """What stands in the tree for a published example: its digest, label and id."""
+    return hashlib.sha256(f"{digest}/{label}/{name}".encode()).hexdigest()
 
 
 def require_unedited(published: Dataset, digests: NDArray[np.str_]) -> None:
@@ -118,7 +123,7 @@ def read_commitment(folder: Path, made_by: str) -> Commitment:
         raise InputError(
             expected=f"a folder that {made_by} wrote",
             came=f"{folder}, {'which has no commitment' if folder.is_dir() else 'no folder'}",
-            do="pass the folder that holds sealed and commitment.json",
+            do="pass the folder that holds release, sealed and commitment.json",
         )
     return read_part(Commitment, folder / COMMITMENT_FILE, made_by)
 
@@ -182,7 +187,8 @@ def read_part(kind: type[_Model], path: Path, made_by: str) -> _Model:
         ) from error
 
 
-def _row_digests(array: NDArray[Any]) -> Iterator[str]:
+def row_digests(array: NDArray[Any]) -> Iterator[str]:
+    """SHA-256 of each row of an array, its type and shape among what is hashed."""
     header = f"{array.dtype.str}{array.shape[1:]}".encode()
     return (
         hashlib.sha256(header + np.ascontiguousarray(row).tobytes()).hexdigest() for row in array

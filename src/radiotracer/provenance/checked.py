@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from radiotracer.provenance.ledger import SAME
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -18,3 +20,17 @@ class Checked:
     what: str
     holds: bool
     came: str
+
+
+def same(what: str, then: str, now: str) -> Checked:
+    """Whether two digests are one."""
+    holds = then == now
+    return Checked(what, holds, now[:12] if holds else f"{now[:12]}, not {then[:12]}")
+
+
+def close(what: str, then: float, now: float | None) -> Checked:
+    """Whether two p-values are the same; None: there is none now."""
+    if now is None:
+        return Checked(what, False, "this audit is not in the ledger")
+    holds = abs(then - now) <= SAME
+    return Checked(what, holds, f"{now:.9g}" if holds else f"{now:.9g}, not {then:.9g}")

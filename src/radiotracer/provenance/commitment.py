@@ -77,15 +77,31 @@ def commit(
     """
     contents = {
         "key": key.derive("commitment/key"),
-        "protocol": canonical_json(protocol).encode(),
+        "protocol": content_of(protocol),
         "extractor": digest_bytes(extractor_digest),
         **{f"root/{name}": digest_bytes(root) for name, root in roots.items()},
     }
-    parts = {
-        name: hashlib.sha256(key.derive(f"commitment/salt/{name}") + content).hexdigest()
-        for name, content in contents.items()
-    }
+    parts = {name: salted(salt_of(key, name), it) for name, it in contents.items()}
     return Commitment(parts=parts, digest=_digest(parts))
+
+
+def salt_of(key: Key, part: str) -> bytes:
+    """The salt of one part: who has it can check that part, and no other."""
+    return key.derive(f"commitment/salt/{part}")
+
+
+def salted(salt: bytes, content: bytes) -> str:
+    """What a commitment says of a part, 64 hexadecimal digits."""
+    return hashlib.sha256(salt + content).hexdigest()
+
+
+def content_of(protocol: Mapping[str, Any]) -> bytes:
+    """The part ``protocol``.
+
+    Raises:
+        DataError: It holds what JSON cannot.
+    """
+    return canonical_json(protocol).encode()
 
 
 def what_differs(then: Commitment, now: Commitment) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from radiotracer.provenance.evidence import (
     HeldOut,
 )
 from radiotracer.provenance.finding import Control, Finding
-from radiotracer.provenance.key import Key
 from radiotracer.provenance.ledger import PastAudit, head
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import Verdict
@@ -29,7 +28,7 @@ DECIMALS = 4
 def conclude(
     finding: Finding,
     release: Release,
-    key: Key,
+    fingerprint: str,
     *,
     adjusted: float,
     audits: Sequence[PastAudit],
@@ -49,7 +48,7 @@ def conclude(
     Args:
         finding: The facts.
         release: What was audited.
-        key: Its key.
+        fingerprint: Of its key.
         adjusted: The finding's log10 p after Holm over `audits`.
         audits: All audits of the release, this one among them.
         drawing: What the coins were drawn by.
@@ -113,7 +112,7 @@ def conclude(
         record=release.record.digest,
         drawing=drawing,
         first_seen=first_seen,
-        key=key.fingerprint,
+        key=fingerprint,
         protocol=protocol.model_dump(mode="json"),
         suspect=suspect,
         references=tuple(references),

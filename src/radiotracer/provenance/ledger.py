@@ -26,11 +26,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radiotracer.errors import DataError
 from radiotracer.files import storage_errors
-from radiotracer.provenance.commitment import Digest
+from radiotracer.provenance.bound import COMMITMENT_FILE, read_part
+from radiotracer.provenance.commitment import Commitment, Digest
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.query_log import same_wherever
 from radiotracer.stats import holm
 
+MADE_BY = "`radiotracer mark`"
 AUDITS = "sealed/audits.jsonl"
 
 NOTHING = "0" * 64
@@ -95,12 +97,8 @@ class Ledger:
     note: str | None = None
 
 
-def read_ledger(marked: Path, start: str = NOTHING) -> Ledger:
+def read_ledger(marked: Path) -> Ledger:
     """The audits of the release in the folder `marked`; none where there is no ledger yet.
-
-    Args:
-        marked: The folder.
-        start: The digest of its commitment.
 
     Raises:
         DataError: A line is damaged, or lines are missing, changed, or those of another release.
@@ -109,10 +107,10 @@ def read_ledger(marked: Path, start: str = NOTHING) -> Ledger:
     path = marked / AUDITS
     with storage_errors(path):
         content = path.read_bytes() if path.exists() else b""
-    return _parsed(content, path, start)
+    return _parsed(content, path, _start(marked))
 
 
-def add_audit(marked: Path, audit: PastAudit, start: str = NOTHING) -> Ledger:
+def add_audit(marked: Path, audit: PastAudit) -> Ledger:
     """Write down an audit, unless it is one that was written down before; give back all.
 
     The line is on the disk, whole, when this returns.
@@ -121,7 +119,7 @@ def add_audit(marked: Path, audit: PastAudit, start: str = NOTHING) -> Ledger:
         DataError: As for `read_ledger`.
         StorageError: The disk refused; the ledger is as it was.
     """
-    path = marked / AUDITS
+    path, start = marked / AUDITS, _start(marked)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b") as stream, _alone(stream):
@@ -177,6 +175,12 @@ def settings_of(control_keys: int | None, held_out: str | None) -> str:
 def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two identities are of one suspect: files that were moved are if their digests are."""
     return same_wherever(one) == same_wherever(other)
+
+
+def _start(marked: Path) -> str:
+    """What stands before the first line: the digest of the release's commitment."""
+    path = marked / COMMITMENT_FILE
+    return read_part(Commitment, path, MADE_BY).digest if path.is_file() else NOTHING
 
 
 def _parsed(content: bytes, path: Path, start: str) -> Ledger:

@@ -41,7 +41,7 @@ from radiotracer.provenance.sealed import (
 
 EXAMPLES = "sealed/examples"
 
-MADE_BY = "`radiotracer mark --prepare-only`"
+MADE_BY = "`radiotracer mark --coins`"
 
 
 @dataclass(frozen=True, eq=False)

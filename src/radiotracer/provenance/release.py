@@ -160,7 +160,7 @@ class Release(Shown):
                 else "other published data",
                 do="restore what was published",
             )
-        return Opened(self, key)
+        return Opened(self, self.coins(key), key)
 
     def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write all of it into a new folder, whole or not at all.
@@ -226,22 +226,19 @@ class Opened:
 
     Args:
         release: All of it is what was committed to.
-        key: The one that opened it.
+        coins: What was drawn.
+        key: The one that opened it; None: a bundle was opened, without it.
         folder: Where it was read, and where the ledger of its audits lies; None: in memory alone.
     """
 
     release: Release
-    key: Key
+    coins: Coins
+    key: Key | None = None
     folder: Path | None = None
-
-    @property
-    def coins(self) -> Coins:
-        """What was drawn."""
-        return self.release.coins(self.key)
 
     def __repr__(self) -> str:
         """What may be told."""
-        return f"Opened({self.release!r}, {self.key!r})"
+        return f"Opened({self.release!r}, {self.key or 'no key'!r})"
 
 
 def open_marked(folder: str | os.PathLike[str], key: Key) -> Opened:
@@ -251,4 +248,4 @@ def open_marked(folder: str | os.PathLike[str], key: Key) -> Opened:
         InputError: `folder` is no marked release, or this is not what was committed to.
         DataError: A part is missing, damaged, or does not belong to the others.
     """
-    return Opened(Release.read(folder).opened(key).release, key, Path(folder))
+    return replace(Release.read(folder).opened(key), folder=Path(folder))

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from cryptography import x509
 from torch import nn
 
 from radiotracer.data import Dataset
@@ -65,6 +66,7 @@ def run_audit(
     control_keys: int | None = None,
     max_queries: int | None = None,
     first_seen: str | None = None,
+    roots: Sequence[x509.Certificate] | None = None,
     overwrite: bool = False,
     command: str = "",
     progress: Progress = lambda *_: None,
@@ -93,6 +95,7 @@ def run_audit(
             any number.
         first_seen: When the suspect was first seen, a date (ISO 8601): one that existed before
             the coins were drawn cannot have been trained on the release.
+        roots: Whose time-stamp authorities to believe; None: the roots of this system.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
         command: What the user typed, for the page.
         progress: Told what is done, how much of it, and of how many.
@@ -171,7 +174,7 @@ def run_audit(
             settings=settings_of(control_keys, used),
         )
         # Before anything of the result is shown: an audit that is not in the ledger never was.
-        ledger = add_audit(folder, present, release.commitment.digest)
+        ledger = add_audit(folder, present)
         after_holm = adjusted(ledger.audits, present)
         if after_holm is None:
             raise AssertionError(present)
@@ -188,11 +191,13 @@ def run_audit(
         evidence = conclude(
             finding,
             release,
-            key,
+            key.fingerprint,
             adjusted=after_holm,
             audits=ledger.audits,
             drawing=drawing_of(
-                release.record.randomness, release.commitment.digest, stamped_at(folder)
+                release.record.randomness,
+                release.commitment.digest,
+                stamped_at(folder, release.commitment.digest, roots),
             ),
             first_seen=first_seen,
             suspect=entries[0],

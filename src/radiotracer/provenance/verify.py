@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
 from torch import nn
 
 from radiotracer.data import Dataset, open_data
@@ -13,29 +15,19 @@ from radiotracer.data.modality import nouns
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import sha256_file
 from radiotracer.provenance.audit import design_of, with_and_without
-from radiotracer.provenance.checked import Checked
-from radiotracer.provenance.concluding import conclude
+from radiotracer.provenance.bundle import open_bundle
+from radiotracer.provenance.checked import Checked, close, same
+from radiotracer.provenance.clean import clean_networks
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.drawing import Drawing, drawing_of
 from radiotracer.provenance.evidence import Asked, Evidence
-from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.key import Key
-from radiotracer.provenance.known_positive import KNOWN_POSITIVE
-from radiotracer.provenance.ledger import (
-    SAME,
-    Ledger,
-    PastAudit,
-    adjusted,
-    head,
-    is_chained,
-    read_ledger,
-    same_suspect,
-    settings_of,
-)
-from radiotracer.provenance.models import Suspect, reopened
+from radiotracer.provenance.ledger import Ledger, read_ledger, same_suspect
+from radiotracer.provenance.models import Suspect, open_suspect, reopened
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.recomputed import against
 from radiotracer.provenance.references import counts
-from radiotracer.provenance.release import Release
+from radiotracer.provenance.release import Opened, Release
 from radiotracer.provenance.run_audit import QUERIES_FILE, reference_file
 from radiotracer.provenance.times import stamped_at
 from radiotracer.provenance.wording import ten_to
@@ -50,6 +42,8 @@ def verify(
     suspect: Suspect | Callable[[Release], Suspect] | None = None,
     held_out: Dataset | str | os.PathLike[str] | None = None,
     build: Callable[[ModelSpec], nn.Module] | None = None,
+    roots: Sequence[x509.Certificate] | None = None,
+    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
 ) -> tuple[Checked, ...]:
     """Check everything that can be, and stop where the rest would mean nothing.
 
@@ -63,6 +57,8 @@ def verify(
         held_out: The held-out data that the test used, or where they lie now; None: where they
             were.
         build: See `audit`.
+        roots: Whose time-stamp authorities to believe; None: the roots of this system.
+        clean: Networks of the verifier's own that never saw the release; see `clean`.
 
     Returns:
         Each thing that was checked.
@@ -72,39 +68,121 @@ def verify(
             there or cannot be used.
     """
     audit, marked = Path(audit), Path(marked)
-    evidence, folder = Evidence.read(audit), audit if audit.is_dir() else audit.parent
+    evidence = Evidence.read(audit)
     release = Release.read(marked)
-    checks = [_same("key", evidence.key, key.fingerprint)]
+    checks = [same("key", evidence.key, key.fingerprint)]
     try:
         opened = release.opened(key)
         checks.append(Checked("commitment", True, f"opens: {release.commitment.digest[:12]}"))
     except InputError as error:
         return (*checks, Checked("commitment", False, error.came))
+    answers = audit if audit.is_dir() else audit.parent
+    return _verified(
+        evidence,
+        opened,
+        answers,
+        checks,
+        stamps=marked,
+        ledger=lambda: read_ledger(marked),
+        suspect=suspect,
+        held_out=held_out,
+        build=build,
+        roots=roots,
+        clean=clean,
+    )
+
+
+def verify_bundle(
+    folder: str | os.PathLike[str],
+    *,
+    suspect: Suspect | Callable[[Release], Suspect] | None = None,
+    roots: Sequence[x509.Certificate] | None = None,
+    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
+) -> tuple[Checked, ...]:
+    """The same of a bundle, which needs neither the key nor the sealed half.
+
+    Args:
+        folder: What `disclose` wrote.
+        suspect: See `verify`.
+        roots: See `verify`.
+        clean: See `verify`.
+
+    Raises:
+        InputError: It is no bundle, or the suspect or its records cannot be used.
+    """
+    folder = Path(folder)
+    evidence = Evidence.read(folder)
+    try:
+        opened = open_bundle(folder)
+    except DataError as error:
+        return (Checked("bundle", False, f"not the {error.expected}: {error.came}"),)
+    digest = opened.release.commitment.digest
+    checks = [Checked("bundle", True, f"opens {digest[:12]} without the key")]
+    quoted = Ledger(evidence.audits)
+    return _verified(
+        evidence,
+        opened,
+        folder,
+        checks,
+        stamps=folder,
+        ledger=lambda: quoted,
+        suspect=suspect,
+        roots=roots,
+        clean=clean,
+    )
+
+
+def _verified(
+    evidence: Evidence,
+    opened: Opened,
+    answers: Path,
+    checks: list[Checked],
+    *,
+    stamps: Path,
+    ledger: Callable[[], Ledger],
+    suspect: Suspect | Callable[[Release], Suspect] | None = None,
+    held_out: Dataset | str | os.PathLike[str] | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
+    roots: Sequence[x509.Certificate] | None = None,
+    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
+) -> tuple[Checked, ...]:
+    """What is checked once the commitment was opened, by the key or by a bundle."""
+    release = opened.release
     checks += [
-        _same("commitment's digest", evidence.commitment, release.commitment.digest),
+        same("commitment's digest", evidence.commitment, release.commitment.digest),
         Checked(
             "protocol",
             evidence.protocol == release.protocol.model_dump(mode="json")
             and evidence.alpha == release.protocol.alpha,
             f"{release.protocol.design}, level {release.protocol.alpha:g}",
         ),
-        _same("release record", evidence.record, release.record.digest),
+        same("release record", evidence.record, release.record.digest),
     ]
+    shown = stamped_at(stamps, release.commitment.digest, roots)
+    said = evidence.drawing.stamped_at
     try:
-        drawing = drawing_of(
-            release.record.randomness, release.commitment.digest, stamped_at(marked)
-        )
+        claimed = None if said is None else datetime.fromisoformat(said)
+        drawing = drawing_of(release.record.randomness, release.commitment.digest, claimed)
+    except (DataError, TypeError, ValueError) as error:
+        came = error.came if isinstance(error, DataError) else "no time in UTC"
+        return (*checks, Checked("coins", False, came))
+    # A stamp that came later than the evidence changes nothing of it; one that is missing does.
+    stands = claimed is None or (shown is not None and shown.replace(microsecond=0) <= claimed)
+    checks.append(
+        Checked("coins", evidence.drawing == drawing and stands, _drawn(drawing, stands=stands))
+    )
+    try:
+        known = ledger()
     except DataError as error:
-        return (*checks, Checked("coins", False, error.came))
-    checks.append(Checked("coins", evidence.drawing == drawing, _drawn(drawing)))
+        return (*checks, Checked("audits", False, error.came))
     asked: Suspect | None
     if suspect is None and evidence.access != "weights":
-        asked = _recorded(evidence.suspect, release, folder / QUERIES_FILE, checks)
+        asked = _recorded(evidence.suspect, release, answers / QUERIES_FILE, checks)
     else:
         asked = _asked_again(evidence, release, suspect)
         checks.append(_same_suspect(asked, evidence.suspect))
     references = [
-        _recorded(each, release, folder / reference_file(number), checks)
+        _recorded(each, release, answers / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
     ]
     if asked is None or None in references or not all(each.holds for each in checks):
@@ -128,10 +206,18 @@ def verify(
     finding, beside = with_and_without(opened, asked, evidence.access, inputs)
     if beside is not None or evidence.beside is not None:
         checks.append(
-            _close("log10 p with references that do not count", evidence.beside or 0.0, beside)
+            close("log10 p with references that do not count", evidence.beside or 0.0, beside)
         )
-    ledger = read_ledger(marked, release.commitment.digest)
-    return (*checks, *_against(evidence, finding, release, key, ledger, drawing))
+    if clean:
+        own = [_opened_for(each, release) for each in clean]
+        checks.append(clean_networks(opened, evidence.access, own, inputs))
+    return (*checks, *against(evidence, finding, release, known, drawing))
+
+
+def _opened_for(given: Suspect | str | os.PathLike[str], release: Release) -> Suspect:
+    if isinstance(given, str | os.PathLike):
+        return open_suspect(given, like=release.published)
+    return given
 
 
 def _asked_again(
@@ -196,117 +282,8 @@ def _recorded(asked: Asked, release: Release, path: Path, checks: list[Checked])
     return recorded
 
 
-def _against(  # noqa: PLR0917 - all that it is held against
-    evidence: Evidence,
-    finding: Finding,
-    release: Release,
-    key: Key,
-    ledger: Ledger,
-    drawing: Drawing,
-) -> list[Checked]:
-    present = PastAudit(
-        time=evidence.created,
-        version=evidence.version,
-        name=evidence.suspect.name,
-        suspect=evidence.suspect.identity,
-        access=finding.access,
-        log10_p=finding.log10_p,
-        settings=settings_of(
-            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
-        ),
-    )
-    holm = adjusted(evidence.audits, present)
-    again = conclude(
-        finding,
-        release,
-        key,
-        adjusted=0.0 if holm is None else holm,
-        audits=evidence.audits,
-        drawing=drawing,
-        first_seen=evidence.first_seen,
-        suspect=evidence.suspect,
-        references=evidence.references,
-        beside=evidence.beside,
-        held_out=evidence.held_out,
-        control_keys=evidence.control_keys,
-        created=evidence.created,
-        version=evidence.version,
-        positive=_positive(evidence),
-    )
-    parts = {
-        "test and effect": ("statistic", "null", "effect", "effect_means", "coins", "details"),
-        "controls": ("controls", "control_summary", "control_log10_p"),
-        "verdict": ("verdict", "inconclusive_because"),
-        "claim": ("claim", "alternatives"),
-    }
-    told = {
-        "test and effect": f"effect {again.effect:.6g}, {again.coins:,} coins",
-        "controls": f"{sum(each.passed for each in again.controls)} of {len(again.controls)} "
-        f"passed, {again.control_summary.count:,} fresh keys",
-        "verdict": again.verdict,
-        "claim": "as the verdict and the p-values support",
-    }
-    return [
-        _close("log10 p", evidence.log10_p_value, finding.log10_p),
-        _close("log10 p after Holm", evidence.adjusted_log10_p_value, holm),
-        _close(
-            "log10 p that decides", evidence.deciding_log10_p_value, again.deciding_log10_p_value
-        ),
-        Checked(
-            "audits",
-            evidence.audits == ledger.audits[: len(evidence.audits)],
-            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now; how many "
-            "there were is the owner's word",
-        ),
-        Checked(
-            "chain of audits",
-            is_chained(evidence.audits, evidence.commitment)
-            and evidence.ledger_head == head(evidence.audits, evidence.commitment),
-            f"head {evidence.ledger_head[:12]}",
-        ),
-        *(
-            Checked(what, _alike(evidence, again, fields), told[what])
-            for what, fields in parts.items()
-        ),
-    ]
-
-
-def _drawn(drawing: Drawing) -> str:
+def _drawn(drawing: Drawing, *, stands: bool) -> str:
     when = "" if drawing.drawn_at is None else f" at {drawing.drawn_at}"
     charged = f", allowance {ten_to(drawing.log10_allowance)}" if drawing.log10_allowance else ""
-    return f"drawn by {drawing.strength}{when}{charged}"
-
-
-def _positive(evidence: Evidence) -> Control | None:
-    """The known positive of then: what the owner found in their own network is not tried again."""
-    for each in evidence.controls:
-        if each.name == KNOWN_POSITIVE:
-            return Control(each.name, each.expected, each.came, each.passed)
-    return None
-
-
-def _same(what: str, then: str, now: str) -> Checked:
-    holds = then == now
-    return Checked(what, holds, now[:12] if holds else f"{now[:12]}, not {then[:12]}")
-
-
-def _close(what: str, then: float, now: float | None) -> Checked:
-    if now is None:
-        return Checked(what, False, "this audit is not in the ledger")
-    holds = abs(then - now) <= SAME
-    return Checked(what, holds, f"{now:.9g}" if holds else f"{now:.9g}, not {then:.9g}")
-
-
-def _alike(one: Evidence, other: Evidence, fields: Sequence[str]) -> bool:
-    """Whether these parts are the same, numbers up to their last digits."""
-    return all(_near(getattr(one, name), getattr(other, name)) for name in fields)
-
-
-def _near(one: object, other: object) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= SAME * max(1.0, abs(one), abs(other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_near(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(_near, one, other))
-    return one == other
+    missing = "" if stands else f", and no stamp of {drawing.stamped_at} is there"
+    return f"drawn by {drawing.strength}{when}{charged}{missing}"

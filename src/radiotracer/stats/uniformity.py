@@ -13,6 +13,10 @@ from radiotracer.errors import InputError
 from radiotracer.stats.binomial import LN10
 from radiotracer.stats.combine import require_log10_p
 
+_MOST = 1 - 2.0**-50
+"""Distances above this are 1 in float64, which is impossible and has no exact p-value; of three
+p-values of 1e-17 the bound alone would say -2.6."""
+
 
 @dataclass(frozen=True)
 class Uniformity:
@@ -60,12 +64,13 @@ def uniformity(log10_p: ArrayLike) -> Uniformity:
     above = float(np.max(np.arange(1, n + 1) / n - p))
     below = float(np.max(p - np.arange(n) / n))
     excess, distance = max(above, 0.0), max(above, below)
+    low, high = min(excess, _MOST), min(distance, _MOST)
     return Uniformity(
         count=n,
         excess=excess,
-        excess_log10_p=_log10(special.smirnov(n, excess), -2 * n * excess**2),
+        excess_log10_p=_log10(special.smirnov(n, low), -2 * n * excess**2),
         distance=distance,
-        distance_log10_p=_log10(kstwo.sf(distance, n), np.log(2.0) - 2 * n * distance**2),
+        distance_log10_p=_log10(kstwo.sf(high, n), np.log(2.0) - 2 * n * distance**2),
     )
 
 

@@ -44,6 +44,7 @@ class Canaries(Design[CanaryConfig]):
     }
     accesses = ("scores", "labels")
     uses = frozenset({"references"})
+    shows_originals = frozenset({"labels"})
     choices = "one fair coin for each canary"
 
     def candidates(

@@ -1,0 +1,229 @@
+"""A bundle: what an audit stood on, opened, so that it can be checked without the key.
+
+    OUT/bundle.json         both records, the protocol, the nonces, and the salts that were opened
+    OUT/arrays.npz          what was laid down before the coins, as far as the test uses it
+    OUT/published/          the marked examples as they were published, a DATA argument
+    OUT/originals/          the same before, where the test asks about them
+    OUT/evidence.json ...   the audit: its evidence, its answers, those of references
+    OUT/commitment.*        the time stamps of the commitment, where there are some
+
+A salt opens one part of the commitment and no other; a nonce opens one coin. What is not here stays
+hidden: the key, the originals, unmarked examples, and nonces of other tests. What is here is burnt:
+whoever has it knows which version of every marked example is which, so that no later audit of the
+release by the same coins means anything of a model whose maker may have seen it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from radiotracer.data import MODALITIES, save_examples
+from radiotracer.data.modality import each_hash
+from radiotracer.data.npz import read_arrays, write_npz
+from radiotracer.data.saved import open_saved
+from radiotracer.errors import DataError, InputError
+from radiotracer.files import atomic_file, atomic_folder, write_text
+from radiotracer.provenance.audit import design_of
+from radiotracer.provenance.bound import entry_of, read_part, row_digests
+from radiotracer.provenance.coins import Coins, KeyNonces, OpenedNonces, nonce_digests
+from radiotracer.provenance.commitment import Commitment, Digest, content_of, salt_of, salted
+from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.provenance.merkle import inclusion_proof, is_included, merkle_root
+from radiotracer.provenance.planted import Laid, Planted
+from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.record import Record
+from radiotracer.provenance.release import Opened, Release
+from radiotracer.provenance.times import copy_stamps
+
+BUNDLE_FILE = "bundle.json"
+ARRAYS = "arrays.npz"
+PUBLISHED = "published"
+ORIGINALS = "originals"
+MADE_BY = "`radiotracer disclose`"
+
+
+class Bundle(BaseModel):
+    """What ``bundle.json`` says.
+
+    Args:
+        commitment: As it was published.
+        record: As it was published.
+        protocol: What was fixed.
+        salts: Of each part that is opened, 64 hexadecimal digits.
+        rows: Which of the published examples are marked.
+        coins: The names of all coins.
+        nonces: Of each coin.
+        paths: Of each marked example, what shows that it was published: see `merkle`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["radiotracer bundle"] = "radiotracer bundle"
+    schema_version: Literal[1] = 1
+    commitment: Commitment
+    record: Record
+    protocol: Protocol
+    salts: dict[str, Digest]
+    rows: tuple[int, ...]
+    coins: tuple[str, ...]
+    nonces: tuple[Digest, ...]
+    paths: tuple[tuple[Digest, ...], ...]
+
+
+def disclose(
+    opened: Opened,
+    audit: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+) -> Bundle:
+    """Write the bundle of an audit into a new folder.
+
+    Args:
+        opened: The release, with its key.
+        audit: The folder that `run_audit` wrote.
+        out: The folder to make.
+        overwrite: Replace an earlier bundle.
+
+    Raises:
+        InputError: The evidence is of another release, or of a test that cannot be opened so.
+    """
+    release, key = opened.release, opened.key
+    evidence, audit = Evidence.read(audit), Path(audit)
+    design = design_of(release)
+    if key is None or evidence.record != release.record.digest:
+        raise InputError(
+            expected=f"an audit of the release with record {release.record.digest[:12]}",
+            came=f"one of {evidence.record[:12]}",
+            do="pass the audit and the marked folder that belong together",
+        )
+    if not design.opens_by_answers or evidence.access == "weights":
+        raise InputError(
+            expected="an audit by recorded answers of twins, canaries or tags",
+            came=f"one of {design.name} by {evidence.access}",
+            do="have it verified with the key: radiotracer verify AUDIT --key KEY --marked MARKED",
+        )
+    originals = evidence.access in design.shows_originals
+    parts = ["protocol", "root/rows", "root/coins", *_laid(release.laid)]
+    parts += ["root/originals"] * originals
+    leaves = [
+        entry_of(digest, label, name)
+        for digest, label, name in zip(
+            release.digests, release.published.labels, release.published.ids, strict=True
+        )
+    ]
+    bundle = Bundle(
+        commitment=release.commitment,
+        record=release.record,
+        protocol=release.protocol,
+        salts={part: salt_of(key, part).hex() for part in parts},
+        rows=tuple(release.rows.tolist()),
+        coins=release.laid.coins,
+        nonces=tuple(each.hex() for each in KeyNonces(key).of(release.laid.coins)),
+        paths=tuple(inclusion_proof(leaves, row) for row in release.rows.tolist()),
+    )
+    with atomic_folder(Path(out), marker=BUNDLE_FILE, overwrite=overwrite) as made:
+        marked = release.published.take(release.rows)
+        (made / PUBLISHED).mkdir()
+        save_examples(marked, made / PUBLISHED)
+        with atomic_file(made / ARRAYS) as temporary:
+            write_npz(temporary, dict(release.laid.arrays))
+        if originals:
+            (made / ORIGINALS).mkdir()
+            before = replace(marked, content=release.originals)
+            marked.modality.save(before, made / ORIGINALS)
+        for file in sorted(audit.iterdir()):
+            if file.name == EVIDENCE_FILE or file.suffix == ".jsonl":
+                shutil.copyfile(file, made / file.name)
+        if opened.folder is not None:
+            copy_stamps(opened.folder, made)
+        write_text(made / BUNDLE_FILE, bundle.model_dump_json(indent=1) + "\n")
+    return bundle
+
+
+def open_bundle(folder: str | os.PathLike[str]) -> Opened:
+    """Read a bundle, and hold all of it against the two records.
+
+    Returns:
+        The release as far as it was opened: its published examples are the marked ones alone.
+
+    Raises:
+        InputError: `folder` is no bundle.
+        DataError: Something in it is not what was committed to, recorded, or published.
+    """
+    folder = Path(folder)
+    bundle = read_part(Bundle, folder / BUNDLE_FILE, MADE_BY)
+    protocol, record = bundle.protocol, bundle.record
+    modality = MODALITIES[protocol.modality]
+    published = open_saved(folder / PUBLISHED)
+    arrays = read_arrays(folder / ARRAYS)
+    laid = Laid(bundle.coins, arrays)
+    rows = np.array(bundle.rows, dtype=np.int64)
+    if not len(published) == len(rows) == len(bundle.paths) == protocol.marked:
+        raise _other("marked examples", f"{len(published)} of {protocol.marked}")
+    if len(set(bundle.coins)) != len(bundle.coins) or len(bundle.coins) != len(bundle.nonces):
+        raise _other("coins, each once", "some twice, or without a nonce")
+    nonces = OpenedNonces(
+        {n: bytes.fromhex(it) for n, it in zip(bundle.coins, bundle.nonces, strict=True)}
+    )
+    contents = {
+        "protocol": content_of(protocol.model_dump(mode="json")),
+        "root/rows": _root(row_digests(rows)),
+        "root/coins": _root(nonce_digests(nonces, bundle.coins)),
+        **{f"root/laid/{name}": _root(row_digests(array)) for name, array in arrays.items()},
+    }
+    originals = None
+    if (folder / ORIGINALS).is_dir():
+        originals = modality.load(folder / ORIGINALS)
+        contents["root/originals"] = _root(each_hash(modality.hashes(originals)))
+    for part, content in contents.items():
+        salt = bytes.fromhex(bundle.salts.get(part, ""))
+        if salted(salt, content) != bundle.commitment.parts.get(part):
+            raise _other(f"{part} that was committed to", "another one")
+    if record.commitment != bundle.commitment.digest:
+        raise _other("record of this commitment", f"one of {record.commitment[:12]}")
+    entries = zip(published.digests, published.labels, published.ids, strict=True)
+    for row, path, (digest, label, name) in zip(rows.tolist(), bundle.paths, entries, strict=True):
+        leaf = entry_of(digest, label, name)
+        if not is_included(leaf, row, protocol.examples, path, record.published):
+            raise _other("published examples", f"{str(name)[:60]}, which was not published so")
+    release = Release(
+        published=published,
+        rows=np.arange(len(rows)),
+        originals=originals,
+        laid=laid,
+        planted=Planted(published.content, {}),
+        protocol=protocol,
+        commitment=bundle.commitment,
+        record=record,
+        digests=published.digests,
+    )
+    return Opened(release, Coins(nonces, record.randomness.bytes))
+
+
+def is_bundle(folder: str | os.PathLike[str]) -> bool:
+    """Whether the folder is a bundle, and not an audit."""
+    return (Path(folder) / BUNDLE_FILE).is_file()
+
+
+def _laid(laid: Laid) -> list[str]:
+    return [f"root/laid/{name}" for name in laid.arrays]
+
+
+def _root(digests: Any) -> bytes:
+    return bytes.fromhex(merkle_root(digests))
+
+
+def _other(expected: str, came: str) -> DataError:
+    return DataError(
+        expected=f"a bundle with the {expected}",
+        came=came,
+        do="do not rely on it; ask its author for the bundle as it was written",
+    )
