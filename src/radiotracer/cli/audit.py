@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,7 +123,6 @@ def audit(
             control_keys=control_keys,
             max_queries=max_queries,
             overwrite=overwrite,
-            command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,
             note=err.print,
         )
@@ -140,7 +138,8 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     from rich.table import Table
 
     from radiotracer.provenance.evidence import EVIDENCE_FILE
-    from radiotracer.provenance.run_audit import QUERIES_FILE, REPORT_FILE
+    from radiotracer.provenance.page import REPORT_FILE
+    from radiotracer.provenance.run_audit import QUERIES_FILE
     from radiotracer.provenance.wording import HEADLINES, ten_to
 
     audits = len(evidence.audits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,12 +27,13 @@ from radiotracer.errors import InputError
 if TYPE_CHECKING:
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
+    from radiotracer.provenance.page import PageLine
     from radiotracer.provenance.release import Release
     from radiotracer.provenance.stamps import TimeLine
     from radiotracer.provenance.verify import Checked
     from radiotracer.signing import Standing
 
-_SIGNATURE, _TIME = "signature", "time"
+_SIGNATURE, _PAGE, _TIME = "signature", "page", "time"
 
 
 @command("verify")
@@ -68,12 +70,14 @@ def verify(
     Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
     asked again. Where the audit used its weights, the file named in the evidence is opened, and has
     to have the same SHA-256. Prints each thing that was checked with yes or no; exit status 0 only
-    if everything holds. Where the folder is signed, the signature has to hold, too. One line says
-    when the commitment was there, by the time stamps beside it, or that none are shown.
+    if everything holds. Where the folder is signed, the signature has to hold, too. The page is
+    drawn again from the evidence and compared. One line says when the commitment was there, by the
+    time stamps beside it, or that none are shown.
 
     Example: radiotracer verify audit --key my.key --marked marked
     """
     from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.page import page_line
     from radiotracer.provenance.stamps import time_line
     from radiotracer.provenance.verify import Checked
     from radiotracer.provenance.verify import verify as check
@@ -102,20 +106,28 @@ def verify(
         )
 
     checks = _of_signature(standing)
+    said: dict[str, PageLine | TimeLine] = {}
     # Nothing that changed evidence names is opened.
     if all(each.holds for each in checks):
         again = None if suspect is None else opened
         checks += check(evidence, marked, secret, suspect=again, held_out=held_out)
-    time = time_line(marked, held.commitment, roots=believed_roots(tsa_certificate))
-    if time.holds is not None:
-        checks += (Checked(_TIME, time.holds, time.came),)
+        roots = believed_roots(tsa_certificate)
+        if all(each.holds for each in checks):
+            said[_PAGE] = page_line(folder, held)
+        said[_TIME] = time_line(marked, held.commitment, roots=roots)
+        checks += tuple(
+            Checked(what, each.holds, each.came)
+            for what, each in said.items()
+            if each.holds is not None
+        )
     broken = [each for each in checks if not each.holds]
     if json:
         signer = None if standing is None else standing.signer
         found = [vars(each) for each in checks]
-        emit({"holds": not broken, "signed_by": signer, "time": time.came, "checks": found})
+        also = {what: each.came for what, each in said.items()}
+        emit({"holds": not broken, "signed_by": signer, **also, "checks": found})
     else:
-        tell(checks, held, signed=standing is not None, time=time)
+        tell(checks, held, signed=standing is not None, said=said)
     if broken:
         raise InputError(
             expected=f"evidence that holds in {evidence}",
@@ -125,17 +137,24 @@ def verify(
     return 0
 
 
-def tell(checks: tuple[Checked, ...], evidence: Evidence, *, signed: bool, time: TimeLine) -> None:
+def tell(
+    checks: tuple[Checked, ...],
+    evidence: Evidence,
+    *,
+    signed: bool,
+    said: Mapping[str, PageLine | TimeLine],
+) -> None:
     """Print each thing that was checked with yes or no."""
     from radiotracer.provenance.wording import ten_to
 
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
-    if time.holds is None:
-        out.print(f"{_TIME:<{width}}  -    {time.came}")
     for each in checks:
         out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
+    for what, line in said.items():
+        if line.holds is None:
+            out.print(f"{what:<{width}}  -    {line.came}")
     if all(each.holds for each in checks):
         out.print()
         out.print(
