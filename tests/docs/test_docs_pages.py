@@ -84,6 +84,8 @@ def here(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+# peft asks transformers by an old name.
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is:FutureWarning")
 @pytest.mark.parametrize("page", pages_to_run(), ids=lambda page: page.stem)
 def test_a_page_by_copy_and_paste(
     page: Path, here: Path, capsys: pytest.CaptureFixture[str]

@@ -43,6 +43,11 @@ from radiotracer.review.store import FILE, Store
 from radiotracer.scanning import Scan, scan, scan_opinions, summarise, write_scan
 from tiny_world import World
 
+OF_A_TRAINING = {
+    *(Need.DIRECTION, Need.UNIT_DIRECTION, Need.NORM, Need.CHECKPOINTS),
+    *(Need.INCIDENT, Need.OUTPUT),
+}
+
 DECIDES = OPINION_DETECTOR if OPINION_DETECTOR in DETECTORS else "label-posterior"
 FOLDS = 3
 
@@ -94,8 +99,7 @@ def opinions(tiny: World) -> Opinions:
 @pytest.fixture(scope="module")
 def able() -> list[str]:
     """Every detector that needs no training."""
-    needs = {Need.DIRECTION, Need.UNIT_DIRECTION, Need.NORM, Need.INCIDENT}
-    return [name for name, each in DETECTORS.items() if not each.needs & needs]
+    return [name for name, each in DETECTORS.items() if not each.needs & OF_A_TRAINING]
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +186,7 @@ def test_every_detector_runs_or_says_what_it_lacks(
     assert set(found.rankings) | set(found.left_out) == set(DETECTORS)
     assert set(found.left_out) == set(DETECTORS) - set(able)
     for name, why in found.left_out.items():
-        for need in DETECTORS[name].needs & {Need.DIRECTION, Need.NORM, Need.INCIDENT}:
+        for need in DETECTORS[name].needs & OF_A_TRAINING:
             assert need.value in why
     for ranking in found.rankings.values():
         assert ranking.scores.shape == (96,) and np.isfinite(ranking.scores).all()

@@ -161,11 +161,10 @@ def tell_check(found: Scan, summary: dict[str, Any], folder: Path, *, verbose: b
             f"{wrong['first_100']:.0%} of the first 100."
         )
     first = np.argsort(found.decision.ranks)[:FIRST]
-    names = found.class_names
     out.print("first in the ranking:")
-    for row in first.tolist():
-        given, likely = names[found.identity.labels[row]], names[found.suggested[row]]
-        out.print(f"  {found.identity.ids[row]}  {given} -> {likely}")
+    shown = (found.identity.ids[first], found.labels_of(first), found.suggested_of(first))
+    for name, given, other in zip(*shown, strict=True):
+        out.print(f"  {name}  {given} -> {other}")
     out.print(f"report    {folder / REPORT_FILE}")
     out.print(f"ranking   {folder / RANKING_FILE}")
     out.print(f"next      radiotracer review {folder}")

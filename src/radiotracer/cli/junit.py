@@ -47,8 +47,8 @@ def write_junit(scan: Scan, path: Path, *, passed: bool) -> None:
             found = f"{len(own)} of {int((labels == label).sum())} examples are flagged"
             named = "\n".join(
                 f"{visible(str(scan.identity.ids[row]))} (score {scan.scores[row]:.4g}, suggested "
-                f"{visible(scan.class_names[scan.suggested[row]])})"
-                for row in own
+                f"{visible(str(suggested))})"
+                for row, suggested in zip(own, scan.suggested_of(own), strict=True)
             )
             if passed:
                 ET.SubElement(case, "system-out").text = f"{found}, which is allowed\n{named}"

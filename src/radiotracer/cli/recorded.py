@@ -41,7 +41,19 @@ def recorded_run(folder: Path, *, allow_interrupted: bool) -> Run:
 
 
 def training_data(run: Run, data: str | None) -> Dataset:
-    """Open `data`, or what the run recorded, with the options that it was opened with."""
+    """Open `data`, or what the run recorded, with the options that it was opened with.
+
+    Raises:
+        RunError: The run does not know where they are, or they are none that a command can open.
+    """
+    from radiotracer.scanning.inputs import has_classes
+
+    if not has_classes(run):
+        raise RunError(
+            expected="a run of examples with classes, which a command can open",
+            came="one whose targets are no class numbers, such as tokens of documents",
+            do="use it in Python: radiotracer.scan(model, run, data, loss=...)",
+        )
     source = data or run.info.data.source
     if source is None:
         raise RunError(

@@ -39,8 +39,14 @@ from radiotracer.scanning.validate import chosen, require_reference, require_set
 STAGE = "examples by every detector"
 """What progress calls it."""
 
-NEEDS_A_TRAINING = frozenset({Need.DIRECTION, Need.UNIT_DIRECTION, Need.NORM, Need.INCIDENT})
-"""What only a recorded training has: gradients of all layers, and predictions gone wrong."""
+NEEDS_A_TRAINING = frozenset(
+    {
+        *(Need.DIRECTION, Need.UNIT_DIRECTION, Need.NORM, Need.CHECKPOINTS),
+        *(Need.INCIDENT, Need.OUTPUT),
+    }
+)
+"""What only a recorded training has: gradients of all layers, several checkpoints, and predictions
+gone wrong."""
 
 
 def default_detectors() -> tuple[str, ...]:

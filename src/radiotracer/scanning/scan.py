@@ -87,7 +87,7 @@ def scan(
             decides. Without any, `contrast` decides, or `label-posterior` where `contrast` cannot
             run; with an `incident`, `known-target`. `label-posterior` and the baselines always run.
             Where targets are no class numbers (documents of a language model), those that need
-            classes are left out: `self-influence` ranks, and decides nothing by itself; with an
+            classes are left out: `loss-drop` ranks, and decides nothing by itself; with an
             `incident`, `known-output` does, and decides where there are `validation` examples.
         rule: How to decide; None is calibrated (see `radiotracer.detectors.calibrated`).
         clean_reference: Training examples that are known to be clean, for a false discovery rate
