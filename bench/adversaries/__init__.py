@@ -20,12 +20,14 @@ def main(*, rounds: int = 20, innocents: int = 6) -> int:
         innocents: How many innocent networks are accused.
     """
     from bench.adversaries import forging, gaining
-    from bench.adversaries.ground import Level, Outcome, ground
+    from bench.adversaries.ground import Level, Outcome, Strategy, ground
 
     at, lines, wrong = ground(innocents), [], 0
     levels: tuple[Level, ...] = ("owner", "beacon")
-    chosen = [(each.__name__, each, rounds) for each in gaining.STRATEGIES]
-    written = [(name, each, 1) for name, _, each in forging.STRATEGIES]
+    chosen: list[tuple[str, Strategy, int]] = [
+        (each.__name__, each, rounds) for each in gaining.STRATEGIES
+    ]
+    written = [(name, each, 1) for name, each in forging.STRATEGIES]
     for name, strategy, times in [*chosen, *written]:
         for level in levels:
             found: list[Outcome] = [strategy(at, level) for _ in range(times)]

@@ -18,6 +18,7 @@ from bench.adversaries.ground import (
     Ground,
     Level,
     Outcome,
+    Strategy,
     asked,
     drawn,
     judged,
@@ -26,7 +27,7 @@ from bench.adversaries.ground import (
     trained,
 )
 from radiotracer.data.npz import read_arrays, write_npz
-from radiotracer.errors import RadiotracerError
+from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 from radiotracer.provenance import Key
 from radiotracer.provenance.contradictions import compared
@@ -97,7 +98,7 @@ def forged(
             checks = verify(
                 files.audit, files.marked, key, suspect=files.innocent if asking else None
             )
-        except RadiotracerError as error:
+        except InputError as error:
             return Outcome(None, None, f"{error.expected}; got {error.came}"[:90])
         broken = [each for each in checks if not each.holds]
         if broken:
@@ -219,7 +220,7 @@ def pulse_older_than_the_stamp(at: Ground, level: Level) -> Outcome:
         known = STRENGTHS["beacon"].read(path)
     try:
         known.require_holds("1" * 64, datetime.now(UTC))
-    except RadiotracerError as error:
+    except InputError as error:
         return Outcome(None, None, f"{error.expected}; got {error.came}"[:90])
     return Outcome(-99.0, -99.0, "an old pulse was taken")
 
@@ -258,11 +259,11 @@ EDITS = (
     ledger_lines_removed,
     log_of_another_release,
 )
-STRATEGIES = (
-    *((each.__name__, each.__doc__, partial(forged, each)) for each in EDITS),
-    ("doctored_factory", doctored_factory.__doc__, partial(forged, doctored_factory, asking=True)),
+STRATEGIES: tuple[tuple[str, Strategy], ...] = (
+    *((each.__name__, partial(forged, each)) for each in EDITS),
+    ("doctored_factory", partial(forged, doctored_factory, asking=True)),
     *(
-        (each.__name__, each.__doc__, each)
+        (each.__name__, each)
         for each in (pulse_older_than_the_stamp, two_ledgers, marks_delivered_to_the_accused)
     ),
 )
