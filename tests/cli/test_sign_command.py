@@ -96,6 +96,10 @@ def test_signed_and_verified(cli: Any, folder: Path) -> None:
         "The signature holds: 2 files as they were signed.",
         f"signed by {KEY.public}",
     ]
+    (folder / "decisions.sqlite").touch()
+    done = cli("verify-signature", folder, "--signed-by", KEY.public)
+    assert done.out.splitlines()[2] == "not signed: decisions.sqlite, which a review wrote"
+    (folder / "decisions.sqlite").unlink()
     done = cli("verify-signature", folder)
     assert done.status == 0 and done.out.splitlines()[2].startswith("Anybody can sign: ")
     told = json.loads(cli("verify-signature", folder, "--json").out)
@@ -103,6 +107,7 @@ def test_signed_and_verified(cli: Any, folder: Path) -> None:
         "folder": "scan",
         "holds": True,
         "broken": [],
+        "not_signed": [],
         "public_key": KEY.public,
         "signer_was_given": False,
         "files": 2,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import altair
 import numpy as np
 import pytest
 
@@ -88,6 +89,7 @@ WHAT = [
     "controls",
     "verdict",
     "claim",
+    "page",
 ]
 
 
@@ -219,6 +221,22 @@ def test_one_line_says_when_it_was_committed(
     assert re.fullmatch(r"time yes committed by 20.* UTC: RFC 3161 by example", line(done))
     token.write_bytes(stamper.answer(request("00" * 32)))
     assert broken(verify("--tsa-certificate", root)) == ["time"]
+
+
+def test_the_page_is_drawn_again(verify: Callable[..., Any], folder: Path) -> None:
+    page, whole = folder / "report.html", (folder / "report.html").read_text()
+    page.write_text(whole.replace("10<sup>", "10<sup>1"))
+    assert broken(verify()) == ["page"]
+    made = f'content="altair {altair.__version__}"'
+    assert made in whole
+    page.write_text(whole.replace(made, 'content="altair 5.0.0"'))
+    done = verify()
+    assert (
+        done.status == 0 and "-    not checked: made by another version, altair 5.0.0" in done.out
+    )
+    page.unlink()
+    done = verify()
+    assert done.status == 0 and "-    no report.html there" in done.out
 
 
 @pytest.fixture

@@ -138,10 +138,15 @@ def test_a_folder_that_is_not_as_it_was(folder: Path, name: str) -> None:
     assert broken(folder) == broken(folder, KEY.public) == reasons
 
 
-def test_a_lock_is_not_bound(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["review.lock", "decisions.sqlite", "decisions.sqlite-wal"])
+def test_what_a_review_writes_is_not_bound_and_named(folder: Path, name: str) -> None:
     sign(folder, KEY)
-    (folder / "review.lock").write_text("127.0.0.1")
-    assert broken(folder) == ()
+    (folder / name).write_text("127.0.0.1")
+    standing = check(folder)
+    assert standing is not None and standing.holds and standing.beside == (name,)
+    assert name not in sign(folder, KEY, overwrite=True).files
+    (folder / "more" / name).write_text("127.0.0.1")
+    assert broken(folder) == (f"more/{name} was added",)
 
 
 CHANGED = ("a list of files, or a signature of it, that was changed",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +135,6 @@ def audit(
             first_seen=first_seen,
             roots=believed_roots(tsa_certificate),
             overwrite=overwrite,
-            command=" ".join(["radiotracer", *sys.argv[1:]]),
             progress=reporter,
             note=err.print,
         )
@@ -152,7 +150,8 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     from rich.table import Table
 
     from radiotracer.provenance.evidence import EVIDENCE_FILE
-    from radiotracer.provenance.run_audit import QUERIES_FILE, REPORT_FILE
+    from radiotracer.provenance.page import REPORT_FILE
+    from radiotracer.provenance.run_audit import QUERIES_FILE
     from radiotracer.provenance.wording import HEADLINES, ten_to
 
     audits = len(evidence.audits)

@@ -33,8 +33,10 @@ def sign(
 
     Writes signature.json into it: the SHA-256 of every file there, your public key, and the
     signature of both. From then on nothing in the folder can be changed, added or removed
-    unnoticed, times and versions included. Finish a review of a scan first. Of marked data the
-    folder release can be signed. A signature says who vouches for the folder, not when.
+    unnoticed, times and versions included. Only the decisions of a review are left out: a signed
+    scan can be reviewed, and the cleaned data, which hold the decisions, signed in their turn. Of
+    marked data the folder release can be signed. A signature says who vouches for the folder, not
+    when.
 
     Example: radiotracer sign audit --key sign.key
     """

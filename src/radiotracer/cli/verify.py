@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
+    from radiotracer.provenance.page import PageLine
     from radiotracer.provenance.release import Release
     from radiotracer.provenance.stamps import TimeLine
     from radiotracer.signing import Standing
 
-_SIGNATURE, _TIME, _ASKED = "signature", "time", "asked again"
+_SIGNATURE, _PAGE, _TIME, _ASKED = "signature", "page", "time", "asked again"
 
 
 @command("verify")
@@ -93,8 +95,8 @@ def verify(
     to have the same SHA-256. A bundle is checked by itself, and two pieces of evidence of one
     release are held against each other, without the key. Prints each thing that was checked with
     yes or no; exit status 0 only if everything holds. Where the folder is signed, the signature has
-    to hold, too. One line says when the commitment was there, by the time stamps beside it, or that
-    none are shown.
+    to hold, too. The page is drawn again from the evidence and compared. One line says when the
+    commitment was there, by the time stamps beside it, or that none are shown.
 
     Example: radiotracer verify audit --key my.key --marked marked
 
@@ -104,6 +106,7 @@ def verify(
     from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.contradictions import compared
     from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.page import page_line
     from radiotracer.provenance.stamps import time_line
     from radiotracer.provenance.verify import verify as check
     from radiotracer.provenance.verify import verify_bundle
@@ -134,34 +137,40 @@ def verify(
 
     again = None if suspect is None else opened
     checks = _of_signature(standing)
+    said: dict[str, PageLine | TimeLine] = {}
     # Nothing that changed evidence names is opened.
-    if not all(each.holds for each in checks):
-        pass
-    elif bundled:
-        checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
-    elif key is not None and marked is not None:
-        checks += check(
-            evidence,
-            marked,
-            read_key(key),
-            suspect=again,
-            held_out=held_out,
-            roots=roots,
-            clean=clean or (),
+    if all(each.holds for each in checks):
+        if bundled:
+            checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
+        elif key is not None and marked is not None:
+            checks += check(
+                evidence,
+                marked,
+                read_key(key),
+                suspect=again,
+                held_out=held_out,
+                roots=roots,
+                clean=clean or (),
+            )
+        if other is not None:
+            checks += compared(held, Evidence.read(other))
+        if all(each.holds for each in checks):
+            said[_PAGE] = page_line(folder, held)
+        said[_TIME] = time_line(marked or folder, held.commitment, roots=roots)
+        checks += tuple(
+            Checked(what, each.holds, each.came)
+            for what, each in said.items()
+            if each.holds is not None
         )
-    if other is not None:
-        checks += compared(held, Evidence.read(other))
-    time = time_line(marked or folder, held.commitment, roots=roots)
-    if time.holds is not None:
-        checks += (Checked(_TIME, time.holds, time.came),)
     broken = [each for each in checks if not each.holds]
     if json:
         signer = None if standing is None else standing.signer
         found = [vars(each) for each in checks]
-        emit({"holds": not broken, "signed_by": signer, "time": time.came, "checks": found})
+        also = {what: each.came for what, each in said.items()}
+        emit({"holds": not broken, "signed_by": signer, **also, "checks": found})
     else:
         asked = suspect is not None or held.access == "weights"
-        tell(checks, held, signed=standing is not None, asked=asked, time=time)
+        tell(checks, held, signed=standing is not None, asked=asked, said=said)
     if broken:
         raise InputError(
             expected=f"evidence that holds in {evidence}",
@@ -177,7 +186,7 @@ def tell(
     *,
     signed: bool,
     asked: bool,
-    time: TimeLine,
+    said: Mapping[str, PageLine | TimeLine],
 ) -> None:
     """Print each thing that was checked with yes or no."""
     from radiotracer.provenance.wording import ten_to
@@ -185,12 +194,13 @@ def tell(
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
-    if not asked:
-        out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
-    if time.holds is None:
-        out.print(f"{_TIME:<{width}}  -    {time.came}")
     for each in checks:
         out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
+    for what, line in said.items():
+        if line.holds is None:
+            out.print(f"{what:<{width}}  -    {line.came}")
+    if said and not asked:
+        out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     if all(each.holds for each in checks):
         out.print()
         out.print(

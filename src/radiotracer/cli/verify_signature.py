@@ -41,6 +41,7 @@ def verify_signature(
                 "public_key": standing.signer,
                 "signer_was_given": signed_by is not None,
                 "files": standing.files,
+                "not_signed": list(standing.beside),
             }
         )
     if not standing.holds:
@@ -52,6 +53,8 @@ def verify_signature(
     if not json:
         out.print(f"The signature holds: {standing.files:,} files as they were signed.")
         out.print(f"signed by {standing.signer}")
+        if standing.beside:
+            out.print(f"not signed: {', '.join(standing.beside)}, which a review wrote")
         if signed_by is None:
             out.print("Anybody can sign: compare this key, or pass --signed-by with the signer's.")
     return 0

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+import altair as alt
+
 from radiotracer.legible import count, exponent
 from radiotracer.present import assets
 from radiotracer.present.audited import Audited
@@ -15,7 +17,7 @@ from radiotracer.present.render import environment
 
 
 def render_audit(audited: Audited) -> str:
-    """The whole page; equal audits give equal bytes."""
+    """The whole page; equal audits give equal bytes where one release of altair draws the chart."""
     specs = {"keys": key_chart(audited)} if audited.control_log10_p else {}
     styles = (assets.text("report.css"), assets.text("audit.css"))
     scripts = tuple(assets.script(name) for name in assets.SCRIPTS) if specs else ()
@@ -24,6 +26,7 @@ def render_audit(audited: Audited) -> str:
         .get_template("audit.html.j2")
         .render(
             f=audited,
+            generator=f"altair {alt.__version__}",
             bins=key_bins(audited.control_log10_p),
             chart_data=assets.data_block(specs),
             chart_summary=chart_summary(audited),

@@ -148,7 +148,7 @@ class KeptPulse(_Part):
         if named != self.pulse.certificate.lower():
             raise _unlike(f"its certificate first, {self.pulse.certificate[:16]}...", named[:16])
         try:
-            checks = PolicyBuilder().store(Store(system_roots() if roots is None else roots))
+            checks = PolicyBuilder().store(Store(list(system_roots() if roots is None else roots)))
             checks.time(time).build_server_verifier(x509.DNSName(ENGINE)).verify(leaf, between)
         except (VerificationError, ValueError) as error:
             raise _unlike(

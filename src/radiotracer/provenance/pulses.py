@@ -67,8 +67,9 @@ def read_pulse(source: str | os.PathLike[str] | bytes) -> Pulse:
                 content = stream.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        kind = KeptPulse if b'"pulse"' in content else DrandRound
-        return Pulse(content, parsed(kind, content))
+        if b'"pulse"' in content:
+            return Pulse(content, parsed(KeptPulse, content))
+        return Pulse(content, parsed(DrandRound, content))
     except (OSError, ValueError) as error:
         raise DataError(
             expected=f"a pulse of drand or of the NIST beacon 2.0, JSON, {where}",

@@ -37,6 +37,7 @@ from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect, open_suspect
+from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
@@ -44,7 +45,6 @@ from radiotracer.provenance.times import stamped_at
 from radiotracer.runs import ModelSpec
 from radiotracer.views import page_of
 
-REPORT_FILE = "report.html"
 QUERIES_FILE = "queries.jsonl"
 
 
@@ -68,7 +68,6 @@ def run_audit(
     first_seen: str | None = None,
     roots: Sequence[x509.Certificate] | None = None,
     overwrite: bool = False,
-    command: str = "",
     progress: Progress = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Evidence:
@@ -97,7 +96,6 @@ def run_audit(
             the coins were drawn cannot have been trained on the release.
         roots: Whose time-stamp authorities to believe; None: the roots of this system.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
-        command: What the user typed, for the page.
         progress: Told what is done, how much of it, and of how many.
         note: Told, in words, that the audit goes on or can, and of damaged answers or ledgers.
 
@@ -214,7 +212,7 @@ def run_audit(
                 sealed = made / log.path.name
                 sealed.touch(mode=0o600)
                 shutil.copyfile(log.path, sealed)
-            write_text(made / REPORT_FILE, page_of(evidence, command=command))
+            write_text(made / REPORT_FILE, page_of(evidence))
             evidence.write(made)
     if ledger.note is not None:
         note(ledger.note)

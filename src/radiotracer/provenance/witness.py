@@ -133,7 +133,7 @@ def witnessed(commitment: str, signer: SigningKey, book: Path) -> WitnessStateme
         book: Every statement of this key, one in a line; made where it is missing.
 
     Raises:
-        DataError: A line of the book is damaged, or of another key.
+        InputError: A line of the book is damaged, or of another key.
         StorageError: The disk refused.
     """
     with storage_errors(book), book.open("a+b") as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from radiotracer.errors import InputError
 from radiotracer.signing.folder import digests
-from radiotracer.signing.signature import NOT_SIGNED, Signature
+from radiotracer.signing.signature import NOT_SIGNED, REVIEWED, Signature
 
 _NAMED = 3
 """How many files a reason names."""
@@ -25,11 +26,13 @@ class Standing:
         signer: The public key in it, 64 hexadecimal digits: whoever signed last.
         files: How many files it is over.
         broken: Why it does not hold, one reason each; empty where it holds.
+        beside: What a review wrote there, which no signature is over; names.
     """
 
     signer: str
     files: int
     broken: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -64,7 +67,8 @@ def check(folder: Path, *, signed_by: str | None = None) -> Standing | None:
         broken += differences(signature.files, digests(folder, but=NOT_SIGNED))
     else:
         broken.append("a list of files, or a signature of it, that was changed")
-    return Standing(signature.public_key, len(signature.files), tuple(broken))
+    beside = tuple(name for name in REVIEWED if os.path.lexists(folder / name))
+    return Standing(signature.public_key, len(signature.files), tuple(broken), beside)
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

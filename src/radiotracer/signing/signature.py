@@ -23,8 +23,19 @@ from radiotracer.signing.key import Hexadecimal32, SigningKey, is_signed_by
 
 SIGNATURE_FILE = "signature.json"
 
-NOT_SIGNED = frozenset({SIGNATURE_FILE, "review.lock"})
-"""The signature itself, and the lock that a review leaves there: what is in them is not bound."""
+REVIEWED = (
+    "decisions.sqlite",
+    "decisions.sqlite-journal",
+    "decisions.sqlite-shm",
+    "decisions.sqlite-wal",
+    "review.lock",
+)
+"""What a review writes beside a scan. A scan that was signed can be reviewed, and one that is being
+reviewed can be signed: its files are bound, these are not. Decisions are bound where they are used:
+in the cleaned data, which hold them, and can be signed."""
+
+NOT_SIGNED = frozenset({SIGNATURE_FILE, *REVIEWED})
+"""What is in them is not bound."""
 
 CONTEXT = b"radiotracer/folder signature/v1\0"
 """In front of everything that is signed, so that no signature made for something else, by the same
