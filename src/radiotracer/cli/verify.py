@@ -139,30 +139,29 @@ def verify(
     checks = _of_signature(standing)
     said: dict[str, PageLine | TimeLine] = {}
     # Nothing that changed evidence names is opened.
-    if not all(each.holds for each in checks):
-        pass
-    elif bundled:
-        checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
-    elif key is not None and marked is not None:
-        checks += check(
-            evidence,
-            marked,
-            read_key(key),
-            suspect=again,
-            held_out=held_out,
-            roots=roots,
-            clean=clean or (),
-        )
-    if other is not None:
-        checks += compared(held, Evidence.read(other))
     if all(each.holds for each in checks):
-        said[_PAGE] = page_line(folder, held)
-    said[_TIME] = time_line(marked or folder, held.commitment, roots=roots)
-    checks += tuple(
-        Checked(what, each.holds, each.came)
-        for what, each in said.items()
-        if each.holds is not None
-    )
+        if bundled:
+            checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
+        elif key is not None and marked is not None:
+            checks += check(
+                evidence,
+                marked,
+                read_key(key),
+                suspect=again,
+                held_out=held_out,
+                roots=roots,
+                clean=clean or (),
+            )
+        if other is not None:
+            checks += compared(held, Evidence.read(other))
+        if all(each.holds for each in checks):
+            said[_PAGE] = page_line(folder, held)
+        said[_TIME] = time_line(marked or folder, held.commitment, roots=roots)
+        checks += tuple(
+            Checked(what, each.holds, each.came)
+            for what, each in said.items()
+            if each.holds is not None
+        )
     broken = [each for each in checks if not each.holds]
     if json:
         signer = None if standing is None else standing.signer
@@ -195,13 +194,13 @@ def tell(
     width = max(len(each.what) for each in checks)
     if not signed:
         out.print(f"{_SIGNATURE:<{width}}  -    none: nobody vouches for times and versions")
-    if not asked:
-        out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     for each in checks:
         out.print(f"{each.what:<{width}}  {'yes' if each.holds else 'NO '}  {each.came}")
     for what, line in said.items():
         if line.holds is None:
             out.print(f"{what:<{width}}  -    {line.came}")
+    if said and not asked:
+        out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     if all(each.holds for each in checks):
         out.print()
         out.print(

@@ -36,6 +36,7 @@ from radiotracer.provenance.coins import Coins, KeyNonces, OpenedNonces, nonce_d
 from radiotracer.provenance.commitment import Commitment, Digest, content_of, salt_of, salted
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
 from radiotracer.provenance.merkle import inclusion_proof, is_included, merkle_root
+from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.protocol import Protocol
 from radiotracer.provenance.record import Record
@@ -140,7 +141,7 @@ def disclose(
             before = replace(marked, content=release.originals)
             marked.modality.save(before, made / ORIGINALS)
         for file in sorted(audit.iterdir()):
-            if file.name == EVIDENCE_FILE or file.suffix == ".jsonl":
+            if file.name in {EVIDENCE_FILE, REPORT_FILE} or file.suffix == ".jsonl":
                 shutil.copyfile(file, made / file.name)
         if opened.folder is not None:
             copy_stamps(opened.folder, made)

@@ -97,7 +97,7 @@ def read_sealed(
     if not np.array_equal(data.ids[rows], ids):
         raise ValueError("the manifest speaks of other examples")
     laid = Laid(
-        coins=tuple(arrays.pop("coins").tolist()),
+        coins=_names(arrays.pop("coins")),
         arrays={
             name.removeprefix("laid/"): arrays.pop(name)
             for name in list(arrays)
@@ -106,6 +106,14 @@ def read_sealed(
         extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
     )
     return laid, rows, columns, arrays
+
+
+def _names(array: NDArray[Any]) -> tuple[str, ...]:
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise ValueError("names of coins that are no texts")
+    names: tuple[str, ...] = tuple(array.tolist())
+    "".join(names).encode()  # half a character is no name
+    return names
 
 
 @contextmanager
