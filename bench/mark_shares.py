@@ -62,9 +62,11 @@ def main(
     for seed in seeds:
         place = Place(DATA, "twins", share, radius, augment, "scratch", seed)
         cell = made(place, config, train, out / NETWORKS / DATA)
-        asked = preferences(network_suspect(cell.suspect, "suspect", {}), cell.release, "scores")
+        asked = preferences(
+            network_suspect(cell.suspect, "suspect", {}), cell.release, "scores", cell.key
+        )
         blind = [cell.release.planted.arrays["reference"]] + [
-            preferences(network_suspect(each, "reference", {}), cell.release, "scores")
+            preferences(network_suspect(each, "reference", {}), cell.release, "scores", cell.key)
             for each in cell.references
         ]
         coins = published_twins(cell.key, cell.release.ids.tolist())

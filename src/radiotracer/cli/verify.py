@@ -14,8 +14,14 @@ from radiotracer.cli.options import Json, KeyFile, Marked
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.suspects import (
     Architecture,
+    ClassesMap,
     GivenOutputs,
     HeadersFrom,
+    Layout,
+    Mean,
+    Scale,
+    Size,
+    Std,
     Step,
     SuspectFactory,
     open_for,
@@ -53,6 +59,12 @@ def verify(
     step: Step = None,
     outputs: GivenOutputs = None,
     headers_from: HeadersFrom = None,
+    layout: Layout = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    classes_map: ClassesMap = None,
     held_out: Annotated[
         str | None,
         Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
@@ -72,7 +84,8 @@ def verify(
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.verify import verify as check
 
-    given = (architecture, factory, step, outputs, headers_from)
+    network = (architecture, factory, step, outputs, headers_from)
+    given = (*network, layout, scale, mean, std, size, classes_map)
     if suspect is None and any(each is not None for each in given):
         raise InputError(
             expected="suspect= beside the options of a suspect",
@@ -93,6 +106,12 @@ def verify(
             step=step,
             outputs=outputs,
             headers_from=headers_from,
+            layout=layout,
+            scale=scale,
+            mean=mean,
+            std=std,
+            size=size,
+            classes_map=classes_map,
         )
 
     checks = _of_signature(standing)

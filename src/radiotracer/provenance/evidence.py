@@ -20,6 +20,7 @@ from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.ledger import PastAudit
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
@@ -63,7 +64,7 @@ class Asked(_Part):
     """
 
     name: str
-    identity: dict[str, str]
+    identity: Identity
     queries: Count
     log_sha256: Digest
 

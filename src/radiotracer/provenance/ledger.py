@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from radiotracer.errors import DataError
 from radiotracer.files import storage_errors
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.models.query_log import same_wherever
 from radiotracer.stats import holm
 
@@ -49,7 +50,7 @@ class PastAudit(BaseModel):
     time: str
     version: str
     name: str
-    suspect: dict[str, str]
+    suspect: Identity
     access: Access
     log10_p: Annotated[float, Field(le=0.0)]
     settings: str = ""

@@ -36,6 +36,7 @@ from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settin
 from radiotracer.provenance.models import Access, Suspect, open_suspect
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
+from radiotracer.provenance.rightly_asked import asked_first, require_rightly_asked
 from radiotracer.runs import ModelSpec
 from radiotracer.views import page_of
 
@@ -60,6 +61,7 @@ def run_audit(
     build: Callable[[ModelSpec], nn.Module] | None = None,
     control_keys: int | None = None,
     max_queries: int | None = None,
+    as_asked: bool = False,
     overwrite: bool = False,
     command: str = "",
     progress: Progress = lambda *_: None,
@@ -86,6 +88,8 @@ def run_audit(
         control_keys: See `audit`.
         max_queries: About how many examples the suspect may be asked, by stopped calls, too; None:
             any number.
+        as_asked: Audit the suspect as it is asked, even where it knows no more of unmarked examples
+            than chance, or more when asked in another way; see `rightly_asked`.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
         command: What the user typed, for the page.
         progress: Told what is done, how much of it, and of how many.
@@ -116,6 +120,8 @@ def run_audit(
     # What the owner found by another test of the same access says nothing of this one.
     positive = known_positive(folder, access) if control_keys is None else None
     wanted = design_of(release).questions(opened, access, inputs)
+    # What is public, unmarked, and not too dear tells whether the suspect is asked as it should be.
+    costly = not as_asked and getattr(suspect, "costly", False)
     suspects = {
         QUERIES_FILE: suspect,
         **{reference_file(row): each for row, each in enumerate(inputs.references, start=1)},
@@ -130,7 +136,7 @@ def run_audit(
                 each,
                 hidden / name,
                 max_queries=None if row else max_queries,
-                wanted=wanted,
+                wanted=[wanted, *([] if row or not costly else [asked_first(release)])],
                 stage="asking references" if row else "asking",
                 progress=progress,
                 note=note,
@@ -140,6 +146,8 @@ def run_audit(
         if before := sum(each.asked for each in asked):
             what = nouns(release.published.modality, before)
             note(f"the audit goes on: {what} {'was' if before == 1 else 'were'} asked about before")
+        if not as_asked:
+            require_rightly_asked(release, suspect, asked[0])
         finding = audit_opened(
             opened,
             asked[0],
