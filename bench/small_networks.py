@@ -51,7 +51,7 @@ def trained(
         for _ in range(epochs):
             for rows in torch.randperm(len(data)).split(64):
                 adam.zero_grad()
-                F.cross_entropy(model(inputs[rows]), labels[rows]).backward()  # type: ignore[no-untyped-call]
+                F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
                 adam.step()
                 schedule.step()
     return model.eval()

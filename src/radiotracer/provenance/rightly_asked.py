@@ -130,7 +130,7 @@ def require_rightly_asked(release: Release, suspect: Suspect, logged: Suspect) -
         return
     others = list(_others(suspect, asker, content, labels, len(release.protocol.class_names)))
     best = simplest(others) if others else asked
-    better = best.clearly_beats(asked, len(others))
+    better = bool(others) and best.clearly_beats(asked, len(others))
     if not by_chance and not better:
         return
     came = f"{right / len(labels):.0%} of {len(labels)} right, {chance:.0%} by chance"
@@ -232,7 +232,7 @@ def _reordered(answers: NDArray[Any], order: list[int]) -> NDArray[Any]:
         return answers[:, order]
     place = np.full(max(int(answers.max(initial=0)), *order) + 1, -1)
     place[order] = np.arange(len(order))
-    return place[answers]
+    return np.asarray(place[answers])
 
 
 def preparations(now: Preparation, images: NDArray[np.uint8]) -> Iterator[Preparation]:

@@ -120,7 +120,7 @@ def _place(name: str, names: Sequence[str], who: str) -> int:
 
 def _parsed(content: bytes, who: str) -> Answer | Listed:
     try:
-        return parsed(Listed if content.lstrip()[:2] in (b"[[", b"[\n") else Answer, content)
+        return parsed(Listed, content) if content.lstrip()[:1] == b"[" else parsed(Answer, content)
     except ValueError as error:  # pydantic's are of these
         raise _lacking(
             'JSON with "scores" and "kind", or "labels",',
