@@ -18,7 +18,7 @@ import torch
 
 from bench.timing import median_seconds
 from radiotracer.runs.foreign.child_loading import load_in_child
-from radiotracer.runs.foreign.child_program import taken
+from radiotracer.runs.foreign.child_torch import taken
 
 MEGABYTES = (1, 16, 128)
 

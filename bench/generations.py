@@ -34,7 +34,7 @@ import radiotracer
 from bench.keeping import finished
 from bench.tables import spread, table
 from radiotracer.data import open_data
-from radiotracer.detectors import calibrated, decide, decided, detection
+from radiotracer.detectors import calibrated, decided, detection
 from radiotracer.gradients import causal_lm_loss
 from radiotracer.gradients.language import IGNORED
 from radiotracer.runs import Run
@@ -227,7 +227,7 @@ def quality(found: Scan, name: str, truth: NDArray[np.bool_]) -> dict[str, float
     for top in (PLANTED, 40):
         facts[f"first {top}"] = float(truth[order[:top]].sum() / truth.sum())
     if ranking.p_values is not None:
-        listed = decided(decide(ranking, calibrated(name, found.rankings)).is_flagged, truth)
+        listed = decided(calibrated(name, found.rankings).is_flagged, truth)
         facts |= {"recall": listed.recall, "fpr": listed.false_positive_rate}
     return facts
 

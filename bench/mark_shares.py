@@ -62,12 +62,15 @@ def main(
     for seed in seeds:
         place = Place(DATA, "twins", share, radius, augment, "scratch", seed)
         cell = made(place, config, train, out / NETWORKS / DATA)
-        asked = preferences(network_suspect(cell.suspect, "suspect", {}), cell.release, "scores")
+        drawn = cell.release.coins(cell.key)
+        asked = preferences(
+            network_suspect(cell.suspect, "suspect", {}), cell.release, "scores", drawn
+        )
         blind = [cell.release.laid.arrays["reference"]] + [
-            preferences(network_suspect(each, "reference", {}), cell.release, "scores")
+            preferences(network_suspect(each, "reference", {}), cell.release, "scores", drawn)
             for each in cell.references
         ]
-        coins = published_twins(cell.release.coins(cell.key), cell.release.ids.tolist())
+        coins = published_twins(drawn, cell.release.ids.tolist())
         columns.append(_curve(asked, np.stack(blind, axis=1), np.where(coins == 0, 1.0, -1.0)))
         pairs = len(coins)
     rows = (

@@ -92,7 +92,7 @@ def reference_written_afterwards(at: Ground, level: Level) -> Outcome:
     release = drawn(prepared(at, key, level), key, level)
     found = []
     for each in at.innocents:
-        asked = preferences(each, release, "scores")
+        asked = preferences(each, release, "scores", release.coins(key))
         signs = 1 - 2.0 * published_twins(release.coins(key), release.ids.tolist())
         table = np.where(asked * signs > 0, 0.0, asked)
         known = {

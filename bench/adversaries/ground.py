@@ -224,5 +224,5 @@ def liked(at: Ground, laid: Laid) -> np.ndarray:
         Key(bytes(32)),
     )
     release = publish(made, Key(bytes(32)), owners(Key(bytes(32))))
-    asked = [preferences(each, release, "scores") for each in at.oracle]
+    asked = [preferences(each, release, "scores", Key(bytes(32))) for each in at.oracle]
     return np.asarray(np.mean(asked, axis=0))

@@ -157,6 +157,7 @@ def test_another_file_than_the_one_that_was_being_asked(
     assert (done.status, done.err.splitlines()) == (
         130,
         [
+            "asking: 160 done",
             f"what was answered is kept in {hidden}: the same command goes on",
             "radiotracer: interrupted",
         ],

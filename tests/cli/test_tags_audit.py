@@ -59,7 +59,10 @@ def world(made: Path, tmp_path: Path) -> list[object]:
 
 
 def audit(cli: Any, world: list[object], suspect: str, *more: object) -> Any:
-    return cli("audit", f"python:test_tags_audit:{suspect}", *world, "--out", "out", *more)
+    """Of suspects that know tags and nothing else."""
+    return cli(
+        "audit", f"python:test_tags_audit:{suspect}", *world, "--out", "out", "--as-asked", *more
+    )
 
 
 def test_who_was_taught_is_found(cli: Any, world: list[object]) -> None:

@@ -31,6 +31,7 @@ from radiotracer.provenance.models.answers import checked
 from radiotracer.provenance.models.onnx_contents import require_self_contained
 from radiotracer.provenance.models.query_log import QueryLog
 from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.models.service_answers import numbers
 from radiotracer.provenance.record import RECORD_FILE
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.sealed import ARRAYS, EXTRACTOR, MANIFEST, PROTOCOL_FILE
@@ -150,14 +151,17 @@ def _prepare_answers(_: Path) -> Prepared:
     """The body of what a service says, taken for scores and for labels."""
 
     def parse(content: bytes) -> object:
-        answer = service._parsed(content, "it")
-        raw, outputs = service._taken(answer, answer.labels is not None, "it")
+        labels_only = b'"labels"' in content
+        raw, outputs = numbers(content, ("a", "b"), labels_only=labels_only, who="it")
         return checked(raw, outputs=outputs, n=2, classes=2, who="it", noun="image")
 
     seeds = (
         b'{"scores": [[0.25, 0.75], [0.5, 0.5]], "kind": "probabilities"}',
         b'{"scores": [[-1.5, 2.0], [0.0, 3.5]], "kind": "logits", "model": "x"}',
         b'{"labels": [0, 1]}',
+        b'{"labels": ["b", "a"]}',
+        b'{"predictions": [[0.25, 0.75], [0.5, 0.5]]}',
+        b'[[{"label": "b", "score": 0.75}], [{"label": "a", "score": 0.5}]]',
     )
     return Prepared(seeds, parse)
 

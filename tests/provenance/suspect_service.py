@@ -75,11 +75,30 @@ class Service:
                 "unkind": {"scores": probabilities},
                 "texts": {**good, "scores": [["0.2"] * 5 for _ in logits]},
                 "nothing": {"answer": 42},
+                "tensorflow": {"predictions": probabilities},
+                "tensorflow-logits": {"predictions": logits.tolist()},
+                "hugging-face": named(probabilities),
+                "top-2": [row[:2] for row in named(probabilities)],
+                "top-1": [row[:1] for row in named(probabilities)],
+                "names": {"labels": ["abcde"[row.argmax()] for row in logits]},
+                "unknown-names": {"labels": ["z" for _ in logits]},
+                "twice": [[{"label": "a", "score": 0.5}] * 2 for _ in logits],
                 "negative": {"labels": [-1 for _ in logits]},
                 "list": probabilities,
             }.get(way, good)
         )
         return Response("<html>" if way == "garbage" else text, media_type="application/json")
+
+
+def named(probabilities: list[list[float]]) -> list[list[dict[str, object]]]:
+    """As Hugging Face's pipelines say it: the likeliest first."""
+    return [
+        sorted(
+            ({"label": name, "score": p} for name, p in zip("abcde", row, strict=True)),
+            key=lambda each: -each["score"],  # type: ignore[operator]
+        )
+        for row in probabilities
+    ]
 
 
 async def drip() -> AsyncIterator[bytes]:

@@ -123,12 +123,14 @@ def test_what_is_no_model(
         (
             "it.onnx",
             {"factory": "a:b", "step": 3},
-            "expected options that it.onnx has a use for (none); got factory, step; leave them out",
+            "expected options that it.onnx has a use for (layout, mean, scale, size, std); "
+            "got factory, step; leave them out",
         ),
         (
             "it.safetensors",
             {"architecture": "small-cnn", "headers_from": "X"},
-            "expected options that it.safetensors has a use for (architecture, factory); "
+            "expected options that it.safetensors has a use for (architecture, factory, "
+            "layout, mean, scale, size, std); "
             "got headers_from; leave them out",
         ),
         (

@@ -11,10 +11,14 @@ from suspect_asked import pixels
 from suspect_helpers import by_the_book, network, refusal
 from suspect_service import Service, serving
 
+from audit_world import sample_audit, sample_evidence
 from radiotracer.errors import NotFiniteError
+from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.models.answering import Answering
+from radiotracer.provenance.models.query_lines import Header
 from radiotracer.provenance.models.service import service_suspect
 from radiotracer.provenance.models.transport import Patience
+from radiotracer.views import page_of
 
 IMAGES = pixels(6)
 
@@ -73,6 +77,41 @@ def test_labels_only(service: Service, patience: Patience) -> None:
     np.testing.assert_array_equal(suspect.labels(IMAGES), expected)
     assert suspect.access == {"labels"}
     assert suspect.identity["outputs"] == "labels"
+
+
+@pytest.mark.parametrize("way", ["tensorflow", "tensorflow-logits", "hugging-face"])
+def test_forms_that_others_have(service: Service, patience: Patience, way: str) -> None:
+    suspect = ask(service, way, patience, names="abcde")
+    np.testing.assert_allclose(suspect.scores(IMAGES), by_the_book(network(), IMAGES), atol=1e-5)
+
+
+@pytest.mark.parametrize("named", [1, 2])
+def test_what_is_not_named_shares_what_is_left(
+    service: Service, patience: Patience, named: int
+) -> None:
+    expected = np.exp(by_the_book(network(), IMAGES))
+    for row in expected:
+        rest = np.argsort(row)[:-named]
+        row[rest] = row[rest].mean()
+    found = ask(service, f"top-{named}", patience, names="abcde").scores(IMAGES)
+    np.testing.assert_allclose(np.exp(found), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", ["names", "hugging-face"])
+def test_names_of_classes(service: Service, patience: Patience, way: str) -> None:
+    suspect = ask(service, way, patience, labels_only=True, names="abcde")
+    expected = by_the_book(network(), IMAGES).argmax(axis=1)
+    np.testing.assert_array_equal(suspect.labels(IMAGES), expected)
+
+
+def test_names_that_nobody_knows(service: Service, patience: Patience) -> None:
+    suspect = ask(service, "unknown-names", patience, labels_only=True, names="abcde")
+    assert refusal(lambda: suspect.labels(IMAGES)).startswith(
+        "expected one of the classes a, b, c, d, e from 127.0.0.1/unknown-names; got 'z'; "
+    )
+    assert "every class once at most" in refusal(
+        lambda: ask(service, "twice", patience, names="abcde").scores(IMAGES)
+    )
 
 
 def test_grey_images_arrive_as_they_are(service: Service, patience: Patience) -> None:
@@ -214,7 +253,7 @@ JSON = 'expected JSON with "scores" and "kind", or "labels", from 127.0.0.1/'
         ),
         (
             "list",
-            f"{JSON}list; got Input should be an object; "
+            f"{JSON}list; got 0.0: Input should be an object; "
             "repair the service, or ask it through python:module:function",
         ),
     ],
@@ -233,7 +272,7 @@ def test_labels_that_cannot_be_used(service: Service, patience: Patience) -> Non
     )
     named = ask(service, "negative", patience, labels_only=True)
     assert refusal(lambda: named.labels(IMAGES)).startswith(
-        f"{JSON}negative; got labels.0: Input should be greater than or equal to 0; "
+        f"{JSON}negative; got labels.list[constrained-int].0: Input should be greater than or "
     )
 
 
@@ -343,15 +382,39 @@ def test_headers_do_not_travel_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> 
 def test_addresses_that_are_none(url: str) -> None:
     text = refusal(lambda: service_suspect(url))
     assert text.startswith(
-        "expected an address such as https://host/path, without a user name or password; got "
+        "expected an address such as https://host/path, without user name, password or query; got "
     )
 
 
-def test_a_password_in_the_address_is_not_repeated() -> None:
-    assert refusal(lambda: service_suspect("https://me:hunter2@x.example/")) == (
-        "expected an address such as https://host/path, without a user name or password; "
-        "got another; put secrets into an environment variable with headers"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:hunter2@x.example/", "https://...@x.example/"),
+        ("https://hunter2@x.example/?key=hunter2#hunter2", "https://...@x.example/?..."),
+        ("https://x.example/ask?key=hunter2", "https://x.example/ask?..."),
+        ("https://x.example/ask#hunter2", "https://x.example/ask#..."),
+    ],
+)
+def test_secrets_in_an_address_are_refused_and_not_repeated(url: str, shown: str) -> None:
+    assert refusal(lambda: service_suspect(url)) == (
+        "expected an address such as https://host/path, without user name, password or query; "
+        f"got {shown}; put keys and tokens into an environment variable with headers "
+        "(headers_from=)"
     )
+
+
+def test_old_evidence_shows_no_secrets() -> None:
+    """What was written before such addresses were refused, or by somebody else."""
+    url = "https://me:hunter2@x.example/ask?key=hunter2"
+    audit = sample_audit(url=url)
+    evidence = sample_evidence().model_dump(mode="json")
+    evidence["suspect"]["identity"]["url"] = url
+    evidence["audits"] = [audit.model_dump(mode="json") | {"suspect": {"url": url}}]
+    shown = Evidence.model_validate(evidence)
+    header = Header(time="", name="it", suspect={"url": url})
+    for each in (shown.model_dump_json(), page_of(shown), audit.model_dump_json(), header.text):
+        assert "hunter2" not in str(each)
+        assert "https://...@x.example/ask?..." in str(each)
 
 
 def test_without_the_client_library(monkeypatch: pytest.MonkeyPatch) -> None:

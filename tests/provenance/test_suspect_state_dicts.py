@@ -15,7 +15,7 @@ from suspect_helpers import SPEC, listing, network, refusal
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.network import weights_suspect
 from radiotracer.runs.foreign import state_dicts
-from radiotracer.runs.foreign.child_program import taken
+from radiotracer.runs.foreign.child_torch import taken
 from radiotracer.runs.foreign.state_dicts import read_state_dict
 
 

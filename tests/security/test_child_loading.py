@@ -13,9 +13,10 @@ from corpus.pickles import touch
 from safetensors.torch import load
 
 from radiotracer.errors import InputError
-from radiotracer.runs.foreign import child_loading, child_program
-from radiotracer.runs.foreign.child_loading import NoChildError, load_in_child
-from radiotracer.runs.foreign.child_program import RefusedError
+from radiotracer.runs.foreign import child_loading, child_torch
+from radiotracer.runs.foreign.child_confinement import RefusedError
+from radiotracer.runs.foreign.child_loading import load_in_child
+from radiotracer.runs.foreign.child_process import NoChildError
 from radiotracer.runs.foreign.state_dicts import read_state_dict
 
 BEGIN = f"""
@@ -27,7 +28,7 @@ spec.loader.exec_module(child)
 
 
 def program(folder: Path, text: str) -> Path:
-    """A program for the child that has `child_program` as `child`."""
+    """A program for the child that has `child_torch` as `child`."""
     path = folder / "program.py"
     path.write_text(BEGIN + text)
     return path
@@ -90,7 +91,9 @@ def test_what_it_reaches_for_ends_it(tmp_path: Path, event: str) -> None:
     attempt = f"try:\n    {ATTEMPTS[event]}\nexcept BaseException:\n    pass\n"
     enter = f"import ctypes, resource, socket, subprocess\nos.chdir({str(tmp_path)!r})\n"
     late = "os.write(1, b'refused other not stopped\\n')\nos._exit(0)\n"
-    confined = program(tmp_path, enter + "child.confine(1000, 5)\n" + attempt + late)
+    confined = program(
+        tmp_path, enter + "child.confinement.confine(2**28 + 8000, 5)\n" + attempt + late
+    )
     with pytest.raises(RefusedError) as caught:
         load_in_child(b"", program=confined)
     assert (caught.value.kind, caught.value.came) == ("reach", event)
@@ -99,12 +102,12 @@ def test_what_it_reaches_for_ends_it(tmp_path: Path, event: str) -> None:
 
 def test_memory_has_an_end(tmp_path: Path) -> None:
     text = """
-child.confine(1000, 5)
+child.confinement.confine(2**28 + 8000, 5)
 try:
     held = bytearray({size})
 except MemoryError:
-    child._refuse("large", "no memory")
-child._refuse("other", "memory")
+    child.confinement.refuse("large", "no memory")
+child.confinement.refuse("other", "memory")
 """
     with pytest.raises(RefusedError, match="no memory"):
         load_in_child(b"", program=program(tmp_path, text.format(size=2**29)))
@@ -114,7 +117,9 @@ child._refuse("other", "memory")
 
 def test_processor_time_has_an_end(tmp_path: Path) -> None:
     with pytest.raises(NoChildError, match=r"no answer .* \(status -"):
-        load_in_child(b"", program=program(tmp_path, "child.confine(0, 0)\nwhile True: pass"))
+        load_in_child(
+            b"", program=program(tmp_path, "child.confinement.confine(2**28, 0)\nwhile True: pass")
+        )
 
 
 @pytest.mark.parametrize(
@@ -123,10 +128,13 @@ def test_processor_time_has_an_end(tmp_path: Path) -> None:
         ("import time\ntime.sleep(99)", "nothing within 1 seconds"),
         ("sys.stdin.close(); os.close(1)\nimport time\ntime.sleep(99)", "nothing within 1 seconds"),
         (
-            "sys.stdin.read(); print('tensors')\nwhile True: print('x' * 10**6)",
+            "sys.stdin.buffer.read(2**20); print('tensors')\nwhile True: print('x' * 10**6)",
             "more tensors than the file can hold",
         ),
-        ("sys.stdin.read()\nwhile True: print('x' * 10**6, end='')", "more tensors than"),
+        (
+            "sys.stdin.buffer.read(2**20)\nwhile True: print('x' * 10**6, end='')",
+            "more tensors than",
+        ),
         ("sys.exit(3)", "status 3"),
         ("os.abort()", "status -6"),
         ("print('refused nonsense x')", "no answer"),
@@ -140,7 +148,8 @@ def test_a_child_that_misbehaves(tmp_path: Path, text: str, came: str) -> None:
 
 def test_it_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_FOR_TESTS", "secret")
-    text = "child._refuse('other', f'{[*os.environ]} {os.getcwd()} {os.getsid(0) == os.getpid()}')"
+    own = "{[*os.environ]} {os.getcwd()} {os.getsid(0) == os.getpid()}"
+    text = f"child.confinement.refuse('other', f'{own}')"
     with pytest.raises(RefusedError) as caught:
         load_in_child(b"", program=program(tmp_path, text))
     assert "TOKEN" not in caught.value.came
@@ -150,11 +159,11 @@ def test_it_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such namespaces")
 def test_where_the_kernel_permits_it_there_is_no_network(tmp_path: Path) -> None:
     text = """
-child._cut_network()
+child.confinement.cut_network()
 devices = [line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line]
 with __import__("contextlib").suppress(OSError):
     own = os.readlink("/proc/self/ns/net")
-child._refuse("other", f"{own} {devices}")
+child.confinement.refuse("other", f"{own} {devices}")
 """
     with pytest.raises(RefusedError) as caught:
         load_in_child(b"", program=program(tmp_path, text))
@@ -177,10 +186,10 @@ def test_without_a_child_nothing_is_opened(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_tensors_that_are_larger_than_their_file() -> None:
-    assert child_program.largest(0) == 2**24
-    assert load(child_program.taken(saved(torch.zeros(1).expand(2**22))))["a"].numel() == 2**22
+    assert child_torch.largest(0) == 2**24
+    assert load(child_torch.taken(saved(torch.zeros(1).expand(2**22))))["a"].numel() == 2**22
     with pytest.raises(RefusedError, match="large tensors of"):
-        child_program.taken(saved(torch.zeros(1).expand(2**23)))
+        child_torch.taken(saved(torch.zeros(1).expand(2**23)))
 
 
 def saved(tensor: torch.Tensor) -> bytes:

@@ -32,7 +32,8 @@ def framed() -> Prepared:
     honest = prepare(examples(), np.arange(60), KEY, [network(1)], config, coins="beacon")
     ids = honest.chosen.ids.tolist()
     expected = published_twins(Coins(KeyNonces(KEY), owners(KEY).bytes), ids)
-    known = preferences(innocent(), released(honest, owners(KEY).value).release, "scores")
+    release = released(honest, owners(KEY).value).release
+    known = preferences(innocent(), release, "scores", release.coins(KEY))
     swap = np.where(known > 0, 0, 1) != expected
     twins, blind = (honest.laid.arrays[name] for name in ("twins", "reference"))
     arrays = {

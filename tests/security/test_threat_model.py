@@ -116,7 +116,7 @@ def test_a_key_chosen_after_seeing_the_model_has_another_commitment(
     """Among a thousand keys one accuses an innocent model: its digest was not the published one."""
     release = Release.read(made / "marked")
     suspect = innocent(release)
-    asked = preferences(suspect, release, "scores")
+    asked = preferences(suspect, release, "scores", KEY)
     keys = [Key(np.random.default_rng(seed).bytes(32)) for seed in range(1000)]
     found = [
         signflip(
@@ -303,7 +303,7 @@ def test_edited_answers_do_not_hold(files: Path) -> None:
 def test_an_audit_taken_out_afterwards_is_noticed(files: Path) -> None:
     """Evidence quotes all audits before it, so it does not fit a ledger that lacks one of them."""
     release = Release.read(files / "marked")
-    run_audit(files / "marked", KEY, innocent(release), files / "second")
+    run_audit(files / "marked", KEY, innocent(release), files / "second", as_asked=True)
     first, second = (files / "marked" / AUDITS).read_text().splitlines(keepends=True)
     assert failed(files) == []
     evidence = Evidence.read(files / "second")
@@ -323,7 +323,7 @@ def test_every_suspect_makes_the_next_p_value_larger(files: Path) -> None:
         other = network_suspect(fitted(release.published, seed, 0), "x", INNOCENT | {
             "sha256": f"{seed:064d}"
         })  # fmt: skip
-        run_audit(files / "marked", KEY, other, files / f"audit-{seed}")
+        run_audit(files / "marked", KEY, other, files / f"audit-{seed}", as_asked=True)
     found = run_audit(files / "marked", KEY, guilty(release), files / "last")
     assert found.adjusted_log10_p_value == pytest.approx(found.log10_p_value + np.log10(4))
 
@@ -334,7 +334,7 @@ def test_an_audit_in_a_copy_of_the_folder_is_found_out_when_two_meet(files: Path
     release = Release.read(files / "marked")
     (files / "marked" / AUDITS).unlink()
     shutil.copytree(files / "marked", files / "hidden")
-    run_audit(files / "hidden", KEY, innocent(release), files / "unseen")
+    run_audit(files / "hidden", KEY, innocent(release), files / "unseen", as_asked=True)
     shutil.rmtree(files / "audit")
     run_audit(files / "marked", KEY, guilty(release), files / "audit")
     assert len(read_ledger(files / "marked").audits) == 1

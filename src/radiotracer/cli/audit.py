@@ -15,8 +15,14 @@ from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
     AccessName,
     Architecture,
+    ClassesMap,
     GivenOutputs,
     HeadersFrom,
+    Layout,
+    Mean,
+    Scale,
+    Size,
+    Std,
     Step,
     SuspectFactory,
     SuspectModel,
@@ -50,6 +56,12 @@ def audit(
     step: Step = None,
     outputs: GivenOutputs = None,
     headers_from: HeadersFrom = None,
+    layout: Layout = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    classes_map: ClassesMap = None,
     references: Annotated[
         list[str] | None,
         Parameter(
@@ -80,6 +92,14 @@ def audit(
     max_queries: Annotated[
         int | None, Parameter(help="Ask about this many examples at most; by default no limit.")
     ] = None,
+    as_asked: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Audit the model as it is asked, even where it knows no more than chance of "
+            "unmarked examples of the release, or clearly more when it is asked in another way.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
@@ -120,6 +140,12 @@ def audit(
         step=step,
         outputs=outputs,
         headers_from=headers_from,
+        layout=layout,
+        scale=scale,
+        mean=mean,
+        std=std,
+        size=size,
+        classes_map=classes_map,
     )
     with progress() as reporter:
         evidence = run_audit(
@@ -134,6 +160,7 @@ def audit(
             max_queries=max_queries,
             first_seen=first_seen,
             roots=believed_roots(tsa_certificate),
+            as_asked=as_asked,
             overwrite=overwrite,
             progress=reporter,
             note=err.print,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
+
+from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
     from radiotracer.provenance.models import Suspect
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
 # As in `radiotracer.provenance.models`, which a command's help is not to import.
 AccessName = Literal["weights", "scores", "labels"]
 OutputsName = Literal["logits", "probabilities", "labels", "losses"]
+LayoutName = Literal["nchw", "nhwc", "ncwh", "nwhc", "flat", "flat-hwc"]
+
+Number = TypeVar("Number", int, float)
 
 SuspectModel = Annotated[
     str,
@@ -53,6 +59,34 @@ HeadersFrom = Annotated[
         "in a line. They are never shown or written."
     ),
 ]
+Layout = Annotated[
+    LayoutName | None,
+    Parameter(
+        help="The order of axes in which a run, weights or an .onnx file takes images (number, "
+        "channels, height, width; flat is rows of pixels); by default nchw, or what an .onnx file "
+        "says."
+    ),
+]
+Scale = Annotated[
+    float | None, Parameter(help="The value of a white pixel there: 1, the default, or 255.")
+]
+Mean = Annotated[
+    str | None,
+    Parameter(
+        help="What is taken off after that, a number or one per channel, as 0.485,0.456,0.406."
+    ),
+]
+Std = Annotated[str | None, Parameter(help="What it is divided by then, written alike.")]
+Size = Annotated[
+    str | None, Parameter(help="Height and width that images are resized to, as 224,224.")
+]
+ClassesMap = Annotated[
+    str | None,
+    Parameter(
+        help="For each class of the data, in order, the model's own number for it, as 2,0,1: where "
+        "the model counts its classes in another order."
+    ),
+]
 
 
 def open_for(
@@ -64,6 +98,12 @@ def open_for(
     step: int | None = None,
     outputs: OutputsName | None = None,
     headers_from: str | None = None,
+    layout: LayoutName | None = None,
+    scale: float | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    size: str | None = None,
+    classes_map: str | None = None,
 ) -> Suspect:
     """A suspect that takes the release's examples and knows its classes."""
     from radiotracer.provenance.models import open_suspect
@@ -76,4 +116,23 @@ def open_for(
         step=step,
         outputs=outputs,
         headers_from=headers_from,
+        layout=layout,
+        scale=scale,
+        mean=_numbers("mean", mean, float),
+        std=_numbers("std", std, float),
+        size=_numbers("size", size, int),
+        classes_map=_numbers("classes_map", classes_map, int),
     )
+
+
+def _numbers(name: str, text: str | None, kind: Callable[[str], Number]) -> list[Number] | None:
+    if text is None:
+        return None
+    try:
+        return [kind(each) for each in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            expected=f"{name}= of numbers with commas between them",
+            came=repr(text[:100]),
+            do="write it so",
+        ) from error

@@ -16,8 +16,14 @@ from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
     Architecture,
+    ClassesMap,
     GivenOutputs,
     HeadersFrom,
+    Layout,
+    Mean,
+    Scale,
+    Size,
+    Std,
     Step,
     SuspectFactory,
     open_for,
@@ -72,6 +78,12 @@ def verify(
     step: Step = None,
     outputs: GivenOutputs = None,
     headers_from: HeadersFrom = None,
+    layout: Layout = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    classes_map: ClassesMap = None,
     held_out: Annotated[
         str | None,
         Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
@@ -111,7 +123,8 @@ def verify(
     from radiotracer.provenance.verify import verify as check
     from radiotracer.provenance.verify import verify_bundle
 
-    given = (architecture, factory, step, outputs, headers_from)
+    network = (architecture, factory, step, outputs, headers_from)
+    given = (*network, layout, scale, mean, std, size, classes_map)
     if suspect is None and any(each is not None for each in given):
         raise InputError(
             expected="suspect= beside the options of a suspect",
@@ -133,6 +146,12 @@ def verify(
             step=step,
             outputs=outputs,
             headers_from=headers_from,
+            layout=layout,
+            scale=scale,
+            mean=mean,
+            std=std,
+            size=size,
+            classes_map=classes_map,
         )
 
     again = None if suspect is None else opened

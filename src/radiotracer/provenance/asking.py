@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def asked_through(
     path: Path,
     *,
     max_queries: int | None,
-    wanted: Wanted,
+    wanted: Sequence[Wanted],
     stage: str,
     progress: Progress,
     note: Callable[[str], None],
@@ -35,7 +35,7 @@ def asked_through(
         suspect: Who is asked.
         path: The log.
         max_queries: About how many examples the suspect may be asked; None: any number.
-        wanted: What the audit will ask about.
+        wanted: What the audit will ask about, in parts.
         stage: What `progress` calls it.
         progress: Told what is answered, of how many examples.
         note: Told of answers that were damaged and are asked for again.
@@ -44,7 +44,7 @@ def asked_through(
         InputError: The file is no log of this suspect, or `max_queries` is too small for what is
             not answered yet; then nothing was asked.
     """
-    count = wanted if isinstance(wanted, int) else suspect.modality.length(wanted)
+    count = sum(x if isinstance(x, int) else suspect.modality.length(x) for x in wanted)
     watched = _Watched(suspect, progress, stage, count)
     batch = 32 if getattr(suspect, "costly", False) else 256
     try:
@@ -62,18 +62,19 @@ def asked_through(
     return log
 
 
-def _unanswered(log: Logged, wanted: Wanted) -> int:
+def _unanswered(log: Logged, wanted: Sequence[Wanted]) -> int:
     """About how many examples the suspect still has to be asked.
 
     Of those that are not made yet, what was answered counts as answers to some: whether it is the
     log finds out later, before it asks about any.
     """
-    if isinstance(wanted, int):
-        return max(0, wanted - len(log.known))
-    return len(set(each_hash(log.modality.hashes(wanted))) - log.known)
+    made = [each_hash(log.modality.hashes(each)) for each in wanted if not isinstance(each, int)]
+    later = sum(each for each in wanted if isinstance(each, int))
+    digests = {digest for each in made for digest in each}
+    return len(digests - log.known) + max(0, later - len(log.known - digests))
 
 
-def _require_budget(log: Logged, wanted: Wanted) -> None:
+def _require_budget(log: Logged, wanted: Sequence[Wanted]) -> None:
     new = _unanswered(log, wanted)
     if log.max_queries is not None and log.asked + new > log.max_queries:
         what = nouns(log.modality, new)

@@ -17,6 +17,7 @@ from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.drawing import Drawing
 from radiotracer.provenance.ledger import PastAudit
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.views import Shown
@@ -57,7 +58,7 @@ class Asked(_Part):
     """
 
     name: str
-    identity: dict[str, str]
+    identity: Identity
     queries: Count
     log_sha256: Digest
     counts: bool = True

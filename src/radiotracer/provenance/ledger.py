@@ -29,6 +29,7 @@ from radiotracer.files import storage_errors
 from radiotracer.provenance.bound import COMMITMENT_FILE, read_part
 from radiotracer.provenance.commitment import Commitment, Digest
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.models.query_log import same_wherever
 from radiotracer.stats import holm
 
@@ -63,7 +64,7 @@ class PastAudit(BaseModel):
     time: str
     version: str
     name: str
-    suspect: dict[str, str]
+    suspect: Identity
     access: Access
     log10_p: Annotated[float, Field(le=0.0)]
     settings: str = ""

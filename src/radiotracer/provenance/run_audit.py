@@ -41,6 +41,7 @@ from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
+from radiotracer.provenance.rightly_asked import asked_first, require_rightly_asked
 from radiotracer.provenance.times import stamped_at
 from radiotracer.runs import ModelSpec
 from radiotracer.views import page_of
@@ -67,6 +68,7 @@ def run_audit(
     max_queries: int | None = None,
     first_seen: str | None = None,
     roots: Sequence[x509.Certificate] | None = None,
+    as_asked: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda *_: None,
     note: Callable[[str], None] = lambda _: None,
@@ -95,6 +97,8 @@ def run_audit(
         first_seen: When the suspect was first seen, a date (ISO 8601): one that existed before
             the coins were drawn cannot have been trained on the release.
         roots: Whose time-stamp authorities to believe; None: the roots of this system.
+        as_asked: Audit the suspect as it is asked, even where it knows no more of unmarked examples
+            than chance, or more when asked in another way; see `rightly_asked`.
         overwrite: Replace an earlier audit in `out`, and another one that was stopped.
         progress: Told what is done, how much of it, and of how many.
         note: Told, in words, that the audit goes on or can, and of damaged answers or ledgers.
@@ -124,6 +128,8 @@ def run_audit(
     # What the owner found by another test of the same access says nothing of this one.
     positive = known_positive(folder, access) if control_keys is None else None
     wanted = design_of(release).questions(opened, access, inputs)
+    # What is public, unmarked, and not too dear tells whether the suspect is asked as it should be.
+    costly = not as_asked and getattr(suspect, "costly", False)
     suspects = {
         QUERIES_FILE: suspect,
         **{reference_file(row): each for row, each in enumerate(inputs.references, start=1)},
@@ -138,7 +144,7 @@ def run_audit(
                 each,
                 hidden / name,
                 max_queries=None if row else max_queries,
-                wanted=wanted,
+                wanted=[wanted, *([] if row or not costly else [asked_first(release)])],
                 stage="asking references" if row else "asking",
                 progress=progress,
                 note=note,
@@ -148,6 +154,8 @@ def run_audit(
         if before := sum(each.asked for each in asked):
             what = nouns(release.published.modality, before)
             note(f"the audit goes on: {what} {'was' if before == 1 else 'were'} asked about before")
+        if not as_asked:
+            require_rightly_asked(release, suspect, asked[0])
         finding, beside = with_and_without(
             opened,
             asked[0],

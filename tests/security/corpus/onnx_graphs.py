@@ -92,10 +92,96 @@ WEIGHT = numpy_helper.from_array(np.full((64, 3), 0.01, dtype=np.float32), "w")
 ENDLESS = saved(FLAT, START, endless(), tensors=(WEIGHT, TURNS))
 """Opened well; `test_malicious_files.py` asks it with less patience than the command has."""
 
-HUGE = (
-    numpy_helper.from_array(np.array([2**40, 3], dtype=np.int64), "huge"),
-    helper.make_node("ConstantOfShape", ["huge"], ["w"]),
+
+def shape(name: str, *sizes: int) -> Any:
+    return numpy_helper.from_array(np.array(sizes, dtype=np.int64), name)
+
+
+HUGE = (shape("huge", 2**40, 3), helper.make_node("ConstantOfShape", ["huge"], ["w"]))
+
+
+def mean(of: str) -> Any:
+    """A few numbers of a large tensor: whoever computes them has to make it first."""
+    return helper.make_node("ReduceMean", [of], ["few"], axes=[1, 2, 3], keepdims=0)
+
+
+THREE = helper.make_node("Tile", ["column", "thrice"], ["y"])
+COLUMN = helper.make_node("Unsqueeze", ["few", "last"], ["column"])
+SMALL = (shape("thrice", 1, 3), shape("last", 1))
+
+
+def growing(turns: int) -> Any:
+    """A loop that doubles what it holds in every turn."""
+    integer, boolean = TensorProto.INT64, TensorProto.BOOL
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["going"], ["still"]),
+            helper.make_node("Concat", ["held", "held"], ["more"], axis=1),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", integer, []),
+            helper.make_tensor_value_info("going", boolean, []),
+            helper.make_tensor_value_info("held", FLOAT, ["n", "k", 8, 8]),
+        ],
+        [
+            helper.make_tensor_value_info("still", boolean, []),
+            helper.make_tensor_value_info("more", FLOAT, ["n", "l", 8, 8]),
+        ],
+    )
+    number = numpy_helper.from_array(np.array(turns, dtype=np.int64), "turns")
+    return (number, helper.make_node("Loop", ["turns", "", "x"], ["big"], body=body))
+
+
+def bomb(node: Any, *tensors: Any) -> Callable[[Path], Path]:
+    """A model that makes ``big`` of its input, and answers with three means of it."""
+    return saved(node, mean("big"), COLUMN, THREE, tensors=(*SMALL, *tensors))
+
+
+def scales(by: int) -> Any:
+    return numpy_helper.from_array(np.array([1, 1, by, by], dtype=np.float32), "scales")
+
+
+def filters(number: int) -> Any:
+    return numpy_helper.from_array(np.ones((number, 1, 1, 1), dtype=np.float32), "filters")
+
+
+GROWING = growing(24)
+SCALES = numpy_helper.from_array(np.array([1, 1, 4096, 4096], dtype=np.float32), "scales")
+BOMBS = {
+    "Tile": bomb(helper.make_node("Tile", ["x", "to"], ["big"]), shape("to", 1, 2**16, 64, 1)),
+    "Expand": bomb(helper.make_node("Expand", ["x", "to"], ["big"]), shape("to", 1, 2**28, 8, 8)),
+    "Resize": bomb(helper.make_node("Resize", ["x", "", "scales"], ["big"]), scales(4096)),
+    "Pad": bomb(
+        helper.make_node("Pad", ["x", "to"], ["big"]), shape("to", 0, 2**28, 0, 0, 0, 0, 0, 0)
+    ),
+    "Conv": bomb(helper.make_node("Conv", ["x", "filters"], ["big"], pads=[9000] * 4), filters(64)),
+    "Loop": bomb(GROWING[1], GROWING[0]),
+}
+"""Opened well, about a kilobyte each; tens of gigabytes when they are asked."""
+
+SLOW = saved(
+    helper.make_node("Resize", ["x", "", "scales"], ["large"]),
+    helper.make_node("AveragePool", ["large"], ["big"], kernel_shape=[2048, 2048]),
+    mean("big"),
+    COLUMN,
+    THREE,
+    tensors=(
+        *SMALL,
+        numpy_helper.from_array(np.array([1, 1, 512, 512], dtype=np.float32), "scales"),
+    ),
 )
+"""Little memory, and hours in a single operator."""
+
+AT_LOAD = saved(
+    helper.make_node("ConstantOfShape", ["huge"], ["all"]),
+    helper.make_node("ReduceMean", ["all"], ["one"], keepdims=1),
+    FLAT,
+    helper.make_node("MatMul", ["flat", "w"], ["three"]),
+    helper.make_node("Add", ["three", "one"], ["y"]),
+    tensors=(shape("huge", 2**31, 2), WEIGHT),
+)
+"""Sixteen gigabytes that the runtime computes ahead, before anybody asks."""
 
 
 def nested(folder: Path) -> Path:
@@ -164,6 +250,11 @@ CORPUS = [
         "suspect",
         saved(FLAT, TIMES, tensors=(lying_weight(-64, 3),)),
         "an ONNX model",
+    ),
+    Hostile("16 GB in loading", "suspect", AT_LOAD, "limits of memory"),
+    *(
+        Hostile(f"tens of GB by {name}", "suspect", BOMBS[name], "limits of memory")
+        for name in ("Expand", "Resize", "Pad", "Conv")
     ),
     Hostile("a constant of 12 TB", "suspect", saved(FLAT, HUGE[1], TIMES, tensors=HUGE[:1]), ""),
     Hostile("graphs in graphs", "suspect", nested, "an ONNX model"),

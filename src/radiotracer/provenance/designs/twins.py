@@ -98,7 +98,7 @@ class Twins(Design[TwinConfig]):
         """Both twins of every image; for labels at several distances from their middle."""
         from radiotracer.provenance.designs._twins.testing import images_asked
 
-        return images_asked(opened.release, access)
+        return images_asked(opened.release, access, opened.coins).images
 
     def test(self, opened: Opened, suspect: Suspect, access: Access, inputs: Inputs) -> Finding:
         """The sign-flip test of which twins the suspect prefers."""

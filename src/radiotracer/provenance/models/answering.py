@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from radiotracer.data import IMAGES
 from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
+from radiotracer.provenance.models.preparation import Preparation
 from radiotracer.provenance.models.protocol import (
     Access,
     Answers,
@@ -39,6 +40,8 @@ class Answering:
         modality: What it is asked about.
         batch: How many examples it is asked about at a time.
         costly: Whether its answers may cost something: an audit keeps them a few at a time.
+        preparation: In which form it is given images; None: as they are.
+        otherwise: The same suspect, given images in another form; None: there is no such.
 
     Raises:
         InputError: `outputs` is none of the four.
@@ -52,6 +55,8 @@ class Answering:
     modality: Modality = IMAGES
     batch: int = 256
     costly: bool = False
+    preparation: Preparation | None = None
+    otherwise: Callable[[Preparation], Answering] | None = None
 
     def __post_init__(self) -> None:
         """Check the outputs once, here."""

@@ -12,6 +12,7 @@ how a model was reached:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,40 @@ def to_losses(raw: NDArray[Any], *, n: int, who: str, noun: str = "example") -> 
             do="repair the model; its other answers cannot be relied on either",
         )
     return losses
+
+
+def are_probabilities(values: Scores) -> bool:
+    """Whether every row of (n, columns) is surely one of probabilities: no accident."""
+    return len(values) > 0 and bool(_are_probabilities(values, _SURELY).all())
+
+
+def in_order(
+    values: NDArray[Any], keys: Sequence[int | str] | None, names: Sequence[str], who: str
+) -> NDArray[Any]:
+    """Columns that have names of their own, in the order of the audit's classes.
+
+    Args:
+        values: Shape (n, columns).
+        keys: What each column stands for, a class number or name; None: they are in order.
+        names: The audit's classes in order; empty: not known.
+        who: Names the model in errors.
+
+    Raises:
+        InputError: A class has no column, or has two.
+    """
+    if keys is None:
+        return values
+    named = any(isinstance(key, str) for key in keys)
+    wanted: Sequence[int | str] = names if named else range(len(keys))
+    missing = [each for each in wanted if list(keys).count(each) != 1]
+    if missing or not wanted:
+        raise InputError(
+            expected=f"a score for each of {', '.join(map(str, wanted))[:100] or 'the classes'} "
+            f"from {who}",
+            came=", ".join(map(str, keys))[:100] or "none",
+            do="make it name classes as the data do, or give all scores in their order",
+        )
+    return values[:, [list(keys).index(each) for each in wanted]]
 
 
 def _are_probabilities(values: Scores, tolerance: float) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from radiotracer.data import Dataset
 from radiotracer.data.modality import Modality
+from radiotracer.provenance.models.preparation import PLAIN, Preparation
 from radiotracer.provenance.models.protocol import Outputs, Suspect
 from radiotracer.registry import Registry
 
@@ -32,6 +33,7 @@ class Request:
         classes: The least number of columns of its scores; None: any.
         outputs: What it gives; None: what is usual.
         options: What only some kinds have a use for, by name, where it is not None.
+        preparation: In which form it takes images.
     """
 
     given: Given
@@ -41,6 +43,7 @@ class Request:
     classes: int | None
     outputs: Outputs | None
     options: Mapping[str, Any]
+    preparation: Preparation = PLAIN
 
     @property
     def path(self) -> Path:
@@ -58,7 +61,8 @@ class Kind(Protocol):
     """How people pass one, in words: ``"a .onnx file"``."""
 
     options: frozenset[str]
-    """Which of `Request.options` it has a use for. Others are errors: they would change nothing."""
+    """Which of `Request.options` it has a use for. Others are errors: they would change nothing.
+    Of `preparation.OPTIONS` all or none: what they say is `Request.preparation`."""
 
     def matches(self, given: Given) -> bool:
         """Whether this is one, judged by its form: it need not be there."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from radiotracer.data import IMAGES, Dataset
 from radiotracer.data.inputs import Inputs, call, named
@@ -20,12 +20,33 @@ from radiotracer.files import sha256_file
 from radiotracer.named import said
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
+from radiotracer.provenance.models.preparation import PLAIN, Preparation
 from radiotracer.provenance.models.protocol import Access, Labels, Outputs, Scores
 from radiotracer.runs import ModelSpec, Run, put_weights
+from radiotracer.runs.foreign.checkpoints import named_as_in
 from radiotracer.runs.foreign.state_dicts import read_state_dict
 from radiotracer.runs.weights import require_finite_weights
 from radiotracer.training.building import build_model
 from radiotracer.training.making import Build, make_network, sizes
+
+
+class Prepared(nn.Module):
+    """A network behind what it is given.
+
+    Args:
+        module: The network.
+        preparation: What images pass first.
+    """
+
+    def __init__(self, module: nn.Module, preparation: Preparation) -> None:
+        super().__init__()
+        self.module = module
+        self.preparation = preparation
+        self.eval()
+
+    def forward(self, images: Tensor) -> Any:
+        """What the network gives for the images in its form."""
+        return self.module(self.preparation(images))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -56,6 +77,7 @@ def network_suspect(
     modality: Modality = IMAGES,
     classes: int | None = None,
     outputs: Outputs = "logits",
+    preparation: Preparation = PLAIN,
 ) -> NetworkSuspect:
     """A network with its weights.
 
@@ -68,6 +90,7 @@ def network_suspect(
         modality: What it is asked about.
         classes: The least number of columns; None: any.
         outputs: ``"logits"`` or ``"probabilities"``.
+        preparation: In which form it takes images.
 
     Raises:
         InputError: It is announced to give something else.
@@ -80,12 +103,27 @@ def network_suspect(
         )
     module.eval()
 
-    def ask(content: Any) -> Scores | Labels:
-        n = modality.length(content)
-        raw = _forward(module, modality.inputs(content, slice(0, n)), name)
-        return checked(raw, outputs=outputs, n=n, classes=classes, who=name, noun=modality.noun)
+    def prepared(preparation: Preparation) -> NetworkSuspect:
+        asked = Prepared(module, preparation) if preparation.changes else module
 
-    return NetworkSuspect(ask, name, identity, classes, outputs, modality, module=module)
+        def ask(content: Any) -> Scores | Labels:
+            n = modality.length(content)
+            raw = _forward(asked, modality.inputs(content, slice(0, n)), name)
+            return checked(raw, outputs=outputs, n=n, classes=classes, who=name, noun=modality.noun)
+
+        return NetworkSuspect(
+            ask,
+            name,
+            {**identity, **preparation.said},
+            classes,
+            outputs,
+            modality,
+            preparation=preparation if modality is IMAGES else None,
+            otherwise=prepared,
+            module=asked,
+        )
+
+    return prepared(preparation)
 
 
 def run_suspect(
@@ -99,6 +137,7 @@ def run_suspect(
     step: int | None = None,
     classes: int | None = None,
     outputs: Outputs = "logits",
+    preparation: Preparation = PLAIN,
 ) -> NetworkSuspect:
     """A recorded run at one of its checkpoints.
 
@@ -113,6 +152,7 @@ def run_suspect(
         step: Which checkpoint, by its optimiser step; None: the last.
         classes: The least number of columns; None: any.
         outputs: What the network gives.
+        preparation: In which form it takes images.
 
     Raises:
         RunError: There is no such run or checkpoint, or its bytes or shapes are others.
@@ -149,7 +189,13 @@ def run_suspect(
     }
     name = f"{folder.resolve().name} at step {checkpoint.step}"
     return network_suspect(
-        network, name, identity, modality=modality, classes=classes, outputs=outputs
+        network,
+        name,
+        identity,
+        modality=modality,
+        classes=classes,
+        outputs=outputs,
+        preparation=preparation,
     )
 
 
@@ -162,6 +208,7 @@ def weights_suspect(
     factory: str | None = None,
     classes: int | None = None,
     outputs: Outputs = "logits",
+    preparation: Preparation = PLAIN,
 ) -> NetworkSuspect:
     """A state dict, and the network that it is for: either `spec` or `factory`.
 
@@ -173,6 +220,7 @@ def weights_suspect(
         factory: ``module:function`` that makes another network.
         classes: The least number of columns; None: any.
         outputs: What the network gives.
+        preparation: In which form it takes images.
 
     Raises:
         InputError: The file cannot be used, or the network cannot be made.
@@ -181,6 +229,7 @@ def weights_suspect(
     """
     network = make_network(spec, factory, build=build)
     state, digest = read_state_dict(path)
+    state = named_as_in(state, network.state_dict())
     for name, own in network.state_dict().items():
         given = state.get(name)
         if given is not None and given.is_floating_point() != own.is_floating_point():
@@ -201,7 +250,13 @@ def weights_suspect(
         "outputs": outputs,
     }
     return network_suspect(
-        network, path.name, identity, modality=modality, classes=classes, outputs=outputs
+        network,
+        path.name,
+        identity,
+        modality=modality,
+        classes=classes,
+        outputs=outputs,
+        preparation=preparation,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from radiotracer.data import IMAGES, Dataset
 from radiotracer.data.modality import Modality
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.kind import KINDS, Given, Kind, Request
+from radiotracer.provenance.models.mapped import Mapped, said_map
+from radiotracer.provenance.models.preparation import OPTIONS, Layout, preparation_of
 from radiotracer.provenance.models.protocol import Outputs, Suspect
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ def open_suspect(
     build: Callable[[ModelSpec], nn.Module] | None = None,
     step: int | None = None,
     headers_from: str | None = None,
+    layout: Layout | None = None,
+    scale: float | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    size: Sequence[int] | None = None,
+    classes_map: Sequence[int] | None = None,
 ) -> Suspect:
     """The suspect model that `given` names.
 
@@ -58,6 +66,13 @@ def open_suspect(
         build: Makes a reference network from its description; None: radiotracer does.
         step: Which checkpoint of a run, by its optimiser step; None: the last.
         headers_from: The environment variable with the headers of a service.
+        layout: The order of axes in which a network takes images; see `Preparation`.
+        scale: The value of a white pixel there: 1 or 255.
+        mean: What is taken off each channel after that.
+        std: What it is divided by then.
+        size: Height and width that images are resized to.
+        classes_map: For each class of the audit's data the number of the model's own class for it;
+            None: they are the same.
 
     Raises:
         InputError: It is none of these, an option does not belong to it, or it cannot be opened
@@ -70,6 +85,11 @@ def open_suspect(
         "factory": factory,
         "headers_from": headers_from,
         "step": step,
+        "layout": layout,
+        "scale": scale,
+        "mean": mean,
+        "std": std,
+        "size": size,
     }
     options = {name: value for name, value in options.items() if value is not None}
     kind = _kind(what)
@@ -81,17 +101,35 @@ def open_suspect(
             came=", ".join(unused),
             do="leave them out",
         )
-    return kind.open(
+    kind_of_examples = modality or (IMAGES if like is None else like.modality)
+    prepared = sorted(OPTIONS & options.keys())
+    if prepared and kind_of_examples is not IMAGES:
+        raise InputError(
+            expected=f"{prepared[0]}= for models of images alone",
+            came=f"{what}, which is asked about {kind_of_examples.name}",
+            do="leave it out",
+        )
+    if classes is None and like is not None:
+        classes = max(len(like.class_names), 1 + max(classes_map or (), default=0))
+    opened = kind.open(
         Request(
             given=what,
-            modality=modality or (IMAGES if like is None else like.modality),
+            modality=kind_of_examples,
             like=like,
             channels=channels,
-            classes=len(like.class_names) if classes is None and like is not None else classes,
+            classes=classes,
             outputs=outputs,
-            options={name: value for name, value in options.items() if name in kind.options},
+            options={
+                name: value
+                for name, value in options.items()
+                if name in kind.options and name not in OPTIONS
+            },
+            preparation=preparation_of(options),
         )
     )
+    if classes_map is None:
+        return opened
+    return Mapped(opened, classes_map, None if like is None else len(like.class_names))
 
 
 def reopened(identity: Mapping[str, str], *, like: Dataset) -> Suspect:
@@ -107,7 +145,7 @@ def reopened(identity: Mapping[str, str], *, like: Dataset) -> Suspect:
     for kind in KINDS.values():
         arguments = kind.arguments(identity)
         if arguments is not None:
-            return open_suspect(like=like, **arguments)
+            return open_suspect(like=like, classes_map=said_map(identity), **arguments)
     raise InputError(
         expected="evidence about a run or a file of weights",
         came=f"a suspect of kind {identity.get('kind')!r}",

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from radiotracer.provenance.models.identities import Identity
+
 Answer = tuple[float, ...] | int
 """The scores of one example, or its label."""
 
@@ -36,7 +38,7 @@ class Header(Line):
     schema_version: Literal[3] = 3
     time: str
     name: str
-    suspect: dict[str, str]
+    suspect: Identity
 
 
 class Asked(Line):

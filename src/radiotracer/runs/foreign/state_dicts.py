@@ -25,8 +25,10 @@ from torch import Tensor
 
 from radiotracer.errors import InputError
 from radiotracer.named import said
-from radiotracer.runs.foreign.child_loading import NoChildError, load_in_child
-from radiotracer.runs.foreign.child_program import RefusedError, plain_tensors
+from radiotracer.runs.foreign.child_confinement import RefusedError
+from radiotracer.runs.foreign.child_loading import load_in_child
+from radiotracer.runs.foreign.child_process import NoChildError
+from radiotracer.runs.foreign.child_torch import plain_tensors
 from radiotracer.runs.foreign.pickled_names import require_harmless_archive
 from radiotracer.runs.foreign.reading import MOST_BYTES, read_model_file
 from radiotracer.runs.texts import require_names_once

@@ -17,6 +17,7 @@ from radiotracer.errors import InputError, NotFiniteError
 from radiotracer.gradients import Objective, frozen_copy, inputs_for
 from radiotracer.provenance.coins import coin_names, published_twins
 from radiotracer.provenance.designs._twins.settings import TwinConfig
+from radiotracer.provenance.designs._twins.views import VIEWS
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
 from radiotracer.provenance.planted import Laid, Planted
@@ -80,7 +81,7 @@ def lay_twins(
             reference.append(wanted)
             progress("marking", rows.stop, len(images))
     return Laid(
-        coins=coin_names(chosen.ids.tolist()),
+        coins=(*coin_names(chosen.ids.tolist()), VIEWS),
         arrays={"twins": np.concatenate(made), "reference": np.concatenate(reference)},
     )
 

@@ -14,6 +14,9 @@ class TwinConfig(BaseModel):
             The changes that matter least to the networks are taken back until it is kept.
         steps: Of signed gradient descent.
         batch_size: Images per step; time and memory, nothing else.
+        views: In how many fresh views an audit asks about every version; 0: about the versions
+            themselves, which who has the release can look up.
+        shift: By how many pixels a view is shifted at most, in each direction.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,3 +37,17 @@ class TwinConfig(BaseModel):
     )
     steps: int = Field(default=40, ge=1)
     batch_size: int = Field(default=100, ge=1)
+    views: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="In how many fresh views (with a little noise) audits ask about every twin, "
+        "among decoys, so that no question is in the release; 0, the default: as they are.",
+    )
+    shift: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="By how many pixels views are shifted at most. It hides them better, and costs "
+        "power unless suspects are trained with crops or shifts.",
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from radiotracer.data import Images
 from radiotracer.errors import InputError
 from radiotracer.provenance.controls import CONTROLS
+from radiotracer.provenance.designs._twins.views import Questions, questions_of
 from radiotracer.provenance.finding import Finding
 from radiotracer.provenance.models import Access, Suspect, require_access
 from radiotracer.provenance.preferences import Reals, audit_preferences, preference
@@ -49,7 +50,8 @@ def audit_twins(
     Args:
         release: Of the design ``twins``.
         coins: What was drawn in it.
-        suspect: 2k images are asked about for scores, five times as many for labels.
+        suspect: 2k images are asked about for scores, five times as many for labels; more where
+            the protocol says views.
         access: Scores or labels.
         references: Give what `access` says.
         controls: How many fresh keys the same test is repeated with.
@@ -58,9 +60,9 @@ def audit_twins(
         InputError: The suspect does not give that, or its answers cannot be used.
     """
     require_access(suspect, access)
-    asked_too = [preferences(each, release, access) for each in references]
+    asked_too = [preferences(each, release, access, coins) for each in references]
     return audit_preferences(
-        preferences(suspect, release, access),
+        preferences(suspect, release, access, coins),
         release.laid.arrays["reference"],
         coins,
         release.ids.tolist(),
@@ -70,11 +72,14 @@ def audit_twins(
     )
 
 
-def images_asked(release: Release, access: Access) -> Images:
-    """The images that an audit asks about, shape (n, h, w, c): 2k for scores, 10k for labels."""
+def images_asked(release: Release, access: Access, coins: Source) -> Questions:
+    """What an audit asks about: 2k images for scores, 10k for labels.
+
+    With views (`TwinConfig`) so many times as many, and as many decoys as pairs in each view.
+    """
     twins = release.laid.arrays["twins"]
     shown = [spread(twins, each) for each in DISTANCES] if access == "labels" else [twins]
-    return np.concatenate([each.reshape(-1, *twins.shape[2:]) for each in shown])
+    return questions_of(release, coins, np.stack(shown))
 
 
 def spread(twins: Images, distance: float) -> Images:
@@ -90,31 +95,33 @@ def spread(twins: Images, distance: float) -> Images:
     return moved
 
 
-def preferences(suspect: Suspect, release: Release, access: Access) -> Reals:
+def preferences(suspect: Suspect, release: Release, access: Access, coins: Source) -> Reals:
     """By how much a suspect prefers the first twin of each pair to the second, float64, shape (k,).
+
+    Everything is asked at once, in an order that the coins determine. Of several views the mean.
 
     Args:
         suspect: Gives what `access` says, of the classes of the release.
         release: Of the design ``twins``.
         access: ``scores``: the difference of the label's log odds (natural); ``labels``: how often
             the label is named for one more than for the other, at the five `DISTANCES`.
+        coins: Of the release: they make the views and their order.
 
     Raises:
         InputError: Scores of fewer classes.
     """
-    twins, labels = release.laid.arrays["twins"], release.labels
+    labels, asked = release.labels, images_asked(release, access, coins)
     if access == "labels":
-        total = np.zeros(len(labels))
-        for moved in (spread(twins, distance) for distance in DISTANCES):
-            total += suspect.labels(moved[:, 0]) == labels
-            total -= suspect.labels(moved[:, 1]) == labels
-        return total
+        named = suspect.labels(asked.images)[asked.places] == labels
+        first, second = np.moveaxis(named.astype(np.float64), 2, 0)
+        return np.asarray((first - second).sum(axis=1).mean(axis=0))
     classes = len(release.protocol.class_names)
-    first, second = suspect.scores(twins[:, 0]), suspect.scores(twins[:, 1])
-    if first.shape[1] < classes:
+    scores = suspect.scores(asked.images)
+    if scores.shape[1] < classes:
         raise InputError(
             expected=f"scores of the {classes} classes of the marked data from {suspect.name}",
-            came=str(first.shape[1]),
+            came=str(scores.shape[1]),
             do="audit a suspect that tells these classes apart",
         )
-    return preference(first, second, labels)
+    found = [preference(scores[one], scores[two], labels) for ((one, two),) in asked.places]
+    return np.asarray(np.mean(found, axis=0))

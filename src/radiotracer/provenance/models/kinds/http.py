@@ -34,6 +34,7 @@ class Service:
             str(request.given),
             modality=request.modality,
             classes=request.classes,
+            names=() if request.like is None else request.like.class_names,
             labels_only=request.outputs == "labels",
             **request.options,
         )

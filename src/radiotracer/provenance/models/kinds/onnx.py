@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from radiotracer.provenance.models.kind import KINDS, Given, Request, has_suffix
+from radiotracer.provenance.models.preparation import OPTIONS
 from radiotracer.provenance.models.protocol import Suspect
 
 
@@ -13,7 +14,7 @@ class Onnx:
 
     name = "onnx"
     form = "a .onnx file"
-    options = frozenset[str]()
+    options = OPTIONS
 
     def matches(self, given: Given) -> bool:
         """By its suffix."""
@@ -30,6 +31,7 @@ class Onnx:
             channels=request.channels,
             classes=request.classes,
             outputs=request.outputs or "logits",
+            preparation=request.preparation,
         )
 
     def arguments(self, identity: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from radiotracer.provenance.models.kind import KINDS, Given, Request, is_folder
 from radiotracer.provenance.models.network_identity import architecture_of, usual_outputs
+from radiotracer.provenance.models.preparation import OPTIONS, said_preparation
 from radiotracer.provenance.models.protocol import Suspect
 
 
@@ -16,7 +17,7 @@ class RecordedRun:
 
     name = "run"
     form = "a run folder"
-    options = frozenset(("build", "factory", "step"))
+    options = frozenset(("build", "factory", "step")) | OPTIONS
 
     def matches(self, given: Given) -> bool:
         """Any folder."""
@@ -33,6 +34,7 @@ class RecordedRun:
             channels=request.channels,
             classes=request.classes,
             outputs=request.outputs or "logits",
+            preparation=request.preparation,
             **request.options,
         )
 
@@ -50,6 +52,7 @@ class RecordedRun:
             "given": path,
             "step": next((each.step for each in run.checkpoints if each.file == file), None),
             "outputs": usual_outputs(identity),
+            **said_preparation(identity),
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from radiotracer.errors import InputError
 from radiotracer.provenance.models.kind import KINDS, Given, Request, has_suffix
 from radiotracer.provenance.models.network_identity import architecture_of, usual_outputs
+from radiotracer.provenance.models.preparation import OPTIONS, said_preparation
 from radiotracer.provenance.models.protocol import Suspect
 
 _SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -18,7 +19,7 @@ class Weights:
 
     name = "weights"
     form = "a .safetensors, .pt or .pth file"
-    options = frozenset(("architecture", "build", "factory"))
+    options = frozenset(("architecture", "build", "factory")) | OPTIONS
 
     def matches(self, given: Given) -> bool:
         """By its suffix."""
@@ -46,6 +47,7 @@ class Weights:
             spec=spec,
             classes=request.classes,
             outputs=request.outputs or "logits",
+            preparation=request.preparation,
             **options,
         )
 
@@ -57,6 +59,7 @@ class Weights:
             "given": identity.get("path", ""),
             "architecture": architecture_of(identity),
             "outputs": usual_outputs(identity),
+            **said_preparation(identity),
         }
 
 
