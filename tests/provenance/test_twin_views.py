@@ -147,6 +147,6 @@ def test_who_looks_up_byte_for_byte_is_asked_all_the_same(release: Release) -> N
 
     settings = {**release.protocol.settings, "views": 0}
     protocol = release.protocol.model_copy(update={"settings": settings})
-    bare = dataclasses.replace(release, protocol=protocol)
-    assert audit_twins(bare, KEY, answering(answers), "scores", controls=1).log10_p > -2
-    assert audit_twins(release, KEY, answering(answers), "scores", controls=1).log10_p < -5
+    bare, coins = dataclasses.replace(release, protocol=protocol), release.coins(KEY)
+    assert audit_twins(bare, coins, answering(answers), "scores", controls=1).log10_p > -2
+    assert audit_twins(release, coins, answering(answers), "scores", controls=1).log10_p < -5
