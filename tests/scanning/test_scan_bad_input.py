@@ -338,7 +338,8 @@ def test_a_network_without_a_last_linear_layer(tmp_path: Path) -> None:
         **dict.fromkeys(["tracin-last-layer", "self-influence-last-layer", "norm"], lacks),
         **dict.fromkeys(of_features, f"{lacks} and {shows_nothing}"),
     }
-    assert {"tracin-cp", "label-posterior", "loss", "margin", "random"} == set(found.rankings)
+    ran = {"tracin-cp", "gradient-norm", "label-posterior", "loss", "margin", "random"}
+    assert set(found.rankings) == ran
     with pytest.raises(InputError) as caught:
         scan(model, run, data, data, detectors=["norm"])
     assert str(caught.value) == (
