@@ -116,3 +116,13 @@ def test_what_cannot_be_released(cli: Any) -> None:
 def test_too_few_coins_for_a_beacon(cli: Any) -> None:
     done = cli(*MARK[:-1], "0.3", "--coins", "beacon", "--out", "prepared")
     assert done.status == 2 and "at least 47 texts to mark" in done.err
+
+
+def test_a_relay_is_asked_after_a_stamp_alone(cli: Any) -> None:
+    """Without one no pulse is the first after it: refused before anything is asked."""
+    mark = (*MARK[:-1], "0.9", "--coins", "beacon", "--out", "prepared")
+    assert cli(*mark).status == 0
+    release = ("release", "prepared", "--key", "my.key", "--out", "marked")
+    done = cli(*release, "--coins-from", "http://127.0.0.1:9")
+    assert done.status == 2 and "a time stamp of the commitment in prepared" in done.err
+    assert not Path("prepared/pulse.json").exists() and not Path("marked").exists()

@@ -276,8 +276,8 @@ def test_language_models_are_asked_by_a_loss_of_their_own(language_model: World)
     world = language_model
     with pytest.raises(InputError, match="causal_lm_loss"):
         radiotracer.Tracer(world.model, world.run).self_influence(world.train)
-    with pytest.raises(InputError, match="a classifier with outputs"):
-        radiotracer.scan(world.model, world.run, world.train, world.queries, loss=causal_lm_loss)
+    with pytest.raises(InputError, match="causal_lm_loss"):
+        radiotracer.scan(world.model, world.run, world.train, world.queries)
 
 
 def test_queries_of_another_kind(classifier: World) -> None:

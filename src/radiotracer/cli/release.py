@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 
+PULSE = "pulse.json"
+
 
 @command("release")
 def release(
@@ -25,10 +28,12 @@ def release(
     key: KeyFile,
     folder: Annotated[Out, Parameter(name="--out")],
     coins_from: Annotated[
-        Path | None,
+        str | None,
         Parameter(
             help="The file with what the coins are drawn by: a pulse of the beacon that came after "
-            "the time stamp, as it is served, or the statement that the witness made."
+            "the time stamp, as it is served, or the statement that the witness made. Or the "
+            "address of a relay of drand, such as https://api.drand.sh, which is asked for the "
+            "first pulse after the time stamp; it is kept in the prepared folder."
         ),
     ] = None,
     extractor: Annotated[
@@ -49,6 +54,7 @@ def release(
     The second step of `radiotracer mark --coins beacon` and `--coins witness`. Checks offline that
     the pulse or the statement is genuine and came after the commitment, draws every coin by it, and
     writes the marked folder. Nothing can be chosen any more: the same file gives the same release.
+    The network is used only where --coins-from is an address.
 
     Example: radiotracer release prepared --key my.key --coins-from pulse.json --out marked
     """
@@ -60,6 +66,7 @@ def release(
     from radiotracer.provenance.marking import publish
     from radiotracer.provenance.prepared import Prepared
     from radiotracer.provenance.randomness import STRENGTHS
+    from radiotracer.provenance.relay import is_relay
     from radiotracer.provenance.strengths.owner import owners
     from radiotracer.provenance.times import copy_stamps, stamped_at
     from radiotracer.runs import Run
@@ -81,11 +88,13 @@ def release(
             came="none",
             do="pass the file with the pulse or the statement",
         )
+    digest = held.commitment.digest
+    stamped = stamped_at(prepared, digest, believed_roots(tsa_certificate))
     drawn = owners(secret)
     if coins_from is not None:
-        drawn = STRENGTHS[protocol.coins].read(coins_from)
-    digest = held.commitment.digest
-    drawn.require_holds(digest, stamped_at(prepared, digest, believed_roots(tsa_certificate)))
+        source = _fetched(coins_from, prepared, stamped) if is_relay(coins_from) else coins_from
+        drawn = STRENGTHS[protocol.coins].read(Path(source))
+    drawn.require_holds(digest, stamped)
     kind = DESIGNS[protocol.design]
     if not kind.marks_after_coins and extractor:
         raise InputError(
@@ -105,3 +114,20 @@ def release(
     told = {"key": secret.fingerprint, "out": str(folder)}
     tell(made, folder, key, told if json else None)
     return 0
+
+
+def _fetched(relay: str, prepared: Path, stamped: datetime | None) -> Path:
+    """The pulse that counts, in the prepared folder; once it is there it is not asked for again."""
+    from radiotracer.files import write_text
+    from radiotracer.provenance.relay import first_pulse_after
+
+    if stamped is None:
+        raise InputError(
+            expected=f"a time stamp of the commitment in {prepared}, after which the pulse came",
+            came="none that this system believes",
+            do="run `radiotracer stamp` first, or pass --tsa-certificate",
+        )
+    place = prepared / PULSE
+    if not place.is_file():
+        write_text(place, first_pulse_after(relay, stamped).decode(errors="replace"))
+    return place
