@@ -342,7 +342,7 @@ def test_an_audit_in_a_copy_of_the_folder_is_found_out_when_two_meet(files: Path
     one, other = (Evidence.read(files / name) for name in ("audit", "unseen"))
     parted = [each for each in compared(one, other) if not each.holds]
     assert [each.what for each in parted] == ["one ledger"] and "two ledgers" in parted[0].came
-    run_audit(files / "marked", KEY, innocent(release), files / "later")
+    run_audit(files / "marked", KEY, innocent(release), files / "later", as_asked=True)
     later = Evidence.read(files / "later")
     assert all(each.holds for each in (*compared(one, later), *compared(later, one)))
 
