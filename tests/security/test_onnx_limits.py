@@ -28,19 +28,26 @@ BEYOND = {
 }
 
 
+def largest_child() -> float:
+    """In mebibytes."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
 def asked(path: Path) -> None:
     onnx_suspect(path, channels=1, classes=3, seconds=2, memory=LIMIT).scores(IMAGES)
 
 
 @pytest.mark.parametrize("name", BEYOND)
 def test_limits_hold(name: str, tmp_path: Path) -> None:
-    """In loading, inside of one operator, and in a loop; memory is counted over all children."""
-    before = time.monotonic()
+    """In loading, inside of one operator, and in a loop.
+
+    The system tells the largest child there ever was: one of another test may have been larger.
+    """
+    before, largest = time.monotonic(), largest_child()
     with pytest.raises(InputError, match=r"limits|an ONNX model in|within 2 seconds"):
         asked(BEYOND[name](tmp_path))
     assert time.monotonic() - before < 20
-    mebibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    assert mebibytes < 60 + LIMIT / 2**20 + 100  # numpy and the runtime take 60
+    assert largest_child() <= max(largest, 60 + LIMIT / 2**20 + 100)  # libraries take 60
 
 
 def test_what_takes_no_more_is_answered(tmp_path: Path) -> None:
