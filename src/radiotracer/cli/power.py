@@ -83,7 +83,7 @@ def power(
         out.print(f"  by {access:<8} p = 10^{log10_p:.1f}   {about} at level {found.alpha:g}")
     if found.weak:
         err.print(
-            "warning: not found. Mark more images or larger changes before you publish: a model "
-            "that trains like this one will not be found either"
+            "warning: not found. Mark more examples, or change them more, before you publish: a "
+            "model that trains like this one will not be found either"
         )
     return 0
