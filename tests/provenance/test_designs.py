@@ -25,7 +25,8 @@ def test_the_protocol_says_it_all() -> None:
     protocol = release.protocol
     assert release.rows.tolist() == [1, 5, 9] and release.labels.tolist() == [1, 1, 1]
     assert protocol.design == "twins" and protocol.test == DESIGNS["twins"].announced
-    assert protocol.settings == {"radius": 4, "psnr": None, "steps": 1, "batch_size": 100}
+    own = {"radius": 4, "psnr": None, "steps": 1, "batch_size": 100, "views": 0, "shift": 0}
+    assert protocol.settings == own
     assert (protocol.examples, protocol.marked, protocol.share) == (60, 3, 0.05)
     assert protocol.marked_classes == (1,) and protocol.class_names == tuple("abcd")
     assert protocol.modality == "images" and protocol.shape == {
