@@ -25,6 +25,7 @@ from radiotracer.provenance.coins import (
 )
 from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.designs._tags.patterns import tag_labels
+from radiotracer.provenance.designs._twins.views import VIEWS
 
 R = bytes(range(100, 132))
 
@@ -67,7 +68,7 @@ def test_who_has_the_nonces_needs_no_key() -> None:
     release = by_twins(count=8)
     coins = release.coins(KEY)
     names = release.laid.coins
-    assert names == (*coin_names(release.ids.tolist()), CONTROL)
+    assert names == (*coin_names(release.ids.tolist()), VIEWS, CONTROL)
     opened = Coins(OpenedNonces(dict(zip(names, coins.nonces.of(names), strict=True))), coins.value)
     ids = release.ids.tolist()
     np.testing.assert_array_equal(published_twins(opened, ids), published_twins(coins, ids))
