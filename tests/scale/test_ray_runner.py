@@ -207,15 +207,17 @@ def test_ray_that_was_started_here_ends_with_its_starter(cluster: Cluster, tmp_p
     environment = {**cluster.environment, "PYTHONPATH": str(Path(__file__).parent)}
     command = [sys.executable, "-c", LOCAL, str(tmp_path)]
     with subprocess.Popen(command, env=environment) as starter:
-        until = time.monotonic() + 60
-        while not (tmp_path / "begun").exists():
-            assert starter.poll() is None and time.monotonic() < until
-            time.sleep(0.1)
-        children = psutil.Process(starter.pid).children(recursive=True)
-        assert any("raylet" in child.name() for child in children)
-        # They notice last that they are alone, and hold nothing.
-        agents = [child for child in children if "Agent" in "".join(child.cmdline()[:1])]
-        starter.kill()
+        try:
+            until = time.monotonic() + 180
+            while not (tmp_path / "begun").exists():
+                assert starter.poll() is None and time.monotonic() < until
+                time.sleep(0.1)
+            children = psutil.Process(starter.pid).children(recursive=True)
+            assert any("raylet" in child.name() for child in children)
+            # They notice last that they are alone, and hold nothing.
+            agents = [child for child in children if "Agent" in "".join(child.cmdline()[:1])]
+        finally:
+            starter.kill()
         starter.wait()
         try:
             workers = [child for child in children if child not in agents]
