@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from radiotracer.cli.console import emit, out
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from radiotracer.provenance.prepared import Prepared
+    from radiotracer.provenance.protocol import Protocol
     from radiotracer.provenance.release import Release
 
 
@@ -31,6 +34,18 @@ def tell(
         _tell_prepared(made, folder, key, told)
 
 
+def _announced(protocol: Protocol) -> dict[str, JsonValue]:
+    """What was fixed, for scripts."""
+    return {
+        "design": protocol.design,
+        "modality": protocol.modality,
+        "marked": protocol.marked,
+        "examples": protocol.examples,
+        "share": protocol.share,
+        "alpha": protocol.alpha,
+    }
+
+
 def _tell_prepared(
     prepared: Prepared, folder: Path, key: Path, told: dict[str, Any] | None
 ) -> None:
@@ -40,12 +55,7 @@ def _tell_prepared(
     if told is not None:
         emit(
             {
-                "design": protocol.design,
-                "modality": protocol.modality,
-                "marked": protocol.marked,
-                "examples": protocol.examples,
-                "share": protocol.share,
-                "alpha": protocol.alpha,
+                **_announced(protocol),
                 "coins": protocol.coins,
                 "commitment": digest,
                 **told,
@@ -77,13 +87,8 @@ def _tell_release(release: Release, folder: Path, key: Path, told: dict[str, Any
     if told is not None:
         emit(
             {
-                "design": protocol.design,
-                "modality": protocol.modality,
-                "marked": protocol.marked,
-                "examples": protocol.examples,
-                "share": protocol.share,
+                **_announced(protocol),
                 **change.numbers,
-                "alpha": protocol.alpha,
                 "smallest_log10_p": least,
                 "commitment": release.commitment.digest,
                 "coins": strength.strength,
