@@ -215,7 +215,8 @@ def health_of(opinions: Opinions, train: Dataset, validation: Dataset | None = N
             f"{MOST:,}."
         )
         return dataclasses.replace(health, notes=(note,))
-    reduce = reduction_of(features, DIRECTIONS)
+    known = opinions.reduction
+    reduce = (known and known.first(DIRECTIONS)) or reduction_of(features, DIRECTIONS)
     points = reduce(features)
     seen = None if shown is None else reduce(shown)
     groups, ratio = _groups(points, train, seen, validation)

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 BLOCK = 1024
 """Examples whose distances to all others are in memory at once."""
 
+PART = 32
+"""Examples whose differences from their neighbours are in memory at once: so many stay in a
+processor's cache."""
+
 MOST = 100_000
 """Examples, of both parts, among which neighbours are looked for: some minutes on one core. The
 time grows with the square of their number."""
@@ -53,11 +57,25 @@ def nearest(points: NDArray[np.float32], k: int, among: int | None = None) -> Ne
         inside = own < len(held)
         table[np.flatnonzero(inside), own[inside]] = np.inf
         some = np.argpartition(table, count - 1, axis=1)[:, :count]
-        # Differences of large squares are inexact just where points are near: again, directly.
-        apart = (held[some] - block[:, np.newaxis]).astype(np.float64)
-        exact = np.sqrt(np.einsum("ijk,ijk->ij", apart, apart))
+        exact = _distances(block, held, some)
         exact[some == own[:, np.newaxis]] = np.inf
         order = np.lexsort((some, exact), axis=1)[:, :k]
         distances[own] = np.take_along_axis(exact, order, axis=1)
         rows[own] = np.take_along_axis(some, order, axis=1)
     return Neighbours(distances, rows)
+
+
+def _distances(
+    block: NDArray[np.float32], held: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """From every point of a block to its own k rows of `held`, shape (b, k).
+
+    Of the differences: those of large squares are inexact just where points are near.
+    """
+    found = np.empty(rows.shape)
+    for start in range(0, len(block), PART):
+        part = slice(start, start + PART)
+        apart = held[rows[part]]
+        apart -= block[part, np.newaxis]
+        found[part] = np.einsum("ijk,ijk->ij", apart, apart)
+    return np.sqrt(found)

@@ -29,7 +29,8 @@ class Reduction:
 
     Args:
         mean: Shape (d,).
-        turn: Shape (d, k); or (d,), where every feature is kept, to be multiplied by that.
+        turn: Shape (d, k), the directions in which examples differ most first; or (d,), where every
+            feature is kept, to be multiplied by that.
     """
 
     mean: NDArray[np.float32]
@@ -39,6 +40,12 @@ class Reduction:
         """Shape (n, d) to (n, k)."""
         less = features - self.mean
         return np.asarray(less * self.turn if self.turn.ndim == 1 else less @ self.turn, np.float32)
+
+    def first(self, directions: int) -> Reduction | None:
+        """The same in so many directions; None where it has fewer, or turns nothing."""
+        if self.turn.ndim == 1 or self.turn.shape[1] < directions:
+            return None
+        return Reduction(self.mean, self.turn[:, :directions])
 
 
 def reduction_of(features: NDArray[np.float32], directions: int | None = None) -> Reduction:
@@ -74,7 +81,7 @@ def reduction_of(features: NDArray[np.float32], directions: int | None = None) -
 def _principal(
     given: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances along the k principal directions, shape (k,), and these, shape (d, k)."""
+    """Variances along the k principal directions, descending, shape (k,), and these, (d, k)."""
     n, d = given.shape
     if min(n, d) > EXACT:
         # Halko, Martinsson and Tropp 2011, arXiv:0909.4061: all that is lost is in the last ones.
@@ -82,7 +89,7 @@ def _principal(
         return np.square(lengths, dtype=np.float64) / n, rows.T.astype(np.float64)
     if n < d:
         values, left = np.linalg.eigh((given @ given.T).astype(np.float64))
-        values = np.maximum(values[-k:], 0.0)
+        values, left = np.maximum(values[: -k - 1 : -1], 0.0), left[:, : -k - 1 : -1]
         lengths = np.sqrt(values)
         kept = np.divide(
             1.0,
@@ -90,6 +97,6 @@ def _principal(
             out=np.zeros_like(lengths),
             where=lengths > 1e-6 * lengths.max(initial=0.0),
         )
-        return values / n, (given.T @ left[:, -k:]) * kept
+        return values / n, (given.T @ left) * kept
     values, vectors = np.linalg.eigh((given.T @ given / n).astype(np.float64))
-    return np.maximum(values[-k:], 0.0), vectors[:, -k:]
+    return np.maximum(values[: -k - 1 : -1], 0.0), vectors[:, : -k - 1 : -1]
