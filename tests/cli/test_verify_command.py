@@ -85,6 +85,7 @@ WHAT = [
     "log10 p that decides",
     "audits",
     "chain of audits",
+    "answers to probes",
     "test and effect",
     "controls",
     "verdict",
@@ -99,7 +100,8 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
     assert (done.status, done.err) == (0, "")
     rows = [line for line in done.out.splitlines() if "  yes  " in line]
     assert [row.partition("  ")[0] for row in rows] == WHAT
-    *_, last, sentence = done.out.splitlines()
+    *_, last, sentence, code = done.out.splitlines()
+    assert code.startswith("What was asked is weights ") and "audit_world:mlp builds" in code
     assert last.startswith("Everything holds: trained-on-marked-data, p at")
     assert last.endswith("coins by owner.") and "the owner's word" in sentence
     assert "asked again" in done.out and "how many there were is the owner's word" in done.out
@@ -120,7 +122,8 @@ def test_the_suspect_itself(verify: Any, made: AuditWorld) -> None:
     options = ["--factory", "audit_world:mlp"]
     done = verify("--suspect", made.trained, *options)
     assert done.status == 0 and "suspect " in done.out
-    assert broken(verify("--suspect", made.untrained, *options)) == ["suspect"]
+    assert "0 of 160 answers differ" in done.out and "by the same code as then" in done.out
+    assert broken(verify("--suspect", made.untrained, *options)) == ["suspect", "probes"]
 
 
 EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
@@ -134,7 +137,8 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "no controls": ({"controls": []}, ["controls"]),
     "no audits": (
         {"audits": []},
-        ["log10 p after Holm", "log10 p that decides", "chain of audits", "verdict", "claim"],
+        ["log10 p after Holm", "log10 p that decides", "chain of audits", "answers to probes"]
+        + ["verdict", "claim"],
     ),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),
@@ -263,7 +267,7 @@ def test_weights(cli: Any, tiny: World, carriers: list[object], tmp_path: Path) 
     assert cli("verify", "out", *carriers, "--suspect", tiny.folder).status == 0
     assert "others, digest" in cli("verify", "out", *carriers, "--held-out", tiny.archive).err
     earlier = cli("verify", "out", *carriers, "--suspect", tiny.folder, "--step", "6")
-    assert broken(earlier) == ["suspect"]
+    assert broken(earlier) == ["suspect", "probes"]
     shutil.rmtree(run_folder)
     done = cli("verify", "out", *carriers)
     assert (done.status, done.out) == (2, "") and str(run_folder) in done.err

@@ -96,6 +96,16 @@ def verify(
             "chose, the test says nothing of it; repeatable.",
         ),
     ] = None,
+    references: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--reference-model",
+            negative="",
+            help="A run, .onnx file or python:module:function of your own, trained as the suspect "
+            "may have been but never on published data: the test is made with yours, too, which "
+            "count whatever was committed to; repeatable.",
+        ),
+    ] = None,
     signed_by: SignedBy = None,
     tsa_certificate: TsaCertificate = None,
     json: Json = False,
@@ -103,8 +113,9 @@ def verify(
     """Check the evidence of an audit: open the commitment, compute the test again.
 
     Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
-    asked again. Where the audit used its weights, the file named in the evidence is opened, and has
-    to have the same SHA-256. A bundle is checked by itself, and two pieces of evidence of one
+    asked again, weights by code of your own (--factory), and its answers are held against the
+    recorded ones. Where the audit used its weights, the file named in the evidence is opened, and
+    has to hold the same. A bundle is checked by itself, and two pieces of evidence of one
     release are held against each other, without the key. Prints each thing that was checked with
     yes or no; exit status 0 only if everything holds. Where the folder is signed, the signature has
     to hold, too. The page is drawn again from the evidence and compared. One line says when the
@@ -160,7 +171,13 @@ def verify(
     # Nothing that changed evidence names is opened.
     if all(each.holds for each in checks):
         if bundled:
-            checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
+            checks += verify_bundle(
+                evidence,
+                suspect=again,
+                roots=roots,
+                clean=clean or (),
+                references=references or (),
+            )
         elif key is not None and marked is not None:
             checks += check(
                 evidence,
@@ -170,6 +187,7 @@ def verify(
                 held_out=held_out,
                 roots=roots,
                 clean=clean or (),
+                references=references or (),
             )
         if other is not None:
             checks += compared(held, Evidence.read(other))
@@ -228,6 +246,8 @@ def tell(
             f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
         )
         out.print(evidence.drawing.sentence)
+        if evidence.code:
+            out.print(evidence.code)
 
 
 def _require_needed(
