@@ -137,8 +137,10 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "no controls": ({"controls": []}, ["controls"]),
     "no audits": (
         {"audits": []},
-        ["log10 p after Holm", "log10 p that decides", "chain of audits", "answers to probes"]
-        + ["verdict", "claim"],
+        [
+            *("log10 p after Holm", "log10 p that decides", "chain of audits"),
+            *("answers to probes", "verdict", "claim"),
+        ],
     ),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),

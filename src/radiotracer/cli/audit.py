@@ -202,9 +202,9 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
             f"beside    {ten_to(evidence.beside)} with references that were not committed to "
             "before the coins: they do not count"
         )
-    for each in evidence.answers_like:
+    for like in evidence.answers_like:
         out.print(
-            f"like      {each.name}, audited {each.time}: one network, as far as public examples "
+            f"like      {like.name}, audited {like.time}: one network, as far as public examples "
             "tell; both audits count"
         )
     out.print(f"effect    {evidence.effect:.3f}: {evidence.effect_means}")

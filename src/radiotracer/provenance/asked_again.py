@@ -59,8 +59,8 @@ class Held(Wrapped):
         now, then = self.suspect.scores(content), self._recorded.scores(content)
         if now.shape != then.shape:
             return self._counted(content, np.zeros(len(now), dtype=bool), now)
-        close = np.abs(now - then) <= NEAR * np.maximum(1.0, np.maximum(abs(now), abs(then)))
-        return self._counted(content, close.all(axis=1), now)
+        scale = np.maximum(1.0, np.maximum(np.abs(now), np.abs(then)))
+        return self._counted(content, np.all(np.abs(now - then) <= NEAR * scale, axis=1), now)
 
     def labels(self, content: Any) -> Labels:
         """The suspect's; see `Suspect.labels`."""

@@ -192,7 +192,7 @@ def _verified(
     recorded = None
     if evidence.access != "weights" and (again is None or (answers / QUERIES_FILE).is_file()):
         recorded = recorded_then(evidence.suspect, release, answers / QUERIES_FILE, checks)
-    asked = recorded or again
+    asked: Suspect | None = recorded or again
     then = [
         recorded_then(each, release, answers / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
@@ -218,11 +218,12 @@ def _verified(
     try:
         finding, beside = with_and_without(opened, asked, evidence.access, inputs)
     except InputError:
-        if recorded is None or again is None:
+        if again is None or recorded is None:
             raise
+        asked, recorded = again, None
         # What was asked is made otherwise here, as marks on another kind of processor can be.
-        finding, beside = with_and_without(opened, asked := again, evidence.access, inputs)
-    if asked is recorded and again is not None:
+        finding, beside = with_and_without(opened, asked, evidence.access, inputs)
+    if recorded is not None and again is not None:
         held = Held(again, recorded)
         now, _ = with_and_without(opened, held, evidence.access, inputs)
         checks.append(same_answers(evidence, held, now))

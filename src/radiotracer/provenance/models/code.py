@@ -96,8 +96,8 @@ def sentence_of(identity: Mapping[str, str]) -> str:
     if identity.get("kind") == "python":
         what, about = f"the function {identity.get('function', '')[:60]}", "a model behind it"
     else:
-        weights = identity.get("weights", "")[:12]
-        what, about = f"weights {weights} in a network that {identity['network'][:60]} builds", ""
+        weights, builder = (identity.get(name, "?") for name in ("weights", "network"))
+        what, about = f"weights {weights[:12]} in a network that {builder[:60]} builds", ""
     return (
         f"What was asked is {what}, code of the auditor's (source {written}). Code can answer from "
         f"a list of what was published: for {about or 'the weights alone'} nothing follows until "

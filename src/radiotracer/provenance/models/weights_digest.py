@@ -28,7 +28,7 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
         tensor = state[name].detach()
         plain = ".".join(parts[name][shared:])
         whole.update(f"{plain} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        whole.update(memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy()))
+        whole.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return whole.hexdigest()
 
 
