@@ -13,6 +13,7 @@ import altair
 import numpy as np
 import pytest
 
+import audit_world
 from audit_world import KEY, AuditWorld, make_world
 from authorities import Authority
 from radiotracer.cli import run
@@ -20,6 +21,7 @@ from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import AUDITS, add_audit, read_ledger
 from radiotracer.provenance.marking import mark
+from radiotracer.provenance.models import open_suspect
 from radiotracer.provenance.rfc3161 import request
 from stamping_world import Stamper
 from tiny_world import World
@@ -124,6 +126,19 @@ def test_the_suspect_itself(verify: Any, made: AuditWorld) -> None:
     assert done.status == 0 and "suspect " in done.out
     assert "0 of 160 answers differ" in done.out and "by the same code as then" in done.out
     assert broken(verify("--suspect", made.untrained, *options)) == ["suspect", "probes"]
+
+
+def test_references_of_the_verifiers_own(
+    verify: Any, made: AuditWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = verify("--reference-model", "python:audit_world:constant")
+    (line,) = (each for each in done.out.splitlines() if each.startswith("your references "))
+    assert done.status == 0
+    assert re.search(r"  yes  log10 p -\d+\.\d\d with 1 of yours and no others, -.* decides$", line)
+    guilty = open_suspect(made.trained, factory="audit_world:mlp")
+    monkeypatch.setattr(audit_world, "guilty", guilty.scores, raising=False)
+    knowing = verify("--reference-model", "python:audit_world:guilty")
+    assert broken(knowing) == ["your references"] and "failed: references" in knowing.out
 
 
 EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
