@@ -104,13 +104,19 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
     assert [row.partition("  ")[0] for row in rows] == WHAT
     *_, last, sentence, code = done.out.splitlines()
     assert code.startswith("What was asked is weights ") and "audit_world:mlp builds" in code
-    assert last.startswith("Everything holds: trained-on-marked-data, p at")
+    assert last.startswith(
+        "Everything holds: trained-on-marked-data, as code of the auditor's answers, p at"
+    )
     assert last.endswith("coins by owner.") and "the owner's word" in sentence
     assert "asked again" in done.out and "how many there were is the owner's word" in done.out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     done = verify("--json", evidence=folder / "evidence.json")
     told = json.loads(done.out)
-    assert told["holds"] is True and [each["what"] for each in told["checks"]] == WHAT
+    assert (
+        told["code"] == code
+        and told["holds"] is True
+        and [each["what"] for each in told["checks"]] == WHAT
+    )
 
 
 def test_later_looks_do_no_harm(verify: Any, made: AuditWorld, marked: Path) -> None:

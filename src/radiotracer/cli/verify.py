@@ -204,7 +204,8 @@ def verify(
         signer = None if standing is None else standing.signer
         found = [vars(each) for each in checks]
         also = {what: each.came for what, each in said.items()}
-        emit({"holds": not broken, "signed_by": signer, **also, "checks": found})
+        code = held.code or None
+        emit({"holds": not broken, "signed_by": signer, "code": code, **also, "checks": found})
     else:
         asked = suspect is not None or held.access == "weights"
         tell(checks, held, signed=standing is not None, asked=asked, said=said)
@@ -226,7 +227,7 @@ def tell(
     said: Mapping[str, PageLine | TimeLine],
 ) -> None:
     """Print each thing that was checked with yes or no."""
-    from radiotracer.provenance.wording import ten_to
+    from radiotracer.provenance.wording import BY_CODE, ten_to
 
     width = max(len(each.what) for each in checks)
     if not signed:
@@ -240,10 +241,12 @@ def tell(
         out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     if all(each.holds for each in checks):
         out.print()
+        by_code = BY_CODE if evidence.code else ""
         out.print(
-            f"Everything holds: {evidence.verdict}, p at most {ten_to(evidence.log10_p_value)}, "
-            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm; what decides is "
-            f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
+            f"Everything holds: {evidence.verdict}{by_code}, p at most "
+            f"{ten_to(evidence.log10_p_value)}, {ten_to(evidence.adjusted_log10_p_value)} after "
+            f"Holm; what decides is {ten_to(evidence.deciding_log10_p_value)}, coins by "
+            f"{evidence.drawing.strength}."
         )
         out.print(evidence.drawing.sentence)
         if evidence.code:
