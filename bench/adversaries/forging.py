@@ -30,11 +30,13 @@ from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 from radiotracer.provenance import Key
+from radiotracer.provenance.checked import Checked
 from radiotracer.provenance.contradictions import compared
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.ledger import AUDITS
 from radiotracer.provenance.models import Suspect
 from radiotracer.provenance.models.answering import Answering
+from radiotracer.provenance.page import page_line
 from radiotracer.provenance.randomness import STRENGTHS, Randomness
 from radiotracer.provenance.record import Record
 from radiotracer.provenance.release import Release
@@ -100,17 +102,27 @@ def forged(
             )
         except InputError as error:
             return Outcome(None, None, f"{error.expected}; got {error.came}"[:90])
+        evidence = Evidence.read(files.audit)
+        page = page_line(files.audit, evidence)
+        checks += (Checked("page", page.holds is not False, page.came),)
         broken = [each for each in checks if not each.holds]
         if broken:
             what = ", ".join(each.what for each in broken[:3])
             return Outcome(None, None, f"does not hold: {what} ({broken[0].came})"[:90])
-        evidence = Evidence.read(files.audit)
+        if evidence.code:  # it accuses weights in the auditor's code, and nobody else
+            return Outcome(evidence.log10_p_value, None, f"{evidence.headline}: not asked again")
         return Outcome(evidence.log10_p_value, evidence.deciding_log10_p_value, "everything holds")
 
 
 def edited_evidence(files: Files) -> None:
     """Write another p-value and verdict."""
     files.edit(**ACCUSED)
+
+
+def edited_page(files: Files) -> None:
+    """Write another p-value on the page, which is what people read."""
+    path = files.audit / "report.html"
+    path.write_text(path.read_text().replace("No evidence of", "Consistent with"))
 
 
 def edited_answers(files: Files) -> None:
@@ -198,7 +210,8 @@ def doctored_factory(files: Files) -> None:
 
     shutil.rmtree(files.audit)
     (files.marked / AUDITS).unlink()
-    doctored = Answering(scores, "innocent", dict(files.innocent.identity), outputs="logits")
+    code = {"network": "facs:net", "source": "ab" * 32}
+    doctored = Answering(scores, "innocent", {**files.innocent.identity, **code}, outputs="logits")
     run_audit(files.marked, files.key, doctored, files.audit)
 
 
@@ -251,6 +264,7 @@ def two_ledgers(at: Ground, level: Level) -> Outcome:
 
 EDITS = (
     edited_evidence,
+    edited_page,
     edited_answers,
     edited_protocol,
     edited_arrays,
@@ -261,7 +275,8 @@ EDITS = (
 )
 STRATEGIES: tuple[tuple[str, Strategy], ...] = (
     *((each.__name__, partial(forged, each)) for each in EDITS),
-    ("doctored_factory", partial(forged, doctored_factory, asking=True)),
+    ("doctored_factory", partial(forged, doctored_factory)),
+    ("doctored_factory_asked_again", partial(forged, doctored_factory, asking=True)),
     *(
         (each.__name__, each)
         for each in (pulse_older_than_the_stamp, two_ledgers, marks_delivered_to_the_accused)

@@ -22,6 +22,8 @@ from bench.adversaries.ground import (
 from radiotracer.provenance import Key
 from radiotracer.provenance.coins import Coins, KeyNonces, published_twins
 from radiotracer.provenance.designs._twins.testing import preferences
+from radiotracer.provenance.designs.twins import TwinConfig
+from radiotracer.provenance.marking import prepare, publish
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.planted import Laid
 from radiotracer.provenance.preferences import beyond
@@ -86,6 +88,44 @@ def several_commitments(at: Ground, level: Level) -> Outcome:
     return outcome(found)
 
 
+def designs_chosen(at: Ground, level: Level) -> Outcome:
+    """Releases by five designs; each innocent is accused with the one that suits."""
+    found = []
+    for radius in (4, 8, 16, 32, 64):
+        key, rows = Key.new(), np.arange(MARKED)
+        config = TwinConfig(steps=2, radius=radius)
+        release = drawn(prepare(at.data, rows, key, at.maker, config, coins=level), key, level)
+        found += [judged(release, key, each, level) for each in at.innocents]
+    return outcome(found)
+
+
+def accesses_chosen(at: Ground, level: Level) -> Outcome:
+    """Ask each innocent by scores and by labels, and show the smaller p-value: both count."""
+    key = Key.new()
+    release = drawn(prepared(at, key, level), key, level)
+    found = []
+    for each in at.innocents:
+        labels, scores = (
+            judged(release, key, each, level, access=access) for access in ("labels", "scores")
+        )
+        found.append(judged(release, key, each, level, access="labels", before=scores.audits))
+        found.append(judged(release, key, each, level, access="scores", before=labels.audits))
+    return outcome(found)
+
+
+def rows_chosen(at: Ground, level: Level) -> Outcome:
+    """Mark the images whose twins the owner's clean networks tell apart best."""
+    key, every = Key.new(), np.arange(len(at.data))
+    config = TwinConfig(steps=2, radius=16)
+    tried = prepare(at.data, every, key, at.maker, config, coins="owner")
+    asked = [
+        preferences(each, publish(tried, key, owners(key)), "scores", key) for each in at.oracle
+    ]
+    rows = np.sort(np.argsort(-np.abs(np.mean(asked, axis=0)))[:MARKED])
+    release = drawn(prepare(at.data, rows, key, at.maker, config, coins=level), key, level)
+    return outcome([judged(release, key, each, level) for each in at.innocents])
+
+
 def reference_written_afterwards(at: Ground, level: Level) -> Outcome:
     """A table that leaves of an innocent's preferences what falls as the coins did."""
     key = Key.new()
@@ -140,6 +180,9 @@ STRATEGIES = (
     keys_ground_against_a_pulse,
     pulses_chosen,
     several_commitments,
+    designs_chosen,
+    accesses_chosen,
+    rows_chosen,
     reference_written_afterwards,
     looks_dropped,
     looks_kept,

@@ -23,7 +23,7 @@ from radiotracer.provenance.drawing import Drawing
 from radiotracer.provenance.evidence import Asked, Evidence
 from radiotracer.provenance.ledger import PastAudit, adjusted
 from radiotracer.provenance.marking import prepare, publish
-from radiotracer.provenance.models import Suspect
+from radiotracer.provenance.models import Access, Suspect
 from radiotracer.provenance.models.network import network_suspect
 from radiotracer.provenance.planted import Laid
 from radiotracer.provenance.prepared import Prepared
@@ -169,13 +169,14 @@ def judged(
     before: Sequence[PastAudit] = (),
     references: Sequence[Suspect] = (),
     stamped: bool = True,
+    access: Access = "scores",
 ) -> Evidence:
-    """The evidence of an audit by scores with few fresh keys, written nowhere."""
+    """The evidence of an audit with few fresh keys, written nowhere."""
     counting = [each for each in references if counts(each.identity, release.protocol)]
     finding = audit_twins(
-        release, release.coins(key), suspect, "scores", references=counting, controls=CONTROLS
+        release, release.coins(key), suspect, access, references=counting, controls=CONTROLS
     )
-    present = past(suspect, finding.log10_p)
+    present = past(suspect, finding.log10_p, access)
     audits = (*before, present)
     after = adjusted(audits, present)
     return conclude(
@@ -195,14 +196,14 @@ def judged(
     )
 
 
-def past(suspect: Suspect, log10_p: float) -> PastAudit:
+def past(suspect: Suspect, log10_p: float, access: Access = "scores") -> PastAudit:
     """A line of the ledger."""
     return PastAudit(
         time="2026-01-31T12:00:00+00:00",
         version="0",
         name=suspect.name,
         suspect=dict(suspect.identity),
-        access="scores",
+        access=access,
         log10_p=log10_p,
     )
 

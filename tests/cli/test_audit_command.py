@@ -63,7 +63,9 @@ def test_a_model_that_knows_the_published_twins(audit: Any, made: AuditWorld, ma
     done = audit(made.trained)
     assert done.status == 1
     lines = done.out.splitlines()
-    assert lines[0] == "Consistent with training on the marked data."
+    assert lines[0] == (
+        "Consistent with training on the marked data, as code of the auditor's answers."
+    )
     assert lines[1].startswith("Consistent with training on data derived from the marked release:")
     assert listing() == ["out"]
     assert listing(Path("out")) == ["evidence.json", "queries.jsonl", "report.html"]
@@ -167,7 +169,7 @@ def test_another_file_than_the_one_that_was_being_asked(
     assert (done.status, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith(
-        f"radiotracer: expected the work that {hidden} was begun for; got suspect's sha256: "
+        f"radiotracer: expected the work that {hidden} was begun for; got suspect's weights: "
     )
     assert line.endswith("; repeat the command that began it, or pass --overwrite to begin anew")
     done = audit(suspect, "--overwrite", "--json")

@@ -13,6 +13,7 @@ import altair
 import numpy as np
 import pytest
 
+import audit_world
 from audit_world import KEY, AuditWorld, make_world
 from authorities import Authority
 from radiotracer.cli import run
@@ -20,6 +21,7 @@ from radiotracer.provenance import Key
 from radiotracer.provenance.designs.carriers import CarrierConfig
 from radiotracer.provenance.ledger import AUDITS, add_audit, read_ledger
 from radiotracer.provenance.marking import mark
+from radiotracer.provenance.models import open_suspect
 from radiotracer.provenance.rfc3161 import request
 from stamping_world import Stamper
 from tiny_world import World
@@ -85,6 +87,7 @@ WHAT = [
     "log10 p that decides",
     "audits",
     "chain of audits",
+    "answers to probes",
     "test and effect",
     "controls",
     "verdict",
@@ -99,14 +102,21 @@ def test_honest_evidence_holds_without_the_model(verify: Any, folder: Path) -> N
     assert (done.status, done.err) == (0, "")
     rows = [line for line in done.out.splitlines() if "  yes  " in line]
     assert [row.partition("  ")[0] for row in rows] == WHAT
-    *_, last, sentence = done.out.splitlines()
-    assert last.startswith("Everything holds: trained-on-marked-data, p at")
+    *_, last, sentence, code = done.out.splitlines()
+    assert code.startswith("What was asked is weights ") and "audit_world:mlp builds" in code
+    assert last.startswith(
+        "Everything holds: trained-on-marked-data, as code of the auditor's answers, p at"
+    )
     assert last.endswith("coins by owner.") and "the owner's word" in sentence
     assert "asked again" in done.out and "how many there were is the owner's word" in done.out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     done = verify("--json", evidence=folder / "evidence.json")
     told = json.loads(done.out)
-    assert told["holds"] is True and [each["what"] for each in told["checks"]] == WHAT
+    assert (
+        told["code"] == code
+        and told["holds"] is True
+        and [each["what"] for each in told["checks"]] == WHAT
+    )
 
 
 def test_later_looks_do_no_harm(verify: Any, made: AuditWorld, marked: Path) -> None:
@@ -120,7 +130,21 @@ def test_the_suspect_itself(verify: Any, made: AuditWorld) -> None:
     options = ["--factory", "audit_world:mlp"]
     done = verify("--suspect", made.trained, *options)
     assert done.status == 0 and "suspect " in done.out
-    assert broken(verify("--suspect", made.untrained, *options)) == ["suspect"]
+    assert "0 of 160 answers differ" in done.out and "by the same code as then" in done.out
+    assert broken(verify("--suspect", made.untrained, *options)) == ["suspect", "probes"]
+
+
+def test_references_of_the_verifiers_own(
+    verify: Any, made: AuditWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = verify("--reference-model", "python:audit_world:constant")
+    (line,) = (each for each in done.out.splitlines() if each.startswith("your references "))
+    assert done.status == 0
+    assert re.search(r"  yes  log10 p -\d+\.\d\d with 1 of yours and no others, -.* decides$", line)
+    guilty = open_suspect(made.trained, factory="audit_world:mlp")
+    monkeypatch.setattr(audit_world, "guilty", guilty.scores, raising=False)
+    knowing = verify("--reference-model", "python:audit_world:guilty")
+    assert broken(knowing) == ["your references"] and "failed: references" in knowing.out
 
 
 EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
@@ -134,7 +158,10 @@ EDITS: dict[str, tuple[dict[str, object], list[str]]] = {
     "no controls": ({"controls": []}, ["controls"]),
     "no audits": (
         {"audits": []},
-        ["log10 p after Holm", "log10 p that decides", "chain of audits", "verdict", "claim"],
+        [
+            *("log10 p after Holm", "log10 p that decides", "chain of audits"),
+            *("answers to probes", "verdict", "claim"),
+        ],
     ),
     "another key": ({"key": "00000000"}, ["key"]),
     "another commitment": ({"commitment": "00" * 32}, ["commitment's digest"]),
@@ -263,7 +290,7 @@ def test_weights(cli: Any, tiny: World, carriers: list[object], tmp_path: Path) 
     assert cli("verify", "out", *carriers, "--suspect", tiny.folder).status == 0
     assert "others, digest" in cli("verify", "out", *carriers, "--held-out", tiny.archive).err
     earlier = cli("verify", "out", *carriers, "--suspect", tiny.folder, "--step", "6")
-    assert broken(earlier) == ["suspect"]
+    assert broken(earlier) == ["suspect", "probes"]
     shutil.rmtree(run_folder)
     done = cli("verify", "out", *carriers)
     assert (done.status, done.out) == (2, "") and str(run_folder) in done.err

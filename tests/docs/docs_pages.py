@@ -34,6 +34,8 @@ NOT_RUN = {
     r"\b(mlflow|wandb)\.": "writes to a tracking store of the reader's; see tests/integrations",
     r"\brenumics\.": "Spotlight opens a window; the columns are made by the block before",
     r"^radiotracer verify (forged|.*--suspect innocent)": "must fail; tests/security edits answers",
+    r"--factory theircode:net": "needs code of somebody else's; "
+    "tests/provenance/test_asked_again.py",
     r"open_data\(\"fashion-mnist": "takes Fashion-MNIST; NAMES has small stand-ins",
 }
 """Patterns of commands or `py` blocks, and why the tests leave them out."""

@@ -84,7 +84,8 @@ def _prepare_evidence(folder: Path) -> Prepared:
     def parse(content: bytes) -> object:
         (folder / "evidence.json").write_bytes(content)
         found = Evidence.read(folder)
-        return adjusted(found.audits, sample_audit()), _IDENTITY | found.suspect.identity
+        said = found.headline, found.code, found.answers_like
+        return adjusted(found.audits, sample_audit()), _IDENTITY | found.suspect.identity, said
 
     return Prepared(tuple(each.model_dump_json().encode() for each in seeds), parse)
 

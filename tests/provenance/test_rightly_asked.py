@@ -192,6 +192,29 @@ def test_an_audit_that_stops_counts_nowhere(
     assert len((marked / AUDITS).read_text().splitlines()) == 2
 
 
+def test_what_may_cost_something_counts_where_classes_are_mapped(
+    release: Release, models: dict[str, nn.Module], tmp_path: Path
+) -> None:
+    """And the progress of an audit that stops after its first questions is not that of all."""
+    marked, told = tmp_path / "marked", list[tuple[str, int, int]]()
+    release.write(marked)
+    function = function_suspect(opened(models["plain"], mixed=True).scores)
+    mapped: Any = Mapped(function, ORDER)
+    evidence = run_audit(
+        marked, KEY, mapped, tmp_path / "audit", progress=lambda *each: told.append(each)
+    )
+    every = MOST + 2 * len(release.rows)
+    assert evidence.suspect.queries == every and told[-1] == ("asking", every, every)
+    assert evidence.suspect.probed is not None
+    told.clear()
+    refusal(
+        lambda: run_audit(
+            marked, KEY, function, tmp_path / "b", progress=lambda *each: told.append(each)
+        )
+    )
+    assert told[-1] == ("asking", MOST, every)
+
+
 def test_a_budget_covers_what_is_asked_first(release: Release, tmp_path: Path) -> None:
     marked = tmp_path / "marked"
     release.write(marked)

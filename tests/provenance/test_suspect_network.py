@@ -22,6 +22,7 @@ from radiotracer.provenance.models.network import (
     weights_suspect,
 )
 from radiotracer.provenance.models.protocol import network_of
+from radiotracer.provenance.models.weights_digest import weights_digest
 from radiotracer.training.making import make_network
 from tiny_world import World
 
@@ -88,6 +89,7 @@ def test_a_state_dict_scores_as_its_network(tmp_path: Path, suffix: str) -> None
         "kind": suffix[1:],
         "path": str(path),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "weights": weights_digest(network().state_dict()),
         "network": SPEC.model_dump_json(),
         "outputs": "logits",
     }
@@ -119,6 +121,7 @@ def test_a_run_at_its_last_checkpoint_and_at_an_earlier_one(tiny: World) -> None
         "checkpoint": last.file,
         "sha256": last.sha256,
         "run_sha256": sha256_file(tiny.folder / "run.json"),
+        "weights": weights_digest(tiny.run.weights(last)),
         "network": tiny.run.info.model.model_dump_json(),
         "outputs": "logits",
     }

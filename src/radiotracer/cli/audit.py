@@ -179,10 +179,10 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     from radiotracer.provenance.evidence import EVIDENCE_FILE
     from radiotracer.provenance.page import REPORT_FILE
     from radiotracer.provenance.run_audit import QUERIES_FILE
-    from radiotracer.provenance.wording import HEADLINES, ten_to
+    from radiotracer.provenance.wording import ten_to
 
     audits = len(evidence.audits)
-    out.print(f"{HEADLINES[evidence.verdict]}.")
+    out.print(f"{evidence.headline}.")
     out.print(evidence.claim)
     out.print()
     out.print(f"suspect   {evidence.suspect.name}, by {evidence.access}")
@@ -201,6 +201,11 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
         out.print(
             f"beside    {ten_to(evidence.beside)} with references that were not committed to "
             "before the coins: they do not count"
+        )
+    for like in evidence.answers_like:
+        out.print(
+            f"like      {like.name}, audited {like.time}: one network, as far as public examples "
+            "tell; both audits count"
         )
     out.print(f"effect    {evidence.effect:.3f}: {evidence.effect_means}")
     asked = evidence.counted(evidence.suspect.queries)

@@ -96,6 +96,16 @@ def verify(
             "chose, the test says nothing of it; repeatable.",
         ),
     ] = None,
+    references: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--reference-model",
+            negative="",
+            help="A run, .onnx file or python:module:function of your own, trained as the suspect "
+            "may have been but never on published data: the test is made with yours, too, which "
+            "count whatever was committed to; repeatable.",
+        ),
+    ] = None,
     signed_by: SignedBy = None,
     tsa_certificate: TsaCertificate = None,
     json: Json = False,
@@ -103,8 +113,9 @@ def verify(
     """Check the evidence of an audit: open the commitment, compute the test again.
 
     Uses the answers that the audit recorded, so that the model is not needed; with --suspect it is
-    asked again. Where the audit used its weights, the file named in the evidence is opened, and has
-    to have the same SHA-256. A bundle is checked by itself, and two pieces of evidence of one
+    asked again, weights by code of your own (--factory), and its answers are held against the
+    recorded ones. Where the audit used its weights, the file named in the evidence is opened, and
+    has to hold the same. A bundle is checked by itself, and two pieces of evidence of one
     release are held against each other, without the key. Prints each thing that was checked with
     yes or no; exit status 0 only if everything holds. Where the folder is signed, the signature has
     to hold, too. The page is drawn again from the evidence and compared. One line says when the
@@ -160,7 +171,13 @@ def verify(
     # Nothing that changed evidence names is opened.
     if all(each.holds for each in checks):
         if bundled:
-            checks += verify_bundle(evidence, suspect=again, roots=roots, clean=clean or ())
+            checks += verify_bundle(
+                evidence,
+                suspect=again,
+                roots=roots,
+                clean=clean or (),
+                references=references or (),
+            )
         elif key is not None and marked is not None:
             checks += check(
                 evidence,
@@ -170,6 +187,7 @@ def verify(
                 held_out=held_out,
                 roots=roots,
                 clean=clean or (),
+                references=references or (),
             )
         if other is not None:
             checks += compared(held, Evidence.read(other))
@@ -186,7 +204,8 @@ def verify(
         signer = None if standing is None else standing.signer
         found = [vars(each) for each in checks]
         also = {what: each.came for what, each in said.items()}
-        emit({"holds": not broken, "signed_by": signer, **also, "checks": found})
+        code = held.code or None
+        emit({"holds": not broken, "signed_by": signer, "code": code, **also, "checks": found})
     else:
         asked = suspect is not None or held.access == "weights"
         tell(checks, held, signed=standing is not None, asked=asked, said=said)
@@ -208,7 +227,7 @@ def tell(
     said: Mapping[str, PageLine | TimeLine],
 ) -> None:
     """Print each thing that was checked with yes or no."""
-    from radiotracer.provenance.wording import ten_to
+    from radiotracer.provenance.wording import BY_CODE, ten_to
 
     width = max(len(each.what) for each in checks)
     if not signed:
@@ -222,12 +241,16 @@ def tell(
         out.print(f"{_ASKED:<{width}}  -    no: that it answered so is the auditor's word")
     if all(each.holds for each in checks):
         out.print()
+        by_code = BY_CODE if evidence.code else ""
         out.print(
-            f"Everything holds: {evidence.verdict}, p at most {ten_to(evidence.log10_p_value)}, "
-            f"{ten_to(evidence.adjusted_log10_p_value)} after Holm; what decides is "
-            f"{ten_to(evidence.deciding_log10_p_value)}, coins by {evidence.drawing.strength}."
+            f"Everything holds: {evidence.verdict}{by_code}, p at most "
+            f"{ten_to(evidence.log10_p_value)}, {ten_to(evidence.adjusted_log10_p_value)} after "
+            f"Holm; what decides is {ten_to(evidence.deciding_log10_p_value)}, coins by "
+            f"{evidence.drawing.strength}."
         )
         out.print(evidence.drawing.sentence)
+        if evidence.code:
+            out.print(evidence.code)
 
 
 def _require_needed(

@@ -160,7 +160,7 @@ def _of_audit(evidence: Evidence) -> str:
     ]
     return _text(
         "## Audit: trained on marked data?",
-        f"**{wording.HEADLINES[evidence.verdict]}.** {plain(claim)}",
+        f"**{evidence.headline}.** {plain(claim)}",
         "\n".join(
             ["| | |", "|---|---|", *(f"| {plain(name)} | {plain(it)} |" for name, it in rows)]
         ),

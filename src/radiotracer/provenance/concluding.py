@@ -17,6 +17,7 @@ from radiotracer.provenance.evidence import (
 )
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.ledger import PastAudit, head
+from radiotracer.provenance.models.code import sentence_of
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.wording import Verdict
 from radiotracer.stats import uniformity
@@ -83,6 +84,7 @@ def conclude(
         deciding,
         drawing.allowed_for,
         drawing.sentence,
+        sentence_of(suspect.identity),
     )
     return Evidence(
         verdict=verdict,

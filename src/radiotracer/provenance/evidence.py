@@ -15,9 +15,11 @@ from radiotracer.files import write_text
 from radiotracer.provenance import wording
 from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.drawing import Drawing
-from radiotracer.provenance.ledger import PastAudit
+from radiotracer.provenance.ledger import PastAudit, answers_like, settings_of
 from radiotracer.provenance.models import Access
+from radiotracer.provenance.models.code import sentence_of
 from radiotracer.provenance.models.identities import Identity
+from radiotracer.provenance.probed import Probed
 from radiotracer.provenance.wording import Verdict
 from radiotracer.runs.texts import first_problem, parsed
 from radiotracer.views import Shown
@@ -55,6 +57,7 @@ class Asked(_Part):
         log_sha256: Of the file with its answers.
         counts: Whether the test that decides uses it: a reference that was not committed to before
             the coins were drawn does not count.
+        probed: What a suspect said of public examples; None: it was not asked. See `probes`.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Asked(_Part):
     queries: Count
     log_sha256: Digest
     counts: bool = True
+    probed: Probed | None = None
 
 
 class HeldOut(_Part):
@@ -157,6 +161,37 @@ class Evidence(_Part, Shown):
     __str__ = __repr__
 
     @property
+    def headline(self) -> str:
+        """The shortest words for the verdict."""
+        return wording.headline(self.verdict, by_code=bool(self.code))
+
+    @property
+    def code(self) -> str:
+        """What is to be said of the code that answered; empty where data alone did."""
+        return sentence_of(self.suspect.identity)
+
+    @property
+    def present(self) -> PastAudit:
+        """This audit as a line of the ledger, but for the line before it."""
+        return PastAudit(
+            time=self.created,
+            version=self.version,
+            name=self.suspect.name,
+            suspect=self.suspect.identity,
+            access=self.access,
+            log10_p=self.log10_p_value,
+            settings=settings_of(
+                self.control_keys, None if self.held_out is None else self.held_out.digest
+            ),
+            probed=self.suspect.probed,
+        )
+
+    @property
+    def answers_like(self) -> tuple[PastAudit, ...]:
+        """Audits of other files that seem to hold the same network."""
+        return answers_like(self.audits, self.present)
+
+    @property
     def chance(self) -> wording.Chance:
         """What the claim stands on."""
         return wording.Chance(
@@ -166,6 +201,7 @@ class Evidence(_Part, Shown):
             self.deciding_log10_p_value,
             self.drawing.allowed_for,
             self.drawing.sentence,
+            self.code,
         )
 
     def counted(self, count: int) -> str:

@@ -31,6 +31,7 @@ from radiotracer.provenance.commitment import Commitment, Digest
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.models.query_log import same_wherever
+from radiotracer.provenance.probed import Probed
 from radiotracer.stats import holm
 
 MADE_BY = "`radiotracer mark`"
@@ -56,6 +57,7 @@ class PastAudit(BaseModel):
         before: The digest of the line before; of the first, the commitment's.
         settings: What else the test was made with, where its p-values have so few values that two
             audits can have the same; empty elsewhere.
+        probed: What it said of public examples; None: it was not asked. See `probes`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -68,6 +70,7 @@ class PastAudit(BaseModel):
     access: Access
     log10_p: Annotated[float, Field(le=0.0)]
     settings: str = ""
+    probed: Probed | None = None
     before: Digest = NOTHING
 
     @property
@@ -161,6 +164,19 @@ def adjusted(audits: Sequence[PastAudit], present: PastAudit) -> float | None:
     return float(holm(np.array([each.log10_p for each in audits]))[at])
 
 
+def answers_like(audits: Sequence[PastAudit], present: PastAudit) -> tuple[PastAudit, ...]:
+    """Audits of other files that answered public examples as this one did: one network, as far as
+    these can tell. All of them count."""
+    return tuple(
+        each
+        for each in audits
+        if not same_suspect(each.suspect, present.suspect)
+        and each.probed is not None
+        and present.probed is not None
+        and each.probed.is_of_one_network_with(present.probed)
+    )
+
+
 def settings_of(control_keys: int | None, held_out: str | None) -> str:
     """`PastAudit.settings` of an audit.
 
@@ -174,7 +190,8 @@ def settings_of(control_keys: int | None, held_out: str | None) -> str:
 
 
 def same_suspect(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether two identities are of one suspect: files that were moved are if their digests are."""
+    """Whether two identities are of one suspect, asked in one way: the same weights, in whatever
+    file, or the same file, wherever it lies."""
     return same_wherever(one) == same_wherever(other)
 
 

@@ -17,7 +17,6 @@ from radiotracer.provenance.ledger import (
     adjusted,
     head,
     is_chained,
-    settings_of,
 )
 from radiotracer.provenance.release import Release
 
@@ -38,17 +37,10 @@ def against(
         ledger: Its audits, as far as they are known.
         drawing: What its coins were drawn by.
     """
-    present = PastAudit(
-        time=evidence.created,
-        version=evidence.version,
-        name=evidence.suspect.name,
-        suspect=evidence.suspect.identity,
-        access=finding.access,
-        log10_p=finding.log10_p,
-        settings=settings_of(
-            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
-        ),
+    present = evidence.present.model_copy(
+        update={"access": finding.access, "log10_p": finding.log10_p}
     )
+    written = next((each for each in evidence.audits if each.is_again(present)), None)
     holm = adjusted(evidence.audits, present)
     again = conclude(
         finding,
@@ -98,6 +90,7 @@ def against(
             and evidence.ledger_head == head(evidence.audits, evidence.commitment),
             f"head {evidence.ledger_head[:12]}",
         ),
+        *_probes(evidence, written),
         *(
             Checked(what, _alike(evidence, again, fields), told[what])
             for what, fields in parts.items()
@@ -111,6 +104,17 @@ def _positive(evidence: Evidence) -> Control | None:
         if each.name == KNOWN_POSITIVE:
             return Control(each.name, each.expected, each.came, each.passed)
     return None
+
+
+def _probes(evidence: Evidence, written: PastAudit | None) -> list[Checked]:
+    """Whether the answers to probes are those that the ledger's line holds."""
+    said = evidence.suspect.probed
+    then = None if written is None else written.probed
+    if said is None and then is None:
+        return []
+    same = said is not None and then is not None and not said.differing(then)
+    count = 0 if said is None else len(said.answers)
+    return [Checked("answers to probes", same, f"{count} public examples, as in the ledger")]
 
 
 def _alike(one: Evidence, other: Evidence, fields: Sequence[str]) -> bool:

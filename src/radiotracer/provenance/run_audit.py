@@ -38,6 +38,7 @@ from radiotracer.provenance.known_positive import known_positive
 from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
 from radiotracer.provenance.models import Access, Suspect, open_suspect
 from radiotracer.provenance.page import REPORT_FILE
+from radiotracer.provenance.probes import probe_of_audit
 from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, open_marked
 from radiotracer.provenance.resume import answers_kept, what_is_asked
@@ -156,6 +157,7 @@ def run_audit(
             note(f"the audit goes on: {what} {'was' if before == 1 else 'were'} asked about before")
         if not as_asked:
             require_rightly_asked(release, suspect, asked[0])
+        probed = probe_of_audit(release, suspect, asked[0])
         finding, beside = with_and_without(
             opened,
             asked[0],
@@ -178,6 +180,7 @@ def run_audit(
             access=finding.access,
             log10_p=finding.log10_p,
             settings=settings_of(control_keys, used),
+            probed=probed,
         )
         # Before anything of the result is shown: an audit that is not in the ledger never was.
         ledger = add_audit(folder, present)
@@ -191,6 +194,7 @@ def run_audit(
                 queries=each.asked,
                 log_sha256=sha256_file(each.path),
                 counts=not row or counts(each.identity, release.protocol),
+                probed=None if row else probed,
             )
             for row, each in enumerate(asked)
         ]

@@ -10,28 +10,31 @@ from pathlib import Path
 from cryptography import x509
 from torch import nn
 
-from radiotracer.data import Dataset, open_data
-from radiotracer.data.modality import nouns
+from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
-from radiotracer.files import sha256_file
-from radiotracer.provenance.audit import design_of, with_and_without
+from radiotracer.provenance.asked_again import Held, same_answers, same_network
+from radiotracer.provenance.audit import with_and_without
 from radiotracer.provenance.bundle import open_bundle
 from radiotracer.provenance.checked import Checked, close, same
 from radiotracer.provenance.clean import clean_networks
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.drawing import Drawing, drawing_of
-from radiotracer.provenance.evidence import Asked, Evidence
+from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.key import Key
-from radiotracer.provenance.ledger import Ledger, read_ledger, same_suspect
+from radiotracer.provenance.ledger import Ledger, read_ledger
 from radiotracer.provenance.models import Suspect, open_suspect, reopened
-from radiotracer.provenance.models.recorded_answers import RecordedAnswers
+from radiotracer.provenance.own_references import by_own_references
 from radiotracer.provenance.recomputed import against
 from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, Release
 from radiotracer.provenance.run_audit import QUERIES_FILE, reference_file
 from radiotracer.provenance.times import stamped_at
+from radiotracer.provenance.used_then import recorded_then, unmarked_then
 from radiotracer.provenance.wording import ten_to
 from radiotracer.runs import ModelSpec
+
+Given = Suspect | str | os.PathLike[str]
+"""A model, or what opens it."""
 
 
 def verify(
@@ -43,7 +46,8 @@ def verify(
     held_out: Dataset | str | os.PathLike[str] | None = None,
     build: Callable[[ModelSpec], nn.Module] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
-    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
+    clean: Sequence[Given] = (),
+    references: Sequence[Given] = (),
 ) -> tuple[Checked, ...]:
     """Check everything that can be, and stop where the rest would mean nothing.
 
@@ -51,14 +55,15 @@ def verify(
         audit: The folder that `run_audit` wrote, or its ``evidence.json``.
         marked: The folder of the release.
         key: Its key.
-        suspect: The suspect, or what opens it for a release, to ask it again; None: what was
-            recorded is used, and the one that the evidence names is opened where the audit used its
-            weights.
+        suspect: The suspect, or what opens it for a release, to ask it again, by code of the
+            verifier's own; see `asked_again`. None: what was recorded is used alone, and the one
+            that the evidence names is opened where the audit used its weights.
         held_out: The held-out data that the test used, or where they lie now; None: where they
             were.
         build: See `audit`.
         roots: Whose time-stamp authorities to believe; None: the roots of this system.
         clean: Networks of the verifier's own that never saw the release; see `clean`.
+        references: References of the verifier's own; see `own_references`.
 
     Returns:
         Each thing that was checked.
@@ -89,6 +94,7 @@ def verify(
         build=build,
         roots=roots,
         clean=clean,
+        references=references,
     )
 
 
@@ -97,7 +103,8 @@ def verify_bundle(
     *,
     suspect: Suspect | Callable[[Release], Suspect] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
-    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
+    clean: Sequence[Given] = (),
+    references: Sequence[Given] = (),
 ) -> tuple[Checked, ...]:
     """The same of a bundle, which needs neither the key nor the sealed half.
 
@@ -106,6 +113,7 @@ def verify_bundle(
         suspect: See `verify`.
         roots: See `verify`.
         clean: See `verify`.
+        references: See `verify`.
 
     Raises:
         InputError: It is no bundle, or the suspect or its records cannot be used.
@@ -129,6 +137,7 @@ def verify_bundle(
         suspect=suspect,
         roots=roots,
         clean=clean,
+        references=references,
     )
 
 
@@ -144,7 +153,8 @@ def _verified(
     held_out: Dataset | str | os.PathLike[str] | None = None,
     build: Callable[[ModelSpec], nn.Module] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
-    clean: Sequence[Suspect | str | os.PathLike[str]] = (),
+    clean: Sequence[Given] = (),
+    references: Sequence[Given] = (),
 ) -> tuple[Checked, ...]:
     """What is checked once the commitment was opened, by the key or by a bundle."""
     release = opened.release
@@ -175,21 +185,23 @@ def _verified(
         known = ledger()
     except DataError as error:
         return (*checks, Checked("audits", False, error.came))
-    asked: Suspect | None
-    if suspect is None and evidence.access != "weights":
-        asked = _recorded(evidence.suspect, release, answers / QUERIES_FILE, checks)
-    else:
-        asked = _asked_again(evidence, release, suspect)
-        checks.append(_same_suspect(asked, evidence.suspect))
-    references = [
-        _recorded(each, release, answers / reference_file(number), checks)
+    again = None
+    if suspect is not None or evidence.access == "weights":
+        again = _asked_again(evidence, release, suspect)
+        checks += same_network(again, evidence.suspect, release)
+    recorded = None
+    if evidence.access != "weights" and (again is None or (answers / QUERIES_FILE).is_file()):
+        recorded = recorded_then(evidence.suspect, release, answers / QUERIES_FILE, checks)
+    asked: Suspect | None = recorded or again
+    then = [
+        recorded_then(each, release, answers / reference_file(number), checks)
         for number, each in enumerate(evidence.references, start=1)
     ]
-    if asked is None or None in references or not all(each.holds for each in checks):
+    if asked is None or None in then or not all(each.holds for each in checks):
         return tuple(checks)
     inputs = Inputs(
-        references=[each for each in references if each is not None],
-        held_out=_unmarked(evidence, release, held_out),
+        references=[each for each in then if each is not None],
+        held_out=unmarked_then(evidence, release, held_out),
         build=build,
         control_keys=evidence.control_keys,
     )
@@ -203,7 +215,18 @@ def _verified(
         )
         for each in evidence.references
     ]
-    finding, beside = with_and_without(opened, asked, evidence.access, inputs)
+    try:
+        finding, beside = with_and_without(opened, asked, evidence.access, inputs)
+    except InputError:
+        if again is None or recorded is None:
+            raise
+        asked, recorded = again, None
+        # What was asked is made otherwise here, as marks on another kind of processor can be.
+        finding, beside = with_and_without(opened, asked, evidence.access, inputs)
+    if recorded is not None and again is not None:
+        held = Held(again, recorded)
+        now, _ = with_and_without(opened, held, evidence.access, inputs)
+        checks.append(same_answers(evidence, held, now))
     if beside is not None or evidence.beside is not None:
         checks.append(
             close("log10 p with references that do not count", evidence.beside or 0.0, beside)
@@ -211,10 +234,13 @@ def _verified(
     if clean:
         own = [_opened_for(each, release) for each in clean]
         checks.append(clean_networks(opened, evidence.access, own, inputs))
+    if references:
+        own = [_opened_for(each, release) for each in references]
+        checks.append(by_own_references(evidence, opened, asked, own, inputs))
     return (*checks, *against(evidence, finding, release, known, drawing))
 
 
-def _opened_for(given: Suspect | str | os.PathLike[str], release: Release) -> Suspect:
+def _opened_for(given: Given, release: Release) -> Suspect:
     if isinstance(given, str | os.PathLike):
         return open_suspect(given, like=release.published)
     return given
@@ -227,59 +253,6 @@ def _asked_again(
     if suspect is None:
         return reopened(evidence.suspect.identity, like=release.published)
     return suspect(release) if callable(suspect) else suspect
-
-
-def _same_suspect(asked: Suspect, then: Asked) -> Checked:
-    """By its weights: what builds the network around them shows in what it answers."""
-    digest, named = asked.identity.get("sha256"), asked.identity.get("network", "")
-    if digest is None:
-        return Checked("suspect", same_suspect(asked.identity, then.identity), asked.name)
-    built = then.identity.get("network", "")
-    other = f", built by {named[:60]} and not by {built[:60]}" if named != built else ""
-    return Checked(
-        "suspect",
-        digest == then.identity.get("sha256"),
-        f"{asked.name}, {digest[:12]}{other}",
-    )
-
-
-def _unmarked(
-    evidence: Evidence, release: Release, given: Dataset | str | os.PathLike[str] | None
-) -> Dataset | None:
-    """The unmarked data of the audit; others than then are an error."""
-    used = evidence.held_out
-    if used is None or "held_out" not in design_of(release).uses:
-        return None
-    if isinstance(given, Dataset):
-        found = given
-    else:
-        source = used.source if given is None else os.fspath(given)
-        found = open_data(source, like=release.published)
-    if found.digest != used.digest:
-        raise InputError(
-            expected=f"the held-out examples of the audit, digest {used.digest[:12]}",
-            came=f"others, digest {found.digest[:12]}",
-            do="pass the same (held_out=)",
-        )
-    return found
-
-
-def _recorded(asked: Asked, release: Release, path: Path, checks: list[Checked]) -> Suspect | None:
-    """The recorded answers, if they are those of the evidence; what was found goes to `checks`."""
-    what, modality = f"answers of {asked.name}", release.published.modality
-    if path.is_file() and (digest := sha256_file(path)) != asked.log_sha256:
-        checks.append(Checked(what, False, f"{path.name}, SHA-256 {digest[:12]}"))
-        return None
-    try:
-        recorded = RecordedAnswers(path, asked.name, asked.identity, modality)
-    except InputError as error:
-        if not path.is_file():
-            raise
-        checks.append(Checked(what, False, error.came))
-        return None
-    same = recorded.asked == asked.queries
-    checks.append(Checked(what, same, f"{nouns(modality, recorded.asked)} asked, {path.name}"))
-    return recorded
 
 
 def _drawn(drawing: Drawing, *, stands: bool) -> str:

@@ -51,6 +51,9 @@ HEADLINES: dict[Verdict, str] = {
 }
 """By verdict: the shortest words for it."""
 
+BY_CODE = ", as code of the auditor's answers"
+"""What a headline needs where data alone did not answer."""
+
 
 BLIND = (
     "the known positive, a network that the owner trained on the release, was not found either, so "
@@ -70,6 +73,7 @@ class Chance:
         deciding: The same after the allowance; it is held against the level.
         allowed_for: What that counts, in words; empty where nothing is charged.
         coins: What the coins are worth, a sentence.
+        code: What is to be said of code that answered, sentences; empty where data alone did.
     """
 
     log10_p: float
@@ -78,6 +82,7 @@ class Chance:
     deciding: float
     allowed_for: str
     coins: str
+    code: str = ""
 
 
 def why_inconclusive(finding: Finding, alpha: float, log10_allowance: float = 0.0) -> str | None:
@@ -120,6 +125,17 @@ def why_too_early(first_seen: str | None, drawn_at: str | None) -> str | None:
     )
 
 
+def headline(verdict: Verdict, *, by_code: bool) -> str:
+    """The shortest words for a verdict.
+
+    Args:
+        verdict: As decided.
+        by_code: Whether code of somebody's computed what the suspect answered.
+    """
+    accused = verdict == "trained-on-marked-data"
+    return HEADLINES[verdict] + (BY_CODE if accused and by_code else "")
+
+
 def claim(verdict: Verdict, because: str | None, chance: Chance) -> str:
     """The verdict in one sentence that says no more than the p-value supports.
 
@@ -145,9 +161,8 @@ def claim(verdict: Verdict, because: str | None, chance: Chance) -> str:
             "No evidence of training on the marked release; that does not show that it was not: "
             + told
         )
-    return (
-        f"Consistent with training on data derived from the marked release: {told} {chance.coins}"
-    )
+    said = f"Consistent with training on data derived from the marked release: {told}"
+    return " ".join(each for each in (said, chance.coins, chance.code) if each)
 
 
 def ten_to(log10_p: float) -> str:

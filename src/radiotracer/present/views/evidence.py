@@ -12,8 +12,6 @@ from radiotracer.present import PastAudit as ShownAudit
 from radiotracer.present import notebook as shown
 from radiotracer.present.controls import controls_column
 from radiotracer.provenance.evidence import Evidence
-from radiotracer.provenance.ledger import PastAudit, settings_of
-from radiotracer.provenance.wording import HEADLINES
 from radiotracer.stats import holm
 from radiotracer.views import VIEWS, View
 
@@ -25,22 +23,12 @@ def describe(evidence: Evidence, *, command: str = "") -> Audited:
         evidence: What was found.
         command: What the user typed.
     """
-    now = PastAudit(
-        time=evidence.created,
-        version=evidence.version,
-        name=evidence.suspect.name,
-        suspect=evidence.suspect.identity,
-        access=evidence.access,
-        log10_p=evidence.log10_p_value,
-        settings=settings_of(
-            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
-        ),
-    )
+    now = evidence.present
     after = holm(np.array([each.log10_p for each in evidence.audits]))
     return Audited(
         title=f"Audit of {evidence.suspect.name}",
         verdict=evidence.verdict,
-        headline=HEADLINES[evidence.verdict],
+        headline=evidence.headline,
         claim=evidence.claim,
         access=evidence.access,
         log10_p=evidence.log10_p_value,
@@ -78,6 +66,13 @@ def _facts(evidence: Evidence, command: str) -> tuple[tuple[str, str], ...]:
     whole = evidence.counted(int(str(protocol.get("examples", 0))))
     rows = [
         ("Suspect", f"{evidence.suspect.name}: {_identity(evidence.suspect.identity)}"),
+        *(
+            (
+                "Answers like",
+                f"{each.name}, audited {each.time}: one network, as far as public examples tell",
+            )
+            for each in evidence.answers_like
+        ),
         ("Access", evidence.access),
         ("Statistic", evidence.statistic),
         ("Null distribution", evidence.null),

@@ -62,4 +62,5 @@ def answered_suspect(
         )
 
     identity = {"kind": "answers", "outputs": outputs}
-    return Answering(ask, name, identity, classes, outputs, modality)
+    # Nothing more can be asked than was answered.
+    return Answering(ask, name, identity, classes, outputs, modality, costly=True)

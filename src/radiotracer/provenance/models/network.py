@@ -20,8 +20,10 @@ from radiotracer.files import sha256_file
 from radiotracer.named import said
 from radiotracer.provenance.models.answering import Answering
 from radiotracer.provenance.models.answers import checked
+from radiotracer.provenance.models.code import built_by
 from radiotracer.provenance.models.preparation import PLAIN, Preparation
 from radiotracer.provenance.models.protocol import Access, Labels, Outputs, Scores
+from radiotracer.provenance.models.weights_digest import weights_digest
 from radiotracer.runs import ModelSpec, Run, put_weights
 from radiotracer.runs.foreign.checkpoints import named_as_in
 from radiotracer.runs.foreign.state_dicts import read_state_dict
@@ -177,14 +179,15 @@ def run_suspect(
             )
     checkpoint = run.checkpoints[-1] if step is None else steps[step]
     network = make_network(run.info.model, factory, build=build)
-    put_weights(network, run.weights(checkpoint))
+    put_weights(network, weights := run.weights(checkpoint))
     identity = {
         "kind": "run",
         "path": str(folder.resolve()),
         "checkpoint": checkpoint.file,
         "sha256": checkpoint.sha256,
         "run_sha256": sha256_file(folder / "run.json"),
-        "network": factory or run.info.model.model_dump_json(),
+        "weights": weights_digest(weights),
+        **built_by(factory, run.info.model, network),
         "outputs": outputs,
     }
     name = f"{folder.resolve().name} at step {checkpoint.step}"
@@ -246,7 +249,8 @@ def weights_suspect(
         "kind": path.suffix.lower().removeprefix("."),
         "path": str(path.resolve()),
         "sha256": digest,
-        "network": factory or (spec.model_dump_json() if spec else ""),
+        "weights": weights_digest(state),
+        **built_by(factory, spec, network),
         "outputs": outputs,
     }
     return network_suspect(

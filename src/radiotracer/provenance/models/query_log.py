@@ -174,9 +174,16 @@ class QueryLog:
 
 
 def same_wherever(identity: Mapping[str, str]) -> dict[str, str]:
-    """What stays of a suspect's identity when its file is moved: its path, without a digest."""
-    moved = "path" if "sha256" in identity else None
-    return {key: value for key, value in identity.items() if key != moved}
+    """What stays of a suspect's identity when its file is moved, or kept in another format.
+
+    Of weights that is their digest, and how they are asked; of another file with a digest, all but
+    its path.
+    """
+    if "weights" in identity:
+        moved = frozenset(("kind", "path", "sha256", "checkpoint", "run_sha256"))
+    else:
+        moved = frozenset(("path",) if "sha256" in identity else ())
+    return {key: value for key, value in identity.items() if key not in moved}
 
 
 def _now() -> str:

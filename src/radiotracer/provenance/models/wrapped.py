@@ -52,6 +52,11 @@ class Wrapped:
         """The suspect's."""
         return self.suspect.access
 
+    @property
+    def costly(self) -> bool:
+        """The suspect's: whether its answers may cost something."""
+        return bool(getattr(self.suspect, "costly", False))
+
     def network(self) -> nn.Module:
         """The suspect's network, if it gives weights; see `network_of`."""
         return network_of(self.suspect)
