@@ -98,6 +98,13 @@ def mark(
             "trained on published data: committed to now, or it does not count; repeatable.",
         ),
     ] = None,
+    log: Annotated[
+        str | None,
+        Parameter(
+            help="A log that others hold, by the path, address or words that they find it by: "
+            "every audit is written to it, so that who checks need not take your count of them."
+        ),
+    ] = None,
     factory: Factory = None,
     reading: ReadingOptions = DEFAULT_READING,
     overwrite: Overwrite = False,
@@ -131,12 +138,14 @@ def mark(
     from radiotracer.provenance.kept import Kept
     from radiotracer.provenance.marking import candidates_of, prepare, publish
     from radiotracer.provenance.models import open_suspect
+    from radiotracer.provenance.protocol import require_log_name
     from radiotracer.provenance.randomness import reachable
     from radiotracer.provenance.references import digests_of
     from radiotracer.provenance.strengths.owner import owners
     from radiotracer.runs import Run
 
     _require_rates(share, alpha)
+    require_log_name(log)
     extractors = extractor or []
     if design is not None:
         require_extractors(DESIGNS[design], extractors, factory)
@@ -177,6 +186,7 @@ def mark(
                 alpha=alpha,
                 coins=coins,
                 references=known,
+                log=log,
                 kept=Kept(ledger, err.print),
                 progress=reporter,
             )

@@ -21,7 +21,7 @@ from radiotracer.provenance.designs import DESIGNS, design_for
 from radiotracer.provenance.kept import Kept, fingerprint_of
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.prepared import Prepared
-from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.protocol import Protocol, require_log_name
 from radiotracer.provenance.randomness import Randomness, StrengthName
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.strengths.owner import owners
@@ -124,6 +124,7 @@ def prepare(
     alpha: float = 0.01,
     coins: StrengthName = "owner",
     references: Sequence[str] = (),
+    log: str | None = None,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Prepared:
@@ -141,6 +142,8 @@ def prepare(
         alpha: The level of the audits, in (0, 1).
         coins: What the coins will be drawn by.
         references: SHA-256 of each reference that audits may count.
+        log: The log that every audit is written to, which others hold: what they find it by, one
+            line of at most 200 characters; see `looks`. None: there is none.
         kept: Where finished batches are kept, so that a marking that was stopped goes on there.
         progress: Told what is done, how much of it, and of how many.
 
@@ -153,6 +156,7 @@ def prepare(
         raise InputError(
             expected="alpha= between 0 and 1", came=str(alpha), do="pass, say, alpha=0.01"
         )
+    require_log_name(log)
     rows = np.sort(np.asarray(rows, dtype=np.int64))
     if not len(rows) or rows[0] < 0 or rows[-1] >= len(examples) or (np.diff(rows) == 0).any():
         raise DataError(
@@ -181,6 +185,7 @@ def prepare(
         networks=tuple(fingerprint_of([each]) for each in models),
         coins=coins,
         references=tuple(references),
+        log=log,
         source_digest=examples.digest,
         version=version("radiotracer"),
     )

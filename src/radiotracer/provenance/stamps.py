@@ -22,6 +22,7 @@ from cryptography import x509
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
 from radiotracer.provenance import ots, rfc3161
+from radiotracer.provenance.checked import Told
 from radiotracer.provenance.drawn import Drawn
 from radiotracer.provenance.stamping import ask
 
@@ -67,7 +68,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class TimeLine:
+class TimeLine(Told):
     """What is to be said about when a release was committed.
 
     Args:
@@ -76,8 +77,6 @@ class TimeLine:
         earliest: The earliest time by which it was there; None: nobody says.
     """
 
-    holds: bool | None
-    came: str
     earliest: datetime | None = None
 
 
