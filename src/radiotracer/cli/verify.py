@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json
+from radiotracer.cli.options import Json, UsedHeldOut
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
@@ -83,10 +83,7 @@ def verify(
     std: Std = None,
     size: Size = None,
     classes_map: ClassesMap = None,
-    held_out: Annotated[
-        str | None,
-        Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
-    ] = None,
+    held_out: UsedHeldOut = None,
     clean: Annotated[
         list[str] | None,
         Parameter(
