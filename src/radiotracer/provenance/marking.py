@@ -14,6 +14,7 @@ from torch import nn
 
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
+from radiotracer.provenance.announcing import announced
 from radiotracer.provenance.choosing import Policy, choose_rows, of_classes, require_share
 from radiotracer.provenance.coins import Coins, KeyNonces
 from radiotracer.provenance.design import Candidates, Design
@@ -21,7 +22,7 @@ from radiotracer.provenance.designs import DESIGNS, design_for
 from radiotracer.provenance.kept import Kept, fingerprint_of
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.prepared import Prepared
-from radiotracer.provenance.protocol import Protocol, require_log_name
+from radiotracer.provenance.protocol import require_log_name
 from radiotracer.provenance.randomness import Randomness, StrengthName
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.strengths.owner import owners
@@ -170,24 +171,16 @@ def prepare(
     if kept is not None:
         kept.begin(_about(chosen, key, models, settings, kind.name))
     laid = kind.prepare(chosen, key, models, settings, kept=kept, progress=progress)
-    protocol = Protocol(
-        modality=examples.modality.name,
-        shape=dict(examples.modality.shape(examples.content)),
-        design=kind.name,
-        settings=settings.model_dump(mode="json"),
-        test=dict(kind.announced),
+    protocol = announced(
+        examples,
+        rows,
+        models,
+        settings,
+        spec=None if laid.extractor is None else spec,
         alpha=alpha,
-        examples=len(examples),
-        marked=len(rows),
-        marked_classes=tuple(int(c) for c in np.unique(chosen.labels)),
-        class_names=examples.class_names,
-        extractor=None if laid.extractor is None else spec,
-        networks=tuple(fingerprint_of([each]) for each in models),
         coins=coins,
-        references=tuple(references),
+        references=references,
         log=log,
-        source_digest=examples.digest,
-        version=version("radiotracer"),
     )
     return Prepared.make(examples, rows, laid, protocol, key)
 

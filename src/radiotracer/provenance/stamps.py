@@ -135,6 +135,15 @@ def stamps_beside(folder: Path) -> tuple[Stamp, ...]:
     return tuple(Stamp(path, _content(path), _header(path)) for path in found)
 
 
+def is_stamped_by(folder: Path, address: str) -> bool:
+    """Whether there is a stamp of the time-stamp authority at this address.
+
+    Raises:
+        InputError: This is no address.
+    """
+    return _place(folder, address, rfc3161.SUFFIX).is_file()
+
+
 def add_authority_stamp(
     folder: Path, digest: str, address: str, roots: Sequence[x509.Certificate] | None
 ) -> Stamp:
@@ -211,17 +220,22 @@ def _shown(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _new(folder: Path, address: str, suffix: str) -> Path:
-    """Where a stamp of whoever is at this address goes."""
+def _place(folder: Path, address: str, suffix: str) -> Path:
+    """Where a stamp of whoever is at this address lies, or would."""
     host = urlsplit(address).netloc.rpartition("@")[2].replace(":", "_")
     if not host:
         raise InputError(
             expected="an address such as https://freetsa.org/tsr", came=address, do="pass it whole"
         )
-    path = folder / f"commitment.{host}{suffix}"
+    return folder / f"commitment.{host}{suffix}"
+
+
+def _new(folder: Path, address: str, suffix: str) -> Path:
+    """The same, where there is none yet."""
+    path = _place(folder, address, suffix)
     if path.exists():
         raise InputError(
-            expected=f"no stamp of {host} yet",
+            expected=f"no stamp of {address} yet",
             came=f"{path}",
             do="keep it: an older stamp says more than a newer one",
         )
