@@ -143,7 +143,7 @@ def looks_line(evidence: Evidence, log: Path | None) -> Told:
     name = evidence.log
     if name is None:
         log_named(name, log)
-        return Told(None, "no log was named: how many there were is the owner's word")
+        return Told(None, "without a log that others hold, how many there were is the owner's word")
     if log is None:
         return Told(
             None,
