@@ -50,13 +50,18 @@ def tsa(stamper: Counted) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(autouse=True)
-def here(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the folder that `cli` works in, where the chain of tests is the known one."""
+def letters_here() -> None:
+    """Texts to mark, and a key."""
     data = letters(120)
     rows = zip(data.content, data.labels.tolist(), strict=True)
     Path("mails.csv").write_text("text,label\n" + "".join(f'"{t}",{n}\n' for t, n in rows))
     KEY.write("my.key")
+
+
+@pytest.fixture(autouse=True)
+def here(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder that `cli` works in, where the chain of tests is the known one."""
+    letters_here()
     monkeypatch.setattr(relay, "QUICKNET", CHAIN)
     monkeypatch.setattr(drand, "CHAINS", (CHAIN,))
 

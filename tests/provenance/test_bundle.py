@@ -21,10 +21,11 @@ from marked_world import (
     noisy,
     normalised,
 )
+from radiotracer.cli import run
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import InputError
 from radiotracer.provenance import Key
-from radiotracer.provenance.bundle import disclose, open_bundle
+from radiotracer.provenance.bundle import disclose, open_bundle, opens_too
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.release import Release, open_marked
 from radiotracer.provenance.run_audit import run_audit
@@ -139,6 +140,16 @@ def other_row(told: dict[str, Any]) -> None:
 def test_an_edited_bundle_does_not_open(twins: Path, change: Any) -> None:
     edit_bundle(twins, change)
     assert failed(twins) == ["bundle"]
+
+
+def test_two_bundles_that_open_differently(twins: Path, tmp_path: Path) -> None:
+    """Each opens by itself or not at all: of two that differ in a coin one does not."""
+    other = Path(shutil.copytree(twins, tmp_path / "other"))
+    assert opens_too(other).holds and run(["verify", str(twins), str(other)]) == 0
+    edit_bundle(other, swap_coins)
+    told = opens_too(other)
+    assert not told.holds and "root/coins" in told.came
+    assert run(["verify", str(twins), str(other)]) == 2
 
 
 def test_edited_twins_or_answers(twins: Path) -> None:

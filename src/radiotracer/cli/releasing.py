@@ -67,8 +67,9 @@ def write_release(
     from radiotracer.provenance.prepared import Prepared
     from radiotracer.provenance.randomness import STRENGTHS
     from radiotracer.provenance.relay import is_relay
+    from radiotracer.provenance.stamps import time_line
     from radiotracer.provenance.strengths.owner import owners
-    from radiotracer.provenance.times import copy_stamps, stamped_at
+    from radiotracer.provenance.times import copy_stamps
     from radiotracer.runs import Run
 
     held = Prepared.read(prepared)
@@ -80,7 +81,10 @@ def write_release(
             do="pass the file with the pulse or the statement",
         )
     digest = held.commitment.digest
-    stamped = stamped_at(prepared, digest, roots)
+    line = time_line(prepared, digest, roots=roots)
+    stamped = line.earliest
+    if line.holds is False or (STRENGTHS[protocol.coins].needs_stamp and stamped is None):
+        err.print(f"time: {line.came}")
     drawn = owners(key)
     if coins_from is not None:
         source = _fetched(coins_from, prepared, stamped) if is_relay(coins_from) else coins_from

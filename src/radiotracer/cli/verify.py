@@ -118,7 +118,7 @@ def verify(
 
     Example: radiotracer verify bundle
     """
-    from radiotracer.provenance.bundle import is_bundle
+    from radiotracer.provenance.bundle import is_bundle, opens_too
     from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.contradictions import compared
     from radiotracer.provenance.evidence import Evidence
@@ -178,6 +178,7 @@ def verify(
                 clean=clean or (),
             )
         if other is not None:
+            checks += (opens_too(other),) if is_bundle(other) else ()
             checks += compared(held, Evidence.read(other))
         if all(each.holds for each in checks):
             said[_PAGE] = page_line(folder, held)

@@ -44,6 +44,7 @@ from radiotracer.provenance.bound import (
     weights_bytes,
     weights_digest,
 )
+from radiotracer.provenance.checked import Checked
 from radiotracer.provenance.coins import Coins, KeyNonces, OpenedNonces, nonce_digests
 from radiotracer.provenance.commitment import Commitment, Digest, content_of, salt_of, salted
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
@@ -242,6 +243,19 @@ def held_out_in(folder: Path, evidence: Evidence, release: Release) -> Dataset |
     if evidence.held_out is None:
         return None
     return held_out_of(evidence, release, open_saved(folder / HELD_OUT))
+
+
+def opens_too(folder: Path) -> Checked:
+    """Whether a second bundle of a release opens: two that open differently cannot both.
+
+    Raises:
+        InputError: `folder` is no bundle.
+    """
+    try:
+        digest = open_bundle(folder).release.commitment.digest
+    except DataError as error:
+        return Checked("other bundle", False, f"not the {error.expected}: {error.came}")
+    return Checked("other bundle", True, f"opens {digest[:12]} without the key")
 
 
 def is_bundle(folder: str | os.PathLike[str]) -> bool:
