@@ -9,7 +9,6 @@ against what was finished before. What comes out is held against the same comman
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
@@ -18,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from radiotracer.digested import undigested
 from radiotracer.files import sha256_file
 from radiotracer.runs import RunInfo
+from radiotracer.runs.texts import parsed_digested
 from radiotracer.scale import FolderLedger
 from radiotracer.scale.keeping import LOCK
 
@@ -147,7 +148,7 @@ def content(folder: Path) -> dict[str, Any]:
         if path.is_file():
             name, held = str(path.relative_to(folder)), path.read_bytes()
             if path.suffix == ".json":
-                found[name] = _timeless(json.loads(held))
+                found[name] = _timeless(undigested(held)[0])
             elif path.suffix == ".html":
                 found[name] = re.sub(rb"[\d.,]+", b"#", held)
             else:
@@ -225,7 +226,7 @@ def _until_begun(command: Command, process: Process, home: Path) -> None:
 
 def _described(home: Path) -> RunInfo | None:
     file = home / OUT / "run.json"
-    return RunInfo.model_validate_json(file.read_bytes()) if file.is_file() else None
+    return parsed_digested(RunInfo, file.read_bytes()) if file.is_file() else None
 
 
 def _timeless(value: Any) -> Any:

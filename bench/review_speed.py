@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from bench.keeping import write_json
 from bench.tables import table
 from radiotracer.data import open_data, save_examples
+from radiotracer.digested import digested
 from radiotracer.reproduce.demo import sample
 
 FRAMES = """async ([step, frames]) => {
@@ -112,7 +113,7 @@ def written(folder: Path, n: int) -> tuple[Path, Path]:
     detectors = {f"detector-{i}": generator.normal(size=len(examples)) for i in range(8)}
     pq.write_table(pa.table({"id": examples.ids, **detectors}), scan / "scores.parquet")
     summary = {"detector": "drawn", "rule": "none", "data_digest": examples.digest}
-    (scan / "summary.json").write_text(json.dumps(summary))
+    (scan / "summary.json").write_text(digested(summary))
     return scan, data
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from radiotracer.cli import run
 from radiotracer.detectors import baseline_names
+from radiotracer.digested import require_digest
 from radiotracer.recipes import Manifest
 from radiotracer.reproduce.demo import DEMO_FILE
 from radiotracer.scanning.validate import DEFAULT_DETECTORS
@@ -34,7 +35,7 @@ METRICS = {
 def check_folder(out: Path, summary: dict[str, Any], examples: int) -> None:
     for name in (DEMO_FILE, "ranking.parquet", "scores.parquet", "summary.json", "report.html"):
         assert (out / name).is_file(), name
-    kept = json.loads((out / "summary.json").read_text())
+    kept = require_digest((out / "summary.json").read_bytes())
     assert summary.pop("stages").keys() == {"data", "tampering", "training", "scan", "report"}
     assert kept == summary
     assert summary["examples"] == examples

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from radiotracer.data.opening import SUFFIXES
 from radiotracer.data.quality import MOST_AGAIN, held_out, shared
 from radiotracer.data.sources import takes_image_size
 from radiotracer.detectors import Detector, Rule
+from radiotracer.digested import digested
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import require_new_folder, write_text
 from radiotracer.opinions.forming import Chosen, form_opinions
@@ -152,7 +152,7 @@ def check(
     if folder is not None:
         write_scan(found, folder / "scan", command=command, overwrite=True)
         about = {"models": opinions.words, "seed": seed, "command": command}
-        write_text(folder / CHECK_FILE, json.dumps(about, indent=2) + "\n")
+        write_text(folder / CHECK_FILE, digested(about))
     return found
 
 

@@ -18,6 +18,7 @@ import audit_world
 import radiotracer.cli.audit
 from audit_world import AuditWorld, make_world, sample_evidence
 from radiotracer.data import open_data, save_examples
+from radiotracer.digested import digested
 from radiotracer.provenance import Key
 from radiotracer.provenance.ledger import AUDITS, read_ledger
 from radiotracer.provenance.models.query_log import QueryLog
@@ -254,7 +255,7 @@ def test_channels(refused: Any, made: AuditWorld, tiny: Any, tmp_path: Path) -> 
     shutil.copytree(tiny.folder, coloured)
     info = json.loads((coloured / "run.json").read_text())
     info["model"]["options"]["channels"] = 3
-    (coloured / "run.json").write_text(json.dumps(info))
+    (coloured / "run.json").write_text(digested(info))
     refused("of a suspect for other channels", coloured)
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from audit_world import KEY, sample_evidence, small_release
 from radiotracer.cli import run
+from radiotracer.digested import digested
 from radiotracer.files import sha256_file
 from radiotracer.integrations.cards import card
 from radiotracer.provenance.release import Release
@@ -103,7 +104,7 @@ def test_a_scan_of_what_nobody_knows(cli: Any, folders: dict[str, Path], tmp_pat
     summary = json.loads(path.read_bytes())
 
     def said(**changes: object) -> str:
-        path.write_text(json.dumps(summary | changes))
+        path.write_text(digested(summary | changes))
         return card(scan)
 
     rule = "false discovery rate at most 5 % (estimated)"

@@ -70,7 +70,9 @@ def test_wrong_labels_are_found_and_validation_images_help(
     assert Path("checked/scan/report.html").is_file()
     assert sorted(each.name for each in Path("checked").iterdir()) == ["check.json", "scan"]
     kept = json.loads(Path("checked/check.json").read_text())
-    assert sorted(kept) == ["command", "models", "seed"] and "efficientnet" in kept["models"]
+    assert (
+        sorted(kept) == ["command", "digest", "models", "seed"] and "efficientnet" in kept["models"]
+    )
 
     again = cli("check", folder, "--json")
     assert "seen by" not in again.err, "what the backbone saw is kept"

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from radiotracer.data import open_data
+from radiotracer.digested import require_digest
 from tiny_world import World
 
 FEW = ["--architecture", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
@@ -86,7 +87,7 @@ def test_one_json_object_each(cli: Any, archive: Path) -> None:
     assert done.status == 0 and info["status"] == "complete" and len(info["checkpoints"]) == 2
     done = cli("scan", "run", "--out", "scan", "--json")
     summary = json.loads(done.out)
-    assert summary == json.loads(Path("scan/summary.json").read_text())
+    assert summary == require_digest(Path("scan/summary.json").read_bytes())
     assert done.status == (1 if summary["flagged"] else 0)
     done = cli("data", "list", "--json")
     listed = json.loads(done.out)

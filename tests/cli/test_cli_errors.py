@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from radiotracer.digested import digested
 from tiny_world import World, tiny_archive
 
 TAMPER = ["tamper", "{npz}", "--recipe", "random-flip", "--share", "0.1", "--out", "out"]
@@ -177,13 +178,13 @@ def test_runs_that_cannot_be_used(fail: Any, tiny: World, tmp_path: Path) -> Non
     scan = ["scan", "{tmp}/run", "--out", "out"]
     text = (run / "run.json").read_text()
     info = json.loads(text)
-    (run / "run.json").write_text(json.dumps({**info, "status": "interrupted"}))
+    (run / "run.json").write_text(digested({**info, "status": "interrupted"}))
     fail("interrupted run", *scan)
     (run / "run.json").write_text("no JSON")
     assert "run.json; got the file: Invalid JSON" in fail("garbage run", *scan, keep=False)
     (run / "run.json").write_text("[1]")
     assert "run.json; got the file: " in fail("another kind of JSON", *scan, keep=False)
-    (run / "run.json").write_text(json.dumps({**info, "checkpoints": []}))
+    (run / "run.json").write_text(digested({**info, "checkpoints": []}))
     fail("run without checkpoints", *scan)
     (run / "run.json").write_text(text)
     last = run / info["checkpoints"][-1]["file"]
@@ -202,7 +203,7 @@ def test_runs_that_cannot_be_used(fail: Any, tiny: World, tmp_path: Path) -> Non
 def test_an_interrupted_run_may_be_allowed(cli: Any, tiny: World, tmp_path: Path) -> None:
     run = tiny.copy(tmp_path / "run")
     info = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**info, "status": "interrupted"}))
+    (run / "run.json").write_text(digested({**info, "status": "interrupted"}))
     done = cli("scan", run, "--allow-interrupted", "--out", "out")
     assert done.status in (0, 1)
     assert "The training did not end" in Path("out/report.html").read_text()

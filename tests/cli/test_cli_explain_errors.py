@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from radiotracer import record
+from radiotracer.digested import digested
 from tiny_world import World
 
 EXPLAIN = ["explain", "{run}", "--query", "{npz}:test#0"]
@@ -83,7 +84,7 @@ def test_a_training_on_data_in_memory(fail: Any, tmp_path: Path) -> None:
 def test_an_interrupted_run(fail: Any, cli: Any, tiny: World, tmp_path: Path) -> None:
     run = tiny.copy(tmp_path / "run")
     info = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**info, "status": "interrupted"}))
+    (run / "run.json").write_text(digested({**info, "status": "interrupted"}))
     fail("explain an interrupted run", "explain", "{tmp}/run", *OUT[2:])
     query = f"{tiny.archive}:test#0"
     done = cli("explain", run, "--query", query, "--allow-interrupted", "--out", "out")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from radiotracer.digested import digested
 from radiotracer.recipes import Attack, success
 from radiotracer.recipes.parts.attack import ATTACK_FOLDER
 from radiotracer.runs import Run
@@ -95,7 +96,7 @@ def test_bad_beginnings(fail: Any, tiny: World, tmp_path: Path) -> None:
     fail("start with a width", *start, "--width", "3")
     other = tiny.copy(tmp_path / "other")
     text = (other / "run.json").read_text()
-    (other / "run.json").write_text(text.replace('"small-cnn"', '"mine:Net"'))
+    (other / "run.json").write_text(digested(json.loads(text.replace('"small-cnn"', '"mine:Net"'))))
     fail("start of another kind", "train", "{data}", "--start", other, "--out", "out")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from radiotracer.data import open_data
+from radiotracer.digested import digested
 from radiotracer.provenance import Key
 from radiotracer.provenance.designs import DESIGNS
 from radiotracer.provenance.designs._tags.patterns import tag_labels
@@ -220,7 +221,7 @@ def test_an_extractor_with_too_few_outputs(fail: Any, tiny: World, tmp_path: Pat
     run = tiny.copy(tmp_path / "mine")
     info = json.loads((run / "run.json").read_text())
     info["data"]["class_names"] = None
-    (run / "run.json").write_text(json.dumps(info))
+    (run / "run.json").write_text(digested(info))
     data = tmp_path / "four.npz"
     np.savez(data, images=np.zeros((90, 10, 10), np.uint8), labels=np.arange(90) % 4)
     fail("extractor of too few outputs", "mark", data, *command(tiny, extractor=run)[2:])

@@ -13,6 +13,7 @@ from suspect_asked import pixels
 from suspect_helpers import SPEC, by_the_book, listing, network, refusal
 from torch import Tensor, nn
 
+from radiotracer.digested import digested
 from radiotracer.errors import NotFiniteError, RunError
 from radiotracer.files import sha256_file
 from radiotracer.provenance.models.network import (
@@ -150,7 +151,7 @@ def test_a_run_whose_checkpoint_was_swapped(tiny: World, tmp_path: Path) -> None
 def test_a_training_that_did_not_end_may_be_audited(tiny: World, tmp_path: Path) -> None:
     folder = tiny.copy(tmp_path / "run")
     info = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(info | {"status": "interrupted"}))
+    (folder / "run.json").write_text(digested(info | {"status": "interrupted"}))
     assert run_suspect(folder).access >= {"weights"}
 
 

@@ -11,6 +11,7 @@ import pytest
 from review_server import Server, Servers
 
 from radiotracer.data import Dataset, open_data
+from radiotracer.digested import digested
 from radiotracer.review.board import Board, identity_of, match
 from radiotracer.review.scanned import read_scan
 from radiotracer.review.store import FILE, Store
@@ -31,7 +32,7 @@ def whole_scan(tiny: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data": tiny.tampered.source,
         "validation": tiny.queries.source,
     }
-    path.write_text(json.dumps(summary))
+    path.write_text(digested(summary))
     return folder
 
 
@@ -99,7 +100,7 @@ def scanned_as(whole_scan: Path, tmp_path: Path) -> Callable[[str], tuple[Path, 
         scores = {"id": examples.ids, "loss": [float(i) for i in range(n)]}
         pq.write_table(pa.table(scores), folder / "scores.parquet")
         summary = {"detector": "loss", "rule": "none", "data_digest": examples.digest}
-        (folder / "summary.json").write_text(json.dumps({**summary, "data": examples.source}))
+        (folder / "summary.json").write_text(digested({**summary, "data": examples.source}))
         return folder, examples
 
     return make

@@ -269,6 +269,15 @@ def test_other_data_are_refused(folder: Path, tiny: World) -> None:
         match(read_scan(folder), tiny.clean)
 
 
+def test_a_summary_that_was_edited(folder: Path) -> None:
+    path = folder / "summary.json"
+    text = path.read_text()
+    assert '"seed": 0' in text
+    path.write_text(text.replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(InputError, match="it was edited or damaged"):
+        read_scan(folder)
+
+
 @pytest.mark.parametrize("name", ["ranking.parquet", "scores.parquet", "summary.json"])
 def test_a_damaged_scan(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"{")

@@ -18,6 +18,7 @@ import pytest
 from review_server import PATIENCE, Server, alive
 
 from radiotracer.cli import run
+from radiotracer.digested import digested
 from radiotracer.review.store import FILE
 from tiny_world import World
 
@@ -203,7 +204,7 @@ def test_influence_that_cannot_be_had(serve: Serve, folder: Path, tmp_path: Path
 
     path = folder / "summary.json"
     summary = {**json.loads(path.read_text()), "run": str(tmp_path / "moved")}
-    path.write_text(json.dumps(summary))
+    path.write_text(digested(summary))
     with serve(folder).client() as client:
         answer = answered(client, "/api/influence/validation/0")
         assert answer["state"] == "unavailable" and "no run.json there" in answer["why"]

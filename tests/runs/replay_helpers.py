@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from radiotracer.digested import digested
 from radiotracer.runs import Run, record
 
 N, CLASSES = 11, 3
@@ -119,7 +120,7 @@ def edit(run: Run, change: Callable[[dict[str, Any]], object]) -> Run:
     path = run.folder / "run.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(digested(content))
     return Run.open(run.folder)
 
 

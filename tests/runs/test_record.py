@@ -184,6 +184,7 @@ def test_what_is_written(tmp_path: Path) -> None:
         "optimizer",
         "initial",
         "checkpoints",
+        "digest",
     ]
     assert content["schema_version"] == 1
     assert content["status"] == "complete"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from run_helpers import Rows, network, sgd, small_run
 from torch import nn
 
+from radiotracer.digested import digested
 from radiotracer.errors import NotFiniteError, RunError
 from radiotracer.files import sha256_file
 from radiotracer.runs import Run, load_weights, put_weights, record, save_weights
@@ -35,7 +36,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / "run.json"
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    path.write_text(digested(content))
 
 
 def refusal(call: Callable[[], object]) -> str:
@@ -291,3 +292,21 @@ def test_examples_with_damaged_bytes(folder: Path) -> None:
     for length in (0, 3, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         refusal(run.identity)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"status": "complete"', '"status": "recording"'), ('"step": 2', '"step": 1'), ("0.", "1.")],
+)
+def test_a_description_that_was_edited(folder: Path, before: str, after: str) -> None:
+    """It says what a run could say, and something else than was written."""
+    path = folder / "run.json"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    told = refusal(lambda: Run.open(folder, allow_interrupted=True))
+    assert told.startswith(f"expected a valid {folder}/run.json; got ")
+    if before != '"step": 2':
+        assert "digest: not that of the rest: it was edited or damaged" in told
+    path.write_text(text)
+    assert Run.open(folder).checkpoints

@@ -16,6 +16,7 @@ from torch import nn
 from radiotracer import Rule
 from radiotracer.data import IMAGES, Dataset
 from radiotracer.detectors import DETECTORS, baseline_names
+from radiotracer.digested import digested
 from radiotracer.errors import DataError, InputError, NotFiniteError, RunError
 from radiotracer.runs import Run, record
 from radiotracer.scanning import scan
@@ -69,7 +70,7 @@ def spoil_weights(folder: Path, value: float, which: str) -> Run:
     state[which].view(-1)[0] = value
     save_file(state, path)
     checkpoint["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    (folder / "run.json").write_text(json.dumps(info))
+    (folder / "run.json").write_text(digested(info))
     return Run.open(folder)
 
 

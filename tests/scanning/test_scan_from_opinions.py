@@ -30,6 +30,7 @@ from radiotracer.detectors import (
     baseline_names,
 )
 from radiotracer.detectors.linear import fit_head, out_of_fold, standardised
+from radiotracer.digested import require_digest
 from radiotracer.errors import DataError, InputError, NotFiniteError
 from radiotracer.integrations import issue_table
 from radiotracer.opinions import Opinions
@@ -113,9 +114,8 @@ def found(tiny: World, opinions: Opinions, able: list[str]) -> Scan:
 @pytest.fixture(scope="module")
 def folder(found: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("opinions") / "scan"
-    assert write_scan(found, out, command="a test") == json.loads(
-        (out / "summary.json").read_text()
-    )
+    told = write_scan(found, out, command="a test")
+    assert told == require_digest((out / "summary.json").read_bytes())
     return out
 
 

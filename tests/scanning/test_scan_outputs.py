@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 from radiotracer import Rule, Run, record, write_scan
+from radiotracer.digested import require_digest
 from radiotracer.errors import InputError, StorageError
 from radiotracer.scanning import (
     Scan,
@@ -85,7 +86,7 @@ def judged(tiny: World) -> Scan:
 def written(judged: Scan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("written") / "deep" / "scan"
     returned = write_scan(judged, out, command="the command")
-    assert returned == json.loads((out / "summary.json").read_text())
+    assert returned == require_digest((out / "summary.json").read_bytes())
     return out
 
 
@@ -151,7 +152,7 @@ def test_scores(written: Path, judged: Scan, tiny: World) -> None:
 
 def test_the_summary_with_a_manifest(written: Path, judged: Scan, tiny: World) -> None:
     summary = json.loads((written / "summary.json").read_text())
-    assert list(summary) == TOP
+    assert list(summary) == [*TOP, "digest"]
     assert summary["examples"] == 96 and summary["flagged"] == 9 and summary["seed"] == 0
     assert summary["detector"] == "contrast" and summary["rule"] == "the 9 highest scores"
     assert summary["inconclusive"] is None

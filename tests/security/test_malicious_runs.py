@@ -13,6 +13,7 @@ import torch
 from corpus.descriptions import EXAMPLES
 from corpus.hostile import Hostile
 
+from radiotracer.digested import digested
 from radiotracer.errors import RunError
 from radiotracer.runs import Run
 from radiotracer.runs.replay import replay
@@ -98,5 +99,5 @@ def test_strides(tiny: World, tmp_path: Path, change: Callable[[list[int]], list
     name = next(each for each, value in tiny.model.state_dict().items() if value.dim() == 4)
     strides = list(tiny.model.state_dict()[name].stride())
     whole["initial"]["strides"] = {name: change(strides)}
-    (folder / "run.json").write_text(json.dumps(whole))
+    (folder / "run.json").write_text(digested(whole))
     assert f"strides that fit {name}" in again(tiny, folder)

@@ -16,6 +16,7 @@ import torch
 
 from radiotracer.errors import InputError, NotFiniteError, StorageError
 from radiotracer.runs import Run, RunInfo
+from radiotracer.runs.texts import parsed_digested
 from radiotracer.training.kept import trained_once
 from radiotracer.training.loop import TrainConfig, train
 from radiotracer.training.resuming import kept_training, ledger_beside
@@ -42,7 +43,10 @@ def content(folder: Path) -> dict[str, Any]:
         if path.is_file()
     }
     info = json.loads(files.pop("run.json"))
-    return {**files, "run": {name: info[name] for name in info if name != "created"}}
+    return {
+        **files,
+        "run": {name: info[name] for name in info if name not in ("created", "digest")},
+    }
 
 
 def stop_at(epoch: int, done: int, error: type[BaseException] = KeyboardInterrupt) -> Any:
@@ -97,7 +101,7 @@ def described(out: Path) -> RunInfo:
     """What a run that was stopped at any moment says of itself."""
     file = out / "run.json"
     if file.is_file():
-        return RunInfo.model_validate_json(file.read_bytes())
+        return parsed_digested(RunInfo, file.read_bytes())
     return RunInfo.model_construct(checkpoints=())
 
 

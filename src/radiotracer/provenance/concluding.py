@@ -85,6 +85,7 @@ def conclude(
         drawing.allowed_for,
         drawing.sentence,
         sentence_of(suspect.identity),
+        protocol.log,
     )
     return Evidence(
         verdict=verdict,

@@ -171,8 +171,14 @@ class Evidence(_Part, Shown):
         return sentence_of(self.suspect.identity)
 
     @property
+    def log(self) -> str | None:
+        """The log that the commitment names, which others hold; None: there is none."""
+        name = self.protocol.get("log")
+        return None if name is None else str(name)
+
+    @property
     def present(self) -> PastAudit:
-        """This audit as a line of the ledger, but for the line before it."""
+        """This audit as it stands among `audits`, but for what is before it."""
         return PastAudit(
             time=self.created,
             version=self.version,
@@ -202,6 +208,7 @@ class Evidence(_Part, Shown):
             self.drawing.allowed_for,
             self.drawing.sentence,
             self.code,
+            self.log,
         )
 
     def counted(self, count: int) -> str:

@@ -37,9 +37,8 @@ def against(
         ledger: Its audits, as far as they are known.
         drawing: What its coins were drawn by.
     """
-    present = evidence.present.model_copy(
-        update={"access": finding.access, "log10_p": finding.log10_p}
-    )
+    now = {"access": finding.access, "log10_p": finding.log10_p}
+    present = evidence.present.model_copy(update=now)
     written = next((each for each in evidence.audits if each.is_again(present)), None)
     holm = adjusted(evidence.audits, present)
     again = conclude(
@@ -81,8 +80,7 @@ def against(
         Checked(
             "audits",
             evidence.audits == ledger.audits[: len(evidence.audits)],
-            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now; how many "
-            "there were is the owner's word",
+            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now",
         ),
         Checked(
             "chain of audits",

@@ -14,12 +14,13 @@ from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
 from radiotracer.provenance.asked_again import Held, same_answers, same_network
 from radiotracer.provenance.audit import with_and_without
-from radiotracer.provenance.bundle import open_bundle
+from radiotracer.provenance.bundle import held_out_in, open_bundle
 from radiotracer.provenance.checked import Checked, close, same
 from radiotracer.provenance.clean import clean_networks
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.drawing import Drawing, drawing_of
 from radiotracer.provenance.evidence import Evidence
+from radiotracer.provenance.held_out import held_out_of
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.ledger import Ledger, read_ledger
 from radiotracer.provenance.models import Suspect, open_suspect, reopened
@@ -29,7 +30,7 @@ from radiotracer.provenance.references import counts
 from radiotracer.provenance.release import Opened, Release
 from radiotracer.provenance.run_audit import QUERIES_FILE, reference_file
 from radiotracer.provenance.times import stamped_at
-from radiotracer.provenance.used_then import recorded_then, unmarked_then
+from radiotracer.provenance.used_then import recorded_then
 from radiotracer.provenance.wording import ten_to
 from radiotracer.runs import ModelSpec
 
@@ -102,6 +103,7 @@ def verify_bundle(
     folder: str | os.PathLike[str],
     *,
     suspect: Suspect | Callable[[Release], Suspect] | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
     clean: Sequence[Given] = (),
     references: Sequence[Given] = (),
@@ -111,6 +113,7 @@ def verify_bundle(
     Args:
         folder: What `disclose` wrote.
         suspect: See `verify`.
+        build: See `audit`.
         roots: See `verify`.
         clean: See `verify`.
         references: See `verify`.
@@ -122,6 +125,7 @@ def verify_bundle(
     evidence = Evidence.read(folder)
     try:
         opened = open_bundle(folder)
+        held_out = held_out_in(folder, evidence, opened.release)
     except DataError as error:
         return (Checked("bundle", False, f"not the {error.expected}: {error.came}"),)
     digest = opened.release.commitment.digest
@@ -135,6 +139,8 @@ def verify_bundle(
         stamps=folder,
         ledger=lambda: quoted,
         suspect=suspect,
+        held_out=held_out,
+        build=build,
         roots=roots,
         clean=clean,
         references=references,
@@ -201,7 +207,7 @@ def _verified(
         return tuple(checks)
     inputs = Inputs(
         references=[each for each in then if each is not None],
-        held_out=unmarked_then(evidence, release, held_out),
+        held_out=held_out_of(evidence, release, held_out),
         build=build,
         control_keys=evidence.control_keys,
     )

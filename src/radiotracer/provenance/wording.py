@@ -74,6 +74,7 @@ class Chance:
         allowed_for: What that counts, in words; empty where nothing is charged.
         coins: What the coins are worth, a sentence.
         code: What is to be said of code that answered, sentences; empty where data alone did.
+        log: The log that counted the audits; None: the owner did.
     """
 
     log10_p: float
@@ -83,6 +84,12 @@ class Chance:
     allowed_for: str
     coins: str
     code: str = ""
+    log: str | None = None
+
+    @property
+    def counted_by(self) -> str:
+        """Whose count of the audits it is."""
+        return "the owner's count" if self.log is None else f"the count of the log {self.log}"
 
 
 def why_inconclusive(finding: Finding, alpha: float, log10_allowance: float = 0.0) -> str | None:
@@ -154,7 +161,8 @@ def claim(verdict: Verdict, because: str | None, chance: Chance) -> str:
     told = (
         "were the model independent of the coins, evidence this strong would come up with "
         f"probability at most {ten_to(chance.log10_p)} ({ten_to(chance.adjusted)} after Holm over "
-        f"{chance.audits} audit{'s' * (chance.audits != 1)}, which is the owner's count{charged})."
+        f"{chance.audits} audit{'s' * (chance.audits != 1)}, which is {chance.counted_by}"
+        f"{charged})."
     )
     if verdict == "no-evidence":
         return (

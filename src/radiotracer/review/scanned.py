@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from radiotracer.data.columns import is_text
+from radiotracer.digested import require_digest
 from radiotracer.errors import InputError
 from radiotracer.files import sha256_file
 
@@ -148,7 +148,7 @@ def read_scan(folder: Path) -> Scanned:
             do="make one with `radiotracer scan RUN --out DIR`",
         )
     try:
-        summary = json.loads((folder / SUMMARY).read_bytes())
+        summary = require_digest((folder / SUMMARY).read_bytes())
         data_digest = str(summary["data_digest"])
         table, scores = pq.read_table(folder / RANKING), pq.read_table(folder / SCORES)
         has_classes = table["label"].null_count < max(1, len(table))

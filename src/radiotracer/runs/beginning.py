@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from radiotracer.data import Dataset, Identity, identify
 from radiotracer.data.examples import seen_by
+from radiotracer.digested import digested
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, empty_folder, require_new_folder, write_text
 from radiotracer.runs.random_state import random_state_kept
@@ -105,8 +107,8 @@ def begin_run(
 
 
 def write_info(folder: Path, info: RunInfo) -> None:
-    """Write ``run.json``."""
-    write_text(folder / INFO_FILE, info.model_dump_json(indent=2) + "\n")
+    """Write ``run.json``, with a digest of itself."""
+    write_text(folder / INFO_FILE, digested(json.loads(info.model_dump_json())))
 
 
 def write_table(columns: dict[str, Any], path: Path) -> None:

@@ -22,7 +22,7 @@ from radiotracer.runs.brought import bring_run
 from radiotracer.runs.foreign.checkpoints import Given
 from radiotracer.runs.schema import UNKNOWN, Checkpoint, ModelSpec, RunInfo
 from radiotracer.runs.tables import is_list_of_floats, is_list_of_integers, read_columns
-from radiotracer.runs.texts import first_problem, parsed
+from radiotracer.runs.texts import first_problem, parsed_digested
 from radiotracer.runs.weights import load_weights, weights_at
 from radiotracer.views import Shown
 
@@ -78,7 +78,7 @@ class Run(Shown):
                 do="make one with `radiotracer train` or radiotracer.record",
             )
         try:
-            info = parsed(RunInfo, path.read_bytes())
+            info = parsed_digested(RunInfo, path.read_bytes())
         except ValueError as error:  # pydantic's are of these
             raise RunError(
                 expected=f"a valid {path}", came=first_problem(error), do="record the run again"

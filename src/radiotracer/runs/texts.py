@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from radiotracer.digested import DIGEST, undigested
+
 Model = TypeVar("Model", bound=BaseModel)
 
 WHOLE = "the file"
@@ -29,6 +31,23 @@ def parsed(kind: type[Model], content: bytes) -> Model:
     """
     described = kind.model_validate_json(content)
     require_names_once(content)
+    return described
+
+
+def parsed_digested(kind: type[Model], content: bytes) -> Model:
+    """The same of a file that holds a digest of itself.
+
+    Raises:
+        ValueError: As for `parsed`, or the digest is another.
+    """
+    try:
+        rest, holds = undigested(content)
+    except (ValueError, RecursionError):
+        return parsed(kind, content)  # which says what it is
+    require_names_once(content)
+    described = parsed(kind, json.dumps(rest).encode())
+    if not holds:
+        raise ValueError(f"{DIGEST}: not that of the rest: it was edited or damaged")
     return described
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from radiotracer.data.account import write_duplicates, write_left_out
+from radiotracer.digested import digested
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.health import write_health
 from radiotracer.scanning.provenance import reading_of, source_of
@@ -72,7 +72,7 @@ def write_scan_files(scan: Scan, folder: Path, *, command: str = "") -> dict[str
     write_health(scan.health, folder)
     scan.source.keep(folder)
     write_text(folder / REPORT_FILE, page_of(scan, command=command))
-    write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+    write_text(folder / SUMMARY_FILE, digested(summary))
     return summary
 
 

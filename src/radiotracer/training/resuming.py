@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from torch.optim import Optimizer
 
 from radiotracer.files import empty_folder, require_new_folder
 from radiotracer.runs import Recording, RunInfo
 from radiotracer.runs.beginning import INFO_FILE, write_info
+from radiotracer.runs.texts import parsed_digested
 from radiotracer.scale import FolderLedger
 from radiotracer.scale.keeping import kept
 from radiotracer.training.moving import Moving, Stopped, keep, newest
@@ -168,8 +169,8 @@ class Keeping:
 
 def _described(out: Path) -> RunInfo | None:
     try:
-        return RunInfo.model_validate_json((out / INFO_FILE).read_bytes())
-    except (OSError, ValidationError):
+        return parsed_digested(RunInfo, (out / INFO_FILE).read_bytes())
+    except (OSError, ValueError):
         return None
 
 

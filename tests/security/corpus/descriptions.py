@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.hostile import CANARY, Hostile, Reader
+from radiotracer.digested import digested
 
 DEEP = "[" * 100_000
 YAML = "!!python/object/apply:os.system ['touch canary']"
@@ -42,7 +43,7 @@ def field(file: str, *where: str | int, value: object) -> Callable[[Path], Path]
         for step in where[:-1]:
             part = part[step]
         part[where[-1]] = value
-        return json.dumps(whole)
+        return digested(whole) if file == FILES["run"] else json.dumps(whole)
 
     return text(file, change)
 
@@ -65,7 +66,7 @@ def elsewhere(place: str) -> Callable[[Path], Path]:
         name = Path(last["file"]).name
         shutil.copy(folder / last["file"], folder.parent / name)
         last["file"] = place.format(parent=folder.parent, name=name)
-        (folder / "run.json").write_text(json.dumps(whole))
+        (folder / "run.json").write_text(digested(whole))
         return folder
 
     return make
