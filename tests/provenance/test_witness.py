@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,14 @@ def test_a_damaged_book_or_one_of_another_key(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="drawn for twice"):
             witnessed(TWO, KEY, book)
         assert book.read_bytes() == content
+
+
+def test_two_who_ask_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """Each statement has a number of its own, and the same commitment one statement."""
+    book = tmp_path / "book.jsonl"
+    asked = [f"{n // 2:064x}" for n in range(48)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda each: witnessed(each, KEY, book), asked))
+    assert sorted({each.number for each in made}) == list(range(1, 25))
+    assert len({each.value for each in made}) == 24
+    assert len(book.read_bytes().splitlines()) == 24

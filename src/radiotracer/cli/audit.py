@@ -88,6 +88,13 @@ def audit(
             "before the release cannot have been trained on it."
         ),
     ] = None,
+    log: Annotated[
+        Path | None,
+        Parameter(
+            help="Where the log lies that the commitment names, if not at what it says: a copy, "
+            "say, to be sent back to whoever holds it."
+        ),
+    ] = None,
     tsa_certificate: TsaCertificate = None,
     max_queries: Annotated[
         int | None, Parameter(help="Ask about this many examples at most; by default no limit.")
@@ -107,7 +114,8 @@ def audit(
 
     Opens the commitment, asks the model about both twins of every marked image, or about what else
     was planted, and says how probable its answers are for a model that does not depend on the key.
-    Every audit of a release counts (sealed/audits.jsonl, Holm). Writes evidence.json, report.html
+    Every audit of a release counts (sealed/audits.jsonl, Holm), and stands in the log that was
+    named when the data were marked. Writes evidence.json, report.html
     and the model's answers; an audit that was stopped goes on where it was when the same command is
     run again. Exit status: 1 consistent with training on the marked data, 0 no evidence, 4
     inconclusive: nothing follows.
@@ -159,6 +167,7 @@ def audit(
             control_keys=control_keys,
             max_queries=max_queries,
             first_seen=first_seen,
+            log=log,
             roots=believed_roots(tsa_certificate),
             as_asked=as_asked,
             overwrite=overwrite,
@@ -189,7 +198,7 @@ def tell(evidence: Evidence, folder: Path, key: Path, marked: Path) -> None:
     out.print(
         f"p-value   at most {ten_to(evidence.log10_p_value)}, and "
         f"{ten_to(evidence.adjusted_log10_p_value)} after Holm over {audits} "
-        f"audit{'s' * (audits != 1)}, the owner's count"
+        f"audit{'s' * (audits != 1)}, {evidence.chance.counted_by}"
     )
     drawing = evidence.drawing
     allowed = f", allowance for {drawing.allowed_for}" if drawing.allowed_for else ""

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json, KeyFile, Out, Overwrite
+from radiotracer.cli.options import Json, KeyFile, Out, Overwrite, UsedHeldOut
 from radiotracer.errors import InputError
 
 
@@ -22,15 +22,17 @@ def disclose(
     *,
     key: KeyFile,
     folder: Annotated[Out, Parameter(name="--out")],
+    held_out: UsedHeldOut = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Open what an audit stood on, so that others can check it without the key.
 
     Writes a bundle: the coins of the release, both versions of each marked example, their place
-    among what was published, and the suspect's answers; of the key, of unmarked examples and of
-    what the test did not use, nothing. `radiotracer verify BUNDLE` needs nothing else, and no
-    network. Whoever has the bundle knows which version was published and which was not: the release
+    among what was published, and the suspect's answers; of carriers, the marking network and the
+    held-out examples; of the key and of what the test did not use, nothing. `radiotracer verify
+    BUNDLE` needs nothing else, and no network; of an audit by weights, it needs the suspect's file.
+    Whoever has the bundle knows which version was published and which was not: the release
     can prove nothing about models that are made after the bundle was published.
 
     Example: radiotracer disclose marked audit --key my.key --out bundle
@@ -47,7 +49,8 @@ def disclose(
                 came=f"{folder} and {path}",
                 do="choose another --out: it is handed out",
             )
-    made = write(open_marked(marked, read_key(key)), audit, folder, overwrite=overwrite)
+    opened = open_marked(marked, read_key(key))
+    made = write(opened, audit, folder, held_out=held_out, overwrite=overwrite)
     if json:
         emit(
             {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from radiotracer.cli.commands import command
-from radiotracer.cli.console import err, progress, tell_data
+from radiotracer.cli.console import err, tell_data
 from radiotracer.cli.design_options import settings_from, with_design_options
 from radiotracer.cli.key import read_key
 from radiotracer.cli.options import (
@@ -22,16 +22,10 @@ from radiotracer.cli.options import (
     ReadingOptions,
 )
 from radiotracer.cli.released import tell
+from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.errors import InputError
 from radiotracer.files import require_new_folder
 from radiotracer.provenance.designs import DESIGNS
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from radiotracer.data import Dataset
-    from radiotracer.provenance.design import Design
-    from radiotracer.runs import Run
 
 StrengthName = Literal["beacon", "witness", "owner"]
 PolicyName = Literal["hardest", "random", "self-influence"]
@@ -83,12 +77,30 @@ def mark(
         ),
     ] = 0.01,
     coins: Annotated[
-        StrengthName,
+        StrengthName | None,
         Parameter(
             help="Who draws the coins: a public beacon or a witness, after the commitment, with "
-            "`radiotracer release`; or the owner, at once, which is weak evidence."
+            "`radiotracer release`; or the owner, at once, which is weak evidence. By default the "
+            "owner; with --coins-from the beacon."
         ),
-    ] = "owner",
+    ] = None,
+    coins_from: Annotated[
+        str | None,
+        Parameter(
+            help="Do both steps at once: the address of a relay of drand, such as "
+            "https://api.drand.sh, which is asked for the first pulse after the time stamp."
+        ),
+    ] = None,
+    stamp: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="With --coins-from: the address of a time-stamp authority (RFC 3161) that stamps "
+            "the commitment before; repeatable.",
+        ),
+    ] = (),
+    tsa_certificate: TsaCertificate = None,
     references: Annotated[
         list[str] | None,
         Parameter(
@@ -96,6 +108,13 @@ def mark(
             negative="",
             help="A run or .onnx file of your own that audits may hold suspects against, never "
             "trained on published data: committed to now, or it does not count; repeatable.",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        Parameter(
+            help="A log that others hold, by the path, address or words that they find it by: "
+            "every audit is written to it, so that who checks need not take your count of them."
         ),
     ] = None,
     factory: Factory = None,
@@ -114,30 +133,36 @@ def mark(
     The new folder holds release (what to publish, a DATA argument), sealed (what audits need;
     nobody else may see it), and commitment.json (what to have time-stamped before you publish).
     With --coins beacon or witness it is prepared alone: have commitment.json time-stamped, and draw
-    the coins with `radiotracer release`. The key lies elsewhere. A marking that was stopped goes on
-    where it was when the same command is run again.
+    the coins with `radiotracer release`; or let --stamp and --coins-from do all of it at once. The
+    key lies elsewhere. A marking that was stopped goes on where it was when the same command is run
+    again.
 
     Example: radiotracer mark mnist --key my.key --extractor run --out marked
 
     Example: radiotracer mark mnist --key my.key --extractor run --coins beacon --out prepared
 
+    Example: radiotracer mark mnist --key my.key --extractor run --out marked --stamp
+    https://freetsa.org/tsr --tsa-certificate cacert.pem --coins-from https://api.drand.sh
+
     Example: radiotracer mark mails.csv --key my.key --design canaries --share 0.2 --out marked
     """
-    from radiotracer.cli.executing import kept_units
+    from radiotracer.cli.extractors import network_for, require_extractors, tell_other_data
+    from radiotracer.cli.first_step import first_step
+    from radiotracer.cli.one_step import beside, require_one_step, stamp_and_release
     from radiotracer.data import open_data
     from radiotracer.data.account import write_duplicates, write_left_out
     from radiotracer.provenance.bound import COMMITMENT_FILE
-    from radiotracer.provenance.choosing import choose_rows
     from radiotracer.provenance.designs import design_for
-    from radiotracer.provenance.kept import Kept
-    from radiotracer.provenance.marking import candidates_of, prepare, publish
+    from radiotracer.provenance.marking import candidates_of
     from radiotracer.provenance.models import open_suspect
     from radiotracer.provenance.randomness import reachable
     from radiotracer.provenance.references import digests_of
-    from radiotracer.provenance.strengths.owner import owners
     from radiotracer.runs import Run
 
-    _require_rates(share, alpha)
+    require_one_step(coins, coins_from, stamp)
+    drawn_by = coins or ("owner" if coins_from is None else "beacon")
+    roots = believed_roots(tsa_certificate)
+    _require_settings(share, alpha, log)
     extractors = extractor or []
     if design is not None:
         require_extractors(DESIGNS[design], extractors, factory)
@@ -145,6 +170,10 @@ def mark(
     source = data if Path(data).exists() else data.removesuffix(":train").removesuffix(":test")
     _require_apart(folder, {"the key file": key, "DATA": Path(source)}, extractors)
     require_new_folder(folder, marker=COMMITMENT_FILE, overwrite=overwrite)
+    first = folder if coins_from is None else beside(folder)
+    is_prepared = first != folder and (first / COMMITMENT_FILE).is_file() and not overwrite
+    if not is_prepared:
+        require_new_folder(first, marker=COMMITMENT_FILE, overwrite=overwrite)
     secret = read_key(key)
     runs = [Run.open(each) for each in extractors]
     examples = open_data(
@@ -157,74 +186,49 @@ def mark(
     require_extractors(kind, extractors, factory)
     chosen_settings = settings_from(kind, options)
     candidates = candidates_of(examples, share, secret, kind, chosen_settings)
-    kind.require_enough(examples, candidates, chosen_settings, reachable(alpha, coins))
+    kind.require_enough(examples, candidates, chosen_settings, reachable(alpha, drawn_by))
     models = [network_for(run, factory, examples) for run in runs]
     known = digests_of([open_suspect(each, like=examples) for each in references or ()])
     policy = policy or ("hardest" if models else "random")
     if policy != "random":
-        _tell_other_data(runs, examples, policy)
-    with kept_units(folder, overwrite=overwrite, name="marking") as ledger:
-        with progress() as reporter:
-            rows = choose_rows(
-                examples, candidates, policy, secret, models=models, progress=reporter
-            )
-            prepared = prepare(
-                examples,
-                rows,
-                secret,
-                models,
-                chosen_settings,
-                spec=runs[0].info.model if runs else None,
-                alpha=alpha,
-                coins=coins,
-                references=known,
-                kept=Kept(ledger, err.print),
-                progress=reporter,
-            )
-            release = None
-            if coins == "owner":
-                release = publish(
-                    prepared,
-                    secret,
-                    owners(secret),
-                    models,
-                    kept=Kept(ledger, err.print),
-                    progress=reporter,
-                )
-        (release or prepared).write(folder, overwrite=overwrite)
-        write_left_out(account, folder)
-        write_duplicates(account, folder)
+        tell_other_data(runs, examples, policy)
+    made = first_step(
+        first,
+        secret,
+        examples,
+        candidates,
+        policy,
+        models,
+        chosen_settings,
+        spec=runs[0].info.model if runs else None,
+        fixed={"alpha": alpha, "coins": drawn_by, "references": known, "log": log},
+        is_prepared=is_prepared,
+        overwrite=overwrite,
+    )
+    if coins_from is not None:
+        made = stamp_and_release(
+            first,
+            folder,
+            secret,
+            coins_from=coins_from,
+            stamp=stamp,
+            extractor=extractors if kind.marks_after_coins else (),
+            factory=factory if kind.marks_after_coins else None,
+            roots=roots,
+            overwrite=overwrite,
+        )
+    write_left_out(account, folder)
+    write_duplicates(account, folder)
     told = {"read": account.as_json(), "key": secret.fingerprint, "out": str(folder)}
-    tell(release or prepared, folder, key, told if json else None)
+    tell(made, folder, key, told if json else None)
     return 0
 
 
-def require_extractors(design: Design[Any], extractors: list[Path], factory: str | None) -> None:
-    """Raise `InputError` unless there are as many networks as the design marks with."""
-    if design.networks == "none" and (extractors or factory is not None):
-        raise InputError(
-            expected=f"no extractor=: {design.name} are planted without a network",
-            came=str(extractors[0]) if extractors else f"factory={factory}",
-            do="leave it out",
-        )
-    if design.networks not in {"none", "any"} and not extractors:
-        raise InputError(
-            expected=f"a network to mark with by {design.name}",
-            came="none",
-            do="pass a run of `radiotracer train` on such data (extractor=)",
-        )
-    if design.networks == "one" and (len(extractors) > 1 or factory is not None):
-        raise InputError(
-            expected=f"one extractor= of a reference network for {design.name}: audits build it "
-            "again",
-            came=f"{len(extractors)} of them" if factory is None else f"factory={factory}",
-            do="pass the first alone" if factory is None else "pass a run of `radiotracer train`",
-        )
-
-
-def _require_rates(share: float, alpha: float) -> None:
+def _require_settings(share: float, alpha: float, log: str | None) -> None:
     from radiotracer.provenance.choosing import require_share
+    from radiotracer.provenance.protocol import require_log_name
 
+    require_log_name(log)
     require_share(share)
     if not 0.0 < alpha < 1.0:
         raise InputError(expected="alpha= in (0, 1)", came=f"{alpha:g}", do="pass, say, alpha=0.01")
@@ -249,44 +253,6 @@ def _require_apart(folder: Path, others: dict[str, Path], extractors: list[Path]
                 came=f"{path} in {folder}",
                 do="choose another --out: it is published in part, and may be replaced",
             )
-
-
-def network_for(run: Run, factory: str | None, examples: Dataset) -> nn.Module:
-    """The run's network with its last weights, if it is one for such data."""
-    from radiotracer.cli.recorded import network_of
-    from radiotracer.provenance.choosing import require_outputs
-    from radiotracer.runs import put_weights
-    from radiotracer.training.making import sizes
-
-    names, options = run.info.data.class_names, run.info.model.options
-    shape = sizes(run.info.model.name, examples, None)
-    other = [name for name in shape if options.get(name, shape[name]) != shape[name]]
-    if names not in (None, examples.class_names) or other:
-        name = examples.modality.name
-        raise InputError(
-            expected=f"an extractor for {name} of {_listed(examples.class_names)}"
-            + "".join(f", {each} {shape[each]}" for each in other),
-            came=f"{run.folder}, for {name} of {_listed(names or ())}"
-            + "".join(f", {each} {options[each]}" for each in other),
-            do="train one on such data with `radiotracer train`",
-        )
-    model = network_of(run, factory)
-    put_weights(model, run.weights(run.checkpoints[-1]))
-    require_outputs(model, examples)
-    return model.eval()
-
-
-def _tell_other_data(runs: list[Run], examples: Dataset, policy: str) -> None:
-    for run in runs:
-        if run.info.data.digest != examples.digest:
-            err.print(
-                f"{run.folder} was not trained on these data: --choose {policy} goes by what is "
-                "so to a network that has not seen them"
-            )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:5])}{', …' * (len(names) > 5)}" or "unknown classes"
 
 
 with_design_options(mark, before="alpha")

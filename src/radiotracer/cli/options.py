@@ -114,6 +114,10 @@ HeldOut = Annotated[
         "default the test split that belongs to the marked data."
     ),
 ]
+UsedHeldOut = Annotated[
+    str | None,
+    Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
+]
 KeyFile = Annotated[Path, Parameter(help="The secret key's file; see `radiotracer key new`.")]
 Factory = Annotated[
     str | None,

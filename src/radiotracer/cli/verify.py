@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from radiotracer.cli.commands import command
 from radiotracer.cli.console import emit, out
 from radiotracer.cli.key import read_key
-from radiotracer.cli.options import Json
+from radiotracer.cli.options import Json, UsedHeldOut
 from radiotracer.cli.signatures import SignedBy, standing_of
 from radiotracer.cli.stamp import TsaCertificate, believed_roots
 from radiotracer.cli.suspects import (
@@ -31,15 +31,14 @@ from radiotracer.cli.suspects import (
 from radiotracer.errors import InputError
 
 if TYPE_CHECKING:
-    from radiotracer.provenance.checked import Checked
+    from radiotracer.provenance.checked import Checked, Told
     from radiotracer.provenance.evidence import Evidence
     from radiotracer.provenance.models import Suspect
-    from radiotracer.provenance.page import PageLine
     from radiotracer.provenance.release import Release
-    from radiotracer.provenance.stamps import TimeLine
     from radiotracer.signing import Standing
 
-_SIGNATURE, _PAGE, _TIME, _ASKED = "signature", "page", "time", "asked again"
+_SIGNATURE, _PAGE, _TIME = "signature", "page", "time"
+_LOOKS, _ASKED = "number of audits", "asked again"
 
 
 @command("verify")
@@ -84,16 +83,20 @@ def verify(
     std: Std = None,
     size: Size = None,
     classes_map: ClassesMap = None,
-    held_out: Annotated[
-        str | None,
-        Parameter(help="The unmarked DATA of the audit, where they lie elsewhere now."),
-    ] = None,
+    held_out: UsedHeldOut = None,
     clean: Annotated[
         list[str] | None,
         Parameter(
             negative="",
             help="A run or model of your own that never saw the release: under coins that nobody "
             "chose, the test says nothing of it; repeatable.",
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        Parameter(
+            help="A copy of the log that the commitment names, from whoever holds it: all audits "
+            "of the release are in it."
         ),
     ] = None,
     signed_by: SignedBy = None,
@@ -108,7 +111,8 @@ def verify(
     release are held against each other, without the key. Prints each thing that was checked with
     yes or no; exit status 0 only if everything holds. Where the folder is signed, the signature has
     to hold, too. The page is drawn again from the evidence and compared. One line says when the
-    commitment was there, by the time stamps beside it, or that none are shown.
+    commitment was there, by the time stamps beside it, or that none are shown; another how many
+    audits there were, by the log, or that this is the owner's word.
 
     Example: radiotracer verify audit --key my.key --marked marked
 
@@ -118,6 +122,7 @@ def verify(
     from radiotracer.provenance.checked import Checked
     from radiotracer.provenance.contradictions import compared
     from radiotracer.provenance.evidence import Evidence
+    from radiotracer.provenance.looks import looks_line
     from radiotracer.provenance.page import page_line
     from radiotracer.provenance.stamps import time_line
     from radiotracer.provenance.verify import verify as check
@@ -135,6 +140,7 @@ def verify(
     _require_needed(bundled, other, key, marked)
     held = Evidence.read(evidence)
     folder = evidence if evidence.is_dir() else evidence.parent
+    looks = looks_line(held, log)
     standing, roots = standing_of(folder, signed_by), believed_roots(tsa_certificate)
 
     def opened(release: Release) -> Suspect:
@@ -156,7 +162,7 @@ def verify(
 
     again = None if suspect is None else opened
     checks = _of_signature(standing)
-    said: dict[str, PageLine | TimeLine] = {}
+    said: dict[str, Told] = {}
     # Nothing that changed evidence names is opened.
     if all(each.holds for each in checks):
         if bundled:
@@ -175,6 +181,7 @@ def verify(
             checks += compared(held, Evidence.read(other))
         if all(each.holds for each in checks):
             said[_PAGE] = page_line(folder, held)
+        said[_LOOKS] = looks
         said[_TIME] = time_line(marked or folder, held.commitment, roots=roots)
         checks += tuple(
             Checked(what, each.holds, each.came)
@@ -205,7 +212,7 @@ def tell(
     *,
     signed: bool,
     asked: bool,
-    said: Mapping[str, PageLine | TimeLine],
+    said: Mapping[str, Told],
 ) -> None:
     """Print each thing that was checked with yes or no."""
     from radiotracer.provenance.wording import ten_to

@@ -4,13 +4,16 @@
     OUT/arrays.npz          what was laid down before the coins, as far as the test uses it
     OUT/published/          the marked examples as they were published, a DATA argument
     OUT/originals/          the same before, where the test asks about them
+    OUT/extractor.safetensors   the marking network, where the test needs it
+    OUT/held-out/           unmarked examples that the test used, a DATA argument
     OUT/evidence.json ...   the audit: its evidence, its answers, those of references
     OUT/commitment.*        the time stamps of the commitment, where there are some
 
 A salt opens one part of the commitment and no other; a nonce opens one coin. What is not here stays
-hidden: the key, the originals, unmarked examples, and nonces of other tests. What is here is burnt:
-whoever has it knows which version of every marked example is which, so that no later audit of the
-release by the same coins means anything of a model whose maker may have seen it.
+hidden: the key, and originals, unmarked examples and networks that the test did not use. What is
+here is burnt: whoever has it knows which version of every marked example is which, or along which
+direction, so that no later audit of the release by the same coins means anything of a model whose
+maker may have seen it.
 """
 
 from __future__ import annotations
@@ -22,18 +25,28 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
-from radiotracer.data import MODALITIES, save_examples
+from radiotracer.data import MODALITIES, Dataset, save_examples
 from radiotracer.data.modality import each_hash
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.data.saved import open_saved
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file, atomic_folder, write_text
 from radiotracer.provenance.audit import design_of
-from radiotracer.provenance.bound import entry_of, read_part, row_digests
+from radiotracer.provenance.bound import (
+    entry_of,
+    read_part,
+    row_digests,
+    weights_bytes,
+    weights_digest,
+)
 from radiotracer.provenance.coins import Coins, KeyNonces, OpenedNonces, nonce_digests
 from radiotracer.provenance.commitment import Commitment, Digest, content_of, salt_of, salted
 from radiotracer.provenance.evidence import EVIDENCE_FILE, Evidence
+from radiotracer.provenance.held_out import held_out_of
 from radiotracer.provenance.merkle import inclusion_proof, is_included, merkle_root
 from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.planted import Laid, Planted
@@ -46,6 +59,8 @@ BUNDLE_FILE = "bundle.json"
 ARRAYS = "arrays.npz"
 PUBLISHED = "published"
 ORIGINALS = "originals"
+EXTRACTOR = "extractor.safetensors"
+HELD_OUT = "held-out"
 MADE_BY = "`radiotracer disclose`"
 
 
@@ -84,6 +99,7 @@ def disclose(
     audit: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    held_out: Dataset | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Bundle:
     """Write the bundle of an audit into a new folder.
@@ -92,10 +108,12 @@ def disclose(
         opened: The release, with its key.
         audit: The folder that `run_audit` wrote.
         out: The folder to make.
+        held_out: The held-out data that the test used, or where they lie now; None: where they
+            were.
         overwrite: Replace an earlier bundle.
 
     Raises:
-        InputError: The evidence is of another release, or of a test that cannot be opened so.
+        InputError: The evidence is of another release, or the held-out data are not those of then.
     """
     release, key = opened.release, opened.key
     evidence, audit = Evidence.read(audit), Path(audit)
@@ -106,15 +124,11 @@ def disclose(
             came=f"one of {evidence.record[:12]}",
             do="pass the audit and the marked folder that belong together",
         )
-    if not design.opens_by_answers or evidence.access == "weights":
-        raise InputError(
-            expected="an audit by recorded answers of twins, canaries or tags",
-            came=f"one of {design.name} by {evidence.access}",
-            do="have it verified with the key: radiotracer verify AUDIT --key KEY --marked MARKED",
-        )
+    unmarked = held_out_of(evidence, release, held_out)
+    extractor = release.laid.extractor
     originals = evidence.access in design.shows_originals
     parts = ["protocol", "root/rows", "root/coins", *_laid(release.laid)]
-    parts += ["root/originals"] * originals
+    parts += ["root/originals"] * originals + ["extractor"] * (extractor is not None)
     leaves = [
         entry_of(digest, label, name)
         for digest, label, name in zip(
@@ -141,6 +155,12 @@ def disclose(
         if originals:
             (made / ORIGINALS).mkdir()
             save_examples(release.chosen, made / ORIGINALS)
+        if extractor is not None:
+            with atomic_file(made / EXTRACTOR) as temporary:
+                temporary.write_bytes(weights_bytes(extractor))
+        if unmarked is not None:
+            (made / HELD_OUT).mkdir()
+            save_examples(unmarked, made / HELD_OUT)
         for file in sorted(audit.iterdir()):
             if file.name in {EVIDENCE_FILE, REPORT_FILE} or file.suffix == ".jsonl":
                 shutil.copyfile(file, made / file.name)
@@ -166,7 +186,8 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
     modality = MODALITIES[protocol.modality]
     published = open_saved(folder / PUBLISHED)
     arrays = read_arrays(folder / ARRAYS)
-    laid = Laid(bundle.coins, arrays)
+    weights = _extractor(folder) if protocol.extractor is not None else None
+    laid = Laid(bundle.coins, arrays, weights)
     rows = np.array(bundle.rows, dtype=np.int64)
     shown = None if bundle.shown is None else np.array(bundle.shown, dtype=np.bool_)
     hidden = 0 if shown is None else int((~shown).sum())
@@ -183,6 +204,8 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
         "root/coins": _root(nonce_digests(nonces, bundle.coins)),
         **{f"root/laid/{name}": _root(row_digests(array)) for name, array in arrays.items()},
     }
+    if weights is not None:
+        contents["extractor"] = bytes.fromhex(weights_digest(weights))
     chosen = published
     if (folder / ORIGINALS).is_dir():
         chosen = open_saved(folder / ORIGINALS)
@@ -219,6 +242,18 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
     return Opened(release, Coins(nonces, record.randomness.bytes))
 
 
+def held_out_in(folder: Path, evidence: Evidence, release: Release) -> Dataset | None:
+    """The unmarked examples of a bundle; None where its test used none.
+
+    Raises:
+        DataError: They are damaged, or not there.
+        InputError: They are others than those of the evidence.
+    """
+    if evidence.held_out is None:
+        return None
+    return held_out_of(evidence, release, open_saved(folder / HELD_OUT))
+
+
 def is_bundle(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder is a bundle, and not an audit."""
     return (Path(folder) / BUNDLE_FILE).is_file()
@@ -226,6 +261,13 @@ def is_bundle(folder: str | os.PathLike[str]) -> bool:
 
 def _laid(laid: Laid) -> list[str]:
     return [f"root/laid/{name}" for name in laid.arrays]
+
+
+def _extractor(folder: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(folder / EXTRACTOR)
+    except (OSError, SafetensorError) as error:
+        raise _other(f"marking network in {EXTRACTOR}", "none that can be read") from error
 
 
 def _root(digests: Any) -> bytes:

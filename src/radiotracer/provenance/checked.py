@@ -22,6 +22,19 @@ class Checked:
     came: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is to be said of one thing, also where it was not checked.
+
+    Args:
+        holds: Whether it is so; None: it was not checked, or there is nothing to check.
+        came: In words.
+    """
+
+    holds: bool | None
+    came: str
+
+
 def same(what: str, then: str, now: str) -> Checked:
     """Whether two digests are one."""
     holds = then == now

@@ -83,6 +83,7 @@ def conclude(
         deciding,
         drawing.allowed_for,
         drawing.sentence,
+        protocol.log,
     )
     return Evidence(
         verdict=verdict,

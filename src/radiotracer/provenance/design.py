@@ -125,9 +125,6 @@ class Design(ABC, Generic[S]):
     uses: ClassVar[frozenset[Input]] = frozenset()
     """What else its audits have a use for."""
 
-    opens_by_answers: ClassVar[bool] = True
-    """Whether recorded answers, what was laid down and the coins are all that its test needs."""
-
     shows_originals: ClassVar[frozenset[Access]] = frozenset()
     """By which accesses a suspect is asked about parts of the originals."""
 

@@ -150,7 +150,7 @@ class DrandRound(BaseModel):
 
 def _holds(chain: Chain, message: bytes, signature: bytes) -> bool:
     """Whether the chain's key signed `message`: e(signature, g) e(-H(message), key) = 1."""
-    curves = _pairings()
+    curves = pairings()
     signing, other = (
         (curves.G1Point, curves.G2Point)
         if chain.signatures == 1
@@ -169,7 +169,12 @@ def _holds(chain: Chain, message: bytes, signature: bytes) -> bool:
     return bool(curves.GT.pairing_check(first, second))
 
 
-def _pairings() -> Any:
+def pairings() -> Any:
+    """The module py_arkworks_bls12381.
+
+    Raises:
+        InputError: It is not installed.
+    """
     try:
         import py_arkworks_bls12381
     except ImportError as error:

@@ -15,7 +15,7 @@ from radiotracer.files import write_text
 from radiotracer.provenance import wording
 from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.drawing import Drawing
-from radiotracer.provenance.ledger import PastAudit
+from radiotracer.provenance.ledger import PastAudit, settings_of
 from radiotracer.provenance.models import Access
 from radiotracer.provenance.models.identities import Identity
 from radiotracer.provenance.wording import Verdict
@@ -157,6 +157,27 @@ class Evidence(_Part, Shown):
     __str__ = __repr__
 
     @property
+    def log(self) -> str | None:
+        """The log that the commitment names, which others hold; None: there is none."""
+        name = self.protocol.get("log")
+        return None if name is None else str(name)
+
+    @property
+    def present(self) -> PastAudit:
+        """This audit as it stands among `audits`, but for what is before it."""
+        return PastAudit(
+            time=self.created,
+            version=self.version,
+            name=self.suspect.name,
+            suspect=self.suspect.identity,
+            access=self.access,
+            log10_p=self.log10_p_value,
+            settings=settings_of(
+                self.control_keys, None if self.held_out is None else self.held_out.digest
+            ),
+        )
+
+    @property
     def chance(self) -> wording.Chance:
         """What the claim stands on."""
         return wording.Chance(
@@ -166,6 +187,7 @@ class Evidence(_Part, Shown):
             self.deciding_log10_p_value,
             self.drawing.allowed_for,
             self.drawing.sentence,
+            self.log,
         )
 
     def counted(self, count: int) -> str:

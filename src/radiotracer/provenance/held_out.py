@@ -7,6 +7,7 @@ import os
 from radiotracer.data import Dataset, open_data
 from radiotracer.errors import InputError
 from radiotracer.provenance.audit import design_of
+from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.release import Release
 
 
@@ -40,3 +41,33 @@ def held_out_for(
             do="pass some (held_out=)",
         )
     return open_data(source, like=release.published)
+
+
+def held_out_of(
+    evidence: Evidence, release: Release, given: Dataset | str | os.PathLike[str] | None = None
+) -> Dataset | None:
+    """The unmarked examples of an audit again; None where its test used none.
+
+    Args:
+        evidence: What was said.
+        release: What was audited.
+        given: These examples, or where they lie now; None: where they were.
+
+    Raises:
+        InputError: They are others than then, or not there.
+    """
+    used = evidence.held_out
+    if used is None or "held_out" not in design_of(release).uses:
+        return None
+    if isinstance(given, Dataset):
+        found = given
+    else:
+        source = used.source if given is None else os.fspath(given)
+        found = open_data(source, like=release.published)
+    if found.digest != used.digest:
+        raise InputError(
+            expected=f"the held-out examples of the audit, digest {used.digest[:12]}",
+            came=f"others, digest {found.digest[:12]}",
+            do="pass the same (held_out=)",
+        )
+    return found

@@ -8,24 +8,24 @@ Lines are a hash chain: each holds the SHA-256 of the one before, the first the 
 release, and every evidence holds the last one's. So no line can be taken out, put in, changed or
 moved without changing all that come after it, and two pieces of evidence of one release whose
 chains part contradict each other. That a whole chain was thrown away nobody can see who has seen
-none of it: how many audits there were is the owner's word.
+none of it: how many audits there were is the owner's word, unless a log that others hold has the
+digest of every line; see `looks`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from radiotracer.errors import DataError
 from radiotracer.files import storage_errors
+from radiotracer.provenance.appended import appending
 from radiotracer.provenance.bound import COMMITMENT_FILE, read_part
 from radiotracer.provenance.commitment import Commitment, Digest
 from radiotracer.provenance.models import Access
@@ -123,22 +123,12 @@ def add_audit(marked: Path, audit: PastAudit) -> Ledger:
     path, start = marked / AUDITS, _start(marked)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as stream, _alone(stream):
-            stream.seek(0)
-            content = stream.read()
-            found = _parsed(content, path, start)
-            if any(audit.is_again(each) for each in found.audits):
-                return found
-            audit = audit.model_copy(update={"before": head(found.audits, start)})
-            whole = content.rfind(b"\n") + 1
-            try:
-                stream.truncate(whole)
-                stream.write(audit.model_dump_json().encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            except OSError:
-                os.truncate(path, whole)
-                raise
+    with appending(path) as held:
+        found = _parsed(held.content, path, start)
+        if any(audit.is_again(each) for each in found.audits):
+            return found
+        audit = audit.model_copy(update={"before": head(found.audits, start)})
+        held.add(audit.model_dump_json().encode())
     return Ledger((*found.audits, audit), found.note)
 
 
@@ -153,12 +143,20 @@ def is_chained(audits: Sequence[PastAudit], start: str = NOTHING) -> bool:
     return all(each.before == digest for each, digest in zip(audits, before, strict=False))
 
 
-def adjusted(audits: Sequence[PastAudit], present: PastAudit) -> float | None:
-    """Log10 p of the present audit after Holm over all; None if it is not among them."""
+def adjusted(audits: Sequence[PastAudit], present: PastAudit, *, in_all: int = 0) -> float | None:
+    """Log10 p of the present audit after Holm over all; None if it is not among them.
+
+    Args:
+        audits: Those that are known.
+        present: One of them.
+        in_all: How many there were, where that is more: others count with p = 1, which makes the
+            present one's as large as they can.
+    """
     at = next((row for row, each in enumerate(audits) if each.is_again(present)), None)
     if at is None:
         return None
-    return float(holm(np.array([each.log10_p for each in audits]))[at])
+    others = [0.0] * (in_all - len(audits))
+    return float(holm(np.array([*(each.log10_p for each in audits), *others]))[at])
 
 
 def settings_of(control_keys: int | None, held_out: str | None) -> str:
@@ -205,17 +203,3 @@ def _parsed(content: bytes, path: Path, start: str) -> Ledger:
     # Results are shown after their line is on the disk: nobody saw the one that broke off.
     note = f"the last line of {path} broke off and does not count" if last else None
     return Ledger(tuple(audits), note)
-
-
-@contextlib.contextmanager
-def _alone(stream: BinaryIO) -> Iterator[None]:
-    """One writer at a time, where the system has locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    # File systems without locks exist; two audits in the same instant there are unlikely.
-    with contextlib.suppress(OSError):
-        fcntl.flock(stream, fcntl.LOCK_EX)
-    yield

@@ -14,6 +14,7 @@ from torch import nn
 
 from radiotracer.data import Dataset
 from radiotracer.errors import DataError, InputError
+from radiotracer.provenance.announcing import announced
 from radiotracer.provenance.choosing import Policy, choose_rows, of_classes, require_share
 from radiotracer.provenance.coins import Coins, KeyNonces
 from radiotracer.provenance.design import Candidates, Design
@@ -21,7 +22,7 @@ from radiotracer.provenance.designs import DESIGNS, design_for
 from radiotracer.provenance.kept import Kept, fingerprint_of
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.prepared import Prepared
-from radiotracer.provenance.protocol import Protocol
+from radiotracer.provenance.protocol import require_log_name
 from radiotracer.provenance.randomness import Randomness, StrengthName
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.strengths.owner import owners
@@ -124,6 +125,7 @@ def prepare(
     alpha: float = 0.01,
     coins: StrengthName = "owner",
     references: Sequence[str] = (),
+    log: str | None = None,
     kept: Kept | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Prepared:
@@ -141,6 +143,8 @@ def prepare(
         alpha: The level of the audits, in (0, 1).
         coins: What the coins will be drawn by.
         references: SHA-256 of each reference that audits may count.
+        log: The log that every audit is written to, which others hold: what they find it by, one
+            line of at most 200 characters; see `looks`. None: there is none.
         kept: Where finished batches are kept, so that a marking that was stopped goes on there.
         progress: Told what is done, how much of it, and of how many.
 
@@ -153,6 +157,7 @@ def prepare(
         raise InputError(
             expected="alpha= between 0 and 1", came=str(alpha), do="pass, say, alpha=0.01"
         )
+    require_log_name(log)
     rows = np.sort(np.asarray(rows, dtype=np.int64))
     if not len(rows) or rows[0] < 0 or rows[-1] >= len(examples) or (np.diff(rows) == 0).any():
         raise DataError(
@@ -166,23 +171,16 @@ def prepare(
     if kept is not None:
         kept.begin(_about(chosen, key, models, settings, kind.name))
     laid = kind.prepare(chosen, key, models, settings, kept=kept, progress=progress)
-    protocol = Protocol(
-        modality=examples.modality.name,
-        shape=dict(examples.modality.shape(examples.content)),
-        design=kind.name,
-        settings=settings.model_dump(mode="json"),
-        test=dict(kind.announced),
+    protocol = announced(
+        examples,
+        rows,
+        models,
+        settings,
+        spec=None if laid.extractor is None else spec,
         alpha=alpha,
-        examples=len(examples),
-        marked=len(rows),
-        marked_classes=tuple(int(c) for c in np.unique(chosen.labels)),
-        class_names=examples.class_names,
-        extractor=None if laid.extractor is None else spec,
-        networks=tuple(fingerprint_of([each]) for each in models),
         coins=coins,
-        references=tuple(references),
-        source_digest=examples.digest,
-        version=version("radiotracer"),
+        references=references,
+        log=log,
     )
     return Prepared.make(examples, rows, laid, protocol, key)
 

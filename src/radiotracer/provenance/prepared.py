@@ -107,6 +107,24 @@ class Prepared:
         )
         require_same(self.commitment, now)
 
+    def require_made_of(self, protocol: Protocol, rows: NDArray[np.int64], key: Key) -> None:
+        """Raise unless preparing so would end in this.
+
+        Raises:
+            InputError: Other data, another key, or other settings; the text names them.
+        """
+        names = (name for name in Protocol.model_fields if name != "version")
+        other = [name for name in names if getattr(protocol, name) != getattr(self.protocol, name)]
+        if not other and not np.array_equal(rows, self.rows):
+            other = ["rows"]
+        if other:
+            raise InputError(
+                expected="prepared data of the same source, design and settings",
+                came=f"some of other {', '.join(other)}",
+                do="repeat the command as it was, or prepare anew (overwrite=True)",
+            )
+        self.require_committed(key)
+
     def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write all of it into a new folder, whole or not at all.
 

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from radiotracer.errors import InputError
 from radiotracer.provenance.commitment import Digest
 from radiotracer.provenance.randomness import StrengthName
 from radiotracer.runs import ModelSpec
+
+_LONGEST = 200
+"""Characters of the name of a log: it stands in claims."""
+
+
+def _shown(name: str) -> str:
+    if not (name.isprintable() and 0 < len(name) <= _LONGEST):
+        raise ValueError(f"no name of at most {_LONGEST} printable characters")
+    return name
+
+
+LogName = Annotated[str, AfterValidator(_shown)]
+"""What others find a log by: a path, an address, or words."""
+
+
+def require_log_name(name: str | None) -> None:
+    """Raise `InputError` unless a log can have this name, or there is none."""
+    try:
+        _shown("none" if name is None else name)
+    except ValueError as error:
+        raise InputError(
+            expected=f"log= of at most {_LONGEST} printable characters",
+            came=f"{len(name or ''):,} others" if name else "none",
+            do="pass the path or the address that others find the log by",
+        ) from error
 
 
 class Protocol(BaseModel):
@@ -30,6 +56,8 @@ class Protocol(BaseModel):
         networks: The fingerprint of each marking network, SHA-256; see `kept.fingerprint_of`.
         coins: What the coins will be drawn by: the name of a strength.
         references: SHA-256 of each reference that audits may count; see `references`.
+        log: The log that every audit is written to, which others hold; see `looks`. None: there is
+            none.
         source_digest: `Dataset.digest` of the data before marking.
         version: Of radiotracer.
     """
@@ -51,6 +79,7 @@ class Protocol(BaseModel):
     networks: tuple[Digest, ...] = ()
     coins: StrengthName = "owner"
     references: tuple[Digest, ...] = ()
+    log: LogName | None = None
     source_digest: Digest
     version: str
 

@@ -10,15 +10,7 @@ from radiotracer.provenance.drawing import Drawing
 from radiotracer.provenance.evidence import Evidence
 from radiotracer.provenance.finding import Control, Finding
 from radiotracer.provenance.known_positive import KNOWN_POSITIVE
-from radiotracer.provenance.ledger import (
-    SAME,
-    Ledger,
-    PastAudit,
-    adjusted,
-    head,
-    is_chained,
-    settings_of,
-)
+from radiotracer.provenance.ledger import SAME, Ledger, adjusted, head, is_chained
 from radiotracer.provenance.release import Release
 
 
@@ -38,17 +30,8 @@ def against(
         ledger: Its audits, as far as they are known.
         drawing: What its coins were drawn by.
     """
-    present = PastAudit(
-        time=evidence.created,
-        version=evidence.version,
-        name=evidence.suspect.name,
-        suspect=evidence.suspect.identity,
-        access=finding.access,
-        log10_p=finding.log10_p,
-        settings=settings_of(
-            evidence.control_keys, None if evidence.held_out is None else evidence.held_out.digest
-        ),
-    )
+    now = {"access": finding.access, "log10_p": finding.log10_p}
+    present = evidence.present.model_copy(update=now)
     holm = adjusted(evidence.audits, present)
     again = conclude(
         finding,
@@ -89,8 +72,7 @@ def against(
         Checked(
             "audits",
             evidence.audits == ledger.audits[: len(evidence.audits)],
-            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now; how many "
-            "there were is the owner's word",
+            f"{len(evidence.audits):,} then, {len(ledger.audits):,} in the ledger now",
         ),
         Checked(
             "chain of audits",

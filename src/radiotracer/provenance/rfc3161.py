@@ -45,9 +45,9 @@ def stamped(token: bytes, digest: str, roots: Sequence[x509.Certificate] | None 
         DataError: It is cut short or no token, of another digest, or signed by nobody believed.
         InputError: The library is missing, or this system knows no roots.
     """
-    library = _library()
+    client = library()
     try:
-        response = library.decode_timestamp_response(token)
+        response = client.decode_timestamp_response(token)
         imprint = bytes(response.tst_info.message_imprint.message).hex()
     except ValueError as error:
         raise _unlike("a whole time stamp", "something else, or only a part of one") from error
@@ -55,9 +55,9 @@ def stamped(token: bytes, digest: str, roots: Sequence[x509.Certificate] | None 
         raise _unlike(f"a time stamp of {digest[:12]}", f"one of {imprint[:12]}")
     believed = system_roots() if roots is None else list(roots)
     try:
-        verifier = library.VerifierBuilder(roots=believed).build()
+        verifier = client.VerifierBuilder(roots=believed).build()
         verifier.verify(response, bytes.fromhex(digest))
-    except (library.VerificationError, ValueError) as error:
+    except (client.VerificationError, ValueError) as error:
         raise _unlike(
             "a time stamp by an authority that a root vouches for, with a certificate for time "
             "stamps that was valid then",
@@ -68,7 +68,12 @@ def stamped(token: bytes, digest: str, roots: Sequence[x509.Certificate] | None 
     return time.astimezone(UTC)
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The module rfc3161_client.
+
+    Raises:
+        InputError: It is not installed.
+    """
     try:
         import rfc3161_client
     except ImportError as error:

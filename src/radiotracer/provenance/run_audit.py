@@ -35,7 +35,8 @@ from radiotracer.provenance.held_out import held_out_for
 from radiotracer.provenance.kept import Kept
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.known_positive import known_positive
-from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, settings_of
+from radiotracer.provenance.ledger import PastAudit, add_audit, adjusted, read_ledger, settings_of
+from radiotracer.provenance.looks import log_named, require_same_ledger, write_looks
 from radiotracer.provenance.models import Access, Suspect, open_suspect
 from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.references import counts
@@ -67,6 +68,7 @@ def run_audit(
     control_keys: int | None = None,
     max_queries: int | None = None,
     first_seen: str | None = None,
+    log: str | os.PathLike[str] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
     as_asked: bool = False,
     overwrite: bool = False,
@@ -96,6 +98,7 @@ def run_audit(
             any number.
         first_seen: When the suspect was first seen, a date (ISO 8601): one that existed before
             the coins were drawn cannot have been trained on the release.
+        log: Where the log lies that the commitment names, if not at what it says.
         roots: Whose time-stamp authorities to believe; None: the roots of this system.
         as_asked: Audit the suspect as it is asked, even where it knows no more of unmarked examples
             than chance, or more when asked in another way; see `rightly_asked`.
@@ -116,6 +119,9 @@ def run_audit(
     require_new_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite)
     opened, folder = _opened(marked, key)
     release = opened.release
+    place = log_named(release.protocol.log, None if log is None else Path(log))
+    if place is not None:
+        require_same_ledger(place, release.commitment.digest, read_ledger(folder).audits)
     suspect = _suspect(suspect, release.published)
     inputs = Inputs(
         references=tuple(_suspect(each, release.published) for each in references),
@@ -181,6 +187,8 @@ def run_audit(
         )
         # Before anything of the result is shown: an audit that is not in the ledger never was.
         ledger = add_audit(folder, present)
+        if place is not None:
+            write_looks(place, release.commitment.digest, ledger.audits)
         after_holm = adjusted(ledger.audits, present)
         if after_holm is None:
             raise AssertionError(present)
@@ -216,10 +224,10 @@ def run_audit(
             positive=positive,
         )
         with atomic_folder(out, marker=EVIDENCE_FILE, overwrite=overwrite) as made:
-            for log in asked:
-                sealed = made / log.path.name
+            for each in asked:
+                sealed = made / each.path.name
                 sealed.touch(mode=0o600)
-                shutil.copyfile(log.path, sealed)
+                shutil.copyfile(each.path, sealed)
             write_text(made / REPORT_FILE, page_of(evidence))
             evidence.write(made)
     if ledger.note is not None:

@@ -22,6 +22,7 @@ from cryptography import x509
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import atomic_file
 from radiotracer.provenance import ots, rfc3161
+from radiotracer.provenance.checked import Told
 from radiotracer.provenance.drawn import Drawn
 from radiotracer.provenance.stamping import ask
 
@@ -67,7 +68,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class TimeLine:
+class TimeLine(Told):
     """What is to be said about when a release was committed.
 
     Args:
@@ -76,8 +77,6 @@ class TimeLine:
         earliest: The earliest time by which it was there; None: nobody says.
     """
 
-    holds: bool | None
-    came: str
     earliest: datetime | None = None
 
 
@@ -134,6 +133,15 @@ def stamps_beside(folder: Path) -> tuple[Stamp, ...]:
         if path.suffix in (rfc3161.SUFFIX, ots.SUFFIX)
     )
     return tuple(Stamp(path, _content(path), _header(path)) for path in found)
+
+
+def is_stamped_by(folder: Path, address: str) -> bool:
+    """Whether there is a stamp of the time-stamp authority at this address.
+
+    Raises:
+        InputError: This is no address.
+    """
+    return _place(folder, address, rfc3161.SUFFIX).is_file()
 
 
 def add_authority_stamp(
@@ -212,17 +220,22 @@ def _shown(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _new(folder: Path, address: str, suffix: str) -> Path:
-    """Where a stamp of whoever is at this address goes."""
+def _place(folder: Path, address: str, suffix: str) -> Path:
+    """Where a stamp of whoever is at this address lies, or would."""
     host = urlsplit(address).netloc.rpartition("@")[2].replace(":", "_")
     if not host:
         raise InputError(
             expected="an address such as https://freetsa.org/tsr", came=address, do="pass it whole"
         )
-    path = folder / f"commitment.{host}{suffix}"
+    return folder / f"commitment.{host}{suffix}"
+
+
+def _new(folder: Path, address: str, suffix: str) -> Path:
+    """The same, where there is none yet."""
+    path = _place(folder, address, suffix)
     if path.exists():
         raise InputError(
-            expected=f"no stamp of {host} yet",
+            expected=f"no stamp of {address} yet",
             came=f"{path}",
             do="keep it: an older stamp says more than a newer one",
         )

@@ -10,17 +10,18 @@ from pathlib import Path
 from cryptography import x509
 from torch import nn
 
-from radiotracer.data import Dataset, open_data
+from radiotracer.data import Dataset
 from radiotracer.data.modality import nouns
 from radiotracer.errors import DataError, InputError
 from radiotracer.files import sha256_file
-from radiotracer.provenance.audit import design_of, with_and_without
-from radiotracer.provenance.bundle import open_bundle
+from radiotracer.provenance.audit import with_and_without
+from radiotracer.provenance.bundle import held_out_in, open_bundle
 from radiotracer.provenance.checked import Checked, close, same
 from radiotracer.provenance.clean import clean_networks
 from radiotracer.provenance.design import Inputs
 from radiotracer.provenance.drawing import Drawing, drawing_of
 from radiotracer.provenance.evidence import Asked, Evidence
+from radiotracer.provenance.held_out import held_out_of
 from radiotracer.provenance.key import Key
 from radiotracer.provenance.ledger import Ledger, read_ledger, same_suspect
 from radiotracer.provenance.models import Suspect, open_suspect, reopened
@@ -96,6 +97,7 @@ def verify_bundle(
     folder: str | os.PathLike[str],
     *,
     suspect: Suspect | Callable[[Release], Suspect] | None = None,
+    build: Callable[[ModelSpec], nn.Module] | None = None,
     roots: Sequence[x509.Certificate] | None = None,
     clean: Sequence[Suspect | str | os.PathLike[str]] = (),
 ) -> tuple[Checked, ...]:
@@ -104,6 +106,7 @@ def verify_bundle(
     Args:
         folder: What `disclose` wrote.
         suspect: See `verify`.
+        build: See `audit`.
         roots: See `verify`.
         clean: See `verify`.
 
@@ -114,6 +117,7 @@ def verify_bundle(
     evidence = Evidence.read(folder)
     try:
         opened = open_bundle(folder)
+        held_out = held_out_in(folder, evidence, opened.release)
     except DataError as error:
         return (Checked("bundle", False, f"not the {error.expected}: {error.came}"),)
     digest = opened.release.commitment.digest
@@ -127,6 +131,8 @@ def verify_bundle(
         stamps=folder,
         ledger=lambda: quoted,
         suspect=suspect,
+        held_out=held_out,
+        build=build,
         roots=roots,
         clean=clean,
     )
@@ -189,7 +195,7 @@ def _verified(
         return tuple(checks)
     inputs = Inputs(
         references=[each for each in references if each is not None],
-        held_out=_unmarked(evidence, release, held_out),
+        held_out=held_out_of(evidence, release, held_out),
         build=build,
         control_keys=evidence.control_keys,
     )
@@ -241,27 +247,6 @@ def _same_suspect(asked: Suspect, then: Asked) -> Checked:
         digest == then.identity.get("sha256"),
         f"{asked.name}, {digest[:12]}{other}",
     )
-
-
-def _unmarked(
-    evidence: Evidence, release: Release, given: Dataset | str | os.PathLike[str] | None
-) -> Dataset | None:
-    """The unmarked data of the audit; others than then are an error."""
-    used = evidence.held_out
-    if used is None or "held_out" not in design_of(release).uses:
-        return None
-    if isinstance(given, Dataset):
-        found = given
-    else:
-        source = used.source if given is None else os.fspath(given)
-        found = open_data(source, like=release.published)
-    if found.digest != used.digest:
-        raise InputError(
-            expected=f"the held-out examples of the audit, digest {used.digest[:12]}",
-            came=f"others, digest {found.digest[:12]}",
-            do="pass the same (held_out=)",
-        )
-    return found
 
 
 def _recorded(asked: Asked, release: Release, path: Path, checks: list[Checked]) -> Suspect | None:

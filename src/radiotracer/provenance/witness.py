@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from radiotracer.errors import DataError, InputError
-from radiotracer.files import storage_errors
+from radiotracer.provenance.appended import appending
 from radiotracer.provenance.commitment import Digest, canonical_json
 from radiotracer.provenance.drawn import Drawn
 from radiotracer.runs.texts import first_problem, parsed
@@ -125,7 +125,8 @@ def draw(commitment: str, signer: SigningKey, *, number: int = 1) -> WitnessStat
 def witnessed(commitment: str, signer: SigningKey, book: Path) -> WitnessStatement:
     """The witness's statement of a commitment: the one in the book, or a new one written there.
 
-    Who asks twice gets the same bytes: otherwise the luckiest could be kept.
+    Who asks twice gets the same bytes: otherwise the luckiest could be kept. Two who ask at once
+    wait for each other.
 
     Args:
         commitment: Its digest.
@@ -136,9 +137,8 @@ def witnessed(commitment: str, signer: SigningKey, book: Path) -> WitnessStateme
         InputError: A line of the book is damaged, or of another key.
         StorageError: The disk refused.
     """
-    with storage_errors(book), book.open("a+b") as stream:
-        stream.seek(0)
-        *lines, last = stream.read().split(b"\n")
+    with appending(book) as held:
+        *lines, last = held.content.split(b"\n")
         try:
             made = [parsed(WitnessStatement, line) for line in lines]
             if last or any(each.public_key != signer.public for each in made):
@@ -153,9 +153,7 @@ def witnessed(commitment: str, signer: SigningKey, book: Path) -> WitnessStateme
             if each.commitment == commitment:
                 return each
         new = draw(commitment, signer, number=len(made) + 1)
-        stream.write(new.model_dump_json().encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+        held.add(new.model_dump_json().encode())
     return new
 
 

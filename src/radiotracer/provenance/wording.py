@@ -70,6 +70,7 @@ class Chance:
         deciding: The same after the allowance; it is held against the level.
         allowed_for: What that counts, in words; empty where nothing is charged.
         coins: What the coins are worth, a sentence.
+        log: The log that counted the audits; None: the owner did.
     """
 
     log10_p: float
@@ -78,6 +79,12 @@ class Chance:
     deciding: float
     allowed_for: str
     coins: str
+    log: str | None = None
+
+    @property
+    def counted_by(self) -> str:
+        """Whose count of the audits it is."""
+        return "the owner's count" if self.log is None else f"the count of the log {self.log}"
 
 
 def why_inconclusive(finding: Finding, alpha: float, log10_allowance: float = 0.0) -> str | None:
@@ -138,7 +145,8 @@ def claim(verdict: Verdict, because: str | None, chance: Chance) -> str:
     told = (
         "were the model independent of the coins, evidence this strong would come up with "
         f"probability at most {ten_to(chance.log10_p)} ({ten_to(chance.adjusted)} after Holm over "
-        f"{chance.audits} audit{'s' * (chance.audits != 1)}, which is the owner's count{charged})."
+        f"{chance.audits} audit{'s' * (chance.audits != 1)}, which is {chance.counted_by}"
+        f"{charged})."
     )
     if verdict == "no-evidence":
         return (

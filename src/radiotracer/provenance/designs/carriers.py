@@ -35,7 +35,6 @@ class Carriers(Design[CarrierConfig]):
     modalities = frozenset({"images"})
     networks = "one"
     marks_after_coins = True
-    opens_by_answers = False
     announced: ClassVar[Mapping[str, JsonValue]] = {
         "weights": "cosines of classifier rows with the carriers, combined by Fisher",
         "scores": "the same of a linear classifier on the extractor's features, fitted to scores",

@@ -9,6 +9,9 @@ from scipy import special
 from radiotracer.errors import InputError
 from radiotracer.provenance.source import Source
 
+HELD_OUT = "audit/held-out"
+"""The coin that decides which held-out images are asked about, and in which order."""
+
 
 def carriers(source: Source, classes: int, dimensions: int) -> NDArray[np.float64]:
     """Independent unit vectors, each uniform on the sphere.

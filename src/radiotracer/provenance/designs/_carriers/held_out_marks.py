@@ -14,10 +14,12 @@ from radiotracer.errors import DataError, InputError
 from radiotracer.gradients import frozen_copy, require_linear_head
 from radiotracer.provenance.controls import control_keys
 from radiotracer.provenance.design import Progress
+from radiotracer.provenance.designs._carriers.directions import HELD_OUT
 from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
 from radiotracer.provenance.designs._carriers.marking import mark_with_carriers
 from radiotracer.provenance.designs._carriers.settings import CarrierConfig
 from radiotracer.provenance.kept import Kept, once
+from radiotracer.provenance.key import Key
 from radiotracer.provenance.release import Release
 from radiotracer.provenance.source import Source
 
@@ -105,20 +107,21 @@ def make_questions(  # noqa: PLR0917 - what the questions are made of
         DataError: Too few held-out images of a marked class.
     """
     classes = classes_asked(release, labels, keys)
-    rows = np.concatenate([_chosen(coins, labels, c, images_per_class) for c in classes])
+    drawing = Key(coins.derive(HELD_OUT))
+    rows = np.concatenate([_chosen(drawing, labels, c, images_per_class) for c in classes])
     originals, labels = images[rows], labels[rows]
     with frozen_copy(extractor, originals, seed=0) as network:
         known, dimensions = require_linear_head(network).weight.shape
     drawn = np.stack(
         [carriers_of(each, known, dimensions) for each in (coins, *control_keys(coins, keys))]
     )
-    order = np.stack([_shuffled(coins, f"audit/held-out/order/{c}", keys + 1) for c in classes])
+    order = np.stack([_shuffled(drawing, f"order/{c}", keys + 1) for c in classes])
     # Slot by slot, a carrier for each class; classes that are not asked about keep the first.
     by_slot = np.repeat(drawn[:1], keys + 1, axis=0)
     for own, c in zip(order, classes, strict=True):
         by_slot[:, c] = drawn[own, c]
     config = hasty(CarrierConfig.model_validate(release.protocol.settings), steps)
-    seed = int.from_bytes(coins.derive("audit/held-out/augmentations", 6))
+    seed = int.from_bytes(drawing.derive("augmentations", 6))
     n, made = len(rows), list[NDArray[Any]]()
     several = max(1, _AT_ONCE // n)
     for first in range(0, keys + 1, several):
@@ -225,14 +228,14 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
 
 
-def _chosen(coins: Source, labels: Labels, c: int, count: int) -> NDArray[np.int64]:
-    """Rows of a class, drawn by the key: data may be sorted by how hard they are."""
+def _chosen(drawing: Source, labels: Labels, c: int, count: int) -> NDArray[np.int64]:
+    """Rows of a class, drawn at random: data may be sorted by how hard they are."""
     rows = np.flatnonzero(labels == c)
-    drawn = _shuffled(coins, f"audit/held-out/images/{c}", len(rows))[:count]
+    drawn = _shuffled(drawing, f"images/{c}", len(rows))[:count]
     return np.sort(rows[drawn])
 
 
-def _shuffled(coins: Source, label: str, count: int) -> NDArray[np.int64]:
-    """0 to count - 1 in an order that follows from the key, in every version of NumPy."""
-    raw = coins.generator(label).bit_generator.random_raw(count)
+def _shuffled(drawing: Source, label: str, count: int) -> NDArray[np.int64]:
+    """0 to count - 1 in an order that is the same for the same label, in every version of NumPy."""
+    raw = drawing.generator(label).bit_generator.random_raw(count)
     return np.argsort(np.asarray(raw, dtype=np.uint64), kind="stable")

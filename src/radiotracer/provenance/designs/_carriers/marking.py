@@ -21,8 +21,8 @@ from radiotracer.gradients import (
     require_linear_head,
 )
 from radiotracer.provenance.designs._carriers.augment import augmenter
+from radiotracer.provenance.designs._carriers.directions import HELD_OUT, direction_coins
 from radiotracer.provenance.designs._carriers.directions import carriers as carriers_of
-from radiotracer.provenance.designs._carriers.directions import direction_coins
 from radiotracer.provenance.designs._carriers.settings import CarrierConfig
 from radiotracer.provenance.kept import Kept, once
 from radiotracer.provenance.pixels import as_bytes, distortion, rounded
@@ -140,7 +140,7 @@ def lay_carriers(chosen: Dataset, model: nn.Module) -> Laid:
     """
     classes, dimensions = _head_of(chosen, model)
     return Laid(
-        coins=direction_coins(classes, dimensions),
+        coins=(*direction_coins(classes, dimensions), HELD_OUT),
         extractor={name: value.clone() for name, value in model.state_dict().items()},
     )
 
