@@ -157,7 +157,7 @@ def rows_chosen_afterwards(files: Files) -> None:
     fewer = replace(
         release,
         rows=release.rows[kept],
-        originals=release.originals[kept],
+        chosen=release.chosen.take(kept),
         laid=laid,
         planted=replace(
             release.planted,

@@ -97,7 +97,7 @@ def test_the_most_telling_test(releases: dict[str, Release]) -> None:
         "expected a suspect model that gives weights or scores: the data were marked by carriers; "
         "got it, which gives labels; open the model in another way"
     )
-    assert set(DESIGNS) == {"canaries", "carriers", "tags", "twins"}
+    assert set(DESIGNS) == {"canaries", "carriers", "tags", "twins", "withheld"}
 
 
 @pytest.mark.parametrize("access", [None, "scores", "labels"])

@@ -136,7 +136,9 @@ def test_who_does_not_have_it_is_told_its_name(tmp_path: Path) -> None:
 
 def test_the_default_is_the_one_of_the_lowest_rank() -> None:
     data = letters()
-    assert [each.name for each in designs_for(data.modality)] == ["canaries", "words"]
+    assert [each.name for each in designs_for(data.modality)] == [
+        *("canaries", "words", "withheld")
+    ]
 
 
 def test_two_of_one_name() -> None:

@@ -181,7 +181,9 @@ EDITS: dict[str, tuple[str, Callable[[Release], Release], str]] = {
     ),
     "an original": (
         "carriers",
-        lambda r: dataclasses.replace(r, originals=other(r.originals)),
+        lambda r: dataclasses.replace(
+            r, chosen=dataclasses.replace(r.chosen, content=other(r.originals))
+        ),
         "got another root/originals;",
     ),
     "a twin": (

@@ -24,7 +24,7 @@ def require_extractors(design: Design[Any], extractors: list[Path], factory: str
             came=str(extractors[0]) if extractors else f"factory={factory}",
             do="leave it out",
         )
-    if design.networks != "none" and not extractors:
+    if design.networks not in {"none", "any"} and not extractors:
         raise InputError(
             expected=f"a network to mark with by {design.name}",
             came="none",

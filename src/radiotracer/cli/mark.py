@@ -128,12 +128,14 @@ def mark(
     Each design plants something else. twins changes some images by a few grey levels: of two
     changed versions of each, a coin of your key publishes one and seals the other. carriers moves
     images along a secret direction of their class, tags makes them teach secret patterns by secret
-    labels, and canaries puts a line of random words into texts, one of two by a coin. The new
-    folder holds release (what to publish, a DATA argument), sealed (what audits need; nobody else
-    may see it), and commitment.json (what to have time-stamped before you publish). With --coins
-    beacon or witness it is prepared alone: have commitment.json time-stamped, and draw the coins
-    with `radiotracer release`; or let --stamp and --coins-from do all of it at once. The key lies
-    elsewhere. A marking that was stopped goes on where it was when the same command is run again.
+    labels, and canaries puts a line of random words into texts, one of two by a coin. withheld
+    changes nothing: of two examples of a class a coin publishes one, and the other is kept back.
+    The new folder holds release (what to publish, a DATA argument), sealed (what audits need;
+    nobody else may see it), and commitment.json (what to have time-stamped before you publish).
+    With --coins beacon or witness it is prepared alone: have commitment.json time-stamped, and draw
+    the coins with `radiotracer release`; or let --stamp and --coins-from do all of it at once. The
+    key lies elsewhere. A marking that was stopped goes on where it was when the same command is run
+    again.
 
     Example: radiotracer mark mnist --key my.key --extractor run --out marked
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +53,7 @@ from radiotracer.provenance.page import REPORT_FILE
 from radiotracer.provenance.planted import Laid, Planted
 from radiotracer.provenance.protocol import Protocol
 from radiotracer.provenance.record import Record
-from radiotracer.provenance.release import Opened, Release
+from radiotracer.provenance.release import Opened, Release, places_of, require_published
 from radiotracer.provenance.times import copy_stamps
 
 BUNDLE_FILE = "bundle.json"
@@ -74,7 +73,8 @@ class Bundle(BaseModel):
         record: As it was published.
         protocol: What was fixed.
         salts: Of each part that is opened, 64 hexadecimal digits.
-        rows: Which of the published examples are marked.
+        rows: Which of the data before are marked.
+        shown: Which of these are published; None: all.
         coins: The names of all coins.
         nonces: Of each coin.
         paths: Of each marked example, what shows that it was published: see `merkle`.
@@ -89,6 +89,7 @@ class Bundle(BaseModel):
     protocol: Protocol
     salts: dict[str, Digest]
     rows: tuple[int, ...]
+    shown: tuple[bool, ...] | None = None
     coins: tuple[str, ...]
     nonces: tuple[Digest, ...]
     paths: tuple[tuple[Digest, ...], ...]
@@ -141,20 +142,20 @@ def disclose(
         protocol=release.protocol,
         salts={part: salt_of(key, part).hex() for part in parts},
         rows=tuple(release.rows.tolist()),
+        shown=None if release.planted.shown is None else tuple(release.planted.shown.tolist()),
         coins=release.laid.coins,
         nonces=tuple(each.hex() for each in KeyNonces(key).of(release.laid.coins)),
-        paths=tuple(inclusion_proof(leaves, row) for row in release.rows.tolist()),
+        paths=tuple(inclusion_proof(leaves, row) for row in release.places.tolist()),
     )
     with atomic_folder(Path(out), marker=BUNDLE_FILE, overwrite=overwrite) as made:
-        marked = release.published.take(release.rows)
+        marked = release.published.take(release.places)
         (made / PUBLISHED).mkdir()
         save_examples(marked, made / PUBLISHED)
         with atomic_file(made / ARRAYS) as temporary:
             write_npz(temporary, dict(release.laid.arrays))
         if originals:
             (made / ORIGINALS).mkdir()
-            before = replace(marked, content=release.originals)
-            marked.modality.save(before, made / ORIGINALS)
+            save_examples(release.chosen, made / ORIGINALS)
         if extractor is not None:
             with atomic_file(made / EXTRACTOR) as temporary:
                 temporary.write_bytes(weights_bytes(extractor))
@@ -189,7 +190,9 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
     weights = _extractor(folder) if protocol.extractor is not None else None
     laid = Laid(bundle.coins, arrays, weights)
     rows = np.array(bundle.rows, dtype=np.int64)
-    if not len(published) == len(rows) == len(bundle.paths) == protocol.marked:
+    shown = None if bundle.shown is None else np.array(bundle.shown, dtype=np.bool_)
+    hidden = 0 if shown is None else int((~shown).sum())
+    if not len(published) + hidden == len(rows) == len(bundle.paths) + hidden == protocol.marked:
         raise _other("marked examples", f"{len(published)} of {protocol.marked}")
     if len(set(bundle.coins)) != len(bundle.coins) or len(bundle.coins) != len(bundle.nonces):
         raise _other("coins, each once", "some twice, or without a nonce")
@@ -204,10 +207,16 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
     }
     if weights is not None:
         contents["extractor"] = bytes.fromhex(weights_digest(weights))
-    originals = None
+    chosen = published
     if (folder / ORIGINALS).is_dir():
-        originals = modality.load(folder / ORIGINALS)
-        contents["root/originals"] = _root(each_hash(modality.hashes(originals)))
+        chosen = open_saved(folder / ORIGINALS)
+        contents["root/originals"] = _root(each_hash(modality.hashes(chosen.content)))
+    if len(chosen) != len(rows):
+        raise _other("marked examples before", f"{len(chosen)} of {len(rows)}")
+    try:
+        require_published(chosen.ids, chosen.labels, published, shown)
+    except ValueError as error:
+        raise _other("marked examples before", "others than were published") from error
     for part, content in contents.items():
         salt = bytes.fromhex(bundle.salts.get(part, ""))
         if salted(salt, content) != bundle.commitment.parts.get(part):
@@ -215,16 +224,17 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
     if record.commitment != bundle.commitment.digest:
         raise _other("record of this commitment", f"one of {record.commitment[:12]}")
     entries = zip(published.digests, published.labels, published.ids, strict=True)
-    for row, path, (digest, label, name) in zip(rows.tolist(), bundle.paths, entries, strict=True):
+    places = places_of(rows, shown).tolist()
+    for row, path, (digest, label, name) in zip(places, bundle.paths, entries, strict=True):
         leaf = entry_of(digest, label, name)
-        if not is_included(leaf, row, protocol.examples, path, record.published):
+        if not is_included(leaf, row, protocol.examples - hidden, path, record.published):
             raise _other("published examples", f"{str(name)[:60]}, which was not published so")
     release = Release(
         published=published,
+        chosen=chosen,
         rows=np.arange(len(rows)),
-        originals=originals,
         laid=laid,
-        planted=Planted(published.content, {}),
+        planted=Planted(published.content, {}, shown),
         protocol=protocol,
         commitment=bundle.commitment,
         record=record,

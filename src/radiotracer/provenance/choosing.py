@@ -64,6 +64,8 @@ def choose_rows(
     how much a step on an image lowers its own loss; the largest hundredth of each class is left out
     (`LEFT_OUT`).
 
+    Designs that can use the tails are given them.
+
     Where a class has too few others, what was left out is taken, the least extreme first. No
     choice looks at the coins, so the tests stay exact whichever is made; it may decide how much
     they find. Equal scores are ordered as by ``random``, so the order of the examples changes
@@ -106,7 +108,9 @@ def choose_rows(
         own = order[group[order] == each]
         own = own[np.argsort(ease[own], kind="stable")]
         tail = 0
-        if policy == "hardest":
+        if candidates.whole_tail:
+            pass
+        elif policy == "hardest":
             tail = int((ease[own] <= LOWEST_MARGIN).sum())
         elif policy == "self-influence":
             tail = round(LEFT_OUT * len(own))

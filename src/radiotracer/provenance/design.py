@@ -47,11 +47,14 @@ class Candidates:
         share: Of those, in (0, 1).
         per_class: The share is that of every class; else of all of them together, which takes more
             of the classes that are hard.
+        whole_tail: Whether the hardest may be chosen, too; else the extreme tail is left out, where
+            examples are that are cleaned away first.
     """
 
     eligible: NDArray[np.bool_]
     share: float
     per_class: bool
+    whole_tail: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,9 @@ class Design(ABC, Generic[S]):
     rank: ClassVar[int] = 10
     """Where no design is named, the lowest of those that can mark the data is taken."""
 
-    networks: ClassVar[Literal["none", "one", "several"]] = "none"
-    """How many networks it marks with. One is sealed, to be built again in audits."""
+    networks: ClassVar[Literal["none", "any", "one", "several"]] = "none"
+    """How many networks it marks with: none, any number, one or more of which the first is sealed
+    to be built again in audits, or one or more."""
 
     marks_after_coins: ClassVar[bool] = False
     """Whether `publish` needs the networks, too."""

@@ -246,7 +246,7 @@ def _require_networks(
             came=str(len(models)),
             do="leave it out",
         )
-    if design.networks != "none" and not models:
+    if design.networks not in {"none", "any"} and not models:
         raise InputError(
             expected=f"a network to mark with by {design.name}",
             came="none",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -35,13 +36,16 @@ class Planted:
     """What the coins made of it; row ``i`` of every column is the same example.
 
     Args:
-        content: What to publish in place of the chosen examples: k of them, in the form of their
-            modality.
+        content: What to publish in place of the chosen examples that are published, in the form of
+            their modality.
         columns: Numbers for the manifest by name, such as ``psnr``, each of shape (k,).
+        shown: Which of the chosen examples are published, bool, shape (k,); None: all of them. The
+            others are in no part of the release.
     """
 
     content: Any
     columns: Mapping[str, NDArray[Any]]
+    shown: NDArray[np.bool_] | None = None
 
     def __repr__(self) -> str:
         """Names alone: the rest is sealed."""

@@ -136,7 +136,7 @@ class Prepared:
             (made / SEALED).mkdir(mode=0o700)
             (made / EXAMPLES).mkdir()
             save_examples(self.data, made / EXAMPLES)
-            write_sealed(made, self.protocol, self.laid, self.data, self.rows, {}, {})
+            write_sealed(made, self.protocol, self.laid, self.chosen, self.rows, {}, {})
             write_text(made / COMMITMENT_FILE, self.commitment.model_dump_json(indent=2) + "\n")
 
     @classmethod
@@ -158,5 +158,7 @@ class Prepared:
         protocol = read_part(Protocol, folder / PROTOCOL_FILE, MADE_BY)
         data = open_saved(folder / EXAMPLES)
         with sealed_errors(folder):
-            laid, rows, _, _ = read_sealed(folder, protocol, data)
-        return cls(data, rows, laid, protocol, commitment)
+            found = read_sealed(folder, protocol, data.modality)
+            if not np.array_equal(data.ids[found.rows], found.ids):
+                raise ValueError("the manifest speaks of other examples")
+        return cls(data, found.rows, found.laid, protocol, commitment)

@@ -54,6 +54,9 @@ from radiotracer.views import Shown
 ORIGINALS = "sealed/originals"
 """A folder with the files of the examples' modality."""
 
+SHOWN = "published"
+"""The manifest's column that says which of the marked examples are published, if not all are."""
+
 MADE_BY = "`radiotracer mark`"
 
 
@@ -62,9 +65,9 @@ class Release(Shown):
     """A marked data set and its secrets, but for the key.
 
     Args:
-        published: All n examples as published.
-        rows: Which of them are marked, ascending, int64, shape (k,).
-        originals: These examples before: k of them, in the form of their modality.
+        published: All examples as published.
+        chosen: The k examples that are marked, before.
+        rows: Which of the data before these are, ascending, int64, shape (k,).
         laid: What the coins chose between.
         planted: What they made of it.
         protocol: What was fixed.
@@ -74,8 +77,8 @@ class Release(Shown):
     """
 
     published: Dataset
+    chosen: Dataset
     rows: NDArray[np.int64]
-    originals: Any
     laid: Laid
     planted: Planted
     protocol: Protocol
@@ -92,12 +95,18 @@ class Release(Shown):
             planted: What to publish in place of the chosen examples.
             randomness: What the coins were drawn by.
         """
-        published = prepared.data.with_content(prepared.rows, planted.content)
+        data, rows, shown = prepared.data, prepared.rows, planted.shown
+        if shown is None:
+            published = data.with_content(rows, planted.content)
+        else:
+            stays = np.ones(len(data), dtype=np.bool_)
+            stays[rows[~shown]] = False
+            published = data.with_content(rows[shown], planted.content).take(stays)
         root = examples_root(published, published.digests)
         return cls(
             published=published,
-            rows=prepared.rows,
-            originals=prepared.originals,
+            chosen=prepared.chosen,
+            rows=rows,
             laid=prepared.laid,
             planted=planted,
             protocol=prepared.protocol,
@@ -107,14 +116,27 @@ class Release(Shown):
         )
 
     @property
+    def originals(self) -> Any:
+        """The marked examples before: k of them, in the form of their modality."""
+        return self.chosen.content
+
+    @property
     def ids(self) -> NDArray[np.str_]:
         """Ids of the marked examples, shape (k,)."""
-        return self.published.ids[self.rows]
+        return self.chosen.ids
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Labels of the marked examples, shape (k,)."""
-        return self.published.labels[self.rows]
+        return self.chosen.labels
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Where among the published examples the marked ones are, ascending, shape (k,) or less.
+
+        Those that are withheld are nowhere.
+        """
+        return places_of(self.rows, self.planted.shown)
 
     def coins(self, key: Key) -> Coins:
         """What `key` draws in this release."""
@@ -179,16 +201,16 @@ class Release(Shown):
             about = {"commitment": self.commitment.digest, "record": self.record.digest}
             save_examples(self.published, made / PUBLISHED, provenance=about)
             (made / ORIGINALS).mkdir()
-            originals = replace(self.published.take(self.rows), content=self.originals)
-            self.published.modality.save(originals, made / ORIGINALS)
+            self.chosen.modality.save(self.chosen, made / ORIGINALS)
+            shown = self.planted.shown
             digests = np.frombuffer(bytes.fromhex("".join(self.digests)), dtype=np.uint8)
             write_sealed(
                 made,
                 self.protocol,
                 self.laid,
-                self.published,
+                self.chosen,
                 self.rows,
-                self.planted.columns,
+                {**self.planted.columns, **({} if shown is None else {SHOWN: shown})},
                 {"published_digests": digests.reshape(-1, 32)},
             )
             write_records(made, self.commitment, self.record)
@@ -207,17 +229,54 @@ class Release(Shown):
         modality = MODALITIES[protocol.modality]
         published = open_saved(folder / PUBLISHED)
         with sealed_errors(folder):
-            laid, rows, columns, arrays = read_sealed(folder, protocol, published)
-            originals = modality.load(folder / ORIGINALS)
+            found = read_sealed(folder, protocol, published.modality)
+            rows, originals = found.rows, modality.load(folder / ORIGINALS)
             if modality.length(originals) != len(rows):
                 raise ValueError(f"{len(rows)} marked, {modality.length(originals)} originals")
-            digests = np.array([each.tobytes().hex() for each in arrays.pop("published_digests")])
+            digests = np.array([each.tobytes().hex() for each in found.arrays["published_digests"]])
             if digests.shape != published.ids.shape:
                 raise ValueError(f"{len(published)} published examples, {len(digests)} digests")
-            planted = Planted(modality.take(published.content, rows), columns)
-            return cls(
-                published, rows, originals, laid, planted, protocol, commitment, record, digests
+            shown = found.columns.pop(SHOWN, None)
+            places = places_of(rows, shown)
+            marked = published.take(places)
+            require_published(found.ids, found.labels, marked, shown)
+            chosen = replace(
+                published, content=originals, labels=found.labels, ids=found.ids, originals=None
             )
+            planted = Planted(marked.content, found.columns, shown)
+            laid = found.laid
+            return cls(
+                published, chosen, rows, laid, planted, protocol, commitment, record, digests
+            )
+
+
+def places_of(rows: NDArray[np.int64], shown: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Where rows of the data before are among those that are published; see `Release.places`."""
+    if shown is None:
+        return rows
+    return np.asarray((rows - np.cumsum(~shown))[shown], dtype=np.int64)
+
+
+def require_published(
+    ids: NDArray[np.str_],
+    labels: NDArray[np.int64],
+    published: Dataset,
+    shown: NDArray[np.bool_] | None,
+) -> None:
+    """Raise `ValueError` unless marked examples have the ids and labels that were published.
+
+    The record binds those. Labels of withheld examples are bound by their design.
+
+    Args:
+        ids: Of the marked examples, shape (k,).
+        labels: Theirs, shape (k,).
+        published: Those of them that are published.
+        shown: Which these are, shape (k,); None: all.
+    """
+    some = slice(None) if shown is None else shown
+    for one, other in ((ids, published.ids), (labels, published.labels)):
+        if not np.array_equal(one[some], other):
+            raise ValueError("the manifest speaks of other examples")
 
 
 @dataclass(frozen=True, eq=False)

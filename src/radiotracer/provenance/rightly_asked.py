@@ -87,7 +87,7 @@ class Way:
 def unmarked_rows(release: Release) -> NDArray[np.int64]:
     """Rows of up to `MOST` unmarked examples, as many of each class as there are; (n,)."""
     labels = release.published.labels
-    unmarked = np.setdiff1d(np.arange(len(labels)), release.rows)
+    unmarked = np.setdiff1d(np.arange(len(labels)), release.places)
     classes = np.unique(labels[unmarked])
     each = -(-MOST // max(1, len(classes)))
     parts = [unmarked[labels[unmarked] == label] for label in classes]

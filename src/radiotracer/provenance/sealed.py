@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from radiotracer.data import Dataset
+from radiotracer.data.modality import Modality
 from radiotracer.data.npz import read_arrays, write_npz
 from radiotracer.errors import DataError
 from radiotracer.files import atomic_file, write_text
@@ -42,7 +44,7 @@ def write_sealed(  # noqa: PLR0917 - all that is sealed
     folder: Path,
     protocol: Protocol,
     laid: Laid,
-    data: Dataset,
+    chosen: Dataset,
     rows: NDArray[np.int64],
     columns: Mapping[str, NDArray[Any]],
     arrays: Mapping[str, NDArray[Any]],
@@ -53,16 +55,16 @@ def write_sealed(  # noqa: PLR0917 - all that is sealed
         folder: It exists.
         protocol: What was fixed.
         laid: What the coins choose between.
-        data: All examples, before or after: ids and labels count.
-        rows: Which are marked.
+        chosen: The examples that are marked, k of them: ids and labels count.
+        rows: Which of the data before these are, shape (k,).
         columns: Numbers of each, for the manifest.
         arrays: What else is sealed, by name.
     """
     (folder / SEALED).mkdir(mode=0o700, exist_ok=True)
     manifest = {
-        "id": data.ids[rows].tolist(),
+        "id": chosen.ids.tolist(),
         "row": rows,
-        "label": data.labels[rows],
+        "label": chosen.labels,
         **columns,
     }
     with atomic_file(folder / MANIFEST) as temporary:
@@ -76,15 +78,34 @@ def write_sealed(  # noqa: PLR0917 - all that is sealed
     write_text(folder / PROTOCOL_FILE, protocol.model_dump_json(indent=2) + "\n")
 
 
-def read_sealed(
-    folder: Path, protocol: Protocol, data: Dataset
-) -> tuple[Laid, NDArray[np.int64], dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-    """What was laid down, the rows, the manifest's columns, and what else was sealed.
+@dataclass(frozen=True, eq=False)
+class Sealed:
+    """What the files say.
+
+    Args:
+        laid: What was laid down.
+        ids: Of the marked examples, shape (k,).
+        rows: Which of the data before these are, shape (k,).
+        labels: Theirs, shape (k,).
+        columns: Further columns of the manifest.
+        arrays: What else was sealed.
+    """
+
+    laid: Laid
+    ids: NDArray[np.str_]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+    arrays: dict[str, NDArray[Any]]
+
+
+def read_sealed(folder: Path, protocol: Protocol, modality: Modality) -> Sealed:
+    """Read what `write_sealed` wrote.
 
     Raises:
         ValueError: They do not belong together; or what readers of files raise.
     """
-    if data.modality.name != protocol.modality:
+    if modality.name != protocol.modality:
         raise ValueError(f"a protocol of {protocol.modality}")
     with (folder / MANIFEST).open("rb") as stream:
         table = pq.ParquetFile(stream).read()
@@ -93,9 +114,7 @@ def read_sealed(
     if any(array.ndim == 0 for array in arrays.values()):
         raise ValueError(f"a single number in {ARRAYS}")
     ids, rows = columns.pop("id").astype(str), columns.pop("row").astype(np.int64)
-    columns.pop("label")
-    if not np.array_equal(data.ids[rows], ids):
-        raise ValueError("the manifest speaks of other examples")
+    labels = columns.pop("label").astype(np.int64)
     laid = Laid(
         coins=_names(arrays.pop("coins")),
         arrays={
@@ -105,7 +124,7 @@ def read_sealed(
         },
         extractor=None if protocol.extractor is None else load_file(folder / EXTRACTOR),
     )
-    return laid, rows, columns, arrays
+    return Sealed(laid, ids, rows, labels, columns, arrays)
 
 
 def _names(array: NDArray[Any]) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def viewed(images: Images, key: Key, name: str, views: int, shift: int) -> Image
 def _decoys(release: Release, key: Key, views: int, shift: int) -> Images:
     """Views of as many unmarked examples as pairs, if there are so many; (n, h, w, c)."""
     published = release.published
-    unmarked = np.setdiff1d(np.arange(len(published)), release.rows)
+    unmarked = np.setdiff1d(np.arange(len(published)), release.places)
     rows = np.sort(unmarked[_order(key, "twin/decoys", len(unmarked))][: len(release.rows)])
     shown = [
         viewed(image, key, f"decoy/{name}", views, shift)
