@@ -191,7 +191,11 @@ def test_nobody_is_asked_before_the_commitment_opens(
     [
         ("twins", {"held_out": HELD_OUT}, "held_out= with data marked by carriers alone"),
         ("tags", {"control_keys": 99}, "control_keys= with data marked by carriers alone"),
-        ("tags", {"references": True}, "references= with data marked by canaries or twins or withheld alone"),
+        (
+            "tags",
+            {"references": True},
+            "references= with data marked by canaries or twins or withheld alone",
+        ),
     ],
 )
 def test_inputs_that_would_change_nothing(
