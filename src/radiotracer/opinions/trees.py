@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 SETTINGS = {"max_iter": 120, "learning_rate": 0.06, "max_leaf_nodes": 15, "l2_regularization": 1.0}
 """Slow and small: a wrong label is not to be learned by a leaf of its own."""
@@ -30,6 +29,9 @@ def fit_trees(
         classes: C.
         categories: Columns that hold numbers of categories, from 0 to 254.
     """
+    # Whoever has no table need not wait for it.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = HistGradientBoostingClassifier(
