@@ -12,7 +12,7 @@ PAPERS := $(VENV)/papers
 TORCH  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install dev demo data test lint types layers docs check bench \
+.PHONY: install dev demo data test nightly lint types layers docs check bench \
 	fuzz lock sbom audit-dependencies site diagrams dist clean
 
 install: $(VENV)/.installed
@@ -35,11 +35,15 @@ data: install
 	@$(BIN)/radiotracer data get fashion-mnist
 
 # Data that cannot be had are reported here and skipped by name in the tests. One thread per process;
-# a file stays in one process, so that what its tests share is made once.
+# a file stays in one process, so that what its tests share is made once, and the longest begin.
 test: dev
 	-@$(BIN)/radiotracer data get mnist
 	-@$(BIN)/radiotracer data get spam-assassin
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder $(ARGS)
+
+nightly:  ## what `make test` tries once or small: again, larger and more often
+	$(MAKE) test ARGS="-m nightly $(ARGS)"
 
 lint: dev
 	$(BIN)/ruff check .

@@ -28,11 +28,26 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104
 
 
+LONG = {
+    "test_docs_pages.py",
+    "test_fuzz.py",
+    "test_ray_runner.py",
+    "test_review_browser.py",
+    "test_runners.py",
+    "test_scripts_of_hugging_face.py",
+}
+"""Files that take most of a minute or longer."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for the real images carries the mark that says so."""
+    """Whatever asks for the real images carries the mark that says so; the longest files begin.
+
+    One of those that began last would run alone at the end.
+    """
     for item in items:
         if "mnist" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -50,7 +50,7 @@ def check_folder(out: Path, summary: dict[str, Any], examples: int) -> None:
     assert ("data:image/png;base64," in page) == (summary["flagged"] > 0)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # tools/check_dist.sh runs it as well, from the wheel
 @pytest.mark.data
 def test_demo_quick(mnist: Any, tmp_path: Path) -> None:
     out = tmp_path / "demo"

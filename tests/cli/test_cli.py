@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from in_a_child import Ended, in_a_child, limit_files
+from radiotracer.cli import run
 from radiotracer.data import open_data
 from radiotracer.digested import require_digest
 from tiny_world import World
@@ -20,15 +22,14 @@ from tiny_world import World
 FEW = ["--architecture", "small-cnn", "--width", "2", "--epochs", "2", "--batch-size", "16"]
 
 
-def process(*arguments: object, code: str = "", **environment: str) -> Any:
-    start = code + "\nimport sys; from radiotracer.cli import main; main(sys.argv[1:])"
-    return subprocess.run(
-        [sys.executable, "-c", start, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+def with_little_disk(limit: int, *arguments: object) -> Ended:
+    """A command in a process that may write no file of more bytes than the limit."""
+
+    def do() -> int:
+        limit_files(limit)
+        return run([str(each) for each in arguments])
+
+    return in_a_child(do)
 
 
 def test_the_whole_of_it(cli: Any, archive: Path) -> None:
@@ -221,6 +222,12 @@ def test_an_interruption_is_130(cli: Any, tiny: World, monkeypatch: pytest.Monke
     assert (done.status, done.out) == (130, "") and done.err.endswith("radiotracer: interrupted\n")
 
 
+def process(*arguments: object) -> Any:
+    code = "from radiotracer.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_in_a_process_of_its_own(tiny: World, tmp_path: Path) -> None:
     """Statuses 1 and 2, and nothing but the object on standard output."""
     done = process("scan", tiny.folder, "--top-k", "3", "--out", tmp_path / "scan", "--json")
@@ -229,9 +236,9 @@ def test_in_a_process_of_its_own(tiny: World, tmp_path: Path) -> None:
     assert "Warning" not in done.stderr and "at every checkpoint" in done.stderr
     page = (tmp_path / "scan" / "report.html").read_text()
     assert f"radiotracer scan {tiny.folder} --top-k 3" in page
-    done = process("scan", tmp_path, "--out", tmp_path / "other", "--json")
+    done = process("key", "show", tmp_path / "lost.key")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("radiotracer: expected a recorded run")
+    assert done.stderr.startswith("radiotracer: expected a key file; got ")
 
 
 def test_a_reader_that_goes_away() -> None:
@@ -249,13 +256,6 @@ def test_a_reader_that_goes_away() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-LIMITED = """
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
-"""
-
-
 @pytest.mark.parametrize("command", ["tamper", "train", "scan"])
 def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -> None:
     arguments: dict[str, list[object]] = {
@@ -264,12 +264,12 @@ def test_a_full_disk(command: str, tiny: World, archive: Path, tmp_path: Path) -
         "scan": ["scan", tiny.folder],
     }
     out = tmp_path / "deep" / "out"
-    done = process(*arguments[command], "--out", out, code=LIMITED.format(limit=1000))
-    last = done.stderr.splitlines()[-1]
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    done = with_little_disk(1000, *arguments[command], "--out", out)
+    last = done.err.splitlines()[-1]
+    assert (done.status, done.out) == (2, ""), done.err
     assert last.startswith("radiotracer: expected to write ")
     assert "a refusal: the file size limit is reached" in last
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
     assert not list(tmp_path.rglob("*.partial")) and not list(tmp_path.rglob(".*"))
     if command != "train":
         assert not out.exists()
@@ -279,9 +279,9 @@ def test_a_disk_that_fills_up_at_the_initial_weights(archive: Path, tmp_path: Pa
     """The examples fit, the weights do not: there is no run, and nothing half-written."""
     out = tmp_path / "out"
     wide = ["--architecture", "small-cnn", "--width", "16", "--epochs", "1", "--batch-size", "16"]
-    done = process("train", archive, *wide, "--out", out, code=LIMITED.format(limit=20_000))
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    last = done.stderr.splitlines()[-1]
+    done = with_little_disk(20_000, "train", archive, *wide, "--out", out)
+    assert (done.status, done.out) == (2, ""), done.err
+    last = done.err.splitlines()[-1]
     assert last.startswith(f"radiotracer: expected to write {out}/initial.safetensors")
     assert not list(out.rglob(".*")) and not list(out.rglob("*.safetensors"))
     assert not (out / "run.json").exists()

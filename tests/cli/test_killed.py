@@ -18,7 +18,8 @@ from radiotracer.provenance.designs.twins import TwinConfig, Twins
 from tiny_world import World
 
 SMALL = ("--architecture", "small-cnn", "--width", "2", "--batch-size", "16", "--epochs", "6")
-KILLS = 12
+KILLS = 4
+MANY = 12
 
 
 class Few(TwinConfig):
@@ -86,10 +87,18 @@ def command(tiny: World, name: str, folder: Path) -> Command:
 @pytest.mark.parametrize(
     ("name", "start", "kills"),
     [
-        ("train", real, 2),
         ("train", Forked, KILLS),
         ("scan", Forked, KILLS),
         ("mark", Forked, KILLS),
+        *(
+            pytest.param(*given, marks=pytest.mark.nightly)
+            for given in (
+                ("train", real, 2),
+                ("train", Forked, MANY),
+                ("scan", Forked, MANY),
+                ("mark", Forked, MANY),
+            )
+        ),
     ],
 )
 def test_killed_at_any_moments(

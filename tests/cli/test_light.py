@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from radiotracer.cli.help import all_commands
 
 HEAVY = ("torch", "sklearn", "scipy", "pandas", "transformers", "altair")
@@ -16,36 +14,40 @@ HEAVY = ("torch", "sklearn", "scipy", "pandas", "transformers", "altair")
 ASK = """
 import json, sys
 from radiotracer.cli import run
-status = run(sys.argv[1:])
-print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)
+for arguments in json.loads(sys.argv[1]):
+    status, heavy = run(arguments), [name for name in sys.argv[2:] if name in sys.modules]
+    print(json.dumps([arguments, status, heavy]), file=sys.stderr)
 """
 
 
-def heavy_after(*arguments: object) -> list[str]:
-    """Which heavy modules a command line has imported when it ends."""
-    command = [sys.executable, "-c", ASK, *map(str, arguments)]
+def require_light(*lines: tuple[object, ...]) -> None:
+    """Command lines, one after the other in a new process, end well and import nothing heavy."""
+    given = json.dumps([[str(each) for each in line] for line in lines])
+    command = [sys.executable, "-c", ASK, given, *HEAVY]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
-    status, modules = json.loads(done.stderr.splitlines()[-1])
-    assert status == 0, done.stderr
-    return [name for name in HEAVY if name in modules]
+    said = [line for line in done.stderr.splitlines() if line.startswith("[")]
+    assert len(said) == len(lines), done.stderr
+    for line in said:
+        arguments, status, heavy = json.loads(line)
+        assert (status, heavy) == (0, []), arguments
 
 
-@pytest.mark.parametrize("name", [each.name for each in all_commands()])
-def test_help_imports_nothing_heavy(name: str) -> None:
-    assert heavy_after(*name.split(), "--help") == []
+def test_help_imports_nothing_heavy() -> None:
+    names = [each.name for each in all_commands()]
+    assert len(names) > 20
+    require_light(*((*name.split(), "--help") for name in names))
 
 
 def test_commands_that_compute_nothing_import_nothing_heavy(tmp_path: Path) -> None:
     key = tmp_path / "sign.key"
-    for arguments in (
+    require_light(
         ("--help",),
         ("--version",),
         ("data", "list"),
         ("key", "new", tmp_path / "my.key"),
         ("key", "new-signing", key),
         ("key", "show", key),
-    ):
-        assert heavy_after(*arguments) == [], arguments
+    )
 
 
 def test_what_is_read_of_a_command_is_what_it_says() -> None:

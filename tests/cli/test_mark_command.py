@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from in_a_child import in_a_child, kill_me
+from radiotracer.cli import run
 from radiotracer.data import open_data
 from radiotracer.digested import digested
 from radiotracer.provenance import Key
@@ -23,6 +22,7 @@ from radiotracer.provenance.designs._tags.patterns import tag_labels
 from radiotracer.provenance.designs._twins import marking as twin_marking
 from radiotracer.provenance.designs.twins import TwinConfig
 from radiotracer.provenance.release import Release
+from radiotracer.scale import FolderLedger
 from radiotracer.training.loop import TrainConfig, train
 from tiny_world import World
 
@@ -254,39 +254,23 @@ class Small(TwinConfig):
     steps: int = 2
 
 
-KILLED = """
-import os, signal, sys
-from radiotracer.cli import run
-from radiotracer.scale import FolderLedger
-
-write = FolderLedger.write
-def write_and_die(self, name, result):
-    write(self, name, result)
-    if name.endswith("4"):
-        os.kill(os.getpid(), signal.SIGKILL)
-FolderLedger.write = write_and_die
-sys.exit(run(sys.argv[1:]))
-"""
-
-
 def test_a_killed_marking_goes_on(
     cli: Any, fail: Any, tiny: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DESIGNS["twins"], "settings", Small)
-    patched = (
-        "from radiotracer.provenance.designs import DESIGNS\n"
-        "from test_mark_command import Small\n"
-        "DESIGNS['twins'].settings = Small\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", patched + KILLED, *command(tiny)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    write = FolderLedger.write
+
+    def write_and_die(self: FolderLedger, name: str, result: Any) -> None:
+        write(self, name, result)
+        if name.endswith("4"):
+            kill_me()
+
+    def mark() -> int:
+        monkeypatch.setattr(FolderLedger, "write", write_and_die)
+        return run([str(each) for each in command(tiny)])
+
+    ended = in_a_child(mark)
+    assert ended.status == -signal.SIGKILL, ended.err
     assert sorted(path.name for path in Path().iterdir()) == [".out.marking", "my.key"]
     assert len(list(Path(".out.marking").glob("twins-*.safetensors"))) == 3
     made: list[int] = []

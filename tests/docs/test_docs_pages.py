@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
+import os
 import shlex
 import shutil
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -137,13 +138,15 @@ def radiotracer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str
 
 def decide_in_the_browser(arguments: list[str]) -> None:
     """The page is served; the first three are dropped, others kept."""
-    command = [sys.executable, "-m", "radiotracer", *arguments, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    said, end = os.pipe()
+    server = multiprocessing.get_context("fork").Process(target=serve, args=(arguments, end))
+    server.start()
+    os.close(end)
+    with os.fdopen(said) as stdout:
         try:
-            assert server.stdout is not None
             text = ""
             while not text.rstrip().endswith("}"):
-                line = server.stdout.readline()
+                line = stdout.readline()
                 assert line, "the server did not start"
                 text += line
             url = httpx.URL(json.loads(text)["url"])
@@ -159,7 +162,14 @@ def decide_in_the_browser(arguments: list[str]) -> None:
                     assert browser.post("/api/decide", json=body).status_code == 200
         finally:
             server.terminate()
-            server.wait()
+            server.join()
+
+
+def serve(arguments: list[str], end: int) -> None:
+    os.dup2(end, 1)
+    os.close(end)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    run([*arguments, "--json"])
 
 
 def prepare(line: str, capsys: pytest.CaptureFixture[str]) -> None:

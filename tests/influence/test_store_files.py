@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,44 +14,29 @@ import torch
 from influence_helpers import Training, train_and_record
 from store_helpers import LARGE, SMALL, tracing_of
 
+from in_a_child import in_a_child, kill_me
 from radiotracer.errors import InputError, NotFiniteError, RunError
-from radiotracer.influence import Store, write_store
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from influence_helpers import Network, draw, TRAIN
 from radiotracer.gradients import ProjectionConfig
-from radiotracer.influence import Tracing, write_store
-from radiotracer.runs import Run
-
-def progress(title, done, total):
-    if title == "checkpoint 3 of 3" and done == 8:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-pair = draw(TRAIN, seed=1)
-tracing = Tracing.of(
-    Network().double(), Run.open(sys.argv[2]), pair, batch_size=4, progress=progress
-)
-write_store(
-    tracing, pair, sys.argv[3], ProjectionConfig(dimension=8), shard_bytes=700, overwrite=True
-)
-"""
+from radiotracer.influence import Store, Tracing, write_store
 
 
 def test_a_killed_write(training: Training, copy: Path) -> None:
     """What was there is still there: only a whole store takes its place."""
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, Path(__file__).parent, training.run.folder, copy],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+    def progress(title: str, done: int, total: int) -> None:
+        if title == "checkpoint 3 of 3" and done == 8:
+            kill_me()
+
+    def write() -> None:
+        tracing = Tracing.of(
+            training.model, training.run, training.train, batch_size=4, progress=progress
+        )
+        small = ProjectionConfig(dimension=8)
+        write_store(tracing, training.train, copy, small, shard_bytes=700, overwrite=True)
+
+    ended = in_a_child(write)
+    assert ended.status == -signal.SIGKILL, ended.err
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert Store.open(copy, tracing_of(training)).scores(training.queries).any()
     (left,) = (path for path in copy.parent.iterdir() if path != copy)

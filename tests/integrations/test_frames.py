@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import sys
 from pathlib import Path
 
@@ -173,12 +172,3 @@ def test_without_polars(found: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(InputError, match="run pip install polars"):
         to_polars(found)
-
-
-def test_no_frame_library_is_imported_before_it_is_asked_for() -> None:
-    code = (
-        "import sys, radiotracer.integrations.frames as f, radiotracer.scanning; "
-        "print([name for name in ('polars', 'duckdb', 'mlflow', 'wandb') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -74,7 +74,9 @@ def test_everything_is_drawn(
     tab.close()
 
 
-@pytest.mark.parametrize("width", [390, 700, 1200, 1600])
+@pytest.mark.parametrize(
+    "width", [390, 1200, *(pytest.param(n, marks=pytest.mark.nightly) for n in (700, 1600))]
+)
 def test_the_numbers_of_a_row_stay_in_line(
     browser: Any, page: str, tmp_path: Path, width: int
 ) -> None:
@@ -140,7 +142,15 @@ def test_a_check_says_what_its_models_know(
     tab.close()
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE[1],
+        HOSTILE[3],
+        *(pytest.param(each, marks=pytest.mark.nightly) for each in (HOSTILE[0], *HOSTILE[4:])),
+        pytest.param(HOSTILE[2], marks=pytest.mark.nightly),
+    ],
+)
 def test_hostile_texts_do_nothing(browser: Any, full: Findings, tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.html"
     path.write_text(render(poisoned(full, text)), encoding="utf-8")

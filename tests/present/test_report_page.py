@@ -8,11 +8,14 @@ import json
 import re
 from html.parser import HTMLParser
 
+import altair as alt
 import pytest
+from altair.utils.schemapi import SchemaValidationError
 from report_hostile import HOSTILE, poisoned
 from report_sample import drawn_digits, findings
 
 from radiotracer.present import Dataset, Decision, Findings, Validation, assets, render
+from radiotracer.present.charts import checked_once, finish
 
 
 class Page(HTMLParser):
@@ -199,3 +202,14 @@ def test_without_queries_there_are_no_opponents() -> None:
     html = render(findings(*drawn_digits(600), queries=False))
     assert "No validation examples were given, so no opponents are shown." in html
     assert '<div class="opponents">' not in html
+
+
+def test_a_chart_is_checked_when_it_is_finished() -> None:
+    @checked_once
+    def wrong() -> object:
+        axis = alt.Axis(labelAngle="steep")
+        chart = alt.Chart(alt.InlineData(values=[{"a": 1}])).mark_bar()
+        return finish(chart.encode(x=alt.X("a:Q", axis=axis)), height=10)
+
+    with pytest.raises(SchemaValidationError, match="'steep' is an invalid value"):
+        wrong()

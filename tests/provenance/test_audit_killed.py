@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stopped_audits import release_of, without_times
 from suspect_service import Service, serving
 
 from audit_world import KEY
+from in_a_child import Ended, in_a_child, kill_me
 from radiotracer.cli import run
+from radiotracer.provenance.models.query_log import QueryLog
 
 HIDDEN = Path(".out.auditing")
 
-KILLED = """
-    import os, signal, sys
-    from radiotracer.provenance.models.query_log import QueryLog
-    from radiotracer.cli import run
 
-    moment, left, *arguments = sys.argv[1:]
-    inside, done = getattr(QueryLog, moment), []
+def killed_at_the_second(moment: str, arguments: list[str]) -> Ended:
+    """A command that dies when it has called this method of its log of queries twice."""
+    inside, done = getattr(QueryLog, moment), list[None]()
 
-    def counted(*given):
+    def counted(*given: Any) -> None:
         inside(*given)
         done.append(None)
-        if len(done) == int(left):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if len(done) == 2:
+            kill_me()
 
-    setattr(QueryLog, moment, counted)
-    sys.exit(run(arguments))
-"""
+    def do() -> int:
+        setattr(QueryLog, moment, counted)
+        return run(arguments)
+
+    return in_a_child(do)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +65,8 @@ def test_a_killed_audit_of_a_service(
     assert run([*asked, "--out", "whole"]) in (0, 1)
     assert len(service.images) == 160
     service.images.clear()
-    killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), moment, "2", *asked, "--out", "out"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    killed = killed_at_the_second(moment, [*asked, "--out", "out"])
+    assert killed.status == -signal.SIGKILL, killed.err
     assert len(service.images) == came and not Path("out").exists()
     assert stat.S_IMODE(HIDDEN.stat().st_mode) == 0o700
     assert run([*asked, "--out", "out"]) in (0, 1)

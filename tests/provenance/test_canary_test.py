@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def release() -> Release:
     return by_canaries()
 
 
+@functools.cache
+def under_many_keys(repeats: int = 1) -> list[tuple[Key, Release]]:
+    """24 marked texts, or as many times that, under each of 200 keys."""
+    keys = control_keys(KEY, 200)
+    return [(key, by_canaries(key, 24 * repeats, repeats=repeats)) for key in keys]
+
+
 def elsewhere(texts: Sequence[str], answers: np.ndarray, outputs: Outputs) -> Answering:
     return answered_suspect(texts, answers, modality=TEXTS, outputs=outputs)
 
@@ -62,10 +70,11 @@ def test_uniform_or_larger_for_a_suspect_that_knows_no_coin(
     outputs: Outputs, access: Access, repeats: int
 ) -> None:
     """Every key with canaries of its own. Each of the three fails by chance once in a million."""
-    suspect, p = plain(outputs), []
-    for key in control_keys(KEY, 200):
-        release = by_canaries(key, 24 * repeats, repeats=repeats)
-        p.append(audit_texts(release, key, suspect, access, controls=1).log10_p)
+    suspect = plain(outputs)
+    p = [
+        audit_texts(release, key, suspect, access, controls=1).log10_p
+        for key, release in under_many_keys(repeats)
+    ]
     found = uniformity(np.array(p))
     assert found.excess_log10_p > FALSE_FAILURE
     if access == "scores":  # nothing is wasted either
@@ -75,9 +84,9 @@ def test_uniform_or_larger_for_a_suspect_that_knows_no_coin(
 def test_a_suspect_that_follows_the_coins_is_seen_to_be_accused_too_often() -> None:
     """The check above can fail."""
     p = []
-    for key in control_keys(KEY, 200):
+    for key, release in under_many_keys():
         signs = 1 - 2 * published_twins(key, map(str, range(24)))
-        asked = text_preferences(plain(), by_canaries(key, 24), "scores")
+        asked = text_preferences(plain(), release, "scores")
         p.append(signflip(asked * signs + 0.7, weighting="magnitudes").log10_p)
     assert uniformity(np.array(p)).excess_log10_p < FALSE_FAILURE
 
@@ -88,8 +97,8 @@ def test_a_trained_model_that_never_saw_the_release_is_not_accused(tmp_path: Pat
     _, model = train(letters(64), config, tmp_path / "run")
     suspect = of_texts(scores_of(model))
     p = [
-        audit_texts(by_canaries(key, 24), key, suspect, controls=1).log10_p
-        for key in control_keys(KEY, 100)
+        audit_texts(release, key, suspect, controls=1).log10_p
+        for key, release in under_many_keys()[:100]
     ]
     assert uniformity(np.array(p)).excess_log10_p > FALSE_FAILURE
 

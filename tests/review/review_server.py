@@ -16,9 +16,14 @@ from urllib.parse import urlsplit
 import httpx
 
 ZYGOTE = """
-import os, sys, signal
+import importlib, os, pkgutil, sys, signal
 from radiotracer.cli import run
-import radiotracer.cli.review, radiotracer.review.app, uvicorn
+import radiotracer.cli.review, radiotracer.data, radiotracer.review
+import uvicorn.lifespan.on, uvicorn.loops.auto, uvicorn.protocols.http.auto
+# A command imports what it needs when it needs it, which each server would do anew.
+for each in pkgutil.iter_modules(radiotracer.review.__path__, "radiotracer.review."):
+    importlib.import_module(each.name)
+len(radiotracer.data.FORMATS), len(radiotracer.data.MODALITIES)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 print("ready", flush=True)
 for line in sys.stdin:

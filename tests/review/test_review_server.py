@@ -24,15 +24,13 @@ from tiny_world import World
 
 Serve = Callable[..., Server]
 
-KILLS = 20
 
-
-@pytest.mark.slow
-def test_no_acknowledged_decision_is_lost(serve: Serve, folder: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.nightly)])
+def test_no_acknowledged_decision_is_lost(serve: Serve, folder: Path, kills: int) -> None:
     """The server is killed in the middle of decisions, again and again."""
     acknowledged: list[tuple[int, int, str]] = []  # seq, row, verb
     chance = random.Random(5)  # noqa: S311
-    for _ in range(KILLS):
+    for _ in range(kills):
         server = serve(folder)
         counted = len(acknowledged)
         moment = chance.uniform(0.0, 0.08)
@@ -61,7 +59,7 @@ def test_no_acknowledged_decision_is_lost(serve: Serve, folder: Path) -> None:
         killer.join()
     with serve(folder).client() as client:
         kept = {event["seq"]: event for event in client.get("/api/changes").json()["events"]}
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
     for seq, row, verb in acknowledged:
         assert (kept[seq]["row"], kept[seq]["decision"]) == (row, verb)
 

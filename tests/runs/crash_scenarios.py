@@ -1,29 +1,19 @@
-"""Trainings that meet a full disk or are killed, each in a process of its own.
-
-    python crash_scenarios.py FOLDER
-
-forks once per scenario (torch is imported once), and writes FOLDER/ended.json: how each one ended
-(an exit status, or minus a signal). What a scenario prints is in FOLDER/NAME.txt.
-"""
+"""Trainings that meet a full disk or are killed, each in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import signal
-import sys
-import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from run_helpers import Rows, sgd
 from torch import nn
 
+from in_a_child import Ended, in_a_child, kill_me, limit_files
 from radiotracer.errors import StorageError
 from radiotracer.runs import Recording, record
-
-NAMES = ("full", "cleared", "full_examples", "full_description", "killed", "killed_while_writing")
 
 
 class Training:
@@ -45,15 +35,6 @@ class Training:
         self.optimizer.step()
 
 
-def limit(size: int) -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def kill(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def full(out: Path) -> None:
     training = Training()
     with training.record(out) as recording:
@@ -61,7 +42,7 @@ def full(out: Path) -> None:
         recording.checkpoint()
         training.step(recording, 2)
         training.model.big = torch.zeros(100_000)
-        limit(50_000)
+        limit_files(50_000)
         recording.checkpoint()
 
 
@@ -69,16 +50,16 @@ def cleared(out: Path) -> None:
     training = Training()
     with training.record(out) as recording:
         training.step(recording, 1)
-        limit(100)
+        limit_files(100)
         try:
             recording.checkpoint()
         except StorageError:
-            limit(resource.RLIM_INFINITY)
+            limit_files(resource.RLIM_INFINITY)
         training.step(recording, 2)
 
 
 def full_examples(out: Path) -> None:
-    limit(100)
+    limit_files(100)
     Training().record(out)
 
 
@@ -89,7 +70,7 @@ def full_description(out: Path) -> None:
         recording.checkpoint()
         training.step(recording, 2)
         # Enough for everything but one more entry in run.json.
-        limit((out / "run.json").stat().st_size)
+        limit_files((out / "run.json").stat().st_size)
         recording.checkpoint()
 
 
@@ -100,7 +81,7 @@ def killed(out: Path) -> None:
             training.step(recording, row)
             recording.checkpoint()
             if row == 1:
-                kill()
+                kill_me()
 
 
 def killed_while_writing(out: Path) -> None:
@@ -110,34 +91,23 @@ def killed_while_writing(out: Path) -> None:
         recording.checkpoint()
         training.step(recording, 1)
         # Between the bytes and the rename.
-        os.fsync = kill
+        os.fsync = lambda _: kill_me()
         recording.checkpoint()
 
 
-def run_all(folder: Path) -> None:
-    # What torch imports and compiles at the first step, it need not import six times.
-    training = Training()
-    nn.functional.cross_entropy(training.model(torch.ones(1, 2)), torch.tensor([1])).backward()
-    training.optimizer.step()
-    ended = {}
-    for name in NAMES:
-        child = os.fork()
-        if child == 0:
-            try:
-                with (folder / f"{name}.txt").open("w") as sys.stdout:
-                    try:
-                        globals()[name](folder / name)
-                    except StorageError as error:
-                        # The limit holds for this file as well.
-                        limit(resource.RLIM_INFINITY)
-                        print(error)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        ended[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    (folder / "ended.json").write_text(json.dumps(ended))
+SCENARIOS: dict[str, Callable[[Path], None]] = {
+    each.__name__: each
+    for each in (full, cleared, full_examples, full_description, killed, killed_while_writing)
+}
 
 
-if __name__ == "__main__":
-    run_all(Path(sys.argv[1]))
+def crash(name: str, folder: Path) -> Ended:
+    """A scenario in a child of this process; what it refuses to do is printed."""
+
+    def do() -> None:
+        try:
+            SCENARIOS[name](folder / name)
+        except StorageError as error:
+            print(error)
+
+    return in_a_child(do)

@@ -67,11 +67,7 @@ def train_by_trainer(out: Path) -> None:
     transformers.Trainer(Named(), settings, train_dataset=mappings(), callbacks=[callback]).train()
 
 
-def main(kind: str, out: Path) -> None:
-    if kind == "trainer":
-        train_by_trainer(out)
-        return
-    distributed.init_process_group("gloo")
+def train_by_hand(kind: str, out: Path) -> None:
     rank = distributed.get_rank()
     model: Any = network()
     wrapped = fully_shard(model) if kind == "fsdp" else nn.parallel.DistributedDataParallel(model)
@@ -89,8 +85,16 @@ def main(kind: str, out: Path) -> None:
                     optimizer.step()
     except DataError as error:
         (out.parent / f"said-{rank}.txt").write_text(str(error))
+
+
+def main(folder: Path) -> None:
+    """All trainings one after the other: torch is imported once."""
+    distributed.init_process_group("gloo")
+    for kind in ("ddp", "fsdp", "other"):
+        train_by_hand(kind, folder / kind / "run")
+    train_by_trainer(folder / "trainer" / "run")
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

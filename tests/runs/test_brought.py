@@ -111,13 +111,14 @@ def save_compiled(state: State, path: Path) -> None:
     ],
 )
 def test_files(tmp_path: Path, save: Any, ending: str) -> None:
-    along = states(2)
+    # A file of torch's is read in a process of its own, which takes seconds: one is enough.
+    along = states(2 if ending == "safetensors" else 1)
     folder = tmp_path / "kept"
     folder.mkdir()
-    for number, state in zip((900, 1000), along, strict=True):  # 1000 is after 900, not before
+    for number, state in zip((900, 1000), along, strict=False):  # 1000 is after 900, not before
         save(state, folder / f"epoch=1-step={number}.{ending}")
     (folder / "optimizer.pt").write_bytes(b"nothing that is opened")
-    run = Run.from_checkpoints(folder, [1.0, 2.0], data=data(), model=model())
+    run = Run.from_checkpoints(folder, [1.0, 2.0][: len(along)], data=data(), model=model())
     for checkpoint, state in zip(run.checkpoints, along, strict=True):
         found = run.weights(checkpoint)
         assert found.keys() == state.keys()

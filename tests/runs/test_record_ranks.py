@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,22 +20,43 @@ from radiotracer.runs import Run, replay
 PROGRAM = Path(__file__).with_name("rank_program.py")
 
 
-def train(kind: str, out: Path) -> None:
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(PROGRAM)]
-    done = subprocess.run(
-        [sys.executable, *command, kind, str(out)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each kind of training, made by two processes, as torchrun starts them."""
+    folder = tmp_path_factory.mktemp("ranks")
+    for kind in ("ddp", "fsdp", "other", "trainer"):
+        (folder / kind).mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(folder)],
+            env={
+                **os.environ,
+                **shared,
+                "MASTER_PORT": str(port),
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    try:
+        said = [each.communicate(timeout=240)[1] for each in ranks]
+    finally:
+        for each in ranks:
+            each.kill()
+    assert [each.returncode for each in ranks] == [0, 0], [each[-2000:] for each in said]
+    return folder
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
-def test_two_ranks(kind: str, tmp_path: Path) -> None:
-    train(kind, tmp_path / "run")
-    run = Run.open(tmp_path / "run")
+def test_two_ranks(kind: str, trained: Path) -> None:
+    run = Run.open(trained / kind / "run")
     assert run.info.model.name == "torch.nn.modules.container:Sequential"
     assert [each.step for each in run.checkpoints] == [4, 8]
     batches = recorded(run)
@@ -51,9 +74,8 @@ def test_two_ranks(kind: str, tmp_path: Path) -> None:
     assert all(torch.isfinite(each).all() for each in run.initial_weights().values())
 
 
-def test_a_trainer_of_two_ranks(tmp_path: Path) -> None:
-    train("trainer", tmp_path / "run")
-    run = Run.open(tmp_path / "run")
+def test_a_trainer_of_two_ranks(trained: Path) -> None:
+    run = Run.open(trained / "trainer" / "run")
     batches = recorded(run)
     for epoch in (batches[:4], batches[4:]):
         assert sorted(row for rows in epoch for row in rows) == list(range(N))
@@ -61,12 +83,11 @@ def test_a_trainer_of_two_ranks(tmp_path: Path) -> None:
     assert found.last is None or found.last.largest < 1e-6
 
 
-def test_ranks_with_other_data(tmp_path: Path) -> None:
-    train("other", tmp_path / "run")
+def test_ranks_with_other_data(trained: Path) -> None:
     for rank in (0, 1):
-        assert (tmp_path / f"said-{rank}.txt").read_text() == (
+        assert (trained / "other" / f"said-{rank}.txt").read_text() == (
             "expected the same data in every process of the training; got other data in process 1 "
             "than in process 0; pass all examples everywhere, and divide them by a "
             "DistributedSampler"
         )
-    assert not list((tmp_path / "run").iterdir())
+    assert not list((trained / "other" / "run").iterdir())

@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine: a head and nodes of one CPU, as `ray start` makes them."""
+"""A real Ray cluster on this machine: nodes of one CPU, as `ray start` makes them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def ray_cluster(nodes: int) -> Iterator[Cluster]:
-    """A head without CPUs and some nodes with one each; all of it is stopped at the end."""
+    """Nodes of one CPU each, the first of which is the head; all of it is stopped at the end."""
     # Paths of sockets are short, and pytest's folders are not.
     with tempfile.TemporaryDirectory(prefix="rt-", ignore_cleanup_errors=True) as name:
         address = f"127.0.0.1:{free_port()}"
@@ -65,16 +65,18 @@ def ray_cluster(nodes: int) -> Iterator[Cluster]:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": TOKEN,
             "OMP_NUM_THREADS": "1",
+            # Its workers give way to everybody else: beside other tests they would hardly run.
+            "RAY_worker_niceness": "0",
         }
         cluster = Cluster(address, Path(name), {**os.environ, **quiet})
         started: list[subprocess.Popen[bytes]] = []
         try:
             port = address.rpartition(":")[2]
-            head = ["--head", f"--port={port}", "--num-cpus=0", f"--temp-dir={name}"]
+            head = ["--head", f"--port={port}", "--num-cpus=1", f"--temp-dir={name}"]
             head += ["--include-dashboard=false", "--disable-usage-stats"]
             parts = {"head": head}
             joins = [f"--address={address}", "--num-cpus=1"]
-            parts |= {f"node{number}": joins for number in range(nodes)}
+            parts |= {f"node{number}": joins for number in range(1, nodes)}
             for part, options in parts.items():  # nodes that start at once disturb each other
                 started.append(_start(cluster, part, *options))
                 _wait_for(cluster, part, started[-1])

@@ -21,6 +21,7 @@ import pytest
 from ray_cluster import Cluster, ray_cluster
 from works import Squares, opened
 
+from radiotracer.cli import run
 from radiotracer.detectors import DETECTORS
 from radiotracer.errors import DataError, InputError, WorkerError
 from radiotracer.scale import (
@@ -38,7 +39,6 @@ from radiotracer.scanning.execution import Execution
 from radiotracer.scanning.walk import STAGES
 from tiny_world import World
 
-pytestmark = pytest.mark.slow
 UNITS = [f"u{number}" for number in range(6)]
 LOCAL = """
 import sys
@@ -58,10 +58,18 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ray(cluster: Cluster) -> Any:
     """Imported when what it reads of the environment is there."""
     return importlib.import_module("ray")
+
+
+@pytest.fixture(scope="module")
+def connected(ray: Any, cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, to which this process stays connected; tests that connect come before."""
+    with ray_session(cluster.address, None):
+        yield cluster
+        assert ray.is_initialized()
 
 
 def test_every_unit_is_done_once_by_two_nodes(
@@ -81,19 +89,23 @@ def test_every_unit_is_done_once_by_two_nodes(
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_error_comes_back_as_it_was(cluster: Cluster, ray: Any, tmp_path: Path) -> None:
+def test_an_error_comes_back_as_it_was(connected: Cluster, ray: Any, tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path / "units")
     with pytest.raises(DataError) as caught:
-        finish(Squares(tmp_path, fails_at="u3"), [UNITS], ledger, RayRunner(1, cluster.address))
+        finish(Squares(tmp_path, fails_at="u3"), [UNITS], ledger, RayRunner(1, connected.address))
     assert type(caught.value) is DataError
     assert str(caught.value) == r"expected a unit that\ncan be done; got u3; nothing"
     with pytest.raises(ValueError, match="invalid literal for int"):  # a bug, not an input
-        finish(Squares(tmp_path), [["x"]], ledger, RayRunner(1, cluster.address))
-    assert not ray.is_initialized()
+        finish(Squares(tmp_path), [["x"]], ledger, RayRunner(1, connected.address))
+    # The errors, which are still there, hold no worker.
+    until = time.monotonic() + 30
+    while ray.available_resources().get("CPU", 0) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_a_scan_has_the_same_bits_though_a_worker_was_killed(
-    cluster: Cluster, tiny: World, tmp_path: Path
+    connected: Cluster, tiny: World, tmp_path: Path
 ) -> None:
     """Killed from outside, as soon as the first examples are done; data are opened by workers."""
     settings: dict[str, Any] = {"detectors": tuple(DETECTORS), "batch_size": 4}
@@ -103,12 +115,12 @@ def test_a_scan_has_the_same_bits_though_a_worker_was_killed(
 
     def kill(what: str, done: int, of: int) -> None:
         if what == STAGES["examples"] and 0 < done < of and not killed:
-            victim = cluster.workers()[0]
+            victim = connected.workers()[0]
             victim.kill()
             killed.append(victim.pid)
 
     execution = Execution(
-        RayRunner(2, cluster.address),
+        RayRunner(2, connected.address),
         FolderLedger(tmp_path / "units"),
         functools.partial(opened, tiny.folder, tiny.data, str(tiny.clean.validation)),
     )
@@ -121,49 +133,51 @@ def test_a_scan_has_the_same_bits_though_a_worker_was_killed(
     np.testing.assert_array_equal(found.decision.is_flagged, expected.decision.is_flagged)
 
 
-def test_the_command(cluster: Cluster, tiny: World, tmp_path: Path) -> None:
+def test_the_command(
+    connected: Cluster,
+    tiny: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Relative paths begin where the command was given, in every worker."""
     tiny.copy(tmp_path / "run")
-    command = [str(Path(sys.executable).with_name("radiotracer")), "scan", "run", "--json"]
-    command += ["--ray", cluster.address, "--workers", "1", "--units", "units", "--out", "scan"]
-    ended = subprocess.run(
-        command, cwd=tmp_path, env=cluster.environment, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode in (0, 1), ended.stderr
-    assert json.loads(ended.stdout)["examples"] == 96
+    monkeypatch.chdir(tmp_path)
+    arguments = ["scan", "run", "--json", "--detector", "loss"]
+    arguments += ["--ray", connected.address, "--workers", "1", "--units", "units", "--out", "scan"]
+    assert run(arguments) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["examples"] == 96
     assert FolderLedger(tmp_path / "units").units()
 
 
 def test_killed_workers_are_replaced(
-    cluster: Cluster,
+    connected: Cluster,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ray_runner, "DEATHS", 2)
-    ledger, runner = FolderLedger(tmp_path / "units"), RayRunner(2, cluster.address)
-    with ray_session(cluster.address, None):
-        finish(Squares(tmp_path, dies_at="u2"), [UNITS], ledger, runner)
-        squares = [result_of(ledger, unit).arrays["square"][0] for unit in UNITS]
-        assert squares == [0, 1, 4, 9, 16, 25] and (tmp_path / "death-0").exists()
-        with pytest.raises(
-            WorkerError, match="expected a worker that finishes u7; got 2 that died"
-        ):
-            finish(Squares(tmp_path, dies_at="u7", deaths=9), [["u7"]], ledger, runner)
+    ledger, runner = FolderLedger(tmp_path / "units"), RayRunner(2, connected.address)
+    finish(Squares(tmp_path, dies_at="u2"), [UNITS], ledger, runner)
+    squares = [result_of(ledger, unit).arrays["square"][0] for unit in UNITS]
+    assert squares == [0, 1, 4, 9, 16, 25] and (tmp_path / "death-0").exists()
+    with pytest.raises(WorkerError, match="expected a worker that finishes u7; got 2 that died"):
+        finish(Squares(tmp_path, dies_at="u7", deaths=9), [["u7"]], ledger, runner)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_cluster_without_a_free_cpu(cluster: Cluster, ray: Any, tmp_path: Path) -> None:
+def test_a_cluster_without_a_free_cpu(connected: Cluster, ray: Any, tmp_path: Path) -> None:
     class Holder:
         def hold(self) -> None:
             """Be there."""
 
-    runner = RayRunner(1, cluster.address, start_s=2)
-    with ray_session(cluster.address, None):
-        holders = [ray.remote(num_cpus=1)(Holder).remote() for _ in range(2)]
-        ray.get([holder.hold.remote() for holder in holders], timeout=60)
-        with pytest.raises(WorkerError, match="one worker or more that starts within 2 seconds"):
-            finish(Squares(tmp_path), [UNITS], FolderLedger(tmp_path / "units"), runner)
+    runner = RayRunner(1, connected.address, start_s=2)
+    holders = [ray.remote(num_cpus=1)(Holder).remote() for _ in range(2)]
+    ray.get([holder.hold.remote() for holder in holders], timeout=60)
+    with pytest.raises(WorkerError, match="one worker or more that starts within 2 seconds"):
+        finish(Squares(tmp_path), [UNITS], FolderLedger(tmp_path / "units"), runner)
+    for holder in holders:
+        ray.kill(holder)
 
 
 def test_a_folder_that_workers_do_not_share(cluster: Cluster, tmp_path: Path) -> None:
@@ -174,11 +188,11 @@ def test_a_folder_that_workers_do_not_share(cluster: Cluster, tmp_path: Path) ->
 
 
 def test_what_is_not_seen_here_is_not_believed(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_runner, "VISIBLE_S", 0.5)
     with pytest.raises(InputError, match="finished units in a place that every worker reaches"):
-        finish(Squares(tmp_path), [UNITS], Elsewhere(tmp_path), RayRunner(1, cluster.address))
+        finish(Squares(tmp_path), [UNITS], Elsewhere(tmp_path), RayRunner(1, connected.address))
 
 
 def test_addresses_that_lead_nowhere(

@@ -8,16 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from radiotracer.data import open_data
 from radiotracer.errors import DataError
-from radiotracer.runs import Run
 from radiotracer.scale import Ledger, Result, result_of
-from radiotracer.scanning.inputs import ScanInputs
-from radiotracer.training.networks import build_model
+
+if TYPE_CHECKING:
+    from radiotracer.scanning.inputs import ScanInputs
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Squares:
     seconds: float = 0.0
 
     def begin(self, ledger: Ledger) -> Callable[[str], Result]:
+        import torch
+
         def do(unit: str) -> Result:
             if unit == self.fails_at:
                 raise DataError(expected="a unit that\ncan be done", came=unit, do="nothing")
@@ -99,5 +100,11 @@ class Waits:
 
 def opened(folder: Path, data: Path, queries: str) -> ScanInputs:
     """What a scan is asked about, opened in a worker."""
+    # Every worker of a test imports this file; most of them scan nothing.
+    from radiotracer.data import open_data
+    from radiotracer.runs import Run
+    from radiotracer.scanning.inputs import ScanInputs
+    from radiotracer.training.networks import build_model
+
     run = Run.open(folder)
     return ScanInputs(build_model(run.info.model), run, open_data(str(data)), open_data(queries))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
+from in_a_child import in_a_child, limit_files
 from radiotracer import Rule, Run, record, write_scan
 from radiotracer.digested import require_digest
 from radiotracer.errors import InputError, StorageError
@@ -283,32 +282,20 @@ def test_data_of_ones_own(form: Callable[..., Any], shape: tuple[int, ...], tmp_
     assert "plain gradient descent; the run used Adam" in page
 
 
-FULL = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from radiotracer import Run, open_data, scan, write_scan
-from radiotracer.training.networks import build_model
-run = Run.open(sys.argv[1])
-found = scan(build_model(run.info.model), run, open_data(sys.argv[2]))
-for limit in map(int, sys.argv[4:]):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    try:
-        write_scan(found, __import__("pathlib").Path(sys.argv[3]), command="a test")
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}")
-    else:
-        print("written")
-"""
+def test_a_disk_that_fills_up(judged: Scan, tmp_path: Path) -> None:
+    def full() -> None:
+        for limit in (100, 4000, 40_000):
+            limit_files(limit)
+            try:
+                write_scan(judged, tmp_path / "out", command="a test")
+            except StorageError as error:
+                print(f"StorageError: {error}")
+            else:
+                print("written")
 
-
-def test_a_disk_that_fills_up(tiny: World, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    arguments = [str(tiny.folder), str(tiny.data), str(out), "100", "4000", "40000"]
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, *arguments], capture_output=True, text=True, check=True
-    )
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3
+    done = in_a_child(full)
+    lines = done.out.splitlines()
+    assert (done.status, len(lines)) == (0, 3), done.err
     for line in lines:
         assert line.startswith("StorageError: expected to write ")
         assert "the file size limit is reached" in line

@@ -133,12 +133,15 @@ def killed_at(operation: int, do: Callable[[], object]) -> bool:
     return ended != 0
 
 
-def test_killed_before_every_write(tiny: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "step"), [(1, 3), *(pytest.param(n, 3, marks=pytest.mark.nightly) for n in (2, 3))]
+)
+def test_killed_before_every_write(tiny: World, tmp_path: Path, first: int, step: int) -> None:
     """Whatever is on the disk at any moment, the same call makes the same of it."""
     config = CONFIG.model_copy(update={"epochs": 2})
     train(tiny.tampered, config, tmp_path / "whole")
     wanted = content(tmp_path / "whole")
-    operation = 1
+    operation = first
     while True:
         home = tmp_path / str(operation)
         home.mkdir()
@@ -156,11 +159,13 @@ def test_killed_before_every_write(tiny: World, tmp_path: Path) -> None:
         assert content(out) == wanted, operation
         assert [path.name for path in home.iterdir()] == ["out"], operation
         shutil.rmtree(home)
-        operation += 1
+        operation += step
     assert operation > 30
 
 
-@pytest.mark.parametrize("operation", [1, 4, 7, 10, 13, 16, 19])
+@pytest.mark.parametrize(
+    "operation", [1, 10, 19, *(pytest.param(n, marks=pytest.mark.nightly) for n in (4, 7, 13, 16))]
+)
 def test_killed_while_it_replaces(tiny: World, tmp_path: Path, operation: int) -> None:
     """Of another run, with --overwrite."""
     out = tmp_path / "out"

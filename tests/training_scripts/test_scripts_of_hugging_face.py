@@ -196,6 +196,8 @@ SCRIPTS: list[Callable[[], Script]] = [
     question_answering,
     pictures,
 ]
+ELSEWHERE = {regression, several_labels, language_model}
+"""Their targets are in `test_scripts_of_any_target.py`, and their networks in others of these."""
 
 
 def trained(made: Script, folder: Path, *, told: bool) -> radiotracer.Run:
@@ -217,7 +219,13 @@ def trained(made: Script, folder: Path, *, told: bool) -> radiotracer.Run:
     return radiotracer.Run.open(folder / "run")
 
 
-@pytest.mark.parametrize("build", SCRIPTS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(each, id=each.__name__, marks=[pytest.mark.nightly] * (each in ELSEWHERE))
+        for each in SCRIPTS
+    ],
+)
 def test_recorded_and_traced(build: Callable[[], Script], tmp_path: Path) -> None:
     made = build()
     run = trained(made, tmp_path, told=False)

@@ -21,9 +21,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.metrics import silhouette_score
 
 from radiotracer.detectors.protocol import Survey
 from radiotracer.detectors.registry import DETECTORS
@@ -46,6 +43,10 @@ def smallness(
 
 
 def _of_class(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+    from sklearn.metrics import silhouette_score
+
     if len(points) < 3 or (points == points[0]).all():
         return np.zeros(len(points))
     reduced = PCA(min(DIMENSIONS, *points.shape), svd_solver="full").fit_transform(points)

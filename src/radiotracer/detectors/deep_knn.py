@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 
 from radiotracer.detectors.protocol import Survey
 from radiotracer.detectors.registry import DETECTORS
@@ -52,6 +51,8 @@ def disagreement(
         labels: Shape (n,), from 0.
         k: From 1 to n - 1.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     if not 1 <= k < len(points):
         raise InputError(
             expected=f"k from 1 to one less than the {len(points)} examples",

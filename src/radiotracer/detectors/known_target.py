@@ -28,7 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 
 from radiotracer.detectors.contrast.tail import p_values
@@ -109,6 +108,8 @@ class Clean:
     @staticmethod
     def of(points: NDArray[np.float64], labels: NDArray[np.int64]) -> Clean:
         """Of points, shape (m, d), and their labels, shape (m,)."""
+        from sklearn.covariance import ledoit_wolf
+
         means = {int(each): points[labels == each].mean(axis=0) for each in np.unique(labels)}
         around = points - np.stack([means[int(each)] for each in labels])
         covariance, _ = ledoit_wolf(around, assume_centered=True)

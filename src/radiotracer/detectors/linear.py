@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+
+if TYPE_CHECKING:
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
 
 PENALTY = 1e-3
 """Weight decay of the heads: mean cross-entropy + PENALTY x the squared weights."""
@@ -33,6 +34,10 @@ def fit_head(
 
     Where there is one label only, there is nothing to fit: that label has probability 1.
     """
+    from sklearn.dummy import DummyClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     if len(np.unique(labels)) == 1:
         return DummyClassifier().fit(features, labels)
     with warnings.catch_warnings():
@@ -54,6 +59,8 @@ def out_of_fold(
         folds: At least 2.
         seed: Which example is in which fold.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

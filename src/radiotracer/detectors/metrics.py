@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from radiotracer.errors import DataError
 
@@ -43,6 +42,8 @@ def detection(scores: NDArray[np.float64], tampered: NDArray[np.bool_]) -> Detec
     Raises:
         DataError: Nothing, or everything, is tampered: no curve can be drawn.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
     if not tampered.any() or tampered.all():
         raise DataError(
             expected="both tampered and clean examples in the manifest",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.extmath import randomized_svd
 
 MOST = 384
 """Directions at most."""
@@ -84,6 +83,8 @@ def _principal(
     """Variances along the k principal directions, descending, shape (k,), and these, (d, k)."""
     n, d = given.shape
     if min(n, d) > EXACT:
+        from sklearn.utils.extmath import randomized_svd
+
         # Halko, Martinsson and Tropp 2011, arXiv:0909.4061: all that is lost is in the last ones.
         _, lengths, rows = randomized_svd(given, k, n_iter=4, random_state=0)
         return np.square(lengths, dtype=np.float64) / n, rows.T.astype(np.float64)

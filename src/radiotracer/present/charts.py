@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 
 from radiotracer.present.findings import Curve, DetectorRow, Distribution
 
@@ -56,6 +57,11 @@ def strokes(detectors: tuple[DetectorRow, ...]) -> dict[str, Stroke]:
     return chosen
 
 
+checked_once = debug_mode(False)
+"""A chart is checked when it is finished, and each of its parts not a second time before that."""
+
+
+@checked_once
 def score_chart(distribution: Distribution) -> Spec:
     """Layered histograms on a logarithmic count axis, with the threshold as a labelled line.
 
@@ -121,6 +127,7 @@ def score_chart(distribution: Distribution) -> Spec:
     return finish(alt.layer(*layers), height=260)
 
 
+@checked_once
 def precision_recall_chart(
     curves: tuple[Curve, ...], looks: dict[str, Stroke], *, lowest: float = 0.0
 ) -> Spec:

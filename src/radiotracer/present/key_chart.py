@@ -9,7 +9,7 @@ import numpy as np
 
 from radiotracer.legible import exponent
 from radiotracer.present.audited import Audited
-from radiotracer.present.charts import Spec, finish
+from radiotracer.present.charts import Spec, checked_once, finish
 
 NEAR = 4.0
 """To here bins are 0.25 wide, farther ones are a share of their distance: the axis is a symlog."""
@@ -40,6 +40,7 @@ def key_bins(log10_p: tuple[float, ...]) -> tuple[Bin, ...]:
     )
 
 
+@checked_once
 def key_chart(audited: Audited) -> Spec:
     """Bars for fresh keys, ticks for what fair ones give, lines for the level and for this key.
 

@@ -86,6 +86,7 @@ class _Crew:
         self.ledger = ledger
         self.note = note
         self.left: deque[str] = deque()
+        self.actors: list[Any] = []
         self.idle: list[Any] = []
         self.deaths: Counter[str] = Counter()
         # By value only what cannot be imported, such as functions of a script.
@@ -102,7 +103,8 @@ class _Crew:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for actor in (*self.idle, *(actor for actor, _ in self.waiting.values())):
+        # Also the one whose unit raised: it would hold its CPU until the error is forgotten.
+        for actor in self.actors:
             self.ray.kill(actor)
 
     def finish(self, units: Sequence[str], tell: Tell) -> None:
@@ -139,6 +141,7 @@ class _Crew:
     def _hire(self) -> None:
         """Ask for an actor. It gets a unit when it is there, which may never be: CPUs are few."""
         actor = self.remote.remote([self.told], list(sys.path), str(Path.cwd()))
+        self.actors.append(actor)
         self.waiting[actor.ready.remote()] = (actor, None)
 
     def _busy(self) -> bool:
@@ -159,6 +162,7 @@ class _Crew:
     def _bury(self, actor: Any, unit: str | None, error: Exception) -> None:
         """Have a dead worker's unit done by another."""
         self.ray.kill(actor)  # it may be alive, and merely out of reach
+        self.actors.remove(actor)
         name = unit or STARTING
         self.deaths[name] += 1
         if self.deaths[name] == DEATHS * (1 if unit else self.size):

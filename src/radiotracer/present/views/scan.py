@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve as all_points
 
 from radiotracer import present as report
 from radiotracer.data import identify
@@ -234,9 +233,11 @@ def _opponents(scan: Scan, rows: NDArray[np.int64]) -> dict[int, tuple[report.Op
 def _curves(scan: Scan) -> tuple[report.Curve, ...]:
     if scan.manifest is None or scan.quality(scan.detector) is None:
         return ()
+    from sklearn.metrics import precision_recall_curve
+
     curves = []
     for name, ranking in scan.rankings.items():
-        precision, recall, _ = all_points(scan.manifest.is_tampered, ranking.scores)
+        precision, recall, _ = precision_recall_curve(scan.manifest.is_tampered, ranking.scores)
         curves.append(report.precision_recall_curve(name, recall, precision))
     return tuple(curves)
 
