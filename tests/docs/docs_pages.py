@@ -29,6 +29,8 @@ NOT_RUN = {
     "tests/cli/test_release_command.py",
     r"s3://bucket": "needs an object store of the reader's; tests/scale has one",
     r"^radiotracer stamp ": "asks an authority on the network; tests/cli/test_stamp_command.py",
+    r"--log (looks|/shared)": "needs a log that others hold; tests/cli/test_counted_audits.py",
+    r"--stamp http": "asks an authority and a beacon; tests/cli/test_mark_in_one_step.py",
     r"--ray auto": "needs a cluster of the reader's; tests/scale has one",
     r"\bfiftyone\.": "FiftyOne brings a database; the fields are made by the block before",
     r"\b(mlflow|wandb)\.": "writes to a tracking store of the reader's; see tests/integrations",
