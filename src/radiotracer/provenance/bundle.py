@@ -239,6 +239,7 @@ def open_bundle(folder: str | os.PathLike[str]) -> Opened:
         commitment=bundle.commitment,
         record=record,
         digests=published.digests,
+        has_originals=(folder / ORIGINALS).is_dir(),
     )
     return Opened(release, Coins(nonces, record.randomness.bytes))
 

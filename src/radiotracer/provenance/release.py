@@ -74,6 +74,8 @@ class Release(Shown):
         commitment: To all that was fixed before the coins were drawn, and to the key.
         record: What they were drawn by, and what was published.
         digests: Of the published examples when they were marked, shape (n,).
+        has_originals: Whether `chosen` are the examples before; of a bundle that does not open
+            them, they are as they were published.
     """
 
     published: Dataset
@@ -85,6 +87,7 @@ class Release(Shown):
     commitment: Commitment
     record: Record
     digests: NDArray[np.str_]
+    has_originals: bool = True
 
     @classmethod
     def make(cls, prepared: Prepared, planted: Planted, randomness: Randomness) -> Release:
@@ -117,8 +120,8 @@ class Release(Shown):
 
     @property
     def originals(self) -> Any:
-        """The marked examples before: k of them, in the form of their modality."""
-        return self.chosen.content
+        """The marked examples before, in the form of their modality; None: they are not opened."""
+        return self.chosen.content if self.has_originals else None
 
     @property
     def ids(self) -> NDArray[np.str_]:
