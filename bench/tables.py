@@ -36,17 +36,18 @@ def spread(values: Iterable[float | None], digits: int = 3) -> str:
     return mean if min(known) == max(known) else f"{mean} ({low} to {high})"
 
 
-def rejections(found: Mapping[str, Sequence[float]]) -> str:
+def rejections(found: Mapping[str, Sequence[float]], what: str = "test") -> str:
     """How often tests rejected where their null held: one row per test.
 
     Args:
-        found: log10 p of every audit, by test.
+        found: log10 p of every audit, by test, or whatever they are told apart by.
+        what: What that is.
 
     Returns:
         The shares at `LEVELS` with their exact 95 % intervals; and whether p-values are smaller
         than uniform ones (Kolmogorov-Smirnov, one-sided).
     """
-    titles = ["test", "pairs", *(f"rejected at {level:g}" for level in LEVELS), "KS log10 p"]
+    titles = [what, "pairs", *(f"rejected at {level:g}" for level in LEVELS), "KS log10 p"]
     return table(titles, (_rejected(name, np.asarray(values)) for name, values in found.items()))
 
 
