@@ -3,9 +3,10 @@
     python -m bench false_accusations [--suspects 20] [--keys 100]
 
 Every suspect is trained on clean Fashion-MNIST, and every (suspect, key) pair has coins of its own,
-so that the p-values are independent. Printed for each test, and for each kind of model (by
-scores, without references, of both designs): how many audits, the share of rejections at three levels with its exact 95 %
-interval, and whether the p-values are uniform or larger (Kolmogorov-Smirnov, one-sided).
+so that the p-values are independent. Printed for each test, and for each kind of model (by scores,
+without references, of both designs): how many audits, the share of rejections at three levels with
+its exact 95 % interval, and whether the p-values are uniform or larger (Kolmogorov-Smirnov,
+one-sided).
 """
 
 from __future__ import annotations
