@@ -132,6 +132,7 @@ def test_one_of_each_pair_is_published_and_the_other_nowhere(tmp_path: Path, kin
         assert name not in there.ids.tolist() and (kind == "tables" or name.encode() not in every)
     assert release.places.tolist() == [stays.tolist().index(row) for row in np.flatnonzero(shown)]
     assert DESIGNS["withheld"].change(release).numbers == {"withheld": len(pairs)}
+    assert f"Release({int(shown.sum())} of {len(stays)} " in repr(release)
 
 
 def test_pairs_are_alike_for_the_networks() -> None:

@@ -149,7 +149,7 @@ class Release(Shown):
         """What may be told: nothing that is sealed."""
         whole = nouns(self.published.modality, len(self.published))
         return (
-            f"Release({len(self.rows):,} of {whole} marked by {self.protocol.design}, commitment "
+            f"Release({len(self.places):,} of {whole} marked by {self.protocol.design}, commitment "
             f"{self.commitment.digest[:12]})"
         )
 

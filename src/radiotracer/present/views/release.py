@@ -24,7 +24,7 @@ def notebook(release: Release) -> Glance:
     return Glance(
         kind="release",
         title=published.source.rstrip("/").rpartition("/")[2],
-        headline=f"{nouns(modality, len(published))}, of which {protocol.marked:,} are marked",
+        headline=f"{nouns(modality, len(published))}, of which {len(release.places):,} are marked",
         text="Publish the folder release, and have the commitment time-stamped before. Whether all "
         "of it is what was committed to is for the key to say: radiotracer key check.",
         figures=(
