@@ -157,6 +157,11 @@ def test_pairs_are_alike_for_the_networks() -> None:
     assert differences.sum() < 0.5 * np.abs(ease[other[:, 0]] - ease[other[:, 1]]).sum()
 
 
+def test_networks_of_fewer_classes_are_refused() -> None:
+    with pytest.raises(InputError, match="4"):
+        withheld(examples(), [network(classes=3)], views=1)
+
+
 def test_by_hand() -> None:
     """The preference is the mean over views of the difference of log odds, in float64."""
     release = withheld(examples(), views=4)

@@ -64,9 +64,16 @@ def lay_pairs(
 
     Raises:
         DataError: No class has two of them.
+        InputError: A network does not take them, or gives fewer columns than there are classes.
     """
     suspects = [
-        network_suspect(each, "a marking network", {}, modality=chosen.modality)
+        network_suspect(
+            each,
+            "a marking network",
+            {},
+            modality=chosen.modality,
+            classes=len(chosen.class_names),
+        )
         for each in networks
     ]
     views = views_of(chosen.modality, config.views)
