@@ -118,7 +118,7 @@ def stamp_and_release(
         )
     except BaseException:
         err.print(
-            f"prepared in {prepared}, and no coin is drawn: the same command goes on there, and so "
+            f"prepared in {prepared}, and not released: the same command goes on there, and so "
             f"does `radiotracer release {prepared}`"
         )
         raise
